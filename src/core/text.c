@@ -1,0 +1,199 @@
+/* text.c -- growing text, spelling help, numbers with units.  Floor 0. */
+#include "core/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+tl_text tl_text_make(tl_ctx *ctx)
+{
+    return (tl_text){ .ctx = ctx };
+}
+
+static bool reserve(tl_text *t, size_t more)
+{
+    if (t->status != TL_OK) return false;
+    if (t->bytes + more + 1 > t->room) {
+        const size_t room = TL_MAX(2 * t->room, t->bytes + more + 1 + 256);
+        t->status         = tl_realloc(t->ctx, room, &t->text);
+        if (t->status == TL_OK) t->room = room;
+    }
+    return t->status == TL_OK;
+}
+
+void tl_text_add_bytes(tl_text *t, const void *data, size_t bytes)
+{
+    if (!reserve(t, bytes)) return;
+    memcpy(t->text + t->bytes, data, bytes);
+    t->bytes += bytes;
+    t->text[t->bytes] = 0;
+}
+
+void tl_text_add(tl_text *t, const char *s)
+{
+    tl_text_add_bytes(t, s, strlen(s));
+}
+
+void tl_text_printf(tl_text *t, const char *format, ...)
+{
+    va_list args, again;
+    int     bytes;
+
+    va_start(args, format);
+    va_copy(again, args);
+    bytes = vsnprintf(NULL, 0, format, args);
+    if (bytes >= 0 && reserve(t, (size_t)bytes)) {
+        vsnprintf(t->text + t->bytes, (size_t)bytes + 1, format, again);
+        t->bytes += (size_t)bytes;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void tl_text_free(tl_text *t)
+{
+    if (t->ctx) tl_free(t->ctx, t->text);
+    *t = (tl_text){ .ctx = t->ctx };
+}
+
+/* Levenshtein distance with one row; words longer than the row count as far apart. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t       row[64];
+    const size_t n = strlen(a), m = strlen(b);
+
+    if (m >= TL_COUNT(row)) return SIZE_MAX;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t left_above = row[0];
+        row[0]            = i;
+        for (size_t j = 1; j <= m; j++) {
+            const size_t above = row[j];
+            const size_t swap  = left_above + (tolower(a[i - 1]) != tolower(b[j - 1]));
+            row[j]             = TL_MIN(TL_MIN(above, row[j - 1]) + 1, swap);
+            left_above         = above;
+        }
+    }
+    return row[m];
+}
+
+const char *tl_did_you_mean(const char *word, tl_name_at at)
+{
+    const char *best = NULL, *name;
+    size_t      least = TL_MAX((size_t)1, strlen(word) / 3) + 1;
+
+    for (size_t i = 0; (name = at(i)); i++) {
+        const size_t d = distance(word, name);
+        if (d < least) least = d, best = name;
+    }
+    return best;
+}
+
+bool tl_parse_double(const char *text, double *value)
+{
+    char *end;
+
+    errno = 0;
+    if (!*text || isspace((unsigned char)*text)) return false;
+    const double v = strtod(text, &end);
+    if (*end || errno || !isfinite(v)) return false;
+    *value = v;
+    return true;
+}
+
+bool tl_parse_int(const char *text, int64_t *value)
+{
+    char *end;
+
+    errno = 0;
+    if (!*text || isspace((unsigned char)*text)) return false;
+    const long long v = strtoll(text, &end, 10);
+    if (*end || errno) return false;
+    *value = v;
+    return true;
+}
+
+bool tl_parse_seconds(const char *text, double *seconds)
+{
+    double sum = 0.0;
+
+    if (!*text) return false;
+    while (*text) {
+        char  *end;
+        double unit = 1.0, v;
+        if (!isdigit((unsigned char)*text) && *text != '.') return false;
+        v = strtod(text, &end);
+        switch (*end) {
+        case 'd': unit = 86400.0; break;
+        case 'h': unit = 3600.0; break;
+        case 'm': unit = 60.0; break;
+        case 's': case 0: break;
+        default: return false;
+        }
+        sum += v * unit;
+        text = *end ? end + 1 : end;
+    }
+    if (!isfinite(sum) || sum <= 0.0) return false;
+    *seconds = sum;
+    return true;
+}
+
+bool tl_parse_bytes(const char *text, size_t *bytes)
+{
+    static const char units[] = "kmgt";
+    char             *end;
+    double            v;
+
+    if (!isdigit((unsigned char)*text)) return false;
+    v = strtod(text, &end);
+    if (*end) {
+        const char *unit = strchr(units, tolower((unsigned char)*end));
+        if (!unit) return false;
+        v *= pow(1024.0, (double)(unit - units + 1));
+        end++;
+        if (*end && strcasecmp(end, "b") != 0 && strcasecmp(end, "ib") != 0) return false;
+    }
+    if (!(v >= 1.0) || v > 1e15) return false;
+    *bytes = (size_t)v;
+    return true;
+}
+
+char *tl_say_seconds(double s, char buffer[32])
+{
+    if (s < 0.0995) snprintf(buffer, 32, "%.0f ms", 1e3 * s);
+    else if (s < 9.95) snprintf(buffer, 32, "%.1f s", s);
+    else if (s < 59.5) snprintf(buffer, 32, "%.0f s", s);
+    else if (s < 3570.0) snprintf(buffer, 32, "%dm %02ds", (int)(s + 0.5) / 60, (int)(s + 0.5) % 60);
+    else snprintf(buffer, 32, "%dh %02dm", (int)(s / 60.0 + 0.5) / 60, (int)(s / 60.0 + 0.5) % 60);
+    return buffer;
+}
+
+char *tl_say_bytes(double bytes, char buffer[32])
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    size_t                   u       = 0;
+
+    while (bytes >= 1023.5 && u + 1 < TL_COUNT(units)) bytes /= 1024.0, u++;
+    snprintf(buffer, 32, bytes < 9.95 && u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    return buffer;
+}
+
+char *tl_say_count(int64_t n, char buffer[32])
+{
+    char      digits[24];
+    const int len = snprintf(digits, sizeof digits, "%" PRId64, n < 0 ? -n : n);
+    char     *out = buffer;
+
+    if (n < 0) *out++ = '-';
+    for (int i = 0; i < len; i++) {
+        *out++ = digits[i];
+        if (i + 1 < len && (len - 1 - i) % 3 == 0) *out++ = ',';
+    }
+    *out = 0;
+    return buffer;
+}

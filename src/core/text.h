@@ -1,0 +1,35 @@
+/* text.h -- a growing text, edit distance for "did you mean", numbers and units for people.
+ * Floor 0. */
+#ifndef TL_CORE_TEXT_H
+#define TL_CORE_TEXT_H
+#include "core/core.h"
+
+typedef struct {
+    tl_ctx   *ctx;
+    char     *text;  /* zero-terminated once anything was added; owned                   */
+    size_t    bytes, room;
+    tl_status status; /* sticky: check once at the end                                   */
+} tl_text;
+
+tl_text tl_text_make(tl_ctx *ctx);
+void    tl_text_add(tl_text *t, const char *s);
+void    tl_text_add_bytes(tl_text *t, const void *data, size_t bytes);
+void    tl_text_printf(tl_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void    tl_text_free(tl_text *t);
+
+/* The candidate nearest to `word` if near enough to be meant, else NULL. */
+typedef const char *(*tl_name_at)(size_t i); /* NULL past the end */
+const char *tl_did_you_mean(const char *word, tl_name_at at);
+
+/* "90s", "30m", "1h30m", "2d" -> seconds; "512M", "8G", "1.5GiB" -> bytes; false when
+ * it is not one. */
+bool tl_parse_seconds(const char *text, double *seconds);
+bool tl_parse_bytes(const char *text, size_t *bytes);
+bool tl_parse_int(const char *text, int64_t *value);
+bool tl_parse_double(const char *text, double *value);
+
+/* "1m 05s", "12.3 MiB", "1,234,567": written into buffer, which is returned. */
+char *tl_say_seconds(double seconds, char buffer[32]);
+char *tl_say_bytes(double bytes, char buffer[32]);
+char *tl_say_count(int64_t n, char buffer[32]);
+#endif

@@ -1,0 +1,61 @@
+/* dataset.h -- rows and their labels, whatever files they come from; where the splits lie.
+ * A new format: its file in data/formats/, its line in formats.def.  Floor 2, data. */
+#ifndef TL_DATA_DATASET_H
+#define TL_DATA_DATASET_H
+#include "core/json.h"
+#include "data/image.h"
+
+typedef enum { TL_SPLIT_TRAIN, TL_SPLIT_VALID, TL_SPLIT_TEST, TL_SPLIT_NONE } tl_split;
+
+typedef struct tl_dataset tl_dataset;
+struct tl_dataset {
+    const char *format;     /* "image folders", "idx", "cifar"                               */
+    char       *path;
+    int64_t     rows;
+    int64_t     classes;
+    char      **class_name; /* [classes], in label order                                     */
+    int32_t    *label;      /* [rows]                                                        */
+    uint8_t    *split;      /* [rows] tl_split as the files say; TL_SPLIT_NONE: not said      */
+    char      **row_name;   /* [rows] file name or "file[index]"; NULL: "path[index]"        */
+    int64_t     bad_rows;   /* unreadable ones left out under --skip-bad                     */
+    json_t     *bad;        /* array of texts: the first ten, and counts by kind             */
+    /* Decode row i (thread-safe; one ctx a thread). */
+    tl_status (*read)(tl_ctx *ctx, const tl_dataset *d, int64_t i, int channels, tl_image *out);
+    void      (*close)(tl_ctx *ctx, tl_dataset *d);
+    void       *hold;
+    int64_t     height, width, channels; /* of row 0; others may differ in folders            */
+    bool        one_size;                /* all rows have it                                  */
+};
+
+typedef struct {
+    const char *train, *valid, *test; /* DATA and --valid, --test; valid and test may be NULL */
+    bool        skip_bad;
+    size_t      limit_bytes;          /* for what must be in memory                            */
+} tl_dataset_source;
+/* Recognises the format, finds a test set by name beside the data, joins the parts into one
+ * dataset with `split` filled.  TL_EDATA with the first ten bad rows unless skip_bad. */
+tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_dataset **out);
+void      tl_dataset_close(tl_ctx *ctx, tl_dataset *d);
+tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char **out);
+/* SHA-256 over names, labels and bytes of all rows. */
+tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65]);
+
+/* Groups of identical rows (same pixels): group[i] is the lowest row equal to i.  Cached in the
+ * dataset's hold after the first call. */
+tl_status tl_dataset_duplicates(tl_ctx *ctx, const tl_dataset *d, int64_t *group);
+
+/* Index lists; owned by the caller's one tl_free each. */
+typedef struct { int64_t *row; int64_t count; } tl_rows;
+/* The test part: as the files say, else cut off once: stratified, duplicates on one side, a
+ * function of the data and `seed` alone.  The rest is for train and valid. */
+tl_status tl_split_test(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, double share,
+                        tl_rows *rest, tl_rows *test);
+/* K folds of all rows, stratified, duplicates in one fold: fold[i] in 0..folds-1. */
+tl_status tl_split_folds(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, int folds,
+                         uint64_t seed, int8_t *fold);
+/* Train and valid of repeat `repeat`: as the files say where they name a valid part, else
+ * stratified, redrawn by (seed, repeat).  `limit` > 0: at most so many training rows, nested
+ * (a smaller limit's rows are among a larger one's). */
+tl_status tl_split_repeat(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rest, uint64_t seed,
+                          int repeat, double share, int64_t limit, tl_rows *train, tl_rows *valid);
+#endif

@@ -1,0 +1,68 @@
+/* family.h -- an architecture: from sizes to a graph, and from other projects' tensor names to
+ * ours.  A new family: its file in model/families/, its line in families.def.  Floor 2. */
+#ifndef TL_MODEL_FAMILY_H
+#define TL_MODEL_FAMILY_H
+#include "core/json.h"
+#include "model/net.h"
+
+typedef struct tl_family tl_family;
+
+/* One network, resolved: everything that changes its numbers. */
+typedef struct {
+    const tl_family *family;
+    char     name[64];   /* "resnet20", "squeezenet1_0", "words"                            */
+    char    *words;      /* layers in words, for that family; owned, else NULL              */
+    json_t  *config;     /* the family's own settings (depths, widths, tf_padding...); owned*/
+    int64_t  outputs;    /* classes, or regression outputs                                  */
+    tl_shape row;        /* of one input row: [h w c] or [d]                                */
+    double   dropout;    /* before the head where the family has it; < 0: its default       */
+    bool     source_head;/* the head the base came with, in its own form (SqueezeNet's conv,
+                            relu, pool); otherwise pooled features and one linear layer      */
+} tl_arch;
+tl_status tl_arch_copy(tl_ctx *ctx, const tl_arch *from, tl_arch *out);
+void      tl_arch_free(tl_ctx *ctx, tl_arch *arch); /* safe to repeat */
+
+/* "pattern" -> "replacement", `*` keeping a run of characters between dots or digits; the
+ * first that matches counts; tried in order.  One table a naming scheme. */
+typedef struct { const char *from, *to; } tl_rename;
+typedef struct { const char *scheme; const tl_rename *rule; size_t rules; } tl_names_map;
+
+struct tl_family {
+    const char *name, *doc, *source;
+    const char *const *sizes;       /* named sizes, NULL-terminated: "resnet20", ...        */
+    /* Fill arch->config (and defaults) for a size or a config.json; TL_EUSAGE or TL_EDATA
+     * with the reason: a setting that would change the numbers and is not known is an error. */
+    tl_status (*configure)(tl_ctx *ctx, const char *size, const json_t *config, tl_arch *arch);
+    /* From tensor names and shapes alone: TL_OK and arch filled, or TL_EUSAGE (not mine). */
+    tl_status (*recognise)(tl_ctx *ctx, const char *const *names, const tl_shape *shapes,
+                           size_t count, tl_arch *arch);
+    tl_tensor (*body)(tl_net *net, const tl_arch *arch, tl_tensor x); /* -> features [n d],
+                                       the input of the linear head (after pooling)          */
+    tl_tensor (*head)(tl_net *net, const tl_arch *arch, tl_tensor features); /* -> logits     */
+    /* For arch->source_head where it is not linear on pooled features; else NULL. */
+    tl_tensor (*whole)(tl_net *net, const tl_arch *arch, tl_tensor x);
+    const tl_names_map *maps; size_t n_maps; /* torchvision, timm, Hugging Face, Caffe...     */
+    const char *default_prep;       /* name of a preprocessing in data/prep.h, "imagenet"     */
+};
+const tl_family *tl_family_at(size_t i);
+const tl_family *tl_family_find(const char *name);          /* by family name              */
+
+/* "resnet20", "mlp", "mlp:128x64", "conv 32 3 relu, pool 2, dense 10" or config.json content;
+ * errors say what is known and what was probably meant. */
+tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t outputs, tl_arch *out);
+tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config, tl_arch *out);
+json_t   *tl_arch_to_json(const tl_arch *arch);             /* what tailor.json keeps        */
+tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_arch *out);
+
+/* Build into net->g.  `part`: the body alone (features kept), the head alone (x are features),
+ * or both.  On first build, declares the parameters. */
+typedef enum { TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD } tl_part;
+typedef struct { tl_tensor x, features, logits; } tl_built;
+tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part, tl_built *out);
+/* New store with all parameters declared and sealed (values zero until init or load). */
+tl_status tl_arch_params(tl_ctx *ctx, const tl_arch *arch, tl_params **out);
+int64_t   tl_arch_features(tl_ctx *ctx, const tl_arch *arch); /* width of features; -1 error */
+int       tl_arch_blocks(const tl_params *params);            /* 1 + the deepest block       */
+/* "layer  output shape  parameters" lines, as Keras's summary, for people. */
+tl_status tl_arch_summary(tl_ctx *ctx, const tl_arch *arch, char **text);
+#endif

@@ -1,0 +1,46 @@
+/* net.h -- layers: they ask the parameter store for weights and append ops.  Families are
+ * written in these words and do not know how they are trained; a route acts in here only
+ * (linear, conv, act).  Floor 2, model. */
+#ifndef TL_MODEL_NET_H
+#define TL_MODEL_NET_H
+#include "model/params.h"
+#include "tensor/ops.h"
+
+typedef struct {
+    tl_ctx    *ctx;
+    tl_graph  *g;
+    tl_params *params;
+    bool       training;    /* dropout and batch statistics on                              */
+    bool       frozen_norm; /* norms keep their running statistics while training           */
+    tl_dtype   dtype;       /* of activations: TL_F32 or TL_BF16                            */
+    int        block;       /* of the parameters declared next                              */
+    bool       head;        /* they belong to the head                                      */
+    uint64_t   dropouts;    /* numbers the dropout streams                                  */
+    char       prefix[160]; /* "layer1.0." in front of names                                */
+} tl_net;
+
+/* Names nest: push "layer1", push "0", conv "conv1" declares layer1.0.conv1.weight. */
+void tl_net_push(tl_net *net, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tl_net_pop(tl_net *net);
+
+tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role role, tl_init init,
+                       float init_scale);
+
+tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out, bool bias,
+                        tl_activation act, tl_init init);
+typedef struct {
+    int  out, kernel[2], stride, dilation, groups; /* 0 reads as 1                          */
+    int  pad;              /* all round                                                     */
+    bool same;             /* TensorFlow's SAME instead of `pad`                            */
+    bool bias;
+    tl_activation act;
+    tl_init       init;
+} tl_conv_spec;
+tl_tensor tl_net_conv(tl_net *net, const char *name, tl_tensor x, const tl_conv_spec *spec);
+/* Declares weight, bias, running_mean, running_var under name; residual may be 0. */
+tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float eps, float momentum,
+                            tl_activation act, tl_tensor residual);
+tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float eps);
+tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups, float eps);
+tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p); /* nothing when not training */
+#endif

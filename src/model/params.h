@@ -1,0 +1,63 @@
+/* params.h -- the parameter store: named f32 tensors in one block, in forward order, mirrored
+ * by gradients and optimiser state.  Opened by a first build of the family (which declares
+ * every name), then sealed: from there on an unknown name is an error.  Floor 2, model. */
+#ifndef TL_MODEL_PARAMS_H
+#define TL_MODEL_PARAMS_H
+#include "tensor/graph.h"
+
+typedef enum {
+    TL_ROLE_WEIGHT, /* products and convolutions: decays                                    */
+    TL_ROLE_BIAS,   /* no decay                                                             */
+    TL_ROLE_NORM,   /* scale and shift of norms: no decay                                   */
+    TL_ROLE_EMBED,  /* embedding tables                                                     */
+    TL_ROLE_STATE   /* running statistics: never trained, saved with the model              */
+} tl_role;
+
+/* How a value starts: the paper's rule, drawn from (seed, TL_STREAM_INIT, name). */
+typedef enum { TL_INIT_ZERO, TL_INIT_ONE, TL_INIT_HE_NORMAL /* fan out, as ResNets */,
+               TL_INIT_HE_UNIFORM /* fan in */, TL_INIT_GLOROT_UNIFORM,
+               TL_INIT_NORMAL /* sd = `scale` */, TL_INIT_FAN_IN_UNIFORM /* +-1/sqrt(fan in),
+               PyTorch's default for layers and biases; fan in = `scale` where it is > 0 */
+} tl_init;
+
+typedef struct {
+    char    *name;      /* "layer1.0.conv1.weight": the family's own (torchvision's) names  */
+    tl_shape shape;
+    tl_role  role;
+    tl_init  init;
+    float    init_scale;
+    int      block;     /* depth: 0 is next to the input; what partial and gradual count by */
+    bool     head;      /* belongs to the task's head                                       */
+    bool     trainable; /* as the current phase says                                        */
+    float    lr_scale;  /* of its learning rate, 1 by default                               */
+    int64_t  at, count; /* place in the block, in floats                                    */
+} tl_param;
+
+typedef struct {
+    tl_param *param;
+    int32_t   count, room;
+    int64_t   floats;   /* of the block; parameters start at multiples of 16 floats, the
+                           gaps are zero                                                    */
+    float    *value;    /* [floats] once sealed; owned                                      */
+    bool      sealed;
+} tl_params;
+
+tl_status tl_params_new(tl_ctx *ctx, tl_params **out);
+void      tl_params_free(tl_ctx *ctx, tl_params *params);
+tl_param *tl_params_find(const tl_params *params, const char *name); /* NULL: none */
+/* Declare (not sealed) or check (sealed: TL_EUSAGE on an unknown name or another shape). */
+tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out);
+tl_status tl_params_seal(tl_ctx *ctx, tl_params *params); /* allocates value, zero */
+void      tl_params_init(tl_params *params, uint64_t seed, bool head_only); /* values by rule */
+float    *tl_params_value(const tl_params *params, const tl_param *p);
+int64_t   tl_params_numel(const tl_params *params, bool trainable_only); /* states not counted */
+tl_status tl_params_copy(tl_ctx *ctx, const tl_params *from, tl_params **out);
+
+/* Runs of trained floats with one rate and one decay rule, in order: what the optimiser, the
+ * clip and the gradient block walk over.  The gradient block holds only trained parameters. */
+typedef struct { int64_t at, grad_at, count; float lr_scale; bool decay; } tl_span;
+tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans, int32_t *count,
+                          int64_t *grad_floats);
+/* Place of a trained parameter in the gradient block; -1 when it is frozen. */
+int64_t   tl_params_grad_at(const tl_params *params, const tl_param *p);
+#endif

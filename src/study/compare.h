@@ -1,0 +1,37 @@
+/* compare.h -- the main job: a question in, a verdict out.  Floor 4, study. */
+#ifndef TL_STUDY_COMPARE_H
+#define TL_STUDY_COMPARE_H
+#include "study/stats.h"
+#include "train/run.h"
+#include "train/store.h"
+
+typedef struct {
+    tl_dataset_source data;
+    const char *const *base;   /* paths, NULL-terminated; may be empty                        */
+    const char  *base_arch;    /* --arch for bare weight files, and for scratch without base   */
+    const char *const *routes; /* names, NULL-terminated; NULL: all that apply                 */
+    const char  *metric;       /* NULL: by task                                               */
+    double       margin;       /* NaN: default                                                */
+    double       budget_s;     /* 0: none given (a default is chosen and said)                 */
+    size_t       memory_bytes; /* --memory; 0: none                                            */
+    uint64_t     seed;
+    int          seeds;        /* at most so many for finalists; 0: by budget                  */
+    int          folds;        /* 0: by the rule (tests under 500 rows)                        */
+    const char  *precision;    /* auto, f32, bf16                                             */
+    const char *const *overrides; /* "optim.lr=0.01", NULL-terminated                          */
+    int64_t      train_limit;  /* use at most so many training rows; 0: all                    */
+    const char  *out;          /* folder                                                      */
+    bool         dry_run;
+    const char *const *argv;   /* of the command, for `resume` and the report; NULL-terminated */
+    double       max_latency_ms, max_size_mb; /* 0: none                                       */
+    void (*progress)(void *user, const tl_progress *p);
+    void (*say)(void *user, const char *line);  /* what people read while it runs              */
+    void        *user;
+} tl_question;
+
+/* Runs or resumes; writes every file of the contract under out; *verdict is verdict.json's value
+ * (owned; json_decref).  With dry_run: the plan and its forecast instead. */
+tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict);
+/* verdict.json and what the report needs beside it -> report.html. */
+tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *detail, const char *path);
+#endif

@@ -1,0 +1,90 @@
+/* ops.h -- the functions that append ops to a graph.  Shapes in brackets; pictures are
+ * [n h w c], weights have PyTorch's order (dense [out in], conv [out in/groups kh kw]), so
+ * that files and parameters agree without transposing.  `0` is an absent optional tensor.
+ * Values are f32 or bf16 (all of an op's activations alike); parameters, statistics, losses
+ * and row weights are f32 always.  Floor 1, tensor. */
+#ifndef TL_TENSOR_OPS_H
+#define TL_TENSOR_OPS_H
+#include "tensor/graph.h"
+
+/* `none` must be 0.  Fused into dense, conv, batch_norm, add; or alone as tl_act. */
+typedef enum {
+    TL_ACT_NONE, TL_ACT_RELU, TL_ACT_RELU6, TL_ACT_LEAKY_RELU, TL_ACT_ELU, TL_ACT_GELU,
+    TL_ACT_GELU_TANH, TL_ACT_SILU, TL_ACT_TANH, TL_ACT_SIGMOID, TL_ACT_SOFTPLUS,
+    TL_ACT_HARDSWISH, TL_ACT_HARDSIGMOID, TL_ACT_MISH, TL_ACTS
+} tl_activation;
+const char *tl_act_name(tl_activation act);
+bool        tl_act_parse(const char *name, tl_activation *out);
+double      tl_act_value(tl_activation act, double x);       /* the definition, in double */
+double      tl_act_slope(tl_activation act, double x);       /* its derivative            */
+/* True where the slope follows from y alone (relu, relu6, tanh, sigmoid...): such an
+ * activation may be fused without saving x. */
+bool        tl_act_from_output(tl_activation act);
+double      tl_act_slope_from_output(tl_activation act, double y);
+
+/* y [.. out] = act(x [.. in] w^T + b).  act: one of those with tl_act_from_output. */
+tl_tensor tl_dense(tl_graph *g, tl_tensor x, tl_tensor w, tl_tensor b, tl_activation act);
+
+typedef struct {
+    int           stride[2], dilation[2], groups; /* 0 reads as 1                          */
+    int           pad[4];                         /* top, left, bottom, right              */
+    tl_activation act;
+} tl_conv_attr;
+/* Padding of TensorFlow's SAME: ceil(in / stride) outputs, the odd row below and right. */
+void      tl_pad_same(int64_t size, int kernel, int stride, int dilation, int *before, int *after);
+tl_tensor tl_conv(tl_graph *g, tl_tensor x, tl_tensor w, tl_tensor b, const tl_conv_attr *attr);
+
+typedef struct {
+    int  kernel[2], stride[2], pad[4];
+    bool ceil;          /* PyTorch's and Caffe's ceil mode: a window must start inside      */
+    bool count_padding; /* average over padding too                                         */
+} tl_pool_attr;
+tl_tensor tl_max_pool(tl_graph *g, tl_tensor x, const tl_pool_attr *attr);
+tl_tensor tl_avg_pool(tl_graph *g, tl_tensor x, const tl_pool_attr *attr);
+tl_tensor tl_global_avg_pool(tl_graph *g, tl_tensor x); /* [n h w c] -> [n c] */
+tl_tensor tl_global_max_pool(tl_graph *g, tl_tensor x);
+
+/* y = act(gamma * (x - mean) / sqrt(var + eps) + beta [+ residual]) over the last axis'
+ * channels.  `batch`: statistics of this batch, and running ones moved by momentum (variance
+ * unbiased, as PyTorch); otherwise the running ones are used and not a bit of them changes.
+ * act must be one with tl_act_from_output. */
+typedef struct { float eps, momentum; bool batch; tl_activation act; } tl_batch_norm_attr;
+tl_tensor tl_batch_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta,
+                        tl_tensor mean, tl_tensor var, tl_tensor residual,
+                        const tl_batch_norm_attr *attr);
+tl_tensor tl_layer_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta, float eps);
+tl_tensor tl_group_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta, int groups,
+                        float eps);
+
+tl_tensor tl_act(tl_graph *g, tl_tensor x, tl_activation act);
+/* Zeroes with probability p and scales the rest by 1/(1-p); recomputed, not stored. */
+tl_tensor tl_dropout(tl_graph *g, tl_tensor x, float p, uint64_t stream);
+tl_tensor tl_softmax(tl_graph *g, tl_tensor x);     /* over the last axis */
+tl_tensor tl_log_softmax(tl_graph *g, tl_tensor x);
+
+/* Scalar sum_r weight[r] * loss_r.  target: I32 [rows] class numbers (-1: the row counts
+ * nothing) or F32 [rows classes] soft targets.  weight: F32 [rows]; the caller divides by
+ * what the effective batch really holds, so that accumulation changes nothing.
+ * class_weight: F32 [classes] or 0.  Label smoothing as PyTorch's.  Output 1: loss_r [rows]. */
+tl_tensor tl_cross_entropy(tl_graph *g, tl_tensor logits, tl_tensor target, tl_tensor weight,
+                           tl_tensor class_weight, float smoothing);
+/* Scalar sum_r weight[r] * mean over columns of the pointwise loss; x, target [rows cols]. */
+tl_tensor tl_mse(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight);
+tl_tensor tl_mae(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight);
+tl_tensor tl_huber(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight, float delta);
+
+/* Same shapes, or b's shape is a tail of a's (broadcast over leading axes). */
+tl_tensor tl_add(tl_graph *g, tl_tensor a, tl_tensor b, tl_activation act);
+tl_tensor tl_mul(tl_graph *g, tl_tensor a, tl_tensor b);
+tl_tensor tl_scale(tl_graph *g, tl_tensor x, float factor);
+tl_tensor tl_concat(tl_graph *g, const tl_tensor *x, int n, int axis); /* n <= TL_MOST_IN */
+tl_tensor tl_reshape(tl_graph *g, tl_tensor x, tl_shape shape);
+tl_tensor tl_transpose(tl_graph *g, tl_tensor x, const int *order);    /* out axis i = in axis order[i] */
+tl_tensor tl_slice(tl_graph *g, tl_tensor x, int axis, int64_t start, int64_t count, int64_t step);
+tl_tensor tl_pad(tl_graph *g, tl_tensor x, const int64_t *before, const int64_t *after);
+tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids); /* [v d], I32 -> [.. d] */
+tl_tensor tl_reduce_sum(tl_graph *g, tl_tensor x, int axis);  /* the axis goes away */
+tl_tensor tl_reduce_mean(tl_graph *g, tl_tensor x, int axis);
+tl_tensor tl_reduce_max(tl_graph *g, tl_tensor x, int axis);
+tl_tensor tl_cast(tl_graph *g, tl_tensor x, tl_dtype dtype);
+#endif

@@ -1,0 +1,64 @@
+/* run.h -- one training of one candidate with one seed on one slice of the data: trained,
+ * stopped, checkpointed, resumed to the same bits.  Floor 3, train. */
+#ifndef TL_TRAIN_RUN_H
+#define TL_TRAIN_RUN_H
+#include "train/candidate.h"
+
+typedef struct tl_store tl_store; /* runs.db and events/, in train/store.h */
+
+/* Reported after every step worth a line; also at the first step, within 2 s. */
+typedef struct {
+    const char *route;
+    const char *phase;       /* "features", "head", "train"                                  */
+    int64_t     epoch, epochs, step, steps; /* within the epoch                              */
+    double      loss, metric, valid_loss, valid_metric; /* NaN where not known yet           */
+    double      lr, seconds, eta_seconds;
+    bool        epoch_end;
+} tl_progress;
+
+/* What a run is asked.  Rows and seed decide everything drawn in it. */
+typedef struct {
+    tl_candidate candidate;
+    tl_cache    *cache;                 /* of (dataset, prep); shared between candidates      */
+    const tl_dataset *dataset;
+    tl_rows      train, valid;          /* borrowed                                           */
+    uint64_t     seed;
+    const char  *metric;                /* "accuracy" or "macro-f1": what chooses the best    */
+    const tl_backend *backend;
+    tl_slab     *slab;
+    tl_dtype     dtype;
+    int64_t      micro_batch;           /* rows of one plan; 0: batch / shards                */
+    const char  *checkpoint;            /* folder; NULL: none                                 */
+    double       checkpoint_every_s;
+    tl_store    *store;                 /* may be NULL */
+    int64_t      store_run;             /* its id there                                       */
+    const float *features;              /* [dataset->rows, width] cached body outputs for heads;
+                                           NULL: computed by the run                          */
+    void (*progress)(void *user, const tl_progress *p);
+    void        *user;
+} tl_run_spec;
+
+typedef struct { int64_t epoch, step; double train_loss, train_metric, valid_loss, valid_metric, lr, seconds; } tl_curve_point;
+
+typedef struct {
+    tl_model  *model;         /* the best weights by validation, owned                        */
+    double     valid_metric, valid_loss, train_metric, train_loss; /* of those weights; train on
+                                 as many rows as valid has, without augmentation              */
+    int64_t    best_epoch, epochs_run, steps_run;
+    const char *stopped;      /* "epochs", "patience", "interrupted", "nan", "solved", "budget" */
+    char       stop_detail[256];
+    const char *fit;          /* "none", "mild", "severe" (overfit) or "underfit"              */
+    tl_curve_point *curve; int64_t points;
+    double     seconds, flops;
+    size_t     peak_bytes;
+    int64_t    trainable, parameters;
+} tl_run_result;
+/* Trains, or goes on from spec->checkpoint.  TL_ECANCEL: saved, go on later. */
+tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out);
+void      tl_run_result_free(tl_ctx *ctx, tl_run_result *r);
+/* Memory and FLOPs of the run, from its plans, before anything is trained. */
+typedef struct { size_t peak_bytes; double flops; double rows; /* row visits, forward and backward */ } tl_run_need;
+tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *spec, tl_run_need *out);
+/* The largest micro-batch (a divisor of batch / shards) whose need fits limit_bytes; TL_ELIMIT. */
+tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes);
+#endif
