@@ -1,0 +1,46 @@
+# Thin on purpose: CMake and Ninja do the work in build/.
+#   make demo     install what is missing, build, and run the main job on built-in data
+#   make test     every test but the sanitizer builds (.ci/run adds those)
+BUILD  ?= build
+PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc)
+
+.PHONY: all demo test bench fuzz deps install check accept clean help
+
+all: deps
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@ninja -C $(BUILD) -j $(JOBS) >>$(BUILD).log 2>&1 || { tail -n 40 $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+demo: all
+	@$(BUILD)/tailor demo
+
+test: all
+	@tools/run-tests $(BUILD)
+
+# Speed beside PyTorch in one run where Python has it; alone otherwise.
+bench: all
+	@tools/bench/side-by-side $(BUILD)
+
+# FUZZ_SECONDS a target; needs clang.
+fuzz: deps
+	@tools/fuzz $(or $(FUZZ_SECONDS),60)
+
+# Every "done when" line of the first issue, resumable.
+accept: all
+	@tools/accept $(BUILD)
+
+check:
+	@tools/check-floors && tools/check-limits && tools/check-format
+
+deps:
+	@tools/deps
+
+install: all
+	@cmake --install $(BUILD) >/dev/null && echo "installed under $(PREFIX)"
+
+clean:
+	@rm -rf build build-*
+
+help:
+	@sed -n 's/^# *\(make .*\)/\1/p' Makefile
