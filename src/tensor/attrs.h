@@ -1,0 +1,158 @@
+/* attrs.h -- every op: its inputs, outputs and attributes.  What a kernel is written against.
+ *
+ * Notation.  `a` is the activations' dtype (f32 or bf16, that of the first input where nothing
+ * else is said); everything else is f32 unless I32 or U8 is said.  `?` is an optional input (0
+ * in the node, data NULL in the call).  ANY output may have data NULL: nobody wants it, do not
+ * compute it.  Output 0 may lie exactly on the inputs named after "in place:", so a kernel reads
+ * element i of those before it writes element i (row i for softmax and the like).  No other
+ * overlap happens.  Buffers of the slab are 64-byte aligned; bound ones are at least 16-byte aligned.
+ * Gradient ops OVERWRITE their outputs: contributions are summed by `add` nodes.  Pictures
+ * are [n h w c].  Floor 1, tensor. */
+#ifndef TL_TENSOR_ATTRS_H
+#define TL_TENSOR_ATTRS_H
+#include "tensor/ops.h"
+
+/* ---- products --------------------------------------------------------------------------
+ * dense       in  x a[.. in], w [out in], b? [out]                  out y a[.. out]
+ *             tl_act_attr: y = act(x w^T + b); act is tl_act_from_output
+ * dense_dx    in  dy a[.. out], w [out in]                          out dx a[.. in]
+ *             no attributes
+ * dense_dw    in  dy a[.. out], x? a[.. in]                         out dw [out in], db [out]
+ *             tl_shape_attr: dw's shape.  x is absent where only db is wanted.
+ * (The gradient rule of a fused activation emits act_grad on y first; dy here is after it.)
+ *
+ * conv        in  x a[n h w c], w [o c/groups kh kw], b? [o]        out y a[n oh ow o]
+ *             tl_conv_attr, with the zeros of stride, dilation, groups already made 1
+ * conv_dx     in  dy a[n oh ow o], w                                out dx a[n h w c]
+ *             tl_conv_grad_attr: shape is dx's
+ * conv_dw     in  dy a[n oh ow o], x? a[n h w c]                    out dw [o c/groups kh kw], db [o]
+ *             tl_conv_grad_attr: shape is dw's.  x is absent where only db is wanted. */
+typedef struct { tl_activation act; } tl_act_attr;
+typedef struct { tl_shape shape; } tl_shape_attr;
+typedef struct { tl_conv_attr conv; tl_shape shape; } tl_conv_grad_attr;
+
+/* ---- pooling ---------------------------------------------------------------------------
+ * max_pool    in  x a[n h w c]                       out y a[n oh ow c], at U8[n oh ow c]
+ *             tl_pool_attr.  `at` is the place of the maximum in its window, row * kernel[1] +
+ *             column, the first one in row-major order on ties; a NaN counts as the maximum.
+ *             I32 instead of U8 where kernel[0] * kernel[1] > 256.  Padding never wins.
+ * max_pool_grad  in dy a[n oh ow c], at              out dx a[n h w c]     tl_pool_grad_attr
+ * avg_pool    in  x                                  out y                 tl_pool_attr
+ *             divisor: pixels of the window inside the picture; with count_padding those inside
+ *             the picture or its padding (a ceil-mode overhang is never counted)
+ * avg_pool_grad  in dy                               out dx                tl_pool_grad_attr
+ * global_avg_pool  in x a[n h w c]   out y a[n c]    no attributes
+ * global_avg_pool_grad  in dy a[n c] out dx          tl_shape_attr: dx's shape
+ * global_max_pool  in x  out y a[n c], at I32[n c] (row * w + column)      no attributes
+ * global_max_pool_grad  in dy a[n c], at  out dx     tl_shape_attr: dx's shape
+ * In pool attributes a stride of 0 has already been made the kernel's size. */
+typedef struct { tl_pool_attr pool; tl_shape shape; /* of dx */ } tl_pool_grad_attr;
+
+/* ---- norms -----------------------------------------------------------------------------
+ * batch_norm  in  x a[.. c], gamma [c], beta [c], mean [c], var [c], residual? a[.. c]
+ *             out y a[.. c], save_mean [c], save_invstd [c]
+ *             tl_batch_norm_attr.  batch: statistics over all but the last axis; mean and var
+ *             (bound states) move: r = (1 - momentum) r + momentum s, s of var unbiased (n - 1);
+ *             save_mean, save_invstd = 1 / sqrt(biased var + eps) are for the gradient (both
+ *             may be NULL).  Not batch: mean and var are only read; the saves are NULL.
+ *             in place: x, residual
+ * batch_norm_grad  in dy a[.. c], x? a[.. c], gamma [c], y? a[.. c], mean [c], scale [c]
+ *             out dx a[.. c], dgamma [c], dbeta [c], dresidual a[.. c]
+ *             tl_batch_norm_attr.  g = dy * slope(act, y) (y present only where act is not none).
+ *             batch: mean, scale are save_mean, save_invstd; xhat = (x - mean) * scale;
+ *               dx = gamma * scale * (g - sum(g) / n - xhat * sum(g * xhat) / n)
+ *             not batch: mean, scale are the running mean and VARIANCE; dx = gamma * g /
+ *               sqrt(var + eps); x is absent where dgamma is not wanted.
+ *             dgamma = sum(g * xhat), dbeta = sum(g), dresidual = g (wanted only with act).
+ *             in place: dy, x
+ * layer_norm  in  x a[.. c], gamma [c], beta [c]     out y a[.. c], save_mean [rows],
+ *             save_invstd [rows]; rows = count / c   tl_norm_attr       in place: x
+ * layer_norm_grad  in dy, x, gamma, save_mean, save_invstd
+ *             out dx, dgamma [c], dbeta [c]          tl_norm_attr       in place: dy, x
+ * group_norm  in  x a[n .. c], gamma [c], beta [c]   out y, save_mean [n groups],
+ *             save_invstd [n groups]; a group is c/groups neighbouring channels of one picture
+ *             tl_norm_attr                           in place: x
+ * group_norm_grad  as layer_norm_grad                in place: dy, x
+ * Variances are biased but for the running one. */
+typedef struct { float eps; int groups; /* group_norm */ } tl_norm_attr;
+
+/* ---- pointwise -------------------------------------------------------------------------
+ * act         in  x                                  out y              tl_act_attr   in place: x
+ * act_grad    in  dy, s                              out dx = dy * slope
+ *             tl_act_grad_attr: s is y where from_output, else x        in place: dy, s
+ * dropout     in  x                                  out y              tl_dropout_attr
+ *             also its own gradient (dx = dropout(dy)); tl_dropout_keep below; in place: x
+ * add         in  a a[..], b (same shape, or a tail of a's: repeats over leading axes; a's dtype
+ *             or f32)                                out y = act(a + b)  tl_act_attr  in place: a, b
+ * mul         in  a a[..], b (as add)                out y = a * b      no attributes in place: a, b
+ * scale       in  x                                  out y = x * factor tl_scale_attr in place: x
+ * cast        in  x                                  out y of attr's dtype (f32, bf16) tl_cast_attr
+ * fill        no inputs                              out y              tl_fill_attr */
+typedef struct { tl_activation act; bool from_output; } tl_act_grad_attr;
+typedef struct { float p; uint64_t stream; } tl_dropout_attr;
+typedef struct { float factor; } tl_scale_attr;
+typedef struct { tl_dtype dtype; } tl_cast_attr;
+typedef struct { tl_shape shape; tl_dtype dtype; float value; } tl_fill_attr;
+
+/* Element i of a dropout is kept where lane i % 4 of
+ *   tl_rand_block(tick.seed, TL_STREAM(TL_STREAM_DROPOUT, attr.stream), index, lanes)
+ * with index = tl_dropout_index(tick.step, i) is >= tl_dropout_bound(p); it is then multiplied
+ * by (float)(1 / (1 - (double)p)). */
+static inline uint64_t tl_dropout_index(uint64_t step, int64_t i)
+{
+    return (step << 40) + (uint64_t)i / 4;
+}
+static inline uint32_t tl_dropout_bound(float p)
+{
+    return (uint32_t)((double)p * 4294967296.0);
+}
+
+/* ---- softmax and losses ----------------------------------------------------------------
+ * softmax     in  x a[.. c]                          out y              in place: x
+ * softmax_grad  in dy, y                             out dx = y (dy - sum(dy y))     in place: dy, y
+ * log_softmax in  x a[.. c]                          out y              in place: x
+ * log_softmax_grad  in dy, y                         out dx = dy - exp(y) sum(dy)    in place: dy, y
+ * cross_entropy  in logits a[.. c], target, weight [rows], class_weight? [c]; rows = count / c
+ *             out loss (scalar), loss_r [rows]       tl_cross_entropy_attr
+ *             target I32 [rows]: class numbers; one outside 0..c-1 makes the row count nothing
+ *             (loss_r 0).  target f32 [.. c]: soft.  Each class weighs
+ *             q_c = class_weight_c * ((1 - smoothing) * target_c + smoothing / classes);
+ *             loss_r = -sum(q_c * log_softmax_c), not weighted by weight; loss = sum(weight_r *
+ *             loss_r), skipping rows of weight 0 (their logits may be anything).
+ * cross_entropy_grad  in logits, target, weight, class_weight?, dloss (scalar)
+ *             out dlogits a[.. c] = dloss * weight_r * (softmax_c * sum(q) - q_c); 0 in rows
+ *             that do not count                      tl_cross_entropy_attr    in place: logits
+ * mse, mae, huber  in x a[rows cols], target [rows cols], weight [rows]
+ *             out loss (scalar) = sum(weight_r * loss_r), loss_r [rows] = mean over columns
+ *             tl_huber_attr for huber, none for the others
+ * mse_grad, mae_grad, huber_grad  in x, target, weight, dloss (scalar)   out dx a
+ *             slope of |e| at 0 is 0                                     in place: x
+ * Only output 0 of a loss carries a gradient. */
+typedef struct { float smoothing; } tl_cross_entropy_attr;
+typedef struct { float delta; } tl_huber_attr;
+
+/* ---- shapes ----------------------------------------------------------------------------
+ * reshape     in  x any dtype   out y, an alias of x in a plan: no kernel runs    tl_shape_attr
+ * concat      in  x0 .. xn-1    out y                                        tl_axis_attr
+ * slice       in  x             out y: start, start + step, ...              tl_slice_attr
+ * slice_grad  in  dy            out dx: zero elsewhere                       tl_slice_grad_attr
+ * transpose   in  x             out y: axis i of y is axis order[i] of x     tl_transpose_attr
+ * pad         in  x             out y: zeros around                          tl_pad_attr
+ * crop        in  dy            out dx: the inverse of pad                   tl_pad_attr
+ * embedding   in  table [v d], ids I32[..]   out y f32[.. d]; an id outside 0..v-1 gives zeros
+ * embedding_grad  in dy f32[.. d], ids       out dtable [v d]; ids outside are skipped
+ *                                                                            tl_shape_attr
+ * reduce_sum, reduce_mean  in x    out y: the axis goes away                 tl_axis_attr
+ * reduce_max  in  x    out y, at I32 (index on the axis, first on ties)      tl_axis_attr
+ * reduce_max_grad  in dy, at  out dx                                         tl_broadcast_attr
+ * broadcast   in  x    out y: a new axis of `count`, values * scale          tl_broadcast_attr
+ * sum_tail    in  x a[.. tail], z? a[.. tail]  out y[tail] = sum over leading axes of x, or of
+ *             x * z                                                          tl_sum_tail_attr */
+typedef struct { int axis; } tl_axis_attr;
+typedef struct { int axis; int64_t start, count, step; } tl_slice_attr;
+typedef struct { tl_slice_attr slice; tl_shape shape; /* of dx */ } tl_slice_grad_attr;
+typedef struct { int order[TL_DIMS]; } tl_transpose_attr;
+typedef struct { int64_t before[TL_DIMS], after[TL_DIMS]; } tl_pad_attr;
+typedef struct { int axis; int64_t count; float scale; } tl_broadcast_attr;
+typedef struct { tl_shape shape; tl_dtype dtype; } tl_sum_tail_attr;
+#endif
