@@ -32,6 +32,19 @@ typedef struct {
 /* Runs or resumes; writes every file of the contract under out; *verdict is verdict.json's value
  * (owned; json_decref).  With dry_run: the plan and its forecast instead. */
 tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict);
-/* verdict.json and what the report needs beside it -> report.html. */
-tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *detail, const char *path);
+/* verdict.json and what the report needs beside it -> report.html, one self-contained page.
+ * `detail` (every member may be missing: its part of the page is left out):
+ *   sentence      the verdict in one sentence;  how_sure  a second one
+ *   command       text of the command;  use  [{title, command}]: predict, evaluate, repeat...
+ *   machine       {cpu, threads, isa, memory_bytes, precision};  started, finished  unix seconds
+ *   runs          [{candidate (index into verdict.candidates), seed, repeat, best_epoch, stopped,
+ *                   points: [{epoch, step, train_loss, train_metric, valid_loss, valid_metric}]}]
+ *   confusion     {classes: [..], counts: [[true x predicted]]} of the winner on test rows
+ *   per_class     [{class, rows, precision, recall, f1, recall_ci95: [low, high]}]
+ *   mistakes      [{row, true, predicted, probability, image: "data:image/png;base64,.."}] worst
+ *                 first;  profile  what tl_inspect says of the data (its own JSON)
+ *   loads         [{base, scheme, loaded, fresh: [..], unused: [..]}]
+ *   routes        [{name, doc, plain, source}] of every route in the comparison */
+tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *detail,
+                          const char *path);
 #endif
