@@ -22,10 +22,17 @@ typedef struct {
 tl_status tl_arch_copy(tl_ctx *ctx, const tl_arch *from, tl_arch *out);
 void      tl_arch_free(tl_ctx *ctx, tl_arch *arch); /* safe to repeat */
 
-/* "pattern" -> "replacement", `*` keeping a run of characters between dots or digits; the
- * first that matches counts; tried in order.  One table a naming scheme. */
+/* Other projects' tensor names into ours.  The rules of a scheme are tried in order, each on
+ * what the ones before it made: the first occurrence of `from` becomes `to`; a leading `^`
+ * ties it to the start of the name.  One table a naming scheme. */
 typedef struct { const char *from, *to; } tl_rename;
 typedef struct { const char *scheme; const tl_rename *rule; size_t rules; } tl_names_map;
+/* False when the result does not fit `room` bytes. */
+bool tl_names_apply(const tl_names_map *map, const char *name, char *out, size_t room);
+
+/* The tensors of a file: what it holds, not where. */
+typedef struct { const char *const *name; const tl_shape *shape; size_t count; } tl_tensors;
+const tl_shape *tl_tensors_find(const tl_tensors *tensors, const char *name); /* NULL: none */
 
 struct tl_family {
     const char *name, *doc, *source;
@@ -33,15 +40,16 @@ struct tl_family {
     /* Fill arch->config (and defaults) for a size or a config.json; TL_EUSAGE or TL_EDATA
      * with the reason: a setting that would change the numbers and is not known is an error. */
     tl_status (*configure)(tl_ctx *ctx, const char *size, const json_t *config, tl_arch *arch);
-    /* From tensor names and shapes alone: TL_OK and arch filled, or TL_EUSAGE (not mine). */
-    tl_status (*recognise)(tl_ctx *ctx, const char *const *names, const tl_shape *shapes,
-                           size_t count, tl_arch *arch);
+    /* From a file's tensors alone, their names already ours by the map called `scheme`: TL_OK
+     * and the arch filled, or TL_EUSAGE without a message (not mine).  NULL: never. */
+    tl_status (*recognise)(tl_ctx *ctx, const char *scheme, const tl_tensors *tensors,
+                           tl_arch *arch);
     tl_tensor (*body)(tl_net *net, const tl_arch *arch, tl_tensor x); /* -> features [n d],
                                        the input of the linear head (after pooling)          */
     tl_tensor (*head)(tl_net *net, const tl_arch *arch, tl_tensor features); /* -> logits     */
     /* For arch->source_head where it is not linear on pooled features; else NULL. */
     tl_tensor (*whole)(tl_net *net, const tl_arch *arch, tl_tensor x);
-    const tl_names_map *maps; size_t n_maps; /* torchvision, timm, Hugging Face, Caffe...     */
+    const tl_names_map *maps; size_t n_maps; /* the first has no rules: our own names        */
     const char *default_prep;       /* name of a preprocessing in data/prep.h, "imagenet"     */
 };
 const tl_family *tl_family_at(size_t i);
@@ -51,6 +59,13 @@ const tl_family *tl_family_find(const char *name);          /* by family name   
  * errors say what is known and what was probably meant. */
 tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t outputs, tl_arch *out);
 tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config, tl_arch *out);
+/* The family whose map and recognise fit a file's tensors best; *scheme (may be NULL) is the
+ * map's name.  TL_EDATA "where: ..." when none does. */
+tl_status tl_arch_recognise(tl_ctx *ctx, const char *where, const tl_tensors *tensors,
+                            const char **scheme, tl_arch *out);
+json_t   *tl_arch_to_config(const tl_arch *arch);           /* a Hugging Face style config.json:
+                                       tl_arch_from_config reads it; labels are the caller's  */
+const char *tl_arch_prep(const tl_arch *arch);              /* the preprocessing it was made for */
 json_t   *tl_arch_to_json(const tl_arch *arch);             /* what tailor.json keeps        */
 tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_arch *out);
 
