@@ -1,0 +1,253 @@
+/* The report's page: everything is drawn from the two JSON blocks above, as text nodes and SVG;
+ * nothing is fetched.  One function per part; a part whose numbers are missing is left out. */
+'use strict';
+(() => {
+const V = JSON.parse(document.getElementById('verdict').textContent);
+const D = JSON.parse(document.getElementById('detail').textContent);
+const page = document.getElementById('page');
+const SVG = 'http://www.w3.org/2000/svg';
+
+/* ---- building blocks */
+function el(tag, attrs, ...kids) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(attrs || {})) if (v !== null && v !== undefined) e.setAttribute(k, v);
+  for (const kid of kids.flat()) if (kid !== null && kid !== undefined) e.append(kid);
+  return e;
+}
+function svg(tag, attrs, text) {
+  const e = document.createElementNS(SVG, tag);
+  for (const [k, v] of Object.entries(attrs || {})) e.setAttribute(k, v);
+  if (text !== undefined) e.textContent = text;
+  return e;
+}
+const known = x => x !== null && x !== undefined && Number.isFinite(x);
+const metricName = { 'accuracy': 'accuracy', 'macro-f1': 'macro F1' }[V.metric] || V.metric || 'score';
+const share = V.metric === 'accuracy' || V.metric === 'macro-f1';
+const score = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) + ' %' : x.toPrecision(4);
+const points = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) : x.toPrecision(3);
+const range = i => i && known(i[0]) && known(i[1]) ? `${points(i[0])} to ${points(i[1])}` : 'interval not known';
+const count = n => known(n) ? Math.round(n).toLocaleString('en') : '–';
+function time(s) {
+  if (!known(s)) return '–';
+  if (s < 1) return (1000 * s).toFixed(0) + ' ms';
+  if (s < 60) return s.toFixed(s < 10 ? 1 : 0) + ' s';
+  const m = Math.round(s / 60);
+  return s < 3600 ? `${Math.floor(s / 60)} min ${Math.round(s % 60)} s` : `${Math.floor(m / 60)} h ${m % 60} min`;
+}
+function bytes(b) {
+  if (!known(b)) return '–';
+  const unit = ['B', 'KiB', 'MiB', 'GiB'];
+  let u = 0;
+  while (b >= 1024 && u < 3) { b /= 1024; u++; }
+  return b.toFixed(b < 10 && u ? 1 : 0) + ' ' + unit[u];
+}
+const C = V.candidates || [];
+const baseName = b => b ? String(b).split('/').filter(Boolean).pop() : '';
+const many = new Set(C.map(c => c.base).filter(Boolean)).size > 1;
+const label = c => c.route + (many && c.base ? ` · ${baseName(c.base)}` : '');
+const ran = c => c.test && known(c.test.mean);
+const colour = i => C[i].route === 'baseline' ? 'var(--c0)' : `var(--c${1 + C.filter((c, j) => j < i && c.route !== 'baseline').length % 7})`;
+const isWinner = c => V.winner && c.route === V.winner.route && (c.base || null) === (V.winner.base || null) &&
+  JSON.stringify(c.hyperparameters || {}) === JSON.stringify(V.winner.hyperparameters || {});
+function section(title, note, ...kids) {
+  page.append(el('section', {}, el('h2', {}, title), note ? el('p', { class: 'note' }, note) : null, ...kids));
+}
+function table(head, rows, classes) {
+  const numeric = head.map((h, i) => rows.length > 0 && rows.every(r => typeof r[i] !== 'object' && /^[–+\-\d]/.test(String(r[i]))));
+  return el('div', { class: 'scroll' }, el('table', {},
+    el('thead', {}, el('tr', {}, head.map((h, i) => el('th', { class: numeric[i] ? 'n' : null }, h)))),
+    el('tbody', {}, rows.map((r, k) => el('tr', { class: classes ? classes[k] : null },
+      r.map((v, i) => el('td', { class: numeric[i] ? 'n' : null }, v)))))));
+}
+const fold = (title, ...kids) => el('details', {}, el('summary', {}, title), ...kids);
+const dot = i => el('span', { class: 'dot', style: `background:${colour(i)}` });
+
+/* ---- scales and axes */
+function niceStep(span, most) {
+  const raw = span / most, ten = Math.pow(10, Math.floor(Math.log10(raw)));
+  return [1, 2, 5, 10].map(k => k * ten).find(s => s >= raw);
+}
+function ticks(low, high, most) {
+  const step = niceStep(high - low || 1, most), out = [];
+  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + 1e-9 * step; t += step) out.push(t);
+  return out;
+}
+function frame(w, h, m, x, y, xs, ys, xtext, ytext) {
+  const s = svg('svg', { viewBox: `0 0 ${w} ${h}`, role: 'img' });
+  for (const t of ys) {
+    s.append(svg('line', { class: 'grid', x1: m.l, x2: w - m.r, y1: y(t), y2: y(t) }));
+    s.append(svg('text', { x: m.l - 8, y: y(t) + 4, 'text-anchor': 'end' }, ytext(t)));
+  }
+  for (const t of xs) s.append(svg('text', { x: x(t), y: h - m.b + 18, 'text-anchor': 'middle' }, xtext(t)));
+  s.append(svg('line', { class: 'axis', x1: m.l, x2: w - m.r, y1: h - m.b, y2: h - m.b }));
+  return s;
+}
+
+/* ---- the verdict */
+function verdict() {
+  const words = { better: 'clear winner', tie: 'tie: the cheapest is taken', undecided: 'not decided yet' };
+  page.append(el('span', { class: 'badge ' + V.outcome }, words[V.outcome] || V.outcome));
+  page.append(el('h1', {}, D.sentence || `Take ${V.winner ? V.winner.route : 'nothing yet'}`));
+  if (D.how_sure) page.append(el('p', { class: 'lead' }, D.how_sure));
+  const w = V.winner, c = C.find(isWinner), tiles = [];
+  const tile = (k, v, d) => tiles.push(el('div', { class: 'tile' }, el('div', { class: 'k' }, k), el('div', { class: 'v' }, v), el('div', { class: 'd' }, d)));
+  if (c && ran(c)) tile(`Test ${metricName} of ${label(c)}`, score(c.test.mean), `95 % interval ${range(c.test.ci95)}; ${count(V.data && V.data.test)} test rows`);
+  const r = V.runner_up;
+  if (r && r.difference && known(r.difference.mean)) tile(`Ahead of ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(r.difference.mean)}${share ? ' points' : ''}`, `95 % interval ${range(r.difference.ci95)}${known(r.difference.p) ? `; p = ${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
+  if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
+  if (c && c.cost && known(c.cost.seconds)) tile('Training it once took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
+  page.append(el('div', { class: 'tiles' }, tiles));
+  if ((V.reasons || []).length) page.append(el('h3', {}, 'Why'), el('ul', { class: 'why' }, V.reasons.map(t => el('li', {}, t))));
+  if ((V.warnings || []).length) page.append(el('div', { class: 'warn' }, el('ul', {}, V.warnings.map(t => el('li', {}, t)))));
+}
+
+/* ---- the routes side by side: a dot and its interval for each */
+function side_by_side() {
+  const done = C.map((c, i) => [c, i]).filter(([c]) => ran(c)).sort((a, b) => (V.higher_is_better === false ? 1 : -1) * (a[0].test.mean - b[0].test.mean));
+  if (!done.length) return;
+  const all = done.flatMap(([c]) => [c.test.mean, ...(c.test.ci95 || [])]).filter(known);
+  let low = Math.min(...all), high = Math.max(...all);
+  const room = (high - low || 0.02) * 0.08; low -= room; high += room;
+  if (share) { low = Math.max(0, low); high = Math.min(1, high); }
+  const w = 860, row = 40, m = { l: 30 + 7.4 * Math.max(...done.map(([c]) => label(c).length)), r: 74, t: 8, b: 30 }, h = m.t + m.b + row * done.length;
+  const x = v => m.l + (v - low) / (high - low) * (w - m.l - m.r);
+  const s = svg('svg', { viewBox: `0 0 ${w} ${h}`, role: 'img', 'aria-label': 'test score of each route with its 95 % interval' });
+  for (const t of ticks(low, high, 6)) {
+    s.append(svg('line', { class: 'grid', x1: x(t), x2: x(t), y1: m.t, y2: h - m.b }));
+    s.append(svg('text', { x: x(t), y: h - m.b + 18, 'text-anchor': 'middle' }, points(t)));
+  }
+  done.forEach(([c, i], k) => {
+    const y = m.t + row * (k + 0.5), ci = c.test.ci95 || [];
+    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: m.l - 14, y: y + 4, 'text-anchor': 'end' }, label(c)));
+    if (known(ci[0]) && known(ci[1])) s.append(svg('line', { x1: x(ci[0]), x2: x(ci[1]), y1: y, y2: y, style: `stroke:${colour(i)}`, 'stroke-width': 7, 'stroke-linecap': 'round', opacity: .32 }));
+    s.append(svg('circle', { cx: x(c.test.mean), cy: y, r: isWinner(c) ? 7 : 5.5, style: `fill:${colour(i)}` }));
+    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: w - m.r + 12, y: y + 4 }, points(c.test.mean)));
+  });
+  const rows = C.map((c, i) => [el('span', { class: 'name' }, dot(i), label(c)),
+    ran(c) ? score(c.test.mean) : '–', ran(c) ? range(c.test.ci95) : '–',
+    c.cost ? time(c.cost.seconds) : '–', c.forecast ? time(c.forecast.seconds) : '–',
+    c.cost ? bytes(c.cost.peak_bytes) : '–', c.forecast ? bytes(c.forecast.peak_bytes) : '–',
+    c.inference && known(c.inference.ms_per_row) ? c.inference.ms_per_row.toPrecision(2) + ' ms' : '–',
+    count(c.trainable_parameters), known(c.seeds) ? c.seeds : '–', c.overfit && c.overfit.verdict ? c.overfit.verdict : '–', c.why ? `${c.status}: ${c.why}` : c.status || '']);
+  section('The routes side by side', `Test ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. All routes saw the same rows and repeats.`,
+    el('div', { class: 'card' }, s),
+    table(['route', metricName, '95 % interval', 'time of one run', 'forecast', 'peak memory', 'forecast', 'per row', 'trained parameters', 'seeds', 'overfit', 'what happened'],
+      rows, C.map(c => isWinner(c) ? 'win' : ran(c) ? '' : 'off')));
+}
+
+/* ---- quality against cost */
+function cost() {
+  const done = C.map((c, i) => [c, i]).filter(([c]) => ran(c) && c.cost && known(c.cost.seconds));
+  if (done.length < 2) return;
+  const w = 860, h = 380, m = { l: 58, r: 30, t: 18, b: 48 };
+  const secs = done.map(([c]) => Math.max(1e-3, c.cost.seconds));
+  let x0 = Math.log10(Math.min(...secs)) - 0.25, x1 = Math.log10(Math.max(...secs)) + 0.45;
+  const all = done.flatMap(([c]) => [c.test.mean, ...(c.test.ci95 || [])]).filter(known);
+  let y0 = Math.min(...all), y1 = Math.max(...all);
+  const room = (y1 - y0 || 0.02) * 0.1; y0 -= room; y1 += room;
+  if (share) { y0 = Math.max(0, y0); y1 = Math.min(1, y1); }
+  const x = v => m.l + (Math.log10(Math.max(1e-3, v)) - x0) / (x1 - x0) * (w - m.l - m.r);
+  const y = v => h - m.b - (v - y0) / (y1 - y0) * (h - m.t - m.b);
+  const xs = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800].filter(t => Math.log10(t) >= x0 && Math.log10(t) <= x1);
+  const s = frame(w, h, m, x, y, xs, ticks(y0, y1, 6), time, points);
+  s.append(svg('text', { x: w - m.r, y: h - 8, 'text-anchor': 'end' }, 'time of one training run (log scale)'));
+  const taken = [];
+  for (const [c, i] of done) {
+    const ci = c.test.ci95 || [], px = x(c.cost.seconds), py = y(c.test.mean);
+    if (known(ci[0]) && known(ci[1])) s.append(svg('line', { x1: px, x2: px, y1: y(ci[0]), y2: y(ci[1]), style: `stroke:${colour(i)}`, 'stroke-width': 5, 'stroke-linecap': 'round', opacity: .32 }));
+    s.append(svg('circle', { cx: px, cy: py, r: isWinner(c) ? 8 : 6, style: `fill:${colour(i)}` }));
+    let ty = py + 4;
+    while (taken.some(([a, b]) => Math.abs(a - px) < 130 && Math.abs(b - ty) < 15)) ty += 15;
+    taken.push([px, ty]);
+    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: px + 12, y: ty }, label(c)));
+  }
+  section('Quality against cost', 'Up is better, left is cheaper. Where bands overlap, the cheaper route is usually the wiser one.', el('div', { class: 'card' }, s),
+    fold('the numbers', table(['route', metricName, '95 % interval', 'seconds', 'FLOPs', 'peak memory'], done.map(([c]) => [label(c), score(c.test.mean), range(c.test.ci95), c.cost.seconds.toPrecision(4), known(c.cost.flops) ? c.cost.flops.toExponential(2) : '–', bytes(c.cost.peak_bytes)]))));
+}
+
+/* ---- training curves: thin lines are single seeds, train dashed, validation full */
+function curves() {
+  const runs = (D.runs || []).filter(r => (r.points || []).length > 1);
+  if (!runs.length) return;
+  const values = runs.flatMap(r => r.points.flatMap(p => [p.train_metric, p.valid_metric])).filter(known);
+  if (!values.length) return;
+  let y0 = Math.min(...values), y1 = Math.max(...values); const room = (y1 - y0 || 0.1) * 0.05; y0 -= room; y1 += room;
+  const cards = [];
+  for (const i of [...new Set(runs.map(r => r.candidate))]) {
+    if (!C[i]) continue;
+    const mine = runs.filter(r => r.candidate === i), most = Math.max(...mine.flatMap(r => r.points.map(p => p.epoch)), 1);
+    const w = 340, h = 220, m = { l: 40, r: 12, t: 10, b: 30 };
+    const x = v => m.l + v / most * (w - m.l - m.r), y = v => h - m.b - (v - y0) / (y1 - y0) * (h - m.t - m.b);
+    const s = frame(w, h, m, x, y, ticks(0, most, 5).filter(t => t === Math.round(t)), ticks(y0, y1, 5), t => t, points);
+    for (const r of mine) for (const [key, dash] of [['train_metric', '4 4'], ['valid_metric', '']]) {
+      const d = r.points.filter(p => known(p[key])).map((p, k) => `${k ? 'L' : 'M'}${x(p.epoch).toFixed(1)} ${y(p[key]).toFixed(1)}`).join('');
+      if (d) s.append(svg('path', { d, fill: 'none', style: `stroke:${colour(i)}`, 'stroke-width': key === 'valid_metric' ? 2 : 1.2, 'stroke-dasharray': dash, opacity: key === 'valid_metric' ? .9 : .6 }));
+    }
+    const o = C[i].overfit || {};
+    cards.push(el('div', { class: 'card' }, el('div', {}, dot(i), el('b', {}, label(C[i]))), s,
+      el('div', { class: 'small' }, `epochs; ${mine.length} ${mine.length === 1 ? 'seed' : 'seeds'}` + (o.verdict ? `; overfit: ${o.verdict}${known(o.train_minus_valid) ? ` (train is ${points(o.train_minus_valid)} above validation)` : ''}` : ''))));
+  }
+  section('How training went', `${metricName[0].toUpperCase() + metricName.slice(1)} by epoch. Full line: validation rows, which choose the kept weights. Dashed: training rows. A wide gap between the two is overfitting.`, el('div', { class: 'grid2' }, cards),
+    fold('the numbers', table(['route', 'seed', 'epochs', 'best epoch', 'why it stopped', `best validation ${metricName}`], runs.map(r => [C[r.candidate] ? label(C[r.candidate]) : r.candidate, r.seed, count(Math.max(...r.points.map(p => p.epoch))), known(r.best_epoch) ? r.best_epoch : '–', r.stopped || '', score(Math.max(...r.points.map(p => p.valid_metric).filter(known)))]))));
+}
+
+/* ---- where the winner is wrong */
+function mistakes() {
+  const k = D.confusion, parts = [];
+  if (k && k.classes && k.classes.length <= 40) {
+    const cell = (v, total, same) => {
+      const f = total ? v / total : 0, hue = same ? 'var(--c1)' : 'var(--c2)';
+      return el('td', { style: v ? `background:color-mix(in srgb, ${hue} ${Math.round(12 + 78 * f)}%, transparent);color:${f > 0.55 ? 'var(--card)' : 'var(--ink)'}` : '' }, v ? v : '·');
+    };
+    parts.push(el('div', { class: 'card scroll' }, el('div', { class: 'small' }, 'rows: the true class; columns: what the model said'), el('table', { class: 'cm' },
+      el('tr', {}, el('th', {}), k.classes.map(c => el('th', { class: 'col' }, el('div', { title: c }, c)))),
+      k.counts.map((r, i) => el('tr', {}, el('th', { class: 'row', title: k.classes[i] }, k.classes[i]), r.map((v, j) => cell(v, r.reduce((a, b) => a + b, 0), i === j)))))));
+  }
+  if ((D.per_class || []).length) parts.push(fold('by class', table(['class', 'rows', 'precision', 'recall', '95 % interval of recall', 'F1'], D.per_class.map(c => [c.class, count(c.rows), score(c.precision), score(c.recall), range(c.recall_ci95), score(c.f1)]))));
+  if ((D.mistakes || []).length) parts.push(el('h3', {}, 'Its worst mistakes'), el('p', { class: 'note' }, 'Test rows it got wrong with the most confidence. Wrong labels in the data often show up here first.'),
+    el('div', { class: 'faces' }, D.mistakes.map(f => { const img = f.image ? el('img', { src: f.image, alt: '' }) : null; if (img) img.addEventListener('load', () => { if (img.naturalWidth < 64) img.className = 'tiny'; }); return el('figure', {}, img, el('div', {}, `said ${f.predicted}`, known(f.probability) ? ` (${(100 * f.probability).toFixed(0)} %)` : ''), el('div', {}, `is ${f.true}`), el('div', { class: 'small' }, f.row)); })));
+  if (parts.length) section('Where the winner is wrong', `On the test rows, by the model in best/.`, ...parts);
+}
+
+/* ---- the data, and what came from the bases */
+function data() {
+  const P = D.profile || {}, d = V.data || {}, parts = [];
+  parts.push(table(['training rows', 'validation rows', 'test rows', 'classes'], [[count(d.train), count(d.valid), count(d.test), count(d.classes)]]));
+  for (const f of P.findings || []) parts.push(el('div', { class: 'finding ' + (f.level || f.severity || '') }, el('div', {}, f.text || f.what || f.finding || String(f)), f.todo || f.remedy || f.what_to_do ? el('div', { class: 'small' }, f.todo || f.remedy || f.what_to_do) : null));
+  const classes = P.classes && Array.isArray(P.classes) ? P.classes : [];
+  if (classes.length && classes.length <= 100) {
+    const keys = ['train', 'valid', 'test'].filter(k => classes.some(c => known(c[k])));
+    parts.push(fold('rows by class', table(['class', ...(keys.length ? keys : ['rows'])], classes.map(c => [c.name || c.class, ...(keys.length ? keys.map(k => count(c[k])) : [count(c.rows || c.count)])]))));
+  }
+  for (const l of D.loads || []) parts.push(fold(`weights read from ${baseName(l.base)}: ${count(l.loaded)} loaded, ${(l.fresh || []).length} new, ${(l.unused || []).length} unused`, el('p', { class: 'note' }, `naming: ${l.scheme || 'own'}`), el('pre', {}, [...(l.fresh || []).map(n => 'new     ' + n), ...(l.unused || []).map(n => 'unused  ' + n)].join('\n') || 'every tensor found its place')));
+  section('The data', d.path ? `${d.path}, sha256 ${String(d.sha256 || '').slice(0, 12)}` : '', ...parts);
+}
+
+function routes() {
+  if (!(D.routes || []).length) return;
+  section('What each route is', '', el('dl', {}, D.routes.flatMap(r => [el('dt', {}, el('b', {}, r.name)), el('dd', { style: 'margin:0 0 10px' }, r.plain || r.doc, r.source ? el('span', { class: 'small' }, ` ${r.source}`) : null)])));
+}
+
+function use() {
+  const parts = (D.use || []).flatMap(u => [el('h3', {}, u.title), el('pre', {}, u.command)]);
+  if (D.command) parts.push(el('h3', {}, 'Repeat this comparison'), el('pre', {}, D.command));
+  const b = V.budget || {};
+  if (known(b.used)) parts.push(el('p', { class: 'note' }, `The comparison used ${time(b.used)}${known(b.seconds) ? ` of a budget of ${time(b.seconds)}` : ''}. Smallest difference it could see (80 % power): ${points(V.minimum_detectable_difference)}${share ? ' points' : ''}.`));
+  if (parts.length) section('Use it, repeat it', '', ...parts);
+}
+
+function about() {
+  const m = D.machine || {}, name = V.data && V.data.path ? baseName(V.data.path) : 'report';
+  document.title = `Tailor: ${name}`;
+  document.getElementById('about').textContent = `${V.task || ''} on ${name}`;
+  const when = known(D.finished) ? new Date(1000 * D.finished).toISOString().slice(0, 16).replace('T', ' ') + ' UTC; ' : '';
+  document.getElementById('foot').textContent = `${when}Tailor ${V.version || ''}${m.cpu ? `; ${m.cpu}, ${m.threads} threads, ${m.isa || ''} ${m.precision || ''}` : ''}. This page is one file and asks the network for nothing.`;
+  const root = document.documentElement;
+  document.getElementById('theme').addEventListener('click', () => {
+    const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+    root.dataset.theme = dark ? 'light' : 'dark';
+  });
+}
+
+about(); verdict(); side_by_side(); cost(); curves(); mistakes(); data(); routes(); use();
+})();
