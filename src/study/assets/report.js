@@ -45,6 +45,7 @@ const C = V.candidates || [];
 const baseName = b => b ? String(b).split('/').filter(Boolean).pop() : '';
 const many = new Set(C.map(c => c.base).filter(Boolean)).size > 1;
 const label = c => c.route + (many && c.base ? ` · ${baseName(c.base)}` : '');
+const sideLabel = (c, w) => w < 600 && label(c).length > 16 ? label(c).slice(0, 15) + '…' : label(c);
 const ran = c => c.test && known(c.test.mean);
 const colour = i => C[i].route === 'baseline' ? 'var(--c0)' : `var(--c${1 + C.filter((c, j) => j < i && c.route !== 'baseline').length % 7})`;
 const isWinner = c => V.winner && c.route === V.winner.route && (c.base || null) === (V.winner.base || null) &&
@@ -63,6 +64,8 @@ const fold = (title, ...kids) => el('details', {}, el('summary', {}, title), ...
 const dot = i => el('span', { class: 'dot', style: `background:${colour(i)}` });
 
 /* ---- scales and axes */
+/* Wide figures are drawn for the width there is, so that their text keeps its size on a phone. */
+const wide = () => Math.max(330, Math.min(980, page.clientWidth - 78));
 function niceStep(span, most) {
   const raw = span / most, ten = Math.pow(10, Math.floor(Math.log10(raw)));
   return [1, 2, 5, 10].map(k => k * ten).find(s => s >= raw);
@@ -109,16 +112,16 @@ function side_by_side() {
   let low = Math.min(...all), high = Math.max(...all);
   const room = (high - low || 0.02) * 0.08; low -= room; high += room;
   if (share) { low = Math.max(0, low); high = Math.min(1, high); }
-  const w = 860, row = 40, m = { l: 30 + 7.4 * Math.max(...done.map(([c]) => label(c).length)), r: 74, t: 8, b: 30 }, h = m.t + m.b + row * done.length;
+  const w = wide(), row = 40, m = { l: 26 + (w < 600 ? 6.6 : 7.4) * Math.max(...done.map(([c]) => sideLabel(c, w).length)), r: 58, t: 8, b: 30 }, h = m.t + m.b + row * done.length;
   const x = v => m.l + (v - low) / (high - low) * (w - m.l - m.r);
   const s = svg('svg', { viewBox: `0 0 ${w} ${h}`, role: 'img', 'aria-label': 'test score of each route with its 95 % interval' });
-  for (const t of ticks(low, high, 6)) {
+  for (const t of ticks(low, high, w < 600 ? 3 : 6)) {
     s.append(svg('line', { class: 'grid', x1: x(t), x2: x(t), y1: m.t, y2: h - m.b }));
     s.append(svg('text', { x: x(t), y: h - m.b + 18, 'text-anchor': 'middle' }, points(t)));
   }
   done.forEach(([c, i], k) => {
     const y = m.t + row * (k + 0.5), ci = c.test.ci95 || [];
-    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: m.l - 14, y: y + 4, 'text-anchor': 'end' }, label(c)));
+    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: m.l - 14, y: y + 4, 'text-anchor': 'end' }, sideLabel(c, w)));
     if (known(ci[0]) && known(ci[1])) s.append(svg('line', { x1: x(ci[0]), x2: x(ci[1]), y1: y, y2: y, style: `stroke:${colour(i)}`, 'stroke-width': 7, 'stroke-linecap': 'round', opacity: .32 }));
     s.append(svg('circle', { cx: x(c.test.mean), cy: y, r: isWinner(c) ? 7 : 5.5, style: `fill:${colour(i)}` }));
     s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: w - m.r + 12, y: y + 4 }, points(c.test.mean)));
@@ -139,7 +142,7 @@ function side_by_side() {
 function cost() {
   const done = C.map((c, i) => [c, i]).filter(([c]) => ran(c) && c.cost && known(c.cost.seconds));
   if (done.length < 2) return;
-  const w = 860, h = 380, m = { l: 58, r: 30, t: 18, b: 48 };
+  const w = wide(), h = w < 600 ? 320 : 380, m = { l: 58, r: 30, t: 18, b: 48 };
   const secs = done.map(([c]) => Math.max(1e-3, c.cost.seconds));
   let x0 = Math.log10(Math.min(...secs)) - 0.25, x1 = Math.log10(Math.max(...secs)) + 0.45;
   const all = done.flatMap(([c]) => [c.test.mean, ...(c.test.ci95 || [])]).filter(known);
@@ -148,7 +151,7 @@ function cost() {
   if (share) { y0 = Math.max(0, y0); y1 = Math.min(1, y1); }
   const x = v => m.l + (Math.log10(Math.max(1e-3, v)) - x0) / (x1 - x0) * (w - m.l - m.r);
   const y = v => h - m.b - (v - y0) / (y1 - y0) * (h - m.t - m.b);
-  const xs = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800].filter(t => Math.log10(t) >= x0 && Math.log10(t) <= x1);
+  const xs = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800].filter(t => Math.log10(t) >= x0 && Math.log10(t) <= x1).filter((t, k, all) => all.length * 62 < w || k % 2 === 0);
   const s = frame(w, h, m, x, y, xs, ticks(y0, y1, 6), time, points);
   s.append(svg('text', { x: w - m.r, y: h - 8, 'text-anchor': 'end' }, 'time of one training run (log scale)'));
   const taken = [];
@@ -159,7 +162,8 @@ function cost() {
     let ty = py + 4;
     while (taken.some(([a, b]) => Math.abs(a - px) < 130 && Math.abs(b - ty) < 15)) ty += 15;
     taken.push([px, ty]);
-    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: px + 12, y: ty }, label(c)));
+    const left = px > w - 8.2 * label(c).length - 20;
+    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: left ? px - 12 : px + 12, y: ty, 'text-anchor': left ? 'end' : 'start' }, label(c)));
   }
   section('Quality against cost', 'Up is better, left is cheaper. Where bands overlap, the cheaper route is usually the wiser one.', el('div', { class: 'card' }, s),
     fold('the numbers', table(['route', metricName, '95 % interval', 'seconds', 'FLOPs', 'peak memory'], done.map(([c]) => [label(c), score(c.test.mean), range(c.test.ci95), c.cost.seconds.toPrecision(4), known(c.cost.flops) ? c.cost.flops.toExponential(2) : '–', bytes(c.cost.peak_bytes)]))));
@@ -249,5 +253,15 @@ function about() {
   });
 }
 
-about(); verdict(); side_by_side(); cost(); curves(); mistakes(); data(); routes(); use();
+function render() {
+  page.replaceChildren();
+  verdict(); side_by_side(); cost(); curves(); mistakes(); data(); routes(); use();
+}
+about();
+render();
+let drawn = wide(), later = 0;
+window.addEventListener('resize', () => {
+  clearTimeout(later);
+  later = setTimeout(() => { if (wide() !== drawn) { drawn = wide(); render(); } }, 150);
+});
 })();
