@@ -162,8 +162,8 @@ function cost() {
     let ty = py + 4;
     while (taken.some(([a, b]) => Math.abs(a - px) < 130 && Math.abs(b - ty) < 15)) ty += 15;
     taken.push([px, ty]);
-    const left = px > w - 8.2 * label(c).length - 20;
-    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: left ? px - 12 : px + 12, y: ty, 'text-anchor': left ? 'end' : 'start' }, label(c)));
+    const left = px > w - 8.2 * (w < 600 ? c.route : label(c)).length - 20;
+    s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: left ? px - 12 : px + 12, y: ty, 'text-anchor': left ? 'end' : 'start' }, w < 600 ? c.route : label(c)));
   }
   section('Quality against cost', 'Up is better, left is cheaper. Where bands overlap, the cheaper route is usually the wiser one.', el('div', { class: 'card' }, s),
     fold('the numbers', table(['route', metricName, '95 % interval', 'seconds', 'FLOPs', 'peak memory'], done.map(([c]) => [label(c), score(c.test.mean), range(c.test.ci95), c.cost.seconds.toPrecision(4), known(c.cost.flops) ? c.cost.flops.toExponential(2) : '–', bytes(c.cost.peak_bytes)]))));
