@@ -1,4 +1,5 @@
-/* optim.h -- optimisers and learning-rate schedules as rows of small records.  Floor 3, train. */
+/* optim.h -- optimisers and learning-rate schedules as rows of small records, and the passes
+ * over gradients.  Floor 3, train. */
 #ifndef TL_TRAIN_OPTIM_H
 #define TL_TRAIN_OPTIM_H
 #include "model/params.h"
@@ -20,13 +21,22 @@ typedef struct {
 const tl_optimizer *tl_optimizer_at(size_t i); /* sgd, adam, adamw */
 const tl_optimizer *tl_optimizer_find(const char *name);
 
+/* Sum of squares of n floats in one fixed order; not finite where one of them is not, or is
+ * beyond 1e19.  `part` has room for tl_squares_parts(n) doubles. */
+int64_t tl_squares_parts(int64_t n);
+double  tl_squares(const float *x, int64_t n, double *part, int threads);
+void    tl_add_into(float *to, const float *from, int64_t n, int threads); /* to += from */
+void    tl_multiply(float *x, int64_t n, float factor, int threads);
+
 typedef struct {
     const char *name, *doc, *source;
-    double (*factor)(double at, double total, double settings[2]); /* of lr; at in [0, total) steps */
+    double (*factor)(double at, double total, const double settings[2]); /* of lr; at in
+                                            [0, total) steps after warmup                    */
 } tl_schedule;
 const tl_schedule *tl_schedule_at(size_t i);   /* constant, step, cosine, one-cycle, linear */
 const tl_schedule *tl_schedule_find(const char *name);
-/* With linear warmup over the first `warmup` steps. */
+/* With linear warmup over the first `warmup` steps: (step + 1) / (warmup + 1) of the rate; the
+ * schedule covers the rest.  settings NULL: the schedule's own. */
 double tl_schedule_factor(const tl_schedule *s, int64_t step, int64_t total, int64_t warmup,
-                          double settings[2]);
+                          const double settings[2]);
 #endif

@@ -1,0 +1,149 @@
+/* optim.c -- SGD, Adam and AdamW over spans of the parameter block, and the passes over the
+ * gradient block (sum, clip).
+ * Sources: torch.optim; Kingma and Ba 2015; Loshchilov and Hutter 2019.  Floor 3, train. */
+#include "train/optim.h"
+#include "core/par.h"
+#include "train/optim_kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { GRAIN = 16384 }; /* floats worth a thread of their own */
+
+typedef struct {
+    const tl_update *u;
+    void (*run)(const tl_update *u, int64_t low, int64_t high);
+} update_job;
+
+static void update_piece(void *arg, int64_t low, int64_t high)
+{
+    const update_job *job = arg;
+
+    job->run(job->u, low, high);
+}
+
+static void sgd_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
+                     int64_t n, float *w, const float *g, float *m, float *v, int threads)
+{
+    const float     momentum = (float)s->momentum;
+    const tl_update u        = {
+        .w = w, .g = g, .m = s->momentum > 0.0 ? m : NULL, .lr = (float)lr,
+        .decay = (float)decay, .momentum = momentum, .of_gradient = s->nesterov ? 1.0f : 0.0f,
+        .of_momentum = s->nesterov ? momentum : 1.0f
+    };
+    update_job job = { &u, tl_optim_chosen()->sgd };
+
+    (void)step, (void)v;
+    tl_par_for(threads, n, GRAIN, update_piece, &job);
+}
+
+static tl_update adam_update(const tl_optim_settings *s, double lr, int64_t step, float *w,
+                             const float *g, float *m, float *v)
+{
+    return (tl_update){ .w = w, .g = g, .m = m, .v = v,
+                        .lr = (float)(lr / (1.0 - pow(s->beta1, (double)step))),
+                        .shrink = 1.0f, .beta1 = (float)s->beta1, .beta2 = (float)s->beta2,
+                        .eps  = (float)s->eps,
+                        .root = (float)sqrt(1.0 - pow(s->beta2, (double)step)) };
+}
+
+static void adam_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
+                      int64_t n, float *w, const float *g, float *m, float *v, int threads)
+{
+    tl_update  u   = adam_update(s, lr, step, w, g, m, v);
+    update_job job = { &u, tl_optim_chosen()->adam };
+
+    u.decay = (float)decay;
+    tl_par_for(threads, n, GRAIN, update_piece, &job);
+}
+
+static void adamw_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
+                       int64_t n, float *w, const float *g, float *m, float *v, int threads)
+{
+    tl_update  u   = adam_update(s, lr, step, w, g, m, v);
+    update_job job = { &u, tl_optim_chosen()->adam };
+
+    u.shrink = (float)(1.0 - lr * decay);
+    tl_par_for(threads, n, GRAIN, update_piece, &job);
+}
+
+static const tl_optimizer optimizers[] = {
+    { "sgd", "stochastic gradient descent with momentum", "Robbins and Monro 1951; torch.optim.SGD",
+      1, false, sgd_step },
+    { "adam", "adaptive moments", "Kingma and Ba 2015, arXiv:1412.6980", 2, false, adam_step },
+    { "adamw", "Adam with decay apart from the gradient",
+      "Loshchilov and Hutter 2019, arXiv:1711.05101", 2, true, adamw_step },
+};
+
+const tl_optimizer *tl_optimizer_at(size_t i)
+{
+    return i < TL_COUNT(optimizers) ? &optimizers[i] : NULL;
+}
+
+const tl_optimizer *tl_optimizer_find(const char *name)
+{
+    for (size_t i = 0; i < TL_COUNT(optimizers); i++)
+        if (strcmp(optimizers[i].name, name) == 0) return &optimizers[i];
+    return NULL;
+}
+
+typedef struct {
+    const tl_optim_kernels *k;
+    const float *x;
+    float       *to, factor;
+    double      *part;
+    int64_t      n;
+} pass_job;
+
+static void squares_piece(void *arg, int64_t low, int64_t high)
+{
+    const pass_job *job = arg;
+
+    for (int64_t b = low; b < high; b++) {
+        const int64_t at = b * TL_SUM_BLOCK;
+        job->part[b]     = job->k->squares(job->x + at, TL_MIN(TL_SUM_BLOCK, job->n - at));
+    }
+}
+
+int64_t tl_squares_parts(int64_t n)
+{
+    return (n + TL_SUM_BLOCK - 1) / TL_SUM_BLOCK;
+}
+
+double tl_squares(const float *x, int64_t n, double *part, int threads)
+{
+    pass_job job = { .k = tl_optim_chosen(), .x = x, .part = part, .n = n };
+    double   sum = 0.0;
+
+    tl_par_for(threads, tl_squares_parts(n), 2 * GRAIN / TL_SUM_BLOCK, squares_piece, &job);
+    for (int64_t b = 0; b < tl_squares_parts(n); b++) sum += part[b];
+    return sum;
+}
+
+static void add_piece(void *arg, int64_t low, int64_t high)
+{
+    const pass_job *job = arg;
+
+    job->k->add(job->to + low, job->x + low, high - low);
+}
+
+void tl_add_into(float *to, const float *from, int64_t n, int threads)
+{
+    pass_job job = { .k = tl_optim_chosen(), .x = from, .to = to };
+
+    tl_par_for(threads, n, 2 * GRAIN, add_piece, &job);
+}
+
+static void multiply_piece(void *arg, int64_t low, int64_t high)
+{
+    const pass_job *job = arg;
+
+    for (int64_t i = low; i < high; i++) job->to[i] *= job->factor;
+}
+
+void tl_multiply(float *x, int64_t n, float factor, int threads)
+{
+    pass_job job = { .to = x, .factor = factor };
+
+    tl_par_for(threads, n, 2 * GRAIN, multiply_piece, &job);
+}
