@@ -1,0 +1,199 @@
+/* weights_load.c -- from a file's tensors into a network's parameters, under the family's
+ * naming schemes, and the report of what went where.  Floor 2, model. */
+#include "model/formats/formats.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { NAME_MOST = 512 };
+
+/* Which parameter each tensor of the file goes to under one scheme; -1: none. */
+typedef struct {
+    const tl_weights   *w;
+    const char         *where;
+    tl_params          *params;
+    const tl_names_map *map;
+    int32_t            *target; /* [w->count]                                               */
+    int32_t            *source; /* [params->count] the tensor that goes there; -1: none     */
+} matching;
+
+/* Counters of training that no network computes with. */
+static bool is_counter(const char *name)
+{
+    return tl_ends_with(name, "num_batches_tracked");
+}
+
+/* The same numbers in the same order: shapes equal but for axes of 1 (a 1x1 convolution is a
+ * dense layer). */
+static bool fits(const tl_shape *a, const tl_shape *b)
+{
+    int i = 0, j = 0;
+
+    if (a->ndim < 0 || b->ndim < 0) return false;
+    for (;;) {
+        while (i < a->ndim && a->dim[i] == 1) i++;
+        while (j < b->ndim && b->dim[j] == 1) j++;
+        if (i == a->ndim || j == b->ndim) return i == a->ndim && j == b->ndim;
+        if (a->dim[i++] != b->dim[j++]) return false;
+    }
+}
+
+static int32_t find_target(const matching *m, const tl_names_map *map, const char *name)
+{
+    char            ours[NAME_MOST];
+    const tl_param *p;
+
+    if (is_counter(name) || !tl_names_apply(map, name, ours, sizeof ours)) return -1;
+    p = tl_params_find(m->params, ours);
+    return p ? (int32_t)(p - m->params->param) : -1;
+}
+
+/* The scheme under which most tensors find a parameter of their shape. */
+static tl_status choose_scheme(tl_ctx *ctx, const tl_family *family, matching *m)
+{
+    size_t best = 0;
+
+    for (size_t k = 0; k < family->n_maps; k++) {
+        size_t score = 0;
+        for (size_t i = 0; i < m->w->count; i++) {
+            const int32_t at = find_target(m, &family->maps[k], m->w->weight[i].name);
+            if (at >= 0 && fits(&m->w->weight[i].shape, &m->params->param[at].shape)) score++;
+        }
+        if (score <= best) continue;
+        best   = score;
+        m->map = &family->maps[k];
+    }
+    if (!m->map)
+        return tl_fail(ctx, TL_EDATA, m->where,
+                       "none of its %zu tensors belongs to the network %s (name another --arch)",
+                       m->w->count, family->name);
+    return TL_OK;
+}
+
+static tl_status match(tl_ctx *ctx, matching *m)
+{
+    tl_place  who;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, m->w->count, sizeof *m->target, &m->target));
+    TL_TRY(tl_alloc_array(ctx, (size_t)m->params->count, sizeof *m->source, &m->source));
+    for (int32_t i = 0; i < m->params->count; i++) m->source[i] = -1;
+    for (size_t i = 0; i < m->w->count; i++) {
+        const char   *name = m->w->weight[i].name;
+        const int32_t at   = find_target(m, m->map, name);
+        m->target[i] = at;
+        if (at < 0) continue;
+        if (m->source[at] >= 0)
+            TL_FAIL(TL_EDATA, m->where, "two tensors, one of them \"%s\", are for %s (mend the "
+                    "file)", tl_place_name(&who, name, strlen(name)), m->params->param[at].name);
+        m->source[at] = (int32_t)i;
+    }
+done:
+    return rc;
+}
+
+/* A head that does not fit is left fresh as a whole; anything else that does not is an error. */
+static tl_status check_fit(tl_ctx *ctx, matching *m)
+{
+    bool fresh_head = false;
+    char had[96], needs[96];
+
+    for (int32_t i = 0; i < m->params->count; i++) {
+        const tl_param *p = &m->params->param[i];
+        const int32_t   s = m->source[i];
+        if (s >= 0 && fits(&m->w->weight[s].shape, &p->shape)) continue;
+        if (p->head) {
+            fresh_head = true;
+            continue;
+        }
+        if (s < 0)
+            return tl_fail(ctx, TL_EDATA, m->where,
+                           "has no tensor for %s (the file and the network differ: name "
+                           "another --arch)", p->name);
+        tl_say_shape(&m->w->weight[s].shape, had);
+        tl_say_shape(&p->shape, needs);
+        return tl_fail(ctx, TL_EDATA, m->where, "%s is %s, the network needs %s (name another "
+                       "--arch)", p->name, had, needs);
+    }
+    for (int32_t i = 0; fresh_head && i < m->params->count; i++)
+        if (m->params->param[i].head) m->source[i] = -1;
+    return TL_OK;
+}
+
+static tl_status copy_values(tl_ctx *ctx, const matching *m, const tl_param *p, int32_t source)
+{
+    float    *value = tl_params_value(m->params, p);
+    tl_status rc    = tl_weight_read(ctx, &m->w->weight[source], value);
+
+    for (int64_t i = 0; rc == TL_OK && i < p->count; i++)
+        if (!isfinite(value[i]))
+            rc = tl_fail(ctx, TL_EDATA, m->where, "%s holds a value that is not a number "
+                         "(fetch or train the file again)", p->name);
+    return rc;
+}
+
+static tl_status list_name(tl_ctx *ctx, const char *name, char **list, size_t *count)
+{
+    const tl_status rc = tl_strdup(ctx, name, &list[*count]);
+
+    if (rc == TL_OK) ++*count;
+    return rc;
+}
+
+static tl_status fill_report(tl_ctx *ctx, const matching *m, tl_load_report *r)
+{
+    const size_t params = (size_t)m->params->count;
+    tl_status    rc;
+
+    r->scheme = m->map->scheme;
+    TL_TRY(tl_alloc_array(ctx, params, sizeof *r->loaded, &r->loaded));
+    TL_TRY(tl_alloc_array(ctx, params, sizeof *r->fresh, &r->fresh));
+    TL_TRY(tl_alloc_array(ctx, m->w->count, sizeof *r->unused, &r->unused));
+    for (size_t i = 0; i < params; i++) {
+        const bool have = m->source[i] >= 0;
+        TL_TRY(list_name(ctx, m->params->param[i].name, have ? r->loaded : r->fresh,
+                         have ? &r->n_loaded : &r->n_fresh));
+    }
+    for (size_t i = 0; i < m->w->count; i++) {
+        const int32_t at   = m->target[i];
+        const char   *name = m->w->weight[i].name;
+        if (is_counter(name) || (at >= 0 && m->source[at] == (int32_t)i)) continue;
+        TL_TRY(list_name(ctx, name, r->unused, &r->n_unused));
+    }
+done:
+    return rc;
+}
+
+void tl_load_report_free(tl_ctx *ctx, tl_load_report *r)
+{
+    for (size_t i = 0; i < r->n_loaded; i++) tl_free(ctx, r->loaded[i]);
+    for (size_t i = 0; i < r->n_fresh; i++) tl_free(ctx, r->fresh[i]);
+    for (size_t i = 0; i < r->n_unused; i++) tl_free(ctx, r->unused[i]);
+    tl_free(ctx, r->loaded);
+    tl_free(ctx, r->fresh);
+    tl_free(ctx, r->unused);
+    *r = (tl_load_report){ 0 };
+}
+
+tl_status tl_weights_load(tl_ctx *ctx, const tl_weights *w, const char *where, const tl_arch *arch,
+                          tl_params *params, tl_load_report *report)
+{
+    matching       m = { .w = w, .where = where, .params = params };
+    tl_load_report r = { 0 };
+    tl_status      rc;
+
+    *report = (tl_load_report){ 0 };
+    TL_TRY(choose_scheme(ctx, arch->family, &m));
+    TL_TRY(match(ctx, &m));
+    TL_TRY(check_fit(ctx, &m));
+    for (int32_t i = 0; i < params->count; i++)
+        if (m.source[i] >= 0) TL_TRY(copy_values(ctx, &m, &params->param[i], m.source[i]));
+    TL_TRY(fill_report(ctx, &m, &r));
+    *report = r;
+    r       = (tl_load_report){ 0 };
+done:
+    tl_free(ctx, m.target);
+    tl_free(ctx, m.source);
+    tl_load_report_free(ctx, &r);
+    return rc;
+}
