@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Golden numbers for the statistics: writes tests/golden/stats_golden.h.
+
+Needs scipy, numpy and scikit-learn; their versions are written into the file."""
+import os
+import numpy as np
+import scipy
+import sklearn
+from scipy import stats
+from sklearn.metrics import accuracy_score, f1_score
+
+rng = np.random.default_rng(20)
+out = ["/* Made by tools/golden/stats.py with scipy %s, scikit-learn %s. */"
+       % (scipy.__version__, sklearn.__version__)]
+
+
+def table(name, width, rows):
+    out.append("static const double %s[][%d] = {" % (name, width))
+    for row in rows:
+        out.append("    { " + ", ".join(repr(float(x)) for x in row) + " },")
+    out.append("};")
+
+
+ps = [1e-6, 0.001, 0.025, 0.1, 0.5, 0.7, 0.9, 0.975, 0.995, 0.9999]
+dfs = [1, 2, 2.5, 3, 7.3, 30, 400, 1e5]
+table("golden_normal", 2, [(p, stats.norm.ppf(p)) for p in ps + [1e-12]])
+table("golden_student", 3, [(p, df, stats.t.ppf(p, df)) for p in ps for df in dfs])
+table("golden_student_cdf", 3, [(t, df, stats.t.cdf(t, df))
+                                for t in [-12, -4.3, -1, 0, 0.3, 2, 40] for df in dfs])
+wilson = []
+for s, n in [(0, 10), (3, 10), (10, 10), (371, 400), (1, 5000)]:
+    for c in (0.9, 0.95):
+        low, high = stats.binomtest(s, n).proportion_ci(c, method="wilson")
+        wilson.append((s, n, c, low, high))
+table("golden_wilson", 5, wilson)
+
+x = [0.91, 0.93, 0.905, 0.94, 0.88]
+means = []
+for n in (2, 3, 5):
+    low, high = stats.t.interval(0.95, n - 1, np.mean(x[:n]), stats.sem(x[:n]))
+    means.append((n, np.mean(x[:n]), low, high))
+table("golden_sample", 1, [(v,) for v in x])
+table("golden_mean", 4, means)
+
+metrics, labels, predictions = [], [], []
+for rows, classes, noise in [(40, 3, 0.3), (40, 7, 0.6), (40, 5, 0.0), (40, 9, 0.95)]:
+    label = rng.integers(0, classes, rows)
+    label[label == classes - 1] = 0  # one class that is never the label
+    predicted = np.where(rng.random(rows) < noise, rng.integers(0, classes, rows), label)
+    metrics.append((classes, accuracy_score(label, predicted),
+                    f1_score(label, predicted, average="macro", zero_division=0)))
+    labels.append(label)
+    predictions.append(predicted)
+table("golden_metric", 3, metrics)
+for name, rows in (("golden_label", labels), ("golden_predicted", predictions)):
+    out.append("static const int32_t %s[][40] = {" % name)
+    for row in rows:
+        text = ", ".join(map(str, row))
+        half = text.index(",", len(text) // 2) + 1
+        out += ["    { " + text[:half], "      " + text[half:].strip() + " },"]
+    out.append("};")
+
+here = os.path.dirname(os.path.abspath(__file__))
+with open(os.path.join(here, "..", "..", "tests", "golden", "stats_golden.h"), "w") as f:
+    f.write("\n".join(out) + "\n")
