@@ -285,6 +285,35 @@ done:
     return rc;
 }
 
+tl_status tl_file_append(tl_ctx *ctx, const char *path, const void *data, size_t bytes)
+{
+    const char *at = data;
+    tl_status   rc = TL_OK;
+    const int   fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+
+    if (fd < 0) return fail_errno(ctx, path, "cannot write", errno);
+    if (tl_fault_now(&ctx->world->fault_write)) rc = fail_errno(ctx, path, "cannot write", ENOSPC);
+    while (bytes && rc == TL_OK) {
+        const ssize_t n = write(fd, at, bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            rc = fail_errno(ctx, path, "cannot write", errno);
+            break;
+        }
+        at    += n;
+        bytes -= (size_t)n;
+    }
+    close(fd);
+    return rc;
+}
+
+tl_status tl_file_cut(tl_ctx *ctx, const char *path, size_t bytes)
+{
+    if (tl_fault_now(&ctx->world->fault_write)) return fail_errno(ctx, path, "cannot cut", EIO);
+    if (truncate(path, (off_t)bytes) != 0) return fail_errno(ctx, path, "cannot cut", errno);
+    return TL_OK;
+}
+
 bool tl_exists(const char *path)
 {
     return access(path, F_OK) == 0;

@@ -34,6 +34,10 @@ tl_status tl_output_commit(tl_ctx *ctx, tl_output *out); /* then close */
 void      tl_output_close(tl_ctx *ctx, tl_output *out);
 tl_status tl_file_write(tl_ctx *ctx, const char *path, const void *data, size_t bytes);
 
+/* A log that grows: append to it (made if absent), cut it to its first `bytes`. */
+tl_status tl_file_append(tl_ctx *ctx, const char *path, const void *data, size_t bytes);
+tl_status tl_file_cut(tl_ctx *ctx, const char *path, size_t bytes);
+
 bool      tl_exists(const char *path);
 bool      tl_is_folder(const char *path);
 int64_t   tl_file_bytes(const char *path); /* -1 when there is none */

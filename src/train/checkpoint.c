@@ -1,0 +1,185 @@
+/* checkpoint.c -- see checkpoint.h.  Floor 3, train. */
+#include "train/checkpoint.h"
+#include "core/io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char magic[8] = "TLCKPT1\n";
+enum { HASH = 64, HEAD = 16, GENERATIONS = 2 };
+
+static tl_status file_of(tl_ctx *ctx, const char *folder, int64_t generation, char **path)
+{
+    char name[16];
+
+    snprintf(name, sizeof name, "state.%d", (int)(generation % GENERATIONS));
+    return tl_path_join(ctx, folder, name, path);
+}
+
+static json_t *header_of(const char *fingerprint, int64_t generation, const json_t *state,
+                         const tl_section *section, size_t sections)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sections; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I}", "name", section[i].name, "bytes",
+                                              (json_int_t)section[i].bytes));
+    return json_pack("{s:s, s:I, s:O, s:o}", "fingerprint", fingerprint, "generation",
+                     (json_int_t)generation, "state", (json_t *)(uintptr_t)state, "sections", list);
+}
+
+static tl_status put(tl_ctx *ctx, tl_output *out, tl_hash *hash, const void *data, size_t bytes)
+{
+    if (hash) tl_hash_add(hash, data, bytes);
+    return bytes ? tl_write(ctx, out, data, bytes) : TL_OK;
+}
+
+static tl_status write_all(tl_ctx *ctx, tl_output *out, const char *header,
+                           const tl_section *section, size_t sections)
+{
+    tl_hash  *hash = NULL;
+    char      hex[HASH + 1];
+    uint8_t   head[HEAD];
+    uint64_t  bytes = strlen(header);
+    tl_status rc;
+
+    memcpy(head, magic, sizeof magic);
+    for (int i = 0; i < 8; i++) head[8 + i] = (uint8_t)(bytes >> (8 * i));
+    TL_TRY(tl_hash_new(ctx, &hash));
+    TL_TRY(put(ctx, out, hash, head, sizeof head));
+    TL_TRY(put(ctx, out, hash, header, bytes));
+    for (size_t i = 0; i < sections; i++)
+        TL_TRY(put(ctx, out, hash, section[i].data, section[i].bytes));
+    tl_hash_end(ctx, hash, hex);
+    hash = NULL;
+    TL_TRY(put(ctx, out, NULL, hex, HASH));
+done:
+    if (hash) tl_hash_end(ctx, hash, hex);
+    return rc;
+}
+
+tl_status tl_checkpoint_save(tl_ctx *ctx, const char *folder, const char *fingerprint,
+                             int64_t generation, const json_t *state, const tl_section *section,
+                             size_t sections)
+{
+    json_t    *header = header_of(fingerprint, generation, state, section, sections);
+    char      *text   = header ? json_dumps(header, JSON_COMPACT) : NULL;
+    char      *path   = NULL;
+    tl_output *out    = NULL;
+    tl_status  rc;
+
+    if (!text) TL_FAIL(TL_ENOMEM, "checkpoint", "no room for its header");
+    TL_TRY(tl_make_folders(ctx, folder));
+    TL_TRY(file_of(ctx, folder, generation, &path));
+    TL_TRY(tl_output_open(ctx, path, &out));
+    TL_TRY(write_all(ctx, out, text, section, sections));
+    TL_TRY(tl_output_commit(ctx, out));
+done:
+    tl_output_close(ctx, out);
+    tl_free(ctx, path);
+    free(text);
+    json_decref(header);
+    return rc;
+}
+
+/* The header of a whole file, its sections at *data; TL_EDATA where it is not whole. */
+static tl_status open_whole(tl_ctx *ctx, const char *path, const tl_map *map, json_t **header,
+                            const uint8_t **data)
+{
+    const size_t bytes = map->bytes;
+    char         hex[HASH + 1];
+    uint64_t     head;
+    tl_status    rc;
+
+    if (bytes < HEAD + HASH || memcmp(map->data, magic, sizeof magic) != 0)
+        TL_FAIL(TL_EDATA, path, "is not a whole checkpoint");
+    head = tl_le64(map->data + 8);
+    if (head > bytes - HEAD - HASH) TL_FAIL(TL_EDATA, path, "is cut short");
+    tl_hash_bytes(map->data, bytes - HASH, hex);
+    if (memcmp(hex, map->data + bytes - HASH, HASH) != 0)
+        TL_FAIL(TL_EDATA, path, "does not match its checksum");
+    TL_TRY(tl_json_parse(ctx, path, (const char *)map->data + HEAD, head, header));
+    *data = map->data + HEAD + head;
+done:
+    return rc;
+}
+
+static tl_status copy_sections(tl_ctx *ctx, const char *path, const json_t *header,
+                               const uint8_t *data, const uint8_t *end,
+                               const tl_section *section, size_t sections)
+{
+    const json_t *list = json_object_get(header, "sections");
+
+    for (size_t i = 0; i < sections; i++) {
+        const json_t *row   = json_array_get(list, i);
+        const int64_t bytes = tl_json_int(row, "bytes", -1);
+        if (bytes < 0 || (size_t)bytes != section[i].bytes || (size_t)bytes > (size_t)(end - data) ||
+            strcmp(tl_json_text(row, "name", ""), section[i].name) != 0)
+            return tl_fail(ctx, TL_EUSAGE, path, "holds another run's %s (choose another --out)",
+                           section[i].name);
+        if (bytes) memcpy(section[i].data, data, (size_t)bytes);
+        data += bytes;
+    }
+    return TL_OK;
+}
+
+/* Of one file: its generation, or -1 where there is none or it is damaged. */
+static tl_status look(tl_ctx *ctx, const char *path, const char *fingerprint,
+                      int64_t *generation, json_t **header, tl_map *map, const uint8_t **data)
+{
+    tl_status rc = TL_OK;
+
+    *generation = -1;
+    if (tl_file_bytes(path) < 0) return TL_OK;
+    if (tl_file_bytes(path) > 0) {
+        TL_TRY(tl_map_open(ctx, path, map));
+        rc = open_whole(ctx, path, map, header, data);
+    } else {
+        rc = tl_fail(ctx, TL_EDATA, path, "is empty");
+    }
+    if (rc == TL_EDATA) {
+        tl_log(ctx, TL_LOG_WARN, "%s; the checkpoint before it is used", ctx->message);
+        rc = TL_OK;
+        goto done;
+    }
+    if (rc != TL_OK) goto done;
+    if (strcmp(tl_json_text(*header, "fingerprint", ""), fingerprint) != 0)
+        TL_FAIL(TL_EUSAGE, path, "belongs to a run with other settings (choose another --out)");
+    *generation = tl_json_int(*header, "generation", -1);
+done:
+    return rc;
+}
+
+tl_status tl_checkpoint_load(tl_ctx *ctx, const char *folder, const char *fingerprint,
+                             const tl_section *section, size_t sections, json_t **state,
+                             int64_t *generation)
+{
+    char          *path[GENERATIONS]   = { NULL };
+    json_t        *header[GENERATIONS] = { NULL };
+    tl_map         map[GENERATIONS]    = { { 0 } };
+    const uint8_t *data[GENERATIONS]   = { NULL };
+    int64_t        number[GENERATIONS];
+    int            best = 0;
+    tl_status      rc;
+
+    *state      = NULL;
+    *generation = -1;
+    for (int i = 0; i < GENERATIONS; i++) {
+        TL_TRY(file_of(ctx, folder, i, &path[i]));
+        TL_TRY(look(ctx, path[i], fingerprint, &number[i], &header[i], &map[i], &data[i]));
+        if (number[i] > number[best]) best = i;
+    }
+    if (number[best] < 0) goto done;
+    TL_TRY(copy_sections(ctx, path[best], header[best], data[best],
+                         map[best].data + map[best].bytes - HASH, section, sections));
+    *state      = json_incref(json_object_get(header[best], "state"));
+    *generation = number[best];
+done:
+    for (int i = 0; i < GENERATIONS; i++) {
+        tl_map_close(ctx, &map[i]);
+        tl_free(ctx, path[i]);
+        json_decref(header[i]);
+    }
+    return rc;
+}
