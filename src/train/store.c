@@ -369,6 +369,11 @@ done:
     return rc;
 }
 
+static const char *column_text(sqlite3_stmt *q, int at)
+{
+    return (const char *)sqlite3_column_text(q, at);
+}
+
 static tl_status list_one(tl_ctx *ctx, const tl_store *s, sqlite3_stmt *q, json_t *list)
 {
     static const char *const name[] = { "id", "key", "seed", "slice", "status", "started", "ended" };
@@ -381,7 +386,7 @@ static tl_status list_one(tl_ctx *ctx, const tl_store *s, sqlite3_stmt *q, json_
         const int type = sqlite3_column_type(q, i);
         json_object_set_new(run, name[i],
                             type == SQLITE_INTEGER ? json_integer(sqlite3_column_int64(q, i))
-                            : type == SQLITE_TEXT  ? json_string((const char *)sqlite3_column_text(q, i))
+                            : type == SQLITE_TEXT  ? json_string(column_text(q, i))
                                                    : json_null());
     }
     json_object_set(run, "settings", settings ? settings : json_null());

@@ -32,7 +32,8 @@ static tl_optim_settings settings_of(const json_t *c)
     return (tl_optim_settings){
         .lr = tl_json_number(c, "lr", NAN), .momentum = tl_json_number(c, "momentum", NAN),
         .beta1 = tl_json_number(c, "beta1", NAN), .beta2 = tl_json_number(c, "beta2", NAN),
-        .eps = tl_json_number(c, "eps", NAN), .weight_decay = tl_json_number(c, "weight_decay", NAN),
+        .eps = tl_json_number(c, "eps", NAN),
+        .weight_decay = tl_json_number(c, "weight_decay", NAN),
         .nesterov = tl_json_bool(c, "nesterov", false)
     };
 }
@@ -42,7 +43,8 @@ static double trajectory_error(const json_t *file, const json_t *c, double lie)
 {
     const tl_optimizer     *o = tl_optimizer_find(tl_json_text(c, "optimizer", ""));
     const tl_optim_settings s = settings_of(c);
-    const json_t *grads = json_object_get(file, "gradient"), *at = json_object_get(file, "shown_steps");
+    const json_t *grads = json_object_get(file, "gradient");
+    const json_t *at    = json_object_get(file, "shown_steps");
     float         w[MOST], g[MOST], m[MOST] = { 0 }, v[MOST] = { 0 }, want[MOST];
     const int64_t n     = floats(json_object_get(file, "w"), w);
     size_t        shown = 0;
