@@ -37,9 +37,12 @@ const tl_shape *tl_tensors_find(const tl_tensors *tensors, const char *name); /*
 struct tl_family {
     const char *name, *doc, *source;
     const char *const *sizes;       /* named sizes, NULL-terminated: "resnet20", ...        */
-    /* Fill arch->config (and defaults) for a size or a config.json; TL_EUSAGE or TL_EDATA
-     * with the reason: a setting that would change the numbers and is not known is an error. */
-    tl_status (*configure)(tl_ctx *ctx, const char *size, const json_t *config, tl_arch *arch);
+    bool        pictures;           /* rows are [h w c]; otherwise any shape will do         */
+    /* Fill name, config and (unless already given) row of an arch, from the text of a size or
+     * from a config.json: one of them is NULL.  TL_EUSAGE or TL_EDATA with the reason: a
+     * setting that would change the numbers and is not supported is an error. */
+    tl_status (*configure)(tl_ctx *ctx, const char *where, const char *size,
+                           const json_t *config, tl_arch *arch);
     /* From a file's tensors alone, their names already ours by the map called `scheme`: TL_OK
      * and the arch filled, or TL_EUSAGE without a message (not mine).  NULL: never. */
     tl_status (*recognise)(tl_ctx *ctx, const char *scheme, const tl_tensors *tensors,

@@ -17,19 +17,26 @@ typedef struct {
     bool       head;        /* they belong to the head                                      */
     uint64_t   dropouts;    /* numbers the dropout streams                                  */
     char       prefix[160]; /* "layer1.0." in front of names                                */
+    tl_status  status;      /* of the parameter store, where the graph only says TL_EUSAGE  */
 } tl_net;
 
 /* Names nest: push "layer1", push "0", conv "conv1" declares layer1.0.conv1.weight. */
 void tl_net_push(tl_net *net, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tl_net_pop(tl_net *net);
 
+/* The nodes that follow belong to layer `name` under the current prefix. */
+void tl_net_layer(tl_net *net, const char *name);
+
+/* The parameter prefix + name: declared on the first build, checked on the others. */
 tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role role, tl_init init,
                        float init_scale);
 
 tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out, bool bias,
                         tl_activation act, tl_init init);
 typedef struct {
-    int  out, kernel[2], stride, dilation, groups; /* 0 reads as 1                          */
+    int64_t out;
+    int  kernel[2];        /* height, width; a width of 0 reads as the height               */
+    int  stride, dilation, groups; /* 0 reads as 1                                          */
     int  pad;              /* all round                                                     */
     bool same;             /* TensorFlow's SAME instead of `pad`                            */
     bool bias;
@@ -43,4 +50,7 @@ tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float ep
 tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float eps);
 tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups, float eps);
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p); /* nothing when not training */
+tl_tensor tl_net_flatten(tl_net *net, tl_tensor x);           /* [n ...] -> [n d]         */
+/* The dimension of x, counted from the end where negative; 1 after a failed call. */
+int64_t   tl_net_dim(const tl_net *net, tl_tensor x, int axis);
 #endif

@@ -15,6 +15,7 @@ typedef enum {
 
 /* How a value starts: the paper's rule, drawn from (seed, TL_STREAM_INIT, name). */
 typedef enum { TL_INIT_ZERO, TL_INIT_ONE, TL_INIT_HE_NORMAL /* fan out, as ResNets */,
+               TL_INIT_HE_NORMAL_IN /* fan in, as CIFAR ResNets */,
                TL_INIT_HE_UNIFORM /* fan in */, TL_INIT_GLOROT_UNIFORM,
                TL_INIT_NORMAL /* sd = `scale` */, TL_INIT_FAN_IN_UNIFORM /* +-1/sqrt(fan in),
                PyTorch's default for layers and biases; fan in = `scale` where it is > 0 */
@@ -45,7 +46,8 @@ typedef struct {
 tl_status tl_params_new(tl_ctx *ctx, tl_params **out);
 void      tl_params_free(tl_ctx *ctx, tl_params *params);
 tl_param *tl_params_find(const tl_params *params, const char *name); /* NULL: none */
-/* Declare (not sealed) or check (sealed: TL_EUSAGE on an unknown name or another shape). */
+/* Declare (not sealed) or check (sealed: TL_EUSAGE on an unknown name or another shape).
+ * *out stays valid until the next declaration. */
 tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out);
 tl_status tl_params_seal(tl_ctx *ctx, tl_params *params); /* allocates value, zero */
 void      tl_params_init(tl_params *params, uint64_t seed, bool head_only); /* values by rule */

@@ -1,0 +1,237 @@
+/* build.c -- from an architecture to a graph, and what a graph says about it: parameters,
+ * width of the features, summary.  Floor 2, model. */
+#include "core/text.h"
+#include "model/family.h"
+#include "tensor/op.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_LINES = 48 }; /* a longer summary is told by blocks */
+
+static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
+{
+    const tl_dtype dtype = net->dtype;
+
+    net->head  = true;
+    net->dtype = TL_F32;
+    net->block++;
+    const tl_tensor logits = arch->family->head(net, arch, features);
+    net->head  = false;
+    net->dtype = dtype;
+    return logits;
+}
+
+static tl_tensor in_f32(tl_net *net, tl_tensor x)
+{
+    if (tl_graph_status(net->g) != TL_OK || tl_graph_info(net->g, x)->dtype == TL_F32) return x;
+    return tl_cast(net->g, x, TL_F32);
+}
+
+/* Features are f32 and the head runs in f32, so that features from a cache and features from
+ * the body just before give the same logits. */
+static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *built)
+{
+    const tl_family *f = arch->family;
+    tl_tensor        x = built->x;
+
+    if (part == TL_PART_HEAD) {
+        built->features = x;
+        built->logits   = head(net, arch, x);
+        return;
+    }
+    if (net->dtype != TL_F32) x = tl_cast(net->g, x, net->dtype);
+    if (part == TL_PART_WHOLE && arch->source_head && f->whole) {
+        built->logits = in_f32(net, f->whole(net, arch, x));
+        return;
+    }
+    built->features = in_f32(net, f->body(net, arch, x));
+    if (part == TL_PART_WHOLE) built->logits = head(net, arch, built->features);
+}
+
+static tl_status input_shape(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
+                             tl_shape *shape)
+{
+    if (part == TL_PART_HEAD) {
+        const int64_t width = tl_arch_features(net->ctx, arch);
+        *shape = TL_SHAPE(rows, width);
+        return width < 0 ? net->ctx->status : TL_OK;
+    }
+    shape->ndim   = arch->row.ndim + 1;
+    shape->dim[0] = rows;
+    for (int i = 0; i < arch->row.ndim; i++) shape->dim[i + 1] = arch->row.dim[i];
+    return TL_OK;
+}
+
+tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part, tl_built *out)
+{
+    tl_status rc;
+    tl_ctx   *ctx = net->ctx;
+    tl_shape  shape;
+    tl_built  built = { 0 };
+
+    *out = built;
+    if (part == TL_PART_HEAD && arch->source_head && arch->family->whole)
+        TL_FAIL(TL_EUSAGE, arch->name, "its own head does not work on features (give it a new one)");
+    TL_TRY(input_shape(net, arch, rows, part, &shape));
+    net->prefix[0] = 0;
+    net->dropouts  = 0;
+    net->block     = 0;
+    built.x        = tl_graph_input(net->g, "x", TL_F32, shape);
+    build(net, arch, part, &built);
+    TL_TRY(net->status);
+    TL_TRY(tl_graph_status(net->g));
+    if (part == TL_PART_BODY) tl_graph_keep(net->g, built.features, "features");
+    else tl_graph_keep(net->g, built.logits, "logits");
+    TL_TRY(tl_graph_status(net->g));
+    *out = built;
+done:
+    return rc;
+}
+
+/* A graph that is looked at and thrown away. */
+typedef struct { tl_graph *g; tl_params *params; tl_built built; } draft;
+
+static void draft_end(tl_ctx *ctx, draft *d)
+{
+    tl_graph_free(ctx, d->g);
+    tl_params_free(ctx, d->params);
+    *d = (draft){ 0 };
+}
+
+static tl_status draft_make(tl_ctx *ctx, const tl_arch *arch, tl_part part, draft *out)
+{
+    tl_status rc;
+    draft     d   = { 0 };
+    tl_net    net = { .ctx = ctx };
+
+    *out = d;
+    TL_TRY(tl_graph_new(ctx, &d.g));
+    TL_TRY(tl_params_new(ctx, &d.params));
+    net.g      = d.g;
+    net.params = d.params;
+    TL_TRY(tl_arch_build(&net, arch, 1, part, &d.built));
+    *out = d;
+    d    = (draft){ 0 };
+done:
+    draft_end(ctx, &d);
+    return rc;
+}
+
+tl_status tl_arch_params(tl_ctx *ctx, const tl_arch *arch, tl_params **out)
+{
+    tl_status rc;
+    draft     d;
+
+    *out = NULL;
+    TL_TRY(draft_make(ctx, arch, TL_PART_WHOLE, &d));
+    TL_TRY(tl_params_seal(ctx, d.params));
+    *out     = d.params;
+    d.params = NULL;
+done:
+    draft_end(ctx, &d);
+    return rc;
+}
+
+int64_t tl_arch_features(tl_ctx *ctx, const tl_arch *arch)
+{
+    draft   d;
+    int64_t width;
+
+    if (draft_make(ctx, arch, TL_PART_BODY, &d) != TL_OK) return -1;
+    width = tl_graph_shape(d.g, d.built.features)->dim[1];
+    draft_end(ctx, &d);
+    return width;
+}
+
+int tl_arch_blocks(const tl_params *params)
+{
+    int deepest = 0;
+
+    for (int32_t i = 0; i < params->count; i++)
+        deepest = TL_MAX(deepest, params->param[i].block);
+    return deepest + 1;
+}
+
+/* One line of a summary: what a layer, or a block of layers, makes. */
+typedef struct { const char *name; int name_bytes; tl_shape out; int64_t params; } line;
+
+/* "layer1.0.conv1" and "layer1.0.bn1" tell as "layer1.0"; shorter names as they are. */
+static int block_bytes(const char *layer)
+{
+    const char *dot = strchr(layer, '.');
+
+    if (dot) dot = strchr(dot + 1, '.');
+    return dot ? (int)(dot - layer) : (int)strlen(layer);
+}
+
+static int64_t node_params(const draft *d, const tl_node *node)
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < node->n_in; i++) {
+        const tl_tensor_info *info = node->in[i] ? tl_graph_info(d->g, node->in[i]) : NULL;
+        if (info && info->kind == TL_PARAM) sum += tl_shape_count(&info->shape);
+    }
+    return sum;
+}
+
+static int lines_of(const draft *d, bool blocks, line *lines)
+{
+    const tl_node *node;
+    int            n = 0;
+
+    for (int32_t i = 0; (node = tl_graph_node(d->g, i)); i++) {
+        const char *name  = node->layer ? node->layer : node->op->name;
+        const int   bytes = blocks ? block_bytes(name) : (int)strlen(name);
+        line       *last  = n ? &lines[n - 1] : NULL;
+        if (!last || last->name_bytes != bytes || strncmp(last->name, name, (size_t)bytes) != 0) {
+            last  = &lines[n++];
+            *last = (line){ .name = name, .name_bytes = bytes };
+        }
+        last->out     = *tl_graph_shape(d->g, node->out[0]);
+        last->params += node_params(d, node);
+    }
+    return n;
+}
+
+static void add_line(tl_text *text, const line *l)
+{
+    char count[32], shape[96] = "";
+    int  used = 0;
+
+    for (int i = 1; i < l->out.ndim; i++)
+        used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%" PRId64, i > 1 ? " x " : "",
+                         l->out.dim[i]);
+    tl_text_printf(text, "%-28.*s %-20s %14s\n", l->name_bytes, l->name, shape,
+                   tl_say_count(l->params, count));
+}
+
+tl_status tl_arch_summary(tl_ctx *ctx, const tl_arch *arch, char **text)
+{
+    tl_status rc;
+    draft     d     = { 0 };
+    line     *lines = NULL;
+    tl_text   made  = tl_text_make(ctx);
+    char      count[32];
+    int       nodes = 0, n;
+
+    *text = NULL;
+    TL_TRY(draft_make(ctx, arch, TL_PART_WHOLE, &d));
+    while (tl_graph_node(d.g, nodes)) nodes++;
+    TL_TRY(tl_alloc_array(ctx, (size_t)nodes + 1, sizeof *lines, &lines));
+    n = lines_of(&d, false, lines);
+    if (n > MOST_LINES) n = lines_of(&d, true, lines);
+    tl_text_printf(&made, "%-28s %-20s %14s\n", "layer", "output", "parameters");
+    for (int i = 0; i < n; i++) add_line(&made, &lines[i]);
+    tl_text_printf(&made, "%-49s %14s\n", arch->name,
+                   tl_say_count(tl_params_numel(d.params, false), count));
+    TL_TRY(made.status);
+    *text     = made.text;
+    made.text = NULL;
+done:
+    tl_text_free(&made);
+    tl_free(ctx, lines);
+    draft_end(ctx, &d);
+    return rc;
+}

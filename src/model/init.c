@@ -1,0 +1,79 @@
+/* init.c -- how parameters start: a function of (seed, name, index), so that a parameter's
+ * first values do not depend on what else the network holds.
+ * Sources: Glorot and Bengio 2010; He et al. 2015, arXiv:1502.01852; torch.nn.init for fans.
+ * Floor 2, model. */
+#include "core/rand.h"
+#include "model/params.h"
+
+#include <math.h>
+
+/* FNV-1a, cut to the 56 bits that a stream's number has. */
+static uint64_t name_number(const char *name)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+
+    for (; *name; name++) h = (h ^ (uint8_t)*name) * 0x100000001b3u;
+    return (h ^ h >> 56) & 0xffffffffffffffu;
+}
+
+typedef struct { double in, out; } fans;
+
+/* Weights are [out in ...window]: an output sees in * window values, an input reaches
+ * out * window (torch.nn.init, which does not divide by groups). */
+static fans fans_of(const tl_param *p)
+{
+    double window = 1.0;
+
+    for (int i = 2; i < p->shape.ndim; i++) window *= (double)p->shape.dim[i];
+    const double out = p->shape.ndim > 0 ? (double)p->shape.dim[0] : 1.0;
+    const double in  = p->shape.ndim > 1 ? (double)p->shape.dim[1] : out;
+    return (fans){ in * window, out * window };
+}
+
+static void draw_uniform(const tl_param *p, float *v, uint64_t seed, double bound)
+{
+    const uint64_t stream = TL_STREAM(TL_STREAM_INIT, name_number(p->name));
+
+    for (int64_t i = 0; i < p->count; i++)
+        v[i] = (float)(bound * (2.0 * tl_rand_uniform(seed, stream, (uint64_t)i) - 1.0));
+}
+
+static void draw_normal(const tl_param *p, float *v, uint64_t seed, double sd)
+{
+    const uint64_t stream = TL_STREAM(TL_STREAM_INIT, name_number(p->name));
+
+    for (int64_t i = 0; i < p->count; i++)
+        v[i] = (float)(sd * tl_rand_normal(seed, stream, (uint64_t)i));
+}
+
+static void fill(const tl_param *p, float *v, float value)
+{
+    for (int64_t i = 0; i < p->count; i++) v[i] = value;
+}
+
+static void start(const tl_param *p, float *v, uint64_t seed)
+{
+    const fans   fan    = fans_of(p);
+    const double fan_in = p->init_scale > 0.0f ? (double)p->init_scale : fan.in;
+
+    switch (p->init) {
+    case TL_INIT_ZERO: fill(p, v, 0.0f); break;
+    case TL_INIT_ONE: fill(p, v, 1.0f); break;
+    case TL_INIT_HE_NORMAL: draw_normal(p, v, seed, sqrt(2.0 / fan.out)); break;
+    case TL_INIT_HE_NORMAL_IN: draw_normal(p, v, seed, sqrt(2.0 / fan.in)); break;
+    case TL_INIT_HE_UNIFORM: draw_uniform(p, v, seed, sqrt(6.0 / fan.in)); break;
+    case TL_INIT_GLOROT_UNIFORM:
+        draw_uniform(p, v, seed, sqrt(6.0 / (fan.in + fan.out)));
+        break;
+    case TL_INIT_NORMAL: draw_normal(p, v, seed, (double)p->init_scale); break;
+    case TL_INIT_FAN_IN_UNIFORM: draw_uniform(p, v, seed, 1.0 / sqrt(fan_in)); break;
+    }
+}
+
+void tl_params_init(tl_params *params, uint64_t seed, bool head_only)
+{
+    for (int32_t i = 0; i < params->count; i++) {
+        const tl_param *p = &params->param[i];
+        if (p->head || !head_only) start(p, tl_params_value(params, p), seed);
+    }
+}

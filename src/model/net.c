@@ -1,0 +1,264 @@
+/* net.c -- layers: parameters from the store, ops into the graph.
+ *
+ * What a route may do to a network happens in `linear`, `conv` and `activated` below, and
+ * nowhere else: families do not know how they are trained.  Floor 2, model. */
+#include "model/net.h"
+
+#include "core/rand.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_BYTES = 256 };
+
+static bool broken(const tl_net *net)
+{
+    return tl_graph_status(net->g) != TL_OK;
+}
+
+int64_t tl_net_dim(const tl_net *net, tl_tensor x, int axis)
+{
+    const tl_shape *shape = broken(net) ? NULL : tl_graph_shape(net->g, x);
+
+    if (!shape) return 1;
+    if (axis < 0) axis += shape->ndim;
+    return axis >= 0 && axis < shape->ndim ? shape->dim[axis] : 1;
+}
+
+void tl_net_push(tl_net *net, const char *format, ...)
+{
+    const size_t used = strlen(net->prefix), room = sizeof net->prefix - used;
+    va_list      args;
+
+    va_start(args, format);
+    const int bytes = vsnprintf(net->prefix + used, room, format, args);
+    va_end(args);
+    if (bytes < 0 || (size_t)bytes + 2 > room) {
+        net->prefix[used] = 0;
+        tl_graph_fail(net->g, "layer names nest too deep at \"%s\"", net->prefix);
+        return;
+    }
+    memcpy(net->prefix + used + bytes, ".", 2);
+}
+
+void tl_net_pop(tl_net *net)
+{
+    size_t used = strlen(net->prefix);
+
+    if (used) used--;
+    while (used && net->prefix[used - 1] != '.') used--;
+    net->prefix[used] = 0;
+}
+
+static bool full_name(tl_net *net, const char *name, char full[NAME_BYTES])
+{
+    const int bytes = snprintf(full, NAME_BYTES, "%s%s", net->prefix, name);
+
+    if (bytes >= 0 && bytes < NAME_BYTES) return true;
+    tl_graph_fail(net->g, "a layer's name is too long: \"%.60s...\"", full);
+    return false;
+}
+
+void tl_net_layer(tl_net *net, const char *name)
+{
+    char full[NAME_BYTES];
+
+    if (full_name(net, name, full)) tl_graph_layer(net->g, full);
+}
+
+tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role role, tl_init init,
+                       float init_scale)
+{
+    char      full[NAME_BYTES];
+    tl_param *p;
+    tl_tensor known;
+
+    if (broken(net) || !full_name(net, name, full)) return 0;
+    const tl_param like = { .name       = full,
+                            .shape      = shape,
+                            .role       = role,
+                            .init       = init,
+                            .init_scale = init_scale,
+                            .block      = net->block,
+                            .head       = net->head };
+    net->status = tl_params_declare(net->ctx, net->params, &like, &p);
+    if (net->status != TL_OK) {
+        tl_graph_fail(net->g, "%s", net->ctx->message);
+        return 0;
+    }
+    known = tl_graph_find(net->g, full);
+    if (known) return known; /* one weight in two places */
+    if (role == TL_ROLE_STATE) return tl_graph_state(net->g, full, shape);
+    return tl_graph_param(net->g, full, shape, net->training && p->trainable);
+}
+
+/* An activation whose slope needs its input cannot be fused: a node of its own follows. */
+static tl_activation fused(tl_activation act)
+{
+    return tl_act_from_output(act) ? act : TL_ACT_NONE;
+}
+
+static tl_tensor activated(tl_net *net, tl_tensor x, tl_activation act)
+{
+    return fused(act) == act ? x : tl_act(net->g, x, act);
+}
+
+/* x W^T + b: where an adapter of the products joins. */
+static tl_tensor linear(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, tl_activation act)
+{
+    return activated(net, tl_dense(net->g, x, w, b, fused(act)), act);
+}
+
+/* The same for convolutions. */
+static tl_tensor conv(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, tl_conv_attr attr)
+{
+    const tl_activation act = attr.act;
+
+    attr.act = fused(act);
+    return activated(net, tl_conv(net->g, x, w, b, &attr), act);
+}
+
+/* PyTorch draws a bias from its layer's fan in; every other rule starts it at zero. */
+static tl_tensor bias_param(tl_net *net, int64_t out, tl_init init, int64_t fan_in)
+{
+    const bool drawn = init == TL_INIT_FAN_IN_UNIFORM;
+
+    return tl_net_param(net, "bias", TL_SHAPE(out), TL_ROLE_BIAS, drawn ? init : TL_INIT_ZERO,
+                        drawn ? (float)fan_in : 0.0f);
+}
+
+/* `init_scale` of a weight: the standard deviation of TL_INIT_NORMAL.  0.01 is the one value
+ * the papers of our families use. */
+static float weight_scale(tl_init init)
+{
+    return init == TL_INIT_NORMAL ? 0.01f : 0.0f;
+}
+
+tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out, bool bias,
+                        tl_activation act, tl_init init)
+{
+    const int64_t in = tl_net_dim(net, x, -1);
+    tl_tensor     w, b = 0;
+
+    if (broken(net)) return 0;
+    tl_net_layer(net, name);
+    tl_net_push(net, "%s", name);
+    w = tl_net_param(net, "weight", TL_SHAPE(out, in), TL_ROLE_WEIGHT, init, weight_scale(init));
+    if (bias) b = bias_param(net, out, init, in);
+    tl_net_pop(net);
+    return linear(net, x, w, b, act);
+}
+
+static int or_one(int n)
+{
+    return n ? n : 1;
+}
+
+static tl_conv_attr conv_attr(const tl_net *net, tl_tensor x, const tl_conv_spec *s, int kh, int kw)
+{
+    tl_conv_attr attr = { .stride   = { or_one(s->stride), or_one(s->stride) },
+                          .dilation = { or_one(s->dilation), or_one(s->dilation) },
+                          .groups   = or_one(s->groups),
+                          .pad      = { s->pad, s->pad, s->pad, s->pad },
+                          .act      = s->act };
+
+    if (s->same) {
+        tl_pad_same(tl_net_dim(net, x, 1), kh, attr.stride[0], attr.dilation[0], &attr.pad[0],
+                    &attr.pad[2]);
+        tl_pad_same(tl_net_dim(net, x, 2), kw, attr.stride[1], attr.dilation[1], &attr.pad[1],
+                    &attr.pad[3]);
+    }
+    return attr;
+}
+
+tl_tensor tl_net_conv(tl_net *net, const char *name, tl_tensor x, const tl_conv_spec *spec)
+{
+    const int          kh = spec->kernel[0], kw = spec->kernel[1] ? spec->kernel[1] : kh;
+    const int64_t      in = tl_net_dim(net, x, -1);
+    const tl_conv_attr attr = conv_attr(net, x, spec, kh, kw);
+    tl_tensor          w, b = 0;
+
+    if (broken(net)) return 0;
+    tl_net_layer(net, name);
+    if (in % attr.groups || spec->out % attr.groups) {
+        tl_graph_fail(net->g, "%s%s: %d groups do not divide %" PRId64 " and %" PRId64 " channels",
+                      net->prefix, name, attr.groups, in, spec->out);
+        return 0;
+    }
+    tl_net_push(net, "%s", name);
+    w = tl_net_param(net, "weight", TL_SHAPE(spec->out, in / attr.groups, kh, kw),
+                     TL_ROLE_WEIGHT, spec->init, weight_scale(spec->init));
+    if (spec->bias) b = bias_param(net, spec->out, spec->init, in / attr.groups * kh * kw);
+    tl_net_pop(net);
+    return conv(net, x, w, b, attr);
+}
+
+typedef struct { tl_tensor gamma, beta; } scale_shift;
+
+/* Scale and shift per channel under `name`, and the label of what follows. */
+static scale_shift norm_params(tl_net *net, const char *name, tl_tensor x)
+{
+    const tl_shape shape = TL_SHAPE(tl_net_dim(net, x, -1));
+    scale_shift    made;
+
+    tl_net_layer(net, name);
+    tl_net_push(net, "%s", name);
+    made.gamma = tl_net_param(net, "weight", shape, TL_ROLE_NORM, TL_INIT_ONE, 0.0f);
+    made.beta  = tl_net_param(net, "bias", shape, TL_ROLE_NORM, TL_INIT_ZERO, 0.0f);
+    tl_net_pop(net);
+    return made;
+}
+
+tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float eps, float momentum,
+                            tl_activation act, tl_tensor residual)
+{
+    const tl_shape           shape = TL_SHAPE(tl_net_dim(net, x, -1));
+    const scale_shift        p     = norm_params(net, name, x);
+    const tl_batch_norm_attr attr  = { .eps      = eps,
+                                       .momentum = momentum,
+                                       .batch    = net->training && !net->frozen_norm,
+                                       .act      = fused(act) };
+    tl_tensor                mean, var;
+
+    tl_net_push(net, "%s", name);
+    mean = tl_net_param(net, "running_mean", shape, TL_ROLE_STATE, TL_INIT_ZERO, 0.0f);
+    var  = tl_net_param(net, "running_var", shape, TL_ROLE_STATE, TL_INIT_ONE, 0.0f);
+    tl_net_pop(net);
+    return activated(net, tl_batch_norm(net->g, x, p.gamma, p.beta, mean, var, residual, &attr), act);
+}
+
+tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float eps)
+{
+    const scale_shift p = norm_params(net, name, x);
+
+    return tl_layer_norm(net->g, x, p.gamma, p.beta, eps);
+}
+
+tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups, float eps)
+{
+    const scale_shift p = norm_params(net, name, x);
+
+    return tl_group_norm(net->g, x, p.gamma, p.beta, groups, eps);
+}
+
+tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p)
+{
+    const uint64_t stream = TL_STREAM(TL_STREAM_DROPOUT, net->dropouts);
+
+    if (broken(net) || !(p > 0.0f)) return x;
+    net->dropouts++; /* counted in evaluation too: a stream belongs to its place */
+    if (!net->training) return x;
+    tl_net_layer(net, "dropout");
+    return tl_dropout(net->g, x, p, stream);
+}
+
+tl_tensor tl_net_flatten(tl_net *net, tl_tensor x)
+{
+    const tl_shape *shape = broken(net) ? NULL : tl_graph_shape(net->g, x);
+
+    if (!shape || shape->ndim == 2) return x;
+    tl_net_layer(net, "flatten");
+    const int64_t rows = shape->dim[0];
+    return tl_reshape(net->g, x, TL_SHAPE(rows, tl_shape_count(shape) / rows));
+}

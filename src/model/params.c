@@ -1,0 +1,191 @@
+/* params.c -- the parameter store: declaring, sealing, and what the optimiser walks over.
+ * Floor 2, model. */
+#include "model/params.h"
+
+#include <string.h>
+
+/* Parameters start at multiples of this many floats: one cache line, one AVX-512 register. */
+enum { ALIGN_FLOATS = 16 };
+/* More than any network that fits a machine; keeps every sum of counts far from overflow. */
+static const int64_t most_floats = (int64_t)1 << 40;
+
+static int64_t aligned(int64_t count)
+{
+    return (count + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+}
+
+tl_status tl_params_new(tl_ctx *ctx, tl_params **out)
+{
+    return tl_alloc(ctx, sizeof **out, out);
+}
+
+void tl_params_free(tl_ctx *ctx, tl_params *params)
+{
+    if (!params) return;
+    for (int32_t i = 0; i < params->count; i++) tl_free(ctx, params->param[i].name);
+    tl_free(ctx, params->param);
+    tl_free(ctx, params->value);
+    tl_free(ctx, params);
+}
+
+tl_param *tl_params_find(const tl_params *params, const char *name)
+{
+    for (int32_t i = 0; i < params->count; i++)
+        if (strcmp(params->param[i].name, name) == 0) return &params->param[i];
+    return NULL;
+}
+
+/* Product of the dimensions, or -1 when it is out of range. */
+static int64_t counted(const tl_shape *shape)
+{
+    int64_t count = 1;
+
+    for (int i = 0; i < shape->ndim; i++) {
+        if (shape->dim[i] < 1 || shape->dim[i] > most_floats / count) return -1;
+        count *= shape->dim[i];
+    }
+    return count;
+}
+
+static tl_status append(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out)
+{
+    tl_status     rc;
+    const int64_t count = counted(&like->shape);
+    tl_param     *p;
+
+    if (count < 0 || params->floats > most_floats - aligned(count))
+        TL_FAIL(TL_ELIMIT, like->name, "the network is far too large (make its layers smaller)");
+    if (params->count == params->room) {
+        const int32_t room = TL_MAX(64, 2 * params->room);
+        TL_TRY(tl_realloc(ctx, (size_t)room * sizeof *params->param, &params->param));
+        params->room = room;
+    }
+    p  = &params->param[params->count];
+    *p = *like;
+    TL_TRY(tl_strdup(ctx, like->name, &p->name));
+    p->trainable = p->role != TL_ROLE_STATE;
+    p->lr_scale  = 1.0f;
+    p->at        = params->floats;
+    p->count     = count;
+    params->floats += aligned(count);
+    params->count++;
+    *out = p;
+done:
+    return rc;
+}
+
+tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out)
+{
+    tl_param *old = tl_params_find(params, like->name);
+    char      here[96], there[96];
+
+    *out = NULL;
+    if (!old && !params->sealed) return append(ctx, params, like, out);
+    if (!old)
+        return tl_fail(ctx, TL_EUSAGE, like->name, "this network holds no such parameter");
+    if (!tl_shape_equal(&old->shape, &like->shape))
+        return tl_fail(ctx, TL_EUSAGE, like->name, "is %s here and %s in the network",
+                       tl_say_shape(&like->shape, here), tl_say_shape(&old->shape, there));
+    *out = old;
+    return TL_OK;
+}
+
+tl_status tl_params_seal(tl_ctx *ctx, tl_params *params)
+{
+    tl_status rc = tl_alloc_array(ctx, (size_t)TL_MAX(params->floats, (int64_t)1),
+                                  sizeof *params->value, &params->value);
+
+    if (rc == TL_OK) params->sealed = true;
+    return rc;
+}
+
+float *tl_params_value(const tl_params *params, const tl_param *p)
+{
+    return params->value + p->at;
+}
+
+int64_t tl_params_numel(const tl_params *params, bool trainable_only)
+{
+    int64_t sum = 0;
+
+    for (int32_t i = 0; i < params->count; i++) {
+        const tl_param *p = &params->param[i];
+        if (p->role != TL_ROLE_STATE && (p->trainable || !trainable_only)) sum += p->count;
+    }
+    return sum;
+}
+
+tl_status tl_params_copy(tl_ctx *ctx, const tl_params *from, tl_params **out)
+{
+    tl_status  rc;
+    tl_params *to = NULL;
+    tl_param  *made;
+
+    *out = NULL;
+    TL_TRY(tl_params_new(ctx, &to));
+    for (int32_t i = 0; i < from->count; i++) {
+        TL_TRY(append(ctx, to, &from->param[i], &made));
+        made->trainable = from->param[i].trainable;
+        made->lr_scale  = from->param[i].lr_scale;
+    }
+    if (from->sealed) {
+        TL_TRY(tl_params_seal(ctx, to));
+        memcpy(to->value, from->value, (size_t)from->floats * sizeof *from->value);
+    }
+    *out = to;
+    to   = NULL;
+done:
+    tl_params_free(ctx, to);
+    return rc;
+}
+
+static bool trained(const tl_param *p)
+{
+    return p->trainable && p->role != TL_ROLE_STATE;
+}
+
+static bool decays(const tl_param *p)
+{
+    return p->role == TL_ROLE_WEIGHT || p->role == TL_ROLE_EMBED;
+}
+
+int64_t tl_params_grad_at(const tl_params *params, const tl_param *p)
+{
+    int64_t at = 0;
+
+    if (!trained(p)) return -1;
+    for (const tl_param *q = params->param; q < p; q++)
+        if (trained(q)) at += aligned(q->count);
+    return at;
+}
+
+/* Neighbours with one rate and one decay rule become one span, over the zero gap between. */
+tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans, int32_t *count,
+                          int64_t *grad_floats)
+{
+    tl_status rc;
+    tl_span  *made = NULL;
+    int32_t   n = 0;
+    int64_t   grad_at = 0;
+
+    *spans = NULL;
+    *count = 0;
+    *grad_floats = 0;
+    TL_TRY(tl_alloc_array(ctx, (size_t)TL_MAX(params->count, 1), sizeof *made, &made));
+    for (int32_t i = 0; i < params->count; i++) {
+        const tl_param *p = &params->param[i];
+        if (!trained(p)) continue;
+        tl_span *last = n ? &made[n - 1] : NULL;
+        if (last && last->at + aligned(last->count) == p->at && last->lr_scale == p->lr_scale &&
+            last->decay == decays(p))
+            last->count = p->at + p->count - last->at;
+        else
+            made[n++] = (tl_span){ p->at, grad_at, p->count, p->lr_scale, decays(p) };
+        grad_at += aligned(p->count);
+    }
+    *spans       = made;
+    *count       = n;
+    *grad_floats = grad_at;
+done:
+    return rc;
+}
