@@ -7,21 +7,23 @@
 
 /* Everything that changes a run's numbers; dotted names of overrides are the field names. */
 typedef struct {
-    const char *optimizer, *schedule, *augment; /* names in their registries                 */
+    const char *optimizer, *schedule, *augment; /* names in their registries               */
     tl_optim_settings optim;
-    double   epochs;         /* of the training rows, raised to least_steps on small data    */
+    double   head_rate;      /* of the rate, for the task's head                           */
+    double   epochs;         /* of the training rows, raised to least_steps on small data  */
     int64_t  least_steps;
-    int64_t  batch;          /* rows an optimiser step sees                                  */
-    int64_t  shards;         /* the batch is this many fixed parts, summed in order; nets with
-                                batch statistics take them per part                          */
-    double   warmup;         /* share of all steps                                           */
-    double   clip;           /* gradient norm; 0: none                                       */
-    double   smoothing, dropout; /* dropout < 0: the family's default                        */
-    double   patience;       /* epochs without a better validation metric; 0: never stop     */
-    double   l2_head;        /* probe: penalty of the solved head; < 0: chosen on validation */
-    bool     frozen_norm;    /* batch norms keep the base's statistics                       */
-    bool     class_weights;  /* inverse frequency                                            */
-    int64_t  image_size;     /* 0: the base's or the data's                                  */
+    int64_t  batch;          /* rows an optimiser step sees                                */
+    int64_t  shards;         /* the batch is this many fixed parts, summed in order; nets
+                                with batch statistics take them per part                   */
+    double   warmup;         /* share of all steps                                         */
+    double   clip;           /* gradient norm; 0: none                                     */
+    double   smoothing;      /* of labels                                                  */
+    double   dropout;        /* before the head; < 0: the family's default                 */
+    double   patience;       /* epochs without a better validation metric; 0: never stop   */
+    double   l2_head;        /* a solved head's penalty; < 0: chosen on validation         */
+    bool     frozen_norm;    /* batch norms keep the base's statistics                     */
+    bool     class_weights;  /* inverse frequency                                          */
+    int64_t  image_size;     /* 0: the base's or the data's                                */
 } tl_hyper;
 
 typedef enum { TL_TRAIN_NOTHING, TL_TRAIN_HEAD, TL_TRAIN_ALL } tl_which;
@@ -29,32 +31,46 @@ typedef enum { TL_START_BASE, TL_START_NEW } tl_start;
 
 typedef struct {
     tl_which which;
-    bool     solve;        /* head on cached features, solved to convergence (L-BFGS)        */
+    bool     solve;        /* the head alone, on features computed once, by L-BFGS          */
     double   lr_scale;
-    double   budget_share; /* of the epochs; shares sum to 1                                 */
+    double   budget_share; /* of the epochs; shares of phases that are not solved sum to 1  */
 } tl_phase;
 
 typedef struct tl_route {
     const char *name, *doc, *source;
-    const char *decision;      /* "fine-tune", "feature-extraction", "from-scratch", "hybrid", "baseline" */
-    const char *plain;         /* what it is, in the words of a beginner, for the report     */
+    const char *decision;  /* "fine-tune", "feature-extraction", "from-scratch", "hybrid" or
+                              "baseline"                                                    */
+    const char *plain;     /* what it is, in the words of a beginner, for the report        */
     bool        needs_base;
     tl_start    start;
     tl_phase    phase[3];
-    int         phases;        /* 0: brings its own fit (baseline)                           */
-    void (*defaults)(tl_hyper *h, const tl_arch *arch, int64_t train_rows); /* rates a practitioner
-                                  would respect for this route                                */
+    int         phases;
+    /* Rates a practitioner would respect for this route. */
+    void (*defaults)(tl_hyper *h, const tl_arch *arch, int64_t train_rows);
 } tl_route;
 const tl_route *tl_route_at(size_t i);
 const tl_route *tl_route_find(const char *name);
 
 typedef struct {
     const tl_route *route;
-    const tl_model *base;     /* borrowed; NULL for scratch and baseline                     */
-    tl_arch         arch;     /* of the network trained                                      */
+    const tl_model *base;     /* borrowed; NULL for scratch and baseline                    */
+    tl_arch         arch;     /* of the network trained                                     */
     tl_prep         prep;
     tl_hyper        hyper;
 } tl_candidate;
-json_t   *tl_hyper_to_json(const tl_candidate *c);
-tl_status tl_hyper_set(tl_ctx *ctx, tl_hyper *h, const char *dotted, const char *value); /* "optim.lr" */
+
+/* Route, base, architecture, preprocessing and every field above; NULL without memory. */
+json_t   *tl_candidate_to_json(const tl_candidate *c);
+json_t   *tl_hyper_to_json(const tl_hyper *h);
+/* "optim.lr" = "0.01"; TL_EUSAGE says what is known, or what the value should be. */
+tl_status tl_hyper_set(tl_ctx *ctx, tl_hyper *h, const char *dotted, const char *value);
+const char *tl_hyper_field_at(size_t i); /* dotted names; NULL past the end */
+
+/* What every route starts from before its own defaults. */
+void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows);
+/* Batch norms with statistics of their batch: decides optimiser and shards. */
+bool tl_arch_batch_norms(const tl_arch *arch);
+/* The baseline's network for pictures of `row`: logistic regression on pixels averaged down to
+ * at most 16 a side. */
+tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out);
 #endif

@@ -1,0 +1,204 @@
+/* hyper.c -- the fields of a candidate by name: to JSON, and set from the command line.
+ * Floor 3, train. */
+#include "core/text.h"
+#include "train/candidate.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef enum { NAME_OPTIMIZER, NAME_SCHEDULE, NAME_AUGMENT, REAL, COUNT, FLAG } kind;
+
+typedef struct {
+    const char *name;
+    kind        what;
+    size_t      at;
+    double      low, high; /* of reals and counts */
+} field;
+
+#define AT(member) offsetof(tl_hyper, member)
+static const field fields[] = {
+    { "optimizer", NAME_OPTIMIZER, AT(optimizer), 0, 0 },
+    { "schedule", NAME_SCHEDULE, AT(schedule), 0, 0 },
+    { "augment", NAME_AUGMENT, AT(augment), 0, 0 },
+    { "optim.lr", REAL, AT(optim.lr), 0, 1e6 },
+    { "optim.momentum", REAL, AT(optim.momentum), 0, 0.9999 },
+    { "optim.nesterov", FLAG, AT(optim.nesterov), 0, 0 },
+    { "optim.beta1", REAL, AT(optim.beta1), 0, 0.9999 },
+    { "optim.beta2", REAL, AT(optim.beta2), 0, 0.999999 },
+    { "optim.eps", REAL, AT(optim.eps), 1e-30, 1 },
+    { "optim.weight_decay", REAL, AT(optim.weight_decay), 0, 100 },
+    { "head_rate", REAL, AT(head_rate), 0, 1e6 },
+    { "epochs", REAL, AT(epochs), 1e-6, 1e6 },
+    { "least_steps", COUNT, AT(least_steps), 0, 1e9 },
+    { "batch", COUNT, AT(batch), 1, 1e6 },
+    { "shards", COUNT, AT(shards), 1, 1e6 },
+    { "warmup", REAL, AT(warmup), 0, 1 },
+    { "clip", REAL, AT(clip), 0, 1e9 },
+    { "smoothing", REAL, AT(smoothing), 0, 0.999 },
+    { "dropout", REAL, AT(dropout), -1, 0.999 },
+    { "patience", REAL, AT(patience), 0, 1e6 },
+    { "l2_head", REAL, AT(l2_head), -1, 1e9 },
+    { "frozen_norm", FLAG, AT(frozen_norm), 0, 0 },
+    { "class_weights", FLAG, AT(class_weights), 0, 0 },
+    { "image_size", COUNT, AT(image_size), 0, 4096 },
+};
+
+const char *tl_hyper_field_at(size_t i)
+{
+    return i < TL_COUNT(fields) ? fields[i].name : NULL;
+}
+
+static const char *optimizer_at(size_t i)
+{
+    return tl_optimizer_at(i) ? tl_optimizer_at(i)->name : NULL;
+}
+
+static const char *schedule_at(size_t i)
+{
+    return tl_schedule_at(i) ? tl_schedule_at(i)->name : NULL;
+}
+
+static const char *augment_at(size_t i)
+{
+    static const char *const names[] = { "none", "light", "crop", "strong" };
+
+    return i < TL_COUNT(names) ? names[i] : NULL;
+}
+
+static tl_status set_name(tl_ctx *ctx, const char *dotted, const char *value, tl_name_at at,
+                          const char **out)
+{
+    tl_text     known = tl_text_make(ctx);
+    const char *meant = tl_did_you_mean(value, at);
+    tl_status   rc;
+
+    for (size_t i = 0; at(i); i++) {
+        if (strcmp(at(i), value) == 0) {
+            *out = at(i);
+            tl_text_free(&known);
+            return TL_OK;
+        }
+        tl_text_printf(&known, "%s%s", i ? ", " : "", at(i));
+    }
+    if (meant)
+        rc = tl_fail(ctx, TL_EUSAGE, dotted, "\"%.40s\" is not known (did you mean %s?)", value, meant);
+    else
+        rc = tl_fail(ctx, TL_EUSAGE, dotted, "\"%.40s\" is not known (one of %s)", value,
+                     known.text ? known.text : "");
+    tl_text_free(&known);
+    return rc;
+}
+
+static tl_status set_number(tl_ctx *ctx, const field *f, const char *value, void *at)
+{
+    double  real;
+    int64_t whole;
+
+    if (f->what == COUNT) {
+        if (!tl_parse_int(value, &whole) || (double)whole < f->low || (double)whole > f->high)
+            return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is not a whole number from %g to %g",
+                           value, f->low, f->high);
+        memcpy(at, &whole, sizeof whole);
+        return TL_OK;
+    }
+    if (!tl_parse_double(value, &real) || !(real >= f->low) || real > f->high)
+        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is not a number from %g to %g", value,
+                       f->low, f->high);
+    memcpy(at, &real, sizeof real);
+    return TL_OK;
+}
+
+static tl_status set_flag(tl_ctx *ctx, const field *f, const char *value, void *at)
+{
+    const bool on = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+
+    if (!on && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is neither true nor false", value);
+    memcpy(at, &on, sizeof on);
+    return TL_OK;
+}
+
+static tl_status set_field(tl_ctx *ctx, tl_hyper *h, const field *f, const char *value)
+{
+    void *at = (char *)h + f->at;
+
+    switch (f->what) {
+    case NAME_OPTIMIZER: return set_name(ctx, f->name, value, optimizer_at, at);
+    case NAME_SCHEDULE: return set_name(ctx, f->name, value, schedule_at, at);
+    case NAME_AUGMENT: return set_name(ctx, f->name, value, augment_at, at);
+    case FLAG: return set_flag(ctx, f, value, at);
+    default: return set_number(ctx, f, value, at);
+    }
+}
+
+tl_status tl_hyper_set(tl_ctx *ctx, tl_hyper *h, const char *dotted, const char *value)
+{
+    const char *meant;
+
+    for (size_t i = 0; i < TL_COUNT(fields); i++)
+        if (strcmp(fields[i].name, dotted) == 0) return set_field(ctx, h, &fields[i], value);
+    meant = tl_did_you_mean(dotted, tl_hyper_field_at);
+    if (meant)
+        return tl_fail(ctx, TL_EUSAGE, dotted, "is not a setting (did you mean %s?)", meant);
+    return tl_fail(ctx, TL_EUSAGE, dotted, "is not a setting (see tailor help train)");
+}
+
+static json_t *value_of(const tl_hyper *h, const field *f)
+{
+    const char *at = (const char *)h + f->at;
+    const char *name;
+    double      real;
+    int64_t     whole;
+    bool        flag;
+
+    switch (f->what) {
+    case FLAG: memcpy(&flag, at, sizeof flag); return json_boolean(flag);
+    case COUNT: memcpy(&whole, at, sizeof whole); return json_integer(whole);
+    case REAL: memcpy(&real, at, sizeof real); return tl_json_real(real);
+    default: memcpy(&name, at, sizeof name); return json_string(name);
+    }
+}
+
+/* "optim.lr" goes into the object "optim". */
+static void put(json_t *object, const char *dotted, json_t *value)
+{
+    const char *dot = strchr(dotted, '.');
+    char        first[32];
+    json_t     *inner;
+
+    if (!dot) {
+        json_object_set_new(object, dotted, value);
+        return;
+    }
+    memcpy(first, dotted, (size_t)(dot - dotted));
+    first[dot - dotted] = 0;
+    inner               = json_object_get(object, first);
+    if (!inner) {
+        inner = json_object();
+        json_object_set_new(object, first, inner);
+    }
+    json_object_set_new(inner, dot + 1, value);
+}
+
+json_t *tl_hyper_to_json(const tl_hyper *h)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < TL_COUNT(fields); i++)
+        put(object, fields[i].name, value_of(h, &fields[i]));
+    return object;
+}
+
+json_t *tl_candidate_to_json(const tl_candidate *c)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "route", json_string(c->route->name));
+    json_object_set_new(object, "base", c->base && c->base->path ? json_string(c->base->path)
+                                                                 : json_null());
+    json_object_set_new(object, "base_sha256", c->base ? json_string(c->base->sha256) : json_null());
+    json_object_set_new(object, "arch", tl_arch_to_json(&c->arch));
+    json_object_set_new(object, "prep", tl_prep_to_json(&c->prep));
+    json_object_set_new(object, "hyper", tl_hyper_to_json(&c->hyper));
+    return object;
+}

@@ -1,0 +1,61 @@
+/* routes.c -- the list of routes, and what their defaults share.  Floor 3, train. */
+#include "train/candidate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TL_ROUTE(symbol) extern const tl_route tl_route_##symbol;
+#include "train/routes.def"
+#undef TL_ROUTE
+
+const tl_route *tl_route_at(size_t i)
+{
+    static const tl_route *const routes[] = {
+#define TL_ROUTE(symbol) &tl_route_##symbol,
+#include "train/routes.def"
+#undef TL_ROUTE
+    };
+
+    return i < TL_COUNT(routes) ? routes[i] : NULL;
+}
+
+const tl_route *tl_route_find(const char *name)
+{
+    const tl_route *route;
+
+    for (size_t i = 0; (route = tl_route_at(i)); i++)
+        if (strcmp(route->name, name) == 0) return route;
+    return NULL;
+}
+
+bool tl_arch_batch_norms(const tl_arch *arch)
+{
+    const char *family = arch->family ? arch->family->name : "";
+
+    if (arch->words) return strstr(arch->words, "norm batch") != NULL;
+    return strncmp(family, "resnet", 6) == 0 || strncmp(family, "mobilenet", 9) == 0;
+}
+
+void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
+{
+    enum { GROUP = 32 }; /* rows that share batch statistics */
+
+    *h = (tl_hyper){
+        .optimizer = "sgd", .schedule = "cosine", .augment = "none",
+        .optim = { .lr = 0.01, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
+                   .weight_decay = 5e-4, .nesterov = true },
+        .head_rate = 1.0, .epochs = 30.0, .least_steps = 1000, .shards = 1, .warmup = 0.05,
+        .dropout = -1.0, .l2_head = -1.0
+    };
+    h->batch = train_rows < 8000 ? GROUP : train_rows < 30000 ? 2 * GROUP : 4 * GROUP;
+    if (tl_arch_batch_norms(arch)) h->shards = h->batch / GROUP;
+}
+
+tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out)
+{
+    const int64_t side = row.ndim == 3 ? TL_MAX(row.dim[0], row.dim[1]) : 1;
+    char          words[32];
+
+    snprintf(words, sizeof words, "pool %d avg", (int)((side + 15) / 16));
+    return tl_arch_parse(ctx, words, row, outputs, out);
+}

@@ -1,0 +1,21 @@
+/* baseline.c -- what a network has to beat: logistic regression on small pictures, between the
+ * full model and the majority class as validation chooses the penalty.
+ * Source: the multinomial logit model, Cox 1966.  Floor 3, train. */
+#include "train/candidate.h"
+
+static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
+{
+    tl_hyper_common(h, arch, train_rows);
+}
+
+const tl_route tl_route_baseline = {
+    .name     = "baseline",
+    .doc      = "logistic regression on pixels, or the majority class",
+    .source   = "Cox 1966, multinomial logit",
+    .decision = "baseline",
+    .plain    = "no network: each pixel of a small copy of the picture gets a weight per class",
+    .start    = TL_START_NEW,
+    .phase    = { { .which = TL_TRAIN_HEAD, .solve = true } },
+    .phases   = 1,
+    .defaults = defaults,
+};

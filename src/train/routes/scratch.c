@@ -1,0 +1,36 @@
+/* scratch.c -- all weights anew.
+ * Sources: He et al. 2016 (SGD, decay 5e-4, crop and flip); Goyal et al. 2017 (the rate follows
+ * the batch, warmup).  Floor 3, train. */
+#include "train/candidate.h"
+
+#include <math.h>
+
+static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
+{
+    const bool colour = arch->row.ndim == 3 && arch->row.dim[2] == 3;
+
+    tl_hyper_common(h, arch, train_rows);
+    h->epochs   = train_rows < 5000 ? 60.0 : train_rows < 20000 ? 40.0 : 20.0;
+    h->patience = ceil(0.4 * h->epochs);
+    h->augment  = colour ? "crop" : "none";
+    if (tl_arch_batch_norms(arch)) {
+        h->optim.lr = 0.1 * (double)h->batch / 256.0;
+        return;
+    }
+    h->optimizer          = "adamw";
+    h->optim.lr           = 1e-3;
+    h->optim.weight_decay = 0.01;
+    h->clip               = 1.0;
+}
+
+const tl_route tl_route_scratch = {
+    .name     = "scratch",
+    .doc      = "all weights initialised anew and trained",
+    .source   = "He et al. 2016, arXiv:1512.03385",
+    .decision = "from-scratch",
+    .plain    = "the network starts knowing nothing and learns from your pictures alone",
+    .start    = TL_START_NEW,
+    .phase    = { { .which = TL_TRAIN_ALL, .lr_scale = 1.0, .budget_share = 1.0 } },
+    .phases   = 1,
+    .defaults = defaults,
+};
