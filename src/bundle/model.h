@@ -23,6 +23,9 @@ typedef struct {
     char       sha256[65]; /* of the weight files                                             */
 } tl_model;
 
+/* What `arch` was made for, at its own input size. */
+tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out);
+
 /* A directory, a bare weight file, or a folder holding exactly one; recognised by config,
  * tensor names or `arch` ("squeezenet1_0", may be NULL).  Keeps the head it came with. */
 tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_model **out);
@@ -38,15 +41,17 @@ void      tl_model_free(tl_ctx *ctx, tl_model *model);
  * ResNet and MobileNetV2 carry torchvision's tensor names. */
 tl_status tl_model_save(tl_ctx *ctx, const tl_model *model, const json_t *extra, const char *folder);
 
-/* A model ready to be asked: an eval plan of `rows` rows. */
+/* A model ready to be asked: an eval plan of `rows` rows.  The model outlives it.  `slab` may be
+ * NULL: then it has its own. */
 typedef struct tl_predictor tl_predictor;
 tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int64_t rows,
                            const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
                            tl_predictor **out);
 void      tl_predictor_free(tl_ctx *ctx, tl_predictor *p);
-void      tl_predictor_weights_changed(tl_predictor *p);
-/* x: [rows of the plan, as arch.row], of which `rows` count; y: [rows outputs] logits, or
- * features for TL_PART_BODY.  f32 both. */
+/* Call after the model's parameters changed. */
+tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p);
+/* x: [rows, as arch.row]; y: [rows width] logits, or features for TL_PART_BODY; f32 both.  Any
+ * number of rows: as many runs of the plan as that takes. */
 tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows, float *y);
 int64_t   tl_predictor_width(const tl_predictor *p); /* of y */
 /* Rows of the loader's cache in order -> y [rows.count width]. */

@@ -121,6 +121,18 @@ done:
     return rc;
 }
 
+/* DataParallel puts "module." in front of every name, some trainers "model.". */
+static void strip_prefix(tl_weights *w, const char *prefix)
+{
+    const size_t bytes = strlen(prefix);
+
+    for (size_t i = 0; i < w->count; i++)
+        if (strncmp(w->weight[i].name, prefix, bytes) != 0) return;
+    for (size_t i = 0; i < w->count; i++)
+        memmove(w->weight[i].name, w->weight[i].name + bytes,
+                strlen(w->weight[i].name) + 1 - bytes);
+}
+
 tl_status tl_weights_parse(tl_ctx *ctx, const char *where, const tl_map *map, tl_weights *out)
 {
     const tl_weight_format *format = NULL;
@@ -136,6 +148,8 @@ tl_status tl_weights_parse(tl_ctx *ctx, const char *where, const tl_map *map, tl
     TL_TRY(format->read(ctx, where, map, &w));
     if (w.count == 0)
         TL_FAIL(TL_EDATA, where, "holds no named tensors (save model.state_dict())");
+    strip_prefix(&w, "module.");
+    strip_prefix(&w, "model.");
     TL_TRY(check_names(ctx, where, &w, NULL));
     w.format = format->name;
     *out     = w;
@@ -296,6 +310,13 @@ static const struct { const char *name; bool index; } customs[] = {
     { "pytorch_model.bin", false }, { "pytorch_model.bin.index.json", true },
 };
 
+bool tl_weights_custom(const char *name)
+{
+    for (size_t i = 0; i < TL_COUNT(customs); i++)
+        if (strcmp(customs[i].name, name) == 0) return true;
+    return false;
+}
+
 tl_status tl_weights_open(tl_ctx *ctx, const char *path, tl_weights *out)
 {
     char     *file = NULL;
@@ -317,4 +338,18 @@ tl_status tl_weights_open(tl_ctx *ctx, const char *path, tl_weights *out)
 done:
     tl_free(ctx, file);
     return rc;
+}
+
+tl_status tl_weights_hash(tl_ctx *ctx, const tl_weights *w, char hex[65])
+{
+    const holding  *hold = w->hold;
+    tl_hash        *hash;
+    const tl_status rc   = tl_hash_new(ctx, &hash);
+
+    hex[0] = 0;
+    if (rc != TL_OK) return rc;
+    for (size_t i = 0; i < hold->maps; i++)
+        tl_hash_add(hash, hold->map[i].data, hold->map[i].bytes);
+    tl_hash_end(ctx, hash, hex);
+    return TL_OK;
 }

@@ -28,6 +28,10 @@ typedef struct {
  * one weight file.  TL_EDATA "file@offset: ..." on anything malformed. */
 tl_status tl_weights_open(tl_ctx *ctx, const char *path, tl_weights *out);
 void      tl_weights_close(tl_ctx *ctx, tl_weights *w);
+/* True for model.safetensors and the other names that stand for a folder's model. */
+bool      tl_weights_custom(const char *name);
+/* SHA-256 of the file's bytes; of all shards' one after the other. */
+tl_status tl_weights_hash(tl_ctx *ctx, const tl_weights *w, char hex[65]);
 tl_status tl_weight_read(tl_ctx *ctx, const tl_weight *w, float *out); /* shape's count floats */
 /* safetensors, tensors in the order of params; `metadata` (texts by name, may be NULL) and
  * {"format":"pt"} are its __metadata__. */
@@ -46,4 +50,7 @@ void tl_load_report_free(tl_ctx *ctx, tl_load_report *r);
  * it, as is a value that is not finite.  Shapes may differ in axes of 1. */
 tl_status tl_weights_load(tl_ctx *ctx, const tl_weights *w, const char *where, const tl_arch *arch,
                           tl_params *params, tl_load_report *report);
+/* How many outputs the head in the file has, for a network told by name alone; 0: none found. */
+tl_status tl_weights_outputs(tl_ctx *ctx, const tl_weights *w, const char *where,
+                             const tl_arch *arch, int64_t *outputs);
 #endif

@@ -197,3 +197,26 @@ done:
     tl_load_report_free(ctx, &r);
     return rc;
 }
+
+tl_status tl_weights_outputs(tl_ctx *ctx, const tl_weights *w, const char *where,
+                             const tl_arch *arch, int64_t *outputs)
+{
+    matching  m = { .w = w, .where = where };
+    tl_status rc;
+
+    *outputs = 0;
+    TL_TRY(tl_arch_params(ctx, arch, &m.params));
+    TL_TRY(choose_scheme(ctx, arch->family, &m));
+    TL_TRY(match(ctx, &m));
+    for (int32_t i = 0; i < m.params->count; i++) {
+        const tl_param *p = &m.params->param[i];
+        if (!p->head || m.source[i] < 0) continue;
+        const tl_shape *shape = &w->weight[m.source[i]].shape;
+        if (shape->ndim > 0) *outputs = shape->dim[0];
+    }
+done:
+    tl_free(ctx, m.target);
+    tl_free(ctx, m.source);
+    tl_params_free(ctx, m.params);
+    return rc;
+}

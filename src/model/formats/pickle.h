@@ -58,7 +58,7 @@ tl_pickle_storage **tl_pickle_storages(tl_pickle *p, size_t *count);
 /* Value of a text key, or NULL. */
 tl_pickle_value *tl_pickle_get(const tl_pickle_value *dict, const char *key);
 /* All tensors of nested dicts as weights, names joined with dots; wrappers ("state_dict",
- * "model", "module."...) unwrapped; every tensor checked against its storage's data. */
+ * "model"...) unwrapped; every tensor checked against its storage's data. */
 tl_status tl_pickle_weights(tl_ctx *ctx, const char *where, const tl_pickle_value *top,
                             tl_weights *out);
 

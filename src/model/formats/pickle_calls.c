@@ -287,18 +287,6 @@ done:
     return rc;
 }
 
-/* DataParallel puts "module." in front of every name, some trainers "model.". */
-static void strip_prefix(tl_weights *w, const char *prefix)
-{
-    const size_t bytes = strlen(prefix);
-
-    for (size_t i = 0; i < w->count; i++)
-        if (strncmp(w->weight[i].name, prefix, bytes) != 0) return;
-    for (size_t i = 0; i < w->count; i++)
-        memmove(w->weight[i].name, w->weight[i].name + bytes,
-                strlen(w->weight[i].name) + 1 - bytes);
-}
-
 /* Into {"state_dict": ...} and the like: the rest is an optimiser's, or a score. */
 static const tl_pickle_value *unwrap(const tl_pickle_value *top)
 {
@@ -320,14 +308,10 @@ static const tl_pickle_value *unwrap(const tl_pickle_value *top)
 tl_status tl_pickle_weights(tl_ctx *ctx, const char *where, const tl_pickle_value *top,
                             tl_weights *out)
 {
-    walk      at = { .where = where, .out = out };
-    tl_status rc;
+    walk at = { .where = where, .out = out };
 
     if (top->kind != TL_PK_DICT)
         return tl_fail(ctx, TL_EDATA, where,
                        "holds no dict of tensors (save model.state_dict() as safetensors)");
-    rc = walk_dict(ctx, &at, unwrap(top));
-    if (rc == TL_OK) strip_prefix(out, "module.");
-    if (rc == TL_OK) strip_prefix(out, "model.");
-    return rc;
+    return walk_dict(ctx, &at, unwrap(top));
 }

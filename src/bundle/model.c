@@ -1,0 +1,159 @@
+/* model.c -- models in memory: new, with another head, copied, freed.  Floor 3, bundle. */
+#include "bundle/model.h"
+#include "core/io.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *tl_task_name(tl_task task)
+{
+    static const char *const names[] = { [TL_TASK_IMAGE_CLASSIFICATION] = "image-classification" };
+
+    return (size_t)task < TL_COUNT(names) ? names[task] : "unknown";
+}
+
+tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out)
+{
+    const char   *name = tl_arch_prep(arch);
+    const int64_t high = arch->row.dim[0], wide = arch->row.dim[1];
+
+    *out = (tl_prep){ 0 };
+    if (arch->row.ndim != 3)
+        return tl_fail(ctx, TL_EDATA, arch->name, "takes no pictures (give another base)");
+    if (!name || !tl_prep_named(name, out))
+        return tl_fail(ctx, TL_EDATA, arch->name, "has no known preprocessing (give a "
+                       "preprocessor_config.json)");
+    if (out->height != high || out->width != wide) {
+        /* The same share of a picture is cropped away; small inputs are not cropped. */
+        const double share = high >= 96 ? (double)out->resize_short / (double)out->height : 1.0;
+        out->resize_short  = (int64_t)llround((double)TL_MAX(high, wide) * share);
+        out->crop          = true;
+        out->height        = high;
+        out->width         = wide;
+    }
+    out->channels = arch->row.dim[2];
+    return TL_OK;
+}
+
+static tl_status copy_names(tl_ctx *ctx, char *const *from, int64_t count, char ***out)
+{
+    char    **name = NULL;
+    tl_status rc   = TL_OK;
+
+    *out = NULL;
+    if (!from) return TL_OK;
+    TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *name, &name));
+    for (int64_t i = 0; i < count; i++) TL_TRY(tl_strdup(ctx, from[i], &name[i]));
+    *out = name;
+    name = NULL;
+done:
+    for (int64_t i = 0; name && i < count; i++) tl_free(ctx, name[i]);
+    tl_free(ctx, name);
+    return rc;
+}
+
+/* All but the parameters. */
+static tl_status make(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
+                      char *const *class_name, tl_model **out)
+{
+    tl_model *m = NULL;
+    tl_status rc;
+
+    *out = NULL;
+    TL_TRY(tl_alloc(ctx, sizeof *m, &m));
+    TL_TRY(tl_arch_copy(ctx, arch, &m->arch));
+    m->prep = *prep;
+    TL_TRY(copy_names(ctx, class_name, arch->outputs, &m->class_name));
+    *out = m;
+    m    = NULL;
+done:
+    tl_model_free(ctx, m);
+    return rc;
+}
+
+tl_status tl_model_new(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
+                       char *const *class_name, uint64_t seed, tl_model **out)
+{
+    tl_model *m = NULL;
+    tl_status rc;
+
+    *out = NULL;
+    TL_TRY(make(ctx, arch, prep, class_name, &m));
+    TL_TRY(tl_arch_params(ctx, &m->arch, &m->params));
+    tl_params_init(m->params, seed, false);
+    *out = m;
+    m    = NULL;
+done:
+    tl_model_free(ctx, m);
+    return rc;
+}
+
+/* The values of every parameter outside the head, by name. */
+static tl_status copy_body(tl_ctx *ctx, const tl_params *from, tl_params *to)
+{
+    for (int32_t i = 0; i < to->count; i++) {
+        const tl_param *p = &to->param[i], *q = tl_params_find(from, p->name);
+        if (p->head) continue;
+        if (!q || !tl_shape_equal(&p->shape, &q->shape))
+            return tl_fail(ctx, TL_EDATA, p->name, "is not in the base (give another base)");
+        memcpy(tl_params_value(to, p), tl_params_value(from, q),
+               (size_t)p->count * sizeof(float));
+    }
+    return TL_OK;
+}
+
+tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
+                             char *const *class_name, double dropout, uint64_t seed,
+                             tl_model **out)
+{
+    tl_arch   arch = base->arch; /* borrowed parts: never freed here */
+    tl_model *m    = NULL;
+    tl_status rc;
+
+    *out             = NULL;
+    arch.outputs     = outputs;
+    arch.dropout     = dropout;
+    arch.source_head = false;
+    TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
+    TL_TRY(copy_body(ctx, base->params, m->params));
+    if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));
+    *out = m;
+    m    = NULL;
+done:
+    tl_model_free(ctx, m);
+    return rc;
+}
+
+tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out)
+{
+    tl_model *m = NULL;
+    tl_status rc;
+
+    *out = NULL;
+    TL_TRY(make(ctx, &from->arch, &from->prep, from->class_name, &m));
+    TL_TRY(tl_params_copy(ctx, from->params, &m->params));
+    if (from->path) TL_TRY(tl_strdup(ctx, from->path, &m->path));
+    m->task = from->task;
+    memcpy(m->sha256, from->sha256, sizeof m->sha256);
+    if (from->provenance && !(m->provenance = json_deep_copy(from->provenance)))
+        TL_FAIL(TL_ENOMEM, "model", "no room for its provenance (free memory)");
+    *out = m;
+    m    = NULL;
+done:
+    tl_model_free(ctx, m);
+    return rc;
+}
+
+void tl_model_free(tl_ctx *ctx, tl_model *model)
+{
+    if (!model) return;
+    for (int64_t i = 0; model->class_name && i < model->arch.outputs; i++)
+        tl_free(ctx, model->class_name[i]);
+    tl_free(ctx, model->class_name);
+    tl_load_report_free(ctx, &model->loaded);
+    tl_params_free(ctx, model->params);
+    tl_arch_free(ctx, &model->arch);
+    json_decref(model->provenance);
+    tl_free(ctx, model->path);
+    tl_free(ctx, model);
+}

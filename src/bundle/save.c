@@ -1,0 +1,90 @@
+/* save.c -- a model to disk as a Hugging Face style directory.  Tensor names are the family's
+ * own, which for ResNet, MobileNetV2 and SqueezeNet are torchvision's.  Every file is written
+ * beside and renamed; tailor.json comes last and holds the weights' SHA-256, so that a save
+ * that was cut off is told from a whole one.  Floor 3, bundle. */
+#include "bundle/model.h"
+#include "core/io.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* {"0": name, ...} and {name: 0, ...}; classes without a name are LABEL_i, as elsewhere. */
+static void add_labels(json_t *config, const tl_model *m)
+{
+    json_t *names = json_object(), *numbers = json_object();
+
+    for (int64_t i = 0; i < m->arch.outputs; i++) {
+        char        key[24], plain[32];
+        const char *name = plain;
+        snprintf(key, sizeof key, "%" PRId64, i);
+        snprintf(plain, sizeof plain, "LABEL_%" PRId64, i);
+        if (m->class_name) name = m->class_name[i];
+        json_object_set_new(names, key, json_string(name));
+        json_object_set_new(numbers, name, json_integer(i));
+    }
+    json_object_set_new(config, "id2label", names);
+    json_object_set_new(config, "label2id", numbers);
+}
+
+static tl_status save_json(tl_ctx *ctx, const char *folder, const char *name, json_t *value)
+{
+    char     *path = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_path_join(ctx, folder, name, &path));
+    if (!value) TL_FAIL(TL_ENOMEM, path, "no room (free memory)");
+    TL_TRY(tl_json_write(ctx, path, value));
+done:
+    tl_free(ctx, path);
+    json_decref(value);
+    return rc;
+}
+
+static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
+{
+    json_t *config = tl_arch_to_config(&m->arch), *names = json_array();
+
+    json_array_append_new(names, json_string(m->arch.name));
+    json_object_set_new(config, "architectures", names);
+    json_object_set_new(config, "problem_type", json_string("single_label_classification"));
+    json_object_set_new(config, "dtype", json_string("float32"));
+    add_labels(config, m);
+    return save_json(ctx, folder, "config.json", config);
+}
+
+/* Tailor's own keys win over those of the same name in provenance or extra. */
+static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra, const char *hex,
+                             const char *folder)
+{
+    json_t *all = json_object(), *labels = m->class_name ? json_array() : json_null();
+
+    for (int64_t i = 0; m->class_name && i < m->arch.outputs; i++)
+        json_array_append_new(labels, json_string(m->class_name[i]));
+    json_object_update(all, m->provenance);
+    json_object_update(all, (json_t *)(uintptr_t)extra);
+    json_object_set_new(all, "tailor", json_string(TAILOR_VERSION));
+    json_object_set_new(all, "task", json_string(tl_task_name(m->task)));
+    json_object_set_new(all, "arch", tl_arch_to_json(&m->arch));
+    json_object_set_new(all, "prep", tl_prep_to_json(&m->prep));
+    json_object_set_new(all, "labels", labels);
+    json_object_set_new(all, "sha256", json_string(hex));
+    return save_json(ctx, folder, "tailor.json", all);
+}
+
+tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra, const char *folder)
+{
+    char     *path = NULL;
+    char      hex[65];
+    tl_status rc;
+
+    TL_TRY(tl_make_folders(ctx, folder));
+    TL_TRY(tl_path_join(ctx, folder, "model.safetensors", &path));
+    TL_TRY(save_config(ctx, m, folder));
+    TL_TRY(save_json(ctx, folder, "preprocessor_config.json", tl_prep_to_json(&m->prep)));
+    TL_TRY(tl_weights_save(ctx, m->params, NULL, path));
+    TL_TRY(tl_hash_file(ctx, path, hex));
+    TL_TRY(save_tailor(ctx, m, extra, hex, folder));
+done:
+    tl_free(ctx, path);
+    return rc;
+}
