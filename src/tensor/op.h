@@ -29,6 +29,8 @@ typedef struct {
     void          *state;      /* the kernel's own, from prepare; ended by release          */
     const tl_tick *tick;
     int            threads;
+    unsigned       wanted;     /* bit k: output k is wanted; known in prepare too            */
+    size_t         held_bytes; /* set by prepare: what `state` holds (packed weights)        */
     bool           weights_changed; /* parameters differ from the previous run: packed
                                        copies of frozen ones must be made again            */
 } tl_call;
@@ -48,7 +50,10 @@ typedef struct {
 struct tl_op {
     const char *name, *doc, *source;
     int         least_in, most_in, n_out;
+    unsigned    optional;   /* bit i: input i may be absent (0)                            */
     unsigned    inplace;    /* bit i: output 0 may take the place of input i               */
+    bool        alias;      /* output 0 is input 0 seen as another shape: a plan shares the
+                               memory and runs nothing where it can                        */
     unsigned    writes;     /* bit i: input i (a TL_STATE) is written                      */
     bool        reads_tick; /* draws random numbers                                         */
     tl_status (*shape)(tl_graph *g, const tl_node *node, tl_tensor_info out[TL_MOST_OUT]);

@@ -7,7 +7,8 @@
 #define TL_TENSOR_OPS_H
 #include "tensor/graph.h"
 
-/* `none` must be 0.  Fused into dense, conv, batch_norm, add; or alone as tl_act. */
+/* `none` must be 0.  Fused into dense, conv, batch_norm, add; or alone as tl_act.  Where one
+ * without tl_act_from_output is asked of those, its builder appends a tl_act instead. */
 typedef enum {
     TL_ACT_NONE, TL_ACT_RELU, TL_ACT_RELU6, TL_ACT_LEAKY_RELU, TL_ACT_ELU, TL_ACT_GELU,
     TL_ACT_GELU_TANH, TL_ACT_SILU, TL_ACT_TANH, TL_ACT_SIGMOID, TL_ACT_SOFTPLUS,
@@ -22,7 +23,7 @@ double      tl_act_slope(tl_activation act, double x);       /* its derivative  
 bool        tl_act_from_output(tl_activation act);
 double      tl_act_slope_from_output(tl_activation act, double y);
 
-/* y [.. out] = act(x [.. in] w^T + b).  act: one of those with tl_act_from_output. */
+/* y [.. out] = act(x [.. in] w^T + b). */
 tl_tensor tl_dense(tl_graph *g, tl_tensor x, tl_tensor w, tl_tensor b, tl_activation act);
 
 typedef struct {
@@ -46,8 +47,7 @@ tl_tensor tl_global_max_pool(tl_graph *g, tl_tensor x);
 
 /* y = act(gamma * (x - mean) / sqrt(var + eps) + beta [+ residual]) over the last axis'
  * channels.  `batch`: statistics of this batch, and running ones moved by momentum (variance
- * unbiased, as PyTorch); otherwise the running ones are used and not a bit of them changes.
- * act must be one with tl_act_from_output. */
+ * unbiased, as PyTorch); otherwise the running ones are used and not a bit of them changes. */
 typedef struct { float eps, momentum; bool batch; tl_activation act; } tl_batch_norm_attr;
 tl_tensor tl_batch_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta,
                         tl_tensor mean, tl_tensor var, tl_tensor residual,
@@ -86,5 +86,6 @@ tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids); /* [v d], I
 tl_tensor tl_reduce_sum(tl_graph *g, tl_tensor x, int axis);  /* the axis goes away */
 tl_tensor tl_reduce_mean(tl_graph *g, tl_tensor x, int axis);
 tl_tensor tl_reduce_max(tl_graph *g, tl_tensor x, int axis);
-tl_tensor tl_cast(tl_graph *g, tl_tensor x, tl_dtype dtype);
+tl_tensor tl_cast(tl_graph *g, tl_tensor x, tl_dtype dtype); /* x itself where it is that already */
+tl_tensor tl_fill(tl_graph *g, tl_shape shape, tl_dtype dtype, float value);
 #endif

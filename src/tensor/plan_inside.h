@@ -1,0 +1,61 @@
+/* plan_inside.h -- what slab.c, plan_build.c and plan.c share.  Floor 1, tensor. */
+#ifndef TL_TENSOR_PLAN_INSIDE_H
+#define TL_TENSOR_PLAN_INSIDE_H
+#include "tensor/plan.h"
+
+struct tl_slab {
+    tl_ctx           *ctx;
+    const tl_backend *backend;
+    void             *base;  /* NULL before the first run */
+    size_t            room;
+    tl_plan          *plans; /* that share it */
+};
+/* As big as its plans need; moves `base` when it has to grow. */
+tl_status tl_slab_ready(tl_ctx *ctx, tl_slab *slab);
+
+/* One piece of memory, shared by tensors that are never needed at the same time in it: a value,
+ * its reshapes, and what ops made of it in place. */
+typedef struct {
+    int32_t   into;        /* the store it was merged into; itself where none             */
+    int32_t   first, last; /* nodes it is alive at                                        */
+    size_t    bytes;
+    size_t    at;          /* in the slab; of values                                      */
+    tl_tensor fixed;       /* the input, parameter or state it is; else 0                 */
+    tl_tensor kept;        /* the kept tensor in it; else 0                               */
+    bool      gradient;    /* that one is a parameter's gradient                          */
+    void     *bound;       /* where the caller wants it                                   */
+} tl_store_of;
+
+typedef struct {
+    tl_call          call;
+    const tl_kernel *kernel; /* NULL: the op's ref */
+    bool             ready;  /* prepared, to be released */
+    size_t           work_bytes, work_at;
+    double           seconds;
+    int64_t          calls;
+} tl_step;
+
+struct tl_plan {
+    tl_ctx           *ctx;
+    const tl_graph   *g;
+    const tl_backend *backend;
+    tl_slab          *slab;
+    bool              own_slab;
+    tl_plan          *next;      /* of the slab's plans */
+    int32_t           nodes, tensors, stores, steps;
+    bool             *wanted;    /* [tensors + 1] */
+    int32_t          *store_at;  /* [tensors + 1]; -1: none */
+    tl_store_of      *store;
+    tl_step          *step;
+    size_t            value_bytes; /* of the slab: what lifetimes were laid out for       */
+    size_t            least_bytes; /* no layout could take less                           */
+    size_t            kept_bytes;  /* behind it: kept outputs that are not bound          */
+    size_t            held_bytes;  /* by kernels                                          */
+    void             *seen_base;   /* the slab's base that the views point into           */
+    bool              dirty;       /* something was bound since                           */
+    bool              weights_changed, told_changed, profile;
+    tl_tick           tick;
+};
+
+int32_t tl_plan_store(const tl_plan *plan, tl_tensor t); /* -1: none; merges followed */
+#endif
