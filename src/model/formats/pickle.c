@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A state_dict takes about 40 steps a tensor; these allow some hundred thousand tensors. */
-enum { STEPS_MOST = 16 << 20, ARENA_MOST = 512 << 20, CHUNK = 1 << 16 };
+/* A state_dict takes about 40 steps a tensor; these allow a hundred thousand tensors. */
+enum { STEPS_MOST = 4 << 20, ARENA_MOST = 256 << 20, CHUNK = 1 << 16 };
 
 typedef struct chunk {
     struct chunk *next;
