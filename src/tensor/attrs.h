@@ -74,7 +74,7 @@ typedef struct { tl_pool_attr pool; tl_shape shape; /* of dx */ } tl_pool_grad_a
  *             tl_norm_attr                           in place: x
  * group_norm_grad  as layer_norm_grad                in place: dy, x
  * Variances are biased but for the running one. */
-typedef struct { float eps; int groups; /* group_norm */ } tl_norm_attr;
+typedef struct { float eps; int groups; /* of group_norm; 0 in layer_norm */ } tl_norm_attr;
 
 /* ---- pointwise -------------------------------------------------------------------------
  * act         in  x                                  out y              tl_act_attr   in place: x

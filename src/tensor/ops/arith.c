@@ -156,7 +156,6 @@ static const tl_sample add_samples[] = {
     { PAIR("same shape", SHAPE(3, 5), SHAPE(3, 5)), ATTR(TL_ACT_NONE) },
     { PAIR("same shape, relu", SHAPE(2, 3, 3, 4), SHAPE(2, 3, 3, 4)), ATTR(TL_ACT_RELU) },
     { PAIR("tail", SHAPE(2, 3, 5), SHAPE(5)), ATTR(TL_ACT_TANH) },
-    { PAIR("a number", SHAPE(7), SHAPE(1)), ATTR(TL_ACT_NONE) },
     { PAIR("bf16", SHAPE(3, 33), SHAPE(3, 33)), .dtype = { TL_BF16, TL_BF16 }, ATTR(TL_ACT_RELU) },
     { PAIR("bf16, tail of f32", SHAPE(3, 33), SHAPE(33)), .dtype = { TL_BF16 }, ATTR(TL_ACT_NONE) },
 };

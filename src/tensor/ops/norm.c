@@ -12,7 +12,9 @@ typedef struct {
 
 static bool is_group(const tl_node *n)
 {
-    return n->op == &tl_op_group_norm || n->op == &tl_op_group_norm_grad;
+    const tl_norm_attr *a = n->attr;
+
+    return a->groups != 0;
 }
 
 static sets sets_of(const tl_node *n, const tl_shape *x)
@@ -194,5 +196,6 @@ tl_tensor tl_layer_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor bet
 tl_tensor tl_group_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta, int groups,
                         float eps)
 {
-    return TL_APPLY(g, group_norm, (&(tl_norm_attr){ eps, groups }), x, gamma, beta);
+    /* 0 groups are refused like any other wrong number, not taken for a layer norm */
+    return TL_APPLY(g, group_norm, (&(tl_norm_attr){ eps, groups ? groups : -1 }), x, gamma, beta);
 }
