@@ -34,7 +34,7 @@ static const tl_pickle_global globals[] = {
     { "torch.storage", "UntypedStorage", CALL_NONE, "U8" },
 };
 
-enum { NAME_MOST = 1024, DEPTH_MOST = 64, VISITS_MOST = 4 << 20, AXES_MOST = 64 };
+enum { NAME_MOST = 1024, DEPTH_MOST = 64, VISITS_MOST = 1 << 20, AXES_MOST = 64 };
 
 static bool is_text(const tl_pickle_value *v, const char *text)
 {
