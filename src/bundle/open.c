@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON_MOST = 16 << 20, LABEL_MOST = 4096 };
+enum { JSON_MOST = 16 << 20, LABEL_MOST = 4096, SIDE_MOST = 4096 };
 
 /* The texts found beside the weights; NULL where there is none. */
 typedef struct {
@@ -139,15 +139,47 @@ static tl_status find_arch(tl_ctx *ctx, const char *where, const papers *p, cons
     return rc;
 }
 
+/* timm keeps preprocessing in config.json: "pretrained_cfg" with mean, std, input_size
+ * [channels h w], crop_pct and interpolation. */
+static tl_status prep_from_timm(tl_ctx *ctx, const char *where, const json_t *timm,
+                                const tl_arch *arch, tl_prep *out)
+{
+    const json_t *size  = json_object_get(timm, "input_size");
+    const json_t *mean  = json_object_get(timm, "mean"), *std = json_object_get(timm, "std");
+    const double  share = tl_json_number(timm, "crop_pct", 0.875);
+    const char   *how   = tl_json_text(timm, "interpolation", "bilinear");
+    int64_t       side  = arch->row.dim[0];
+    tl_status     rc    = tl_model_default_prep(ctx, arch, out);
+
+    if (rc != TL_OK) return rc;
+    if (json_array_size(size) == 3) side = json_integer_value(json_array_get(size, 1));
+    if (side < 1 || side > SIDE_MOST || !(share > 0.1 && share <= 1.0))
+        return tl_fail(ctx, TL_EDATA, where, "pretrained_cfg asks for an impossible input size "
+                       "(fetch it again)");
+    for (size_t c = 0; c < 3; c++) {
+        if (json_array_size(mean) == 3) out->mean[c] = json_number_value(json_array_get(mean, c));
+        if (json_array_size(std) == 3) out->std[c] = json_number_value(json_array_get(std, c));
+        if (!(out->std[c] > 0.0))
+            return tl_fail(ctx, TL_EDATA, where, "pretrained_cfg divides by a std of 0 (fetch it "
+                           "again)");
+    }
+    out->height = out->width = side;
+    out->resize_short        = (int64_t)((double)side / share);
+    out->interpolation       = strcmp(how, "bicubic") == 0 ? TL_BICUBIC : TL_BILINEAR;
+    return TL_OK;
+}
+
 /* The network takes the size its preprocessing makes. */
 static tl_status find_prep(tl_ctx *ctx, const papers *p, tl_arch *arch, tl_prep *out)
 {
-    const json_t *own = json_object_get(p->tailor, "prep");
+    const json_t *own  = json_object_get(p->tailor, "prep");
+    const json_t *timm = json_object_get(p->config, "pretrained_cfg");
     tl_status     rc;
 
-    if (!own && !p->prep) return tl_model_default_prep(ctx, arch, out);
-    rc = own ? tl_prep_from_json(ctx, p->tailor_path, own, out)
-             : tl_prep_from_json(ctx, p->prep_path, p->prep, out);
+    if (own) rc = tl_prep_from_json(ctx, p->tailor_path, own, out);
+    else if (p->prep) rc = tl_prep_from_json(ctx, p->prep_path, p->prep, out);
+    else if (json_is_object(timm)) rc = prep_from_timm(ctx, p->config_path, timm, arch, out);
+    else return tl_model_default_prep(ctx, arch, out);
     if (rc == TL_OK && arch->row.ndim == 3) {
         out->channels    = arch->row.dim[2];
         arch->row.dim[0] = out->height;

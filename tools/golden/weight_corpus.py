@@ -20,6 +20,9 @@ tensors = collections.OrderedDict(
 plain = {k: v.contiguous() for k, v in tensors.items()}
 save_file(plain, top / "safetensors" / "dtypes.safetensors", metadata={"format": "pt"})
 save_file({"one": torch.ones(1)}, top / "safetensors" / "one.safetensors")
+save_file({"layers.0.weight": torch.ones(2, 3), "layers.0.bias": torch.ones(2),
+           "head.weight": torch.ones(2, 2), "head.bias": torch.ones(2)},
+          top / "safetensors" / "mlp.safetensors")
 
 linear = torch.nn.Linear(2, 2)
 torch.save({"epoch": 1, "state_dict": tensors}, top / "pytorch" / "zip.pt")

@@ -167,14 +167,15 @@ const tl_zip_entry *tl_zip_find(const tl_zip *zip, const char *name)
 
 tl_status tl_zip_data(tl_ctx *ctx, const tl_zip *zip, const tl_zip_entry *entry, tl_map *out)
 {
-    const uint8_t *local = zip->map.data + entry->at;
+    const uint8_t *local;
     uint64_t       at;
 
     *out = (tl_map){ 0 };
     if (!entry->plain)
         return broken(ctx, zip, entry->at, "an entry is packed or encrypted, which PyTorch "
                                            "never writes");
-    if (!inside(zip, entry->at, LOCAL_BYTES) || le32(local) != 0x04034b50)
+    local = inside(zip, entry->at, LOCAL_BYTES) ? zip->map.data + entry->at : NULL;
+    if (!local || le32(local) != 0x04034b50)
         return broken(ctx, zip, TL_MIN(entry->at, zip->map.bytes), "an entry's header is missing");
     at = entry->at + LOCAL_BYTES + le16(local + 26) + le16(local + 28);
     if (!inside(zip, at, entry->bytes))
