@@ -13,17 +13,21 @@ struct tl_dataset {
     char       *path;
     int64_t     rows;
     int64_t     classes;
-    char      **class_name; /* [classes], in label order                                     */
+    char      **class_name; /* [classes], in label order: folders by sorted name, numbers as
+                               numbers (their text is the name, so that an evaluator finds a
+                               base's own class by name, else by number)                     */
     int32_t    *label;      /* [rows]                                                        */
     uint8_t    *split;      /* [rows] tl_split as the files say; TL_SPLIT_NONE: not said      */
-    char      **row_name;   /* [rows] file name or "file[index]"; NULL: "path[index]"        */
+    char      **row_name;   /* [rows] path of the file; NULL entries are held as bytes (IDX, CIFAR):
+                               ask tl_dataset_row_name                                       */
     int64_t     bad_rows;   /* unreadable ones left out under --skip-bad                     */
     json_t     *bad;        /* array of texts: the first ten, and counts by kind             */
     /* Decode row i (thread-safe; one ctx a thread). */
     tl_status (*read)(tl_ctx *ctx, const tl_dataset *d, int64_t i, int channels, tl_image *out);
     void      (*close)(tl_ctx *ctx, tl_dataset *d);
     void       *hold;
-    int64_t     height, width, channels; /* of row 0; others may differ in folders            */
+    int64_t     height, width; /* of row 0; others may differ in folders                      */
+    int64_t     channels;   /* 3 where any row has colour                                    */
     bool        one_size;                /* all rows have it                                  */
 };
 
@@ -33,15 +37,18 @@ typedef struct {
     size_t      limit_bytes;          /* for what must be in memory                            */
 } tl_dataset_source;
 /* Recognises the format, finds a test set by name beside the data, joins the parts into one
- * dataset with `split` filled.  TL_EDATA with the first ten bad rows unless skip_bad. */
+ * dataset with `split` filled, train rows first.  Every picture's header and end are looked at;
+ * with skip_bad each is decoded once, so that what is left trains.  TL_EDATA with the first ten
+ * bad rows unless skip_bad.  limit_bytes 0: half of this machine's memory. */
 tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_dataset **out);
 void      tl_dataset_close(tl_ctx *ctx, tl_dataset *d);
 tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char **out);
-/* SHA-256 over names, labels and bytes of all rows. */
+/* SHA-256 over names (without the place they lie in), labels and bytes of all rows. */
 tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65]);
 
-/* Groups of identical rows (same pixels): group[i] is the lowest row equal to i.  Cached in the
- * dataset's hold after the first call. */
+/* Groups of identical rows (same pixels; same file bytes where there are over 256 million pixels
+ * to decode): group[i] is the lowest row equal to i.  Cached in the dataset's hold after the
+ * first call.  Decodes every picture, so it names the damaged ones: TL_EDATA. */
 tl_status tl_dataset_duplicates(tl_ctx *ctx, const tl_dataset *d, int64_t *group);
 
 /* Index lists; owned by the caller's one tl_free each. */

@@ -9,7 +9,7 @@ void tl_image_free(tl_ctx *ctx, tl_image *image)
     *image = (tl_image){ 0 };
 }
 
-static tl_status to_channels(tl_ctx *ctx, int64_t channels, tl_image *image)
+tl_status tl_image_channels(tl_ctx *ctx, int64_t channels, tl_image *image)
 {
     const int64_t n = image->height * image->width;
     uint8_t      *data;
@@ -41,7 +41,7 @@ tl_status tl_image_decode(tl_ctx *ctx, const char *where, const uint8_t *data, s
     tl_status  rc;
 
     TL_TRY(tl_picture_decode(ctx, &p, out));
-    TL_TRY(to_channels(ctx, channels, out));
+    TL_TRY(tl_image_channels(ctx, channels, out));
 done:
     if (rc != TL_OK) tl_image_free(ctx, out);
     return rc;

@@ -149,6 +149,8 @@ tl_status tl_jpeg_decode(tl_ctx *ctx, tl_picture *p, tl_image *out)
     if (job.rc == TL_OK && job.ran_out &&
         (!ended || job.bits_missing || job.info.progressive_mode))
         job.rc = tl_picture_fail(ctx, p, TL_PICTURE_SHORT, "");
+    else if (job.rc == TL_OK && !ended && job.error.msg_code == JERR_OUT_OF_MEMORY)
+        job.rc = tl_fail(ctx, TL_ENOMEM, p->where, "no room to decode (free some memory)");
     else if (job.rc == TL_OK && !ended)
         job.rc = tl_picture_fail(ctx, p, job.too_many_scans ? TL_PICTURE_UNSUPPORTED
                                                             : TL_PICTURE_DAMAGED, job.text);

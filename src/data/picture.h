@@ -44,6 +44,9 @@ tl_status tl_webp_decode(tl_ctx *ctx, tl_picture *p, tl_image *out);
 /* As stored (1 or 3 channels), upright. */
 tl_status tl_picture_decode(tl_ctx *ctx, tl_picture *p, tl_image *out);
 
+/* To 1 or 3 channels in place; 0: as it is.  Unchanged on error. */
+tl_status tl_image_channels(tl_ctx *ctx, int64_t channels, tl_image *image);
+
 /* Upright sizes and channels from the header alone, walking the container by hand.  *whole is
  * false when the container's end is not where it should be: only decoding can tell then. */
 tl_status tl_picture_header(tl_ctx *ctx, tl_picture *p, tl_image *out, bool *whole);

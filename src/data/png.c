@@ -35,16 +35,24 @@ static void say_nothing(png_structp png, png_const_charp text)
     (void)png, (void)text;
 }
 
+/* libpng's memory is ours; want of it must not pass for a damaged file. */
+typedef struct { tl_ctx *ctx; tl_status rc; } png_memory;
+
 static png_voidp give(png_structp png, png_alloc_size_t bytes)
 {
-    void *block = NULL;
+    png_memory *memory = png_get_mem_ptr(png);
+    void       *block  = NULL;
+    tl_status   rc     = tl_alloc(memory->ctx, bytes, &block);
 
-    return tl_alloc(png_get_mem_ptr(png), bytes, &block) == TL_OK ? block : NULL;
+    if (rc != TL_OK) memory->rc = rc;
+    return block;
 }
 
 static void take_back(png_structp png, png_voidp block)
 {
-    tl_free(png_get_mem_ptr(png), block);
+    png_memory *memory = png_get_mem_ptr(png);
+
+    tl_free(memory->ctx, block);
 }
 
 static void next_bytes(png_structp png, png_bytep into, size_t bytes)
@@ -112,16 +120,20 @@ static bool run(png_job *job)
 
 tl_status tl_png_decode(tl_ctx *ctx, tl_picture *p, tl_image *out)
 {
-    png_job job;
+    png_memory memory = { ctx, TL_OK };
+    png_job    job;
+    bool       ended;
 
     memset(&job, 0, sizeof job);
     job.ctx     = ctx;
     job.picture = p;
-    job.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job.text, leave, say_nothing, ctx, give,
+    job.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job.text, leave, say_nothing, &memory, give,
                                        take_back);
     job.info = job.png ? png_create_info_struct(job.png) : NULL;
-    if (!job.info) job.rc = tl_fail(ctx, TL_ENOMEM, p->where, "no room to decode (lower --memory)");
-    else if (!run(&job) && job.rc == TL_OK && !job.rows_done)
+    ended    = job.info && run(&job);
+    if (job.rc == TL_OK) job.rc = memory.rc;
+    if (job.rc == TL_OK && !job.info) job.rc = tl_fail(ctx, TL_ENOMEM, p->where, "no room to decode");
+    if (job.rc == TL_OK && !ended && !job.rows_done)
         job.rc = tl_picture_fail(ctx, p, job.ran_out ? TL_PICTURE_SHORT : TL_PICTURE_DAMAGED, job.text);
     if (job.png) png_destroy_read_struct(&job.png, &job.info, NULL);
     tl_free(ctx, job.row);
@@ -173,13 +185,14 @@ static bool write_all(png_out *out, const tl_image *image)
 
 tl_status tl_image_write_png(tl_ctx *ctx, const tl_image *image, uint8_t **data, size_t *bytes)
 {
-    char      text[200] = "";
-    png_out   out       = { .ctx = ctx };
-    tl_status rc        = TL_OK;
+    png_memory memory    = { ctx, TL_OK };
+    char       text[200] = "";
+    png_out    out       = { .ctx = ctx };
+    tl_status  rc        = TL_OK;
 
     *data    = NULL;
     *bytes   = 0;
-    out.png  = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, text, leave, say_nothing, ctx, give,
+    out.png  = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, text, leave, say_nothing, &memory, give,
                                          take_back);
     out.info = out.png ? png_create_info_struct(out.png) : NULL;
     if (!out.info || !write_all(&out, image))

@@ -1,0 +1,387 @@
+/* dataset.c -- a format recognised, its parts joined into one dataset.  Floor 2, data. */
+#include "data/dataset.h"
+#include "core/machine.h"
+#include "data/hold.h"
+#include "data/workers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const tl_data_format *const formats[] = {
+#define TL_DATA_FORMAT(id) &tl_data_format_##id,
+#include "data/formats/formats.def"
+#undef TL_DATA_FORMAT
+};
+
+const tl_data_format *tl_data_format_at(size_t i)
+{
+    return i < TL_COUNT(formats) ? formats[i] : NULL;
+}
+
+static tl_status not_recognised(tl_ctx *ctx, const char *path)
+{
+    if (!tl_exists(path))
+        return tl_fail(ctx, TL_EDATA, path, "no such file or folder (check the path)");
+    return tl_fail(ctx, TL_EDATA, path, "no data that is known here (give a folder of class folders with "
+                   "JPEG, PNG or WebP pictures, pictures with a CSV of file,label, IDX or CIFAR files)");
+}
+
+/* All parts at `path`; `split` NONE: names decide. */
+static tl_status open_place(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o)
+{
+    bool      mine = false;
+    tl_status rc   = TL_OK;
+
+    o->root = path;
+    for (size_t i = 0; i < TL_COUNT(formats) && !mine && rc == TL_OK; i++)
+        rc = formats[i]->open(ctx, path, split, o, &mine);
+    if (rc == TL_OK && !mine) rc = not_recognised(ctx, path);
+    return rc;
+}
+
+static bool has_split(const tl_opening *o, tl_split split)
+{
+    for (size_t i = 0; i < o->parts; i++)
+        if (o->part[i].split == split) return true;
+    return false;
+}
+
+/* DATA is one file of a pair, or a folder called train: what lies beside it under the name of a
+ * test or validation set belongs to it. */
+static tl_status open_beside(tl_ctx *ctx, const char *path, tl_opening *o)
+{
+    const tl_split own    = tl_split_of_name(tl_path_name(path));
+    tl_names       names  = { 0 };
+    char          *folder = NULL, *file = NULL, *slash;
+    tl_status      rc     = TL_OK;
+
+    if (own != TL_SPLIT_TRAIN) return TL_OK;
+    for (size_t i = 0; i < o->parts; i++)
+        if (o->part[i].split == TL_SPLIT_NONE) o->part[i].split = own;
+    TL_TRY(tl_strdup(ctx, path, &folder));
+    slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = 0;
+    TL_TRY(tl_folder_list(ctx, slash ? folder : ".", &names));
+    for (size_t i = 0; i < names.count; i++) {
+        const tl_split split = tl_split_of_name(names.name[i]);
+        bool           mine  = false;
+        if ((split != TL_SPLIT_TEST && split != TL_SPLIT_VALID) || has_split(o, split)) continue;
+        tl_free(ctx, file);
+        TL_TRY(tl_path_join(ctx, slash ? folder : ".", names.name[i], &file));
+        if (tl_is_folder(file) != tl_is_folder(path) || strstr(names.name[i], "labels-idx")) continue;
+        o->root = file;
+        for (size_t f = 0; f < TL_COUNT(formats) && !mine; f++)
+            TL_TRY(formats[f]->open(ctx, file, split, o, &mine));
+    }
+done:
+    tl_free(ctx, file);
+    tl_free(ctx, folder);
+    tl_names_free(ctx, &names);
+    return rc;
+}
+
+/* Parts of `split` that DATA brought along give way to the one that was asked for. */
+static void drop_split(tl_ctx *ctx, tl_opening *o, tl_split split)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < o->parts; i++) {
+        if (o->part[i].split == split) tl_part_free(ctx, &o->part[i]);
+        else o->part[kept++] = o->part[i];
+    }
+    o->parts = kept;
+}
+
+static tl_status open_parts(tl_ctx *ctx, const tl_dataset_source *s, tl_opening *o)
+{
+    tl_status rc;
+
+    TL_TRY(open_place(ctx, s->train, TL_SPLIT_NONE, o));
+    TL_TRY(open_beside(ctx, s->train, o));
+    if (s->valid) {
+        drop_split(ctx, o, TL_SPLIT_VALID);
+        TL_TRY(open_place(ctx, s->valid, TL_SPLIT_VALID, o));
+    }
+    if (s->test) {
+        drop_split(ctx, o, TL_SPLIT_TEST);
+        TL_TRY(open_place(ctx, s->test, TL_SPLIT_TEST, o));
+    }
+    if (!has_split(o, TL_SPLIT_TRAIN) && !has_split(o, TL_SPLIT_NONE))
+        for (size_t i = 0; i < o->parts; i++) o->part[i].split = TL_SPLIT_NONE;
+done:
+    return rc;
+}
+
+typedef struct { const char *name; int64_t key, uses; bool trained; } class_entry;
+
+static int by_key_then_name(const void *a, const void *b)
+{
+    const class_entry *x = a, *y = b;
+
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static int by_name_alone(const void *a, const void *b)
+{
+    return strcmp(((const class_entry *)a)->name, ((const class_entry *)b)->name);
+}
+
+static bool is_for_training(const tl_part *p)
+{
+    return p->split == TL_SPLIT_TRAIN || p->split == TL_SPLIT_NONE;
+}
+
+/* One entry for each class name in use; *count of them. */
+static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, class_entry **out, size_t *count)
+{
+    class_entry *all  = NULL;
+    size_t       most = 0, n = 0, kept = 0;
+    tl_status    rc;
+
+    for (size_t i = 0; i < o->parts; i++) most += (size_t)o->part[i].classes;
+    TL_TRY(tl_alloc_array(ctx, most, sizeof *all, &all));
+    for (size_t i = 0; i < o->parts; i++) {
+        const tl_part *p = &o->part[i];
+        for (int64_t c = 0; c < p->classes; c++)
+            all[n + (size_t)c] = (class_entry){ p->class_name[c], p->class_key[c], 0, is_for_training(p) };
+        for (int64_t r = 0; r < p->rows; r++) all[n + (size_t)p->label[r]].uses++;
+        n += (size_t)p->classes;
+    }
+    qsort(all, n, sizeof *all, by_name_alone);
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i].uses) continue;
+        if (kept && strcmp(all[kept - 1].name, all[i].name) == 0) all[kept - 1].trained |= all[i].trained;
+        else all[kept++] = all[i];
+    }
+    *out   = all;
+    *count = kept;
+    all    = NULL;
+done:
+    tl_free(ctx, all);
+    return rc;
+}
+
+static tl_status name_classes(tl_ctx *ctx, tl_dataset *d, const tl_opening *o, class_entry *entry,
+                              size_t count)
+{
+    tl_status rc;
+
+    qsort(entry, count, sizeof *entry, by_key_then_name);
+    TL_TRY(tl_alloc_array(ctx, count, sizeof *d->class_name, &d->class_name));
+    for (size_t c = 0; c < count; c++) {
+        if (!entry[c].trained)
+            TL_FAIL(TL_EDATA, o->part[o->parts - 1].path, "class \"%.100s\" is in no training row (add some, "
+                    "or take its rows out of the validation and test parts)", entry[c].name);
+        TL_TRY(tl_strdup(ctx, entry[c].name, &d->class_name[c]));
+        d->classes++;
+        entry[c].key = (int64_t)c; /* its number from here on */
+    }
+    qsort(entry, count, sizeof *entry, by_name_alone);
+done:
+    return rc;
+}
+
+/* Rows of part p from `at` on: labels, splits, names. */
+static tl_status fill_rows(tl_ctx *ctx, tl_dataset *d, const tl_part *p, int64_t at,
+                           const class_entry *entry, size_t count)
+{
+    int32_t  *number = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)p->classes, sizeof *number, &number));
+    for (int64_t c = 0; c < p->classes; c++) {
+        const class_entry  key   = { .name = p->class_name[c] };
+        const class_entry *found = bsearch(&key, entry, count, sizeof key, by_name_alone);
+        number[c]                = found ? (int32_t)found->key : -1;
+    }
+    for (int64_t r = 0; r < p->rows; r++) {
+        d->label[at + r] = number[p->label[r]];
+        d->split[at + r] = (uint8_t)p->split;
+        if (p->names) d->row_name[at + r] = p->names + p->name_at[r];
+    }
+done:
+    tl_free(ctx, number);
+    return rc;
+}
+
+static void take_sizes(tl_dataset *d, const tl_hold *h)
+{
+    d->one_size = true;
+    for (size_t i = 0; i < h->parts; i++) {
+        const tl_part *p = &h->part[i];
+        if (!p->rows) continue;
+        if (!d->height) d->height = p->height, d->width = p->width;
+        d->one_size = d->one_size && p->one_size && p->height == d->height && p->width == d->width;
+        d->channels = TL_MAX(d->channels, p->channels);
+    }
+}
+
+/* Train rows first, then unsaid ones, valid and test. */
+static void sort_parts(tl_opening *o)
+{
+    static const int rank[] = { [TL_SPLIT_TRAIN] = 0, [TL_SPLIT_NONE] = 1, [TL_SPLIT_VALID] = 2,
+                                [TL_SPLIT_TEST] = 3 };
+
+    for (size_t i = 1; i < o->parts; i++)
+        for (size_t j = i; j > 0 && rank[o->part[j].split] < rank[o->part[j - 1].split]; j--) {
+            const tl_part kept = o->part[j];
+            o->part[j]         = o->part[j - 1];
+            o->part[j - 1]     = kept;
+        }
+}
+
+static tl_status say_bad(tl_ctx *ctx, tl_dataset *d, const tl_bad *bad)
+{
+    json_t *list = bad->first ? json_copy(bad->first) : json_array();
+
+    d->bad      = list;
+    d->bad_rows = bad->rows;
+    for (size_t k = 0; k < TL_BAD_KINDS && bad->kind[k]; k++)
+        if (json_array_append_new(list, json_sprintf("%" PRId64 " %s", bad->count[k], bad->kind[k])) != 0)
+            return tl_fail(ctx, TL_ENOMEM, "memory", "no room to list bad rows (free some memory)");
+    return TL_OK;
+}
+
+static tl_status join(tl_ctx *ctx, tl_opening *o, const char *path, tl_dataset *d)
+{
+    tl_hold     *h     = NULL;
+    class_entry *entry = NULL;
+    size_t       count;
+    tl_status    rc;
+
+    sort_parts(o);
+    TL_TRY(tl_strdup(ctx, path, &d->path));
+    TL_TRY(gather_classes(ctx, o, &entry, &count));
+    TL_TRY(name_classes(ctx, d, o, entry, count));
+    TL_TRY(tl_alloc(ctx, sizeof *h, &h));
+    TL_TRY(tl_alloc_array(ctx, o->parts + 1, sizeof *h->start, &h->start));
+    for (size_t i = 0; i < o->parts; i++) h->start[i + 1] = h->start[i] + o->part[i].rows;
+    d->rows = h->start[o->parts];
+    if (!d->rows) TL_FAIL(TL_EDATA, path, "no rows (is the folder empty?)");
+    d->format = o->part[0].format;
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->label, &d->label));
+    TL_TRY(tl_alloc(ctx, (size_t)d->rows, &d->split));
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->row_name, &d->row_name));
+    for (size_t i = 0; i < o->parts; i++)
+        TL_TRY(fill_rows(ctx, d, &o->part[i], h->start[i], entry, count));
+    pthread_mutex_init(&h->lock, NULL);
+    h->part  = o->part;
+    h->parts = o->parts;
+    o->part  = NULL;
+    o->parts = 0;
+    d->hold  = h;
+    h        = NULL;
+    take_sizes(d, d->hold);
+done:
+    if (h) tl_free(ctx, h->start);
+    tl_free(ctx, h);
+    tl_free(ctx, entry);
+    return rc;
+}
+
+const tl_part *tl_hold_part(const tl_dataset *d, int64_t i, int64_t *local)
+{
+    const tl_hold *h    = d->hold;
+    size_t         part = 0;
+
+    while (i >= h->start[part + 1]) part++;
+    *local = i - h->start[part];
+    return &h->part[part];
+}
+
+const uint8_t *tl_hold_pixels(const tl_dataset *d, int64_t i, tl_image *size)
+{
+    int64_t        local;
+    const tl_part *p = tl_hold_part(d, i, &local);
+
+    *size = (tl_image){ .height = p->height, .width = p->width, .channels = p->channels };
+    return p->pixels ? p->pixels + local * p->height * p->width * p->channels : NULL;
+}
+
+static tl_status read_row(tl_ctx *ctx, const tl_dataset *d, int64_t i, int channels, tl_image *out)
+{
+    tl_image       size;
+    const uint8_t *held = tl_hold_pixels(d, i, &size);
+    const size_t   bytes = (size_t)(size.height * size.width * size.channels);
+    tl_status      rc;
+
+    *out = (tl_image){ 0 };
+    if (!held) return tl_image_open(ctx, d->row_name[i], channels, out);
+    TL_TRY(tl_alloc(ctx, bytes, &size.data));
+    memcpy(size.data, held, bytes);
+    *out = size;
+    TL_TRY(tl_image_channels(ctx, channels, out));
+done:
+    if (rc != TL_OK) tl_image_free(ctx, out);
+    return rc;
+}
+
+static void close_rows(tl_ctx *ctx, tl_dataset *d)
+{
+    tl_hold *h = d->hold;
+
+    for (size_t i = 0; h && i < h->parts; i++) tl_part_free(ctx, &h->part[i]);
+    if (h) {
+        pthread_mutex_destroy(&h->lock);
+        tl_free(ctx, h->part);
+        tl_free(ctx, h->start);
+        tl_free(ctx, h->group);
+    }
+    tl_free(ctx, h);
+    for (int64_t c = 0; c < d->classes; c++) tl_free(ctx, d->class_name[c]);
+    tl_free(ctx, d->class_name);
+    tl_free(ctx, d->label);
+    tl_free(ctx, d->split);
+    tl_free(ctx, d->row_name);
+    tl_free(ctx, d->path);
+    json_decref(d->bad);
+    tl_free(ctx, d);
+}
+
+tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_dataset **out)
+{
+    tl_opening  o = { .skip_bad = source->skip_bad, .limit_bytes = source->limit_bytes };
+    tl_dataset *d = NULL;
+    int64_t     rows = 0;
+    tl_status   rc;
+
+    *out = NULL;
+    if (!o.limit_bytes) o.limit_bytes = tl_machine_memory_bytes() / 2;
+    TL_TRY(open_parts(ctx, source, &o));
+    for (size_t i = 0; i < o.parts; i++) rows += o.part[i].rows;
+    if (!source->skip_bad || rows == 0)
+        TL_TRY(tl_bad_fail(ctx, &o.bad, source->train, rows + o.bad.rows));
+    TL_TRY(tl_alloc(ctx, sizeof *d, &d));
+    d->read  = read_row;
+    d->close = close_rows;
+    TL_TRY(join(ctx, &o, source->train, d));
+    TL_TRY(say_bad(ctx, d, &o.bad));
+    *out = d;
+    d    = NULL;
+done:
+    for (size_t i = 0; i < o.parts; i++) tl_part_free(ctx, &o.part[i]);
+    tl_free(ctx, o.part);
+    tl_bad_free(&o.bad);
+    tl_dataset_close(ctx, d);
+    return rc;
+}
+
+void tl_dataset_close(tl_ctx *ctx, tl_dataset *d)
+{
+    if (d) d->close(ctx, d);
+}
+
+tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char **out)
+{
+    int64_t        local;
+    const tl_part *p = tl_hold_part(d, i, &local);
+    const size_t   n = strlen(p->path) + 32;
+    tl_status      rc;
+
+    if (d->row_name[i]) return tl_strdup(ctx, d->row_name[i], out);
+    rc = tl_alloc(ctx, n, out);
+    if (rc == TL_OK) snprintf(*out, n, "%s[%" PRId64 "]", p->path, local);
+    return rc;
+}
