@@ -23,8 +23,10 @@ static tl_status not_recognised(tl_ctx *ctx, const char *path)
 {
     if (!tl_exists(path))
         return tl_fail(ctx, TL_EDATA, path, "no such file or folder (check the path)");
-    return tl_fail(ctx, TL_EDATA, path, "no data that is known here (give a folder of class folders with "
-                   "JPEG, PNG or WebP pictures, pictures with a CSV of file,label, IDX or CIFAR files)");
+    return tl_fail(ctx, TL_EDATA, path,
+                   "no data that is known here (give a folder of class folders with "
+                   "JPEG, PNG or WebP pictures, pictures with a CSV of file,label, IDX "
+                   "or CIFAR files)");
 }
 
 /* All parts at `path`; `split` NONE: names decide. */
@@ -54,7 +56,7 @@ static tl_status open_beside(tl_ctx *ctx, const char *path, tl_opening *o)
     const tl_split own    = tl_split_of_name(tl_path_name(path));
     tl_names       names  = { 0 };
     char          *folder = NULL, *file = NULL, *slash;
-    tl_status      rc     = TL_OK;
+    tl_status      rc = TL_OK;
 
     if (own != TL_SPLIT_TRAIN) return TL_OK;
     for (size_t i = 0; i < o->parts; i++)
@@ -66,10 +68,13 @@ static tl_status open_beside(tl_ctx *ctx, const char *path, tl_opening *o)
     for (size_t i = 0; i < names.count; i++) {
         const tl_split split = tl_split_of_name(names.name[i]);
         bool           mine  = false;
-        if ((split != TL_SPLIT_TEST && split != TL_SPLIT_VALID) || has_split(o, split)) continue;
+        if ((split != TL_SPLIT_TEST && split != TL_SPLIT_VALID) || has_split(o, split))
+            continue;
         tl_free(ctx, file);
         TL_TRY(tl_path_join(ctx, slash ? folder : ".", names.name[i], &file));
-        if (tl_is_folder(file) != tl_is_folder(path) || strstr(names.name[i], "labels-idx")) continue;
+        if (tl_is_folder(file) != tl_is_folder(path) ||
+            strstr(names.name[i], "labels-idx"))
+            continue;
         o->root = file;
         for (size_t f = 0; f < TL_COUNT(formats) && !mine; f++)
             TL_TRY(formats[f]->open(ctx, file, split, o, &mine));
@@ -87,8 +92,10 @@ static void drop_split(tl_ctx *ctx, tl_opening *o, tl_split split)
     size_t kept = 0;
 
     for (size_t i = 0; i < o->parts; i++) {
-        if (o->part[i].split == split) tl_part_free(ctx, &o->part[i]);
-        else o->part[kept++] = o->part[i];
+        if (o->part[i].split == split)
+            tl_part_free(ctx, &o->part[i]);
+        else
+            o->part[kept++] = o->part[i];
     }
     o->parts = kept;
 }
@@ -113,7 +120,11 @@ done:
     return rc;
 }
 
-typedef struct { const char *name; int64_t key, uses; bool trained; } class_entry;
+typedef struct {
+    const char *name;
+    int64_t     key, uses;
+    bool        trained;
+} class_entry;
 
 static int by_key_then_name(const void *a, const void *b)
 {
@@ -134,7 +145,8 @@ static bool is_for_training(const tl_part *p)
 }
 
 /* One entry for each class name in use; *count of them. */
-static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, class_entry **out, size_t *count)
+static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, class_entry **out,
+                                size_t *count)
 {
     class_entry *all  = NULL;
     size_t       most = 0, n = 0, kept = 0;
@@ -145,15 +157,18 @@ static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, class_entry **
     for (size_t i = 0; i < o->parts; i++) {
         const tl_part *p = &o->part[i];
         for (int64_t c = 0; c < p->classes; c++)
-            all[n + (size_t)c] = (class_entry){ p->class_name[c], p->class_key[c], 0, is_for_training(p) };
+            all[n + (size_t)c] =
+                (class_entry){ p->class_name[c], p->class_key[c], 0, is_for_training(p) };
         for (int64_t r = 0; r < p->rows; r++) all[n + (size_t)p->label[r]].uses++;
         n += (size_t)p->classes;
     }
     qsort(all, n, sizeof *all, by_name_alone);
     for (size_t i = 0; i < n; i++) {
         if (!all[i].uses) continue;
-        if (kept && strcmp(all[kept - 1].name, all[i].name) == 0) all[kept - 1].trained |= all[i].trained;
-        else all[kept++] = all[i];
+        if (kept && strcmp(all[kept - 1].name, all[i].name) == 0)
+            all[kept - 1].trained |= all[i].trained;
+        else
+            all[kept++] = all[i];
     }
     *out   = all;
     *count = kept;
@@ -163,8 +178,8 @@ done:
     return rc;
 }
 
-static tl_status name_classes(tl_ctx *ctx, tl_dataset *d, const tl_opening *o, class_entry *entry,
-                              size_t count)
+static tl_status name_classes(tl_ctx *ctx, tl_dataset *d, const tl_opening *o,
+                              class_entry *entry, size_t count)
 {
     tl_status rc;
 
@@ -172,8 +187,10 @@ static tl_status name_classes(tl_ctx *ctx, tl_dataset *d, const tl_opening *o, c
     TL_TRY(tl_alloc_array(ctx, count, sizeof *d->class_name, &d->class_name));
     for (size_t c = 0; c < count; c++) {
         if (!entry[c].trained)
-            TL_FAIL(TL_EDATA, o->part[o->parts - 1].path, "class \"%.100s\" is in no training row (add some, "
-                    "or take its rows out of the validation and test parts)", entry[c].name);
+            TL_FAIL(TL_EDATA, o->part[o->parts - 1].path,
+                    "class \"%.100s\" is in no training row (add some, "
+                    "or take its rows out of the validation and test parts)",
+                    entry[c].name);
         TL_TRY(tl_strdup(ctx, entry[c].name, &d->class_name[c]));
         d->classes++;
         entry[c].key = (int64_t)c; /* its number from here on */
@@ -213,7 +230,8 @@ static void take_sizes(tl_dataset *d, const tl_hold *h)
         const tl_part *p = &h->part[i];
         if (!p->rows) continue;
         if (!d->height) d->height = p->height, d->width = p->width;
-        d->one_size = d->one_size && p->one_size && p->height == d->height && p->width == d->width;
+        d->one_size =
+            d->one_size && p->one_size && p->height == d->height && p->width == d->width;
         d->channels = TL_MAX(d->channels, p->channels);
     }
 }
@@ -221,11 +239,14 @@ static void take_sizes(tl_dataset *d, const tl_hold *h)
 /* Train rows first, then unsaid ones, valid and test. */
 static void sort_parts(tl_opening *o)
 {
-    static const int rank[] = { [TL_SPLIT_TRAIN] = 0, [TL_SPLIT_NONE] = 1, [TL_SPLIT_VALID] = 2,
-                                [TL_SPLIT_TEST] = 3 };
+    static const int rank[] = { [TL_SPLIT_TRAIN] = 0,
+                                [TL_SPLIT_NONE]  = 1,
+                                [TL_SPLIT_VALID] = 2,
+                                [TL_SPLIT_TEST]  = 3 };
 
     for (size_t i = 1; i < o->parts; i++)
-        for (size_t j = i; j > 0 && rank[o->part[j].split] < rank[o->part[j - 1].split]; j--) {
+        for (size_t j = i; j > 0 && rank[o->part[j].split] < rank[o->part[j - 1].split];
+             j--) {
             const tl_part kept = o->part[j];
             o->part[j]         = o->part[j - 1];
             o->part[j - 1]     = kept;
@@ -239,8 +260,10 @@ static tl_status say_bad(tl_ctx *ctx, tl_dataset *d, const tl_bad *bad)
     d->bad      = list;
     d->bad_rows = bad->rows;
     for (size_t k = 0; k < TL_BAD_KINDS && bad->kind[k]; k++)
-        if (json_array_append_new(list, json_sprintf("%" PRId64 " %s", bad->count[k], bad->kind[k])) != 0)
-            return tl_fail(ctx, TL_ENOMEM, "memory", "no room to list bad rows (free some memory)");
+        if (json_array_append_new(
+                list, json_sprintf("%" PRId64 " %s", bad->count[k], bad->kind[k])) != 0)
+            return tl_fail(ctx, TL_ENOMEM, "memory",
+                           "no room to list bad rows (free some memory)");
     return TL_OK;
 }
 
@@ -300,10 +323,11 @@ const uint8_t *tl_hold_pixels(const tl_dataset *d, int64_t i, tl_image *size)
     return p->pixels ? p->pixels + local * p->height * p->width * p->channels : NULL;
 }
 
-static tl_status read_row(tl_ctx *ctx, const tl_dataset *d, int64_t i, int channels, tl_image *out)
+static tl_status read_row(tl_ctx *ctx, const tl_dataset *d, int64_t i, int channels,
+                          tl_image *out)
 {
     tl_image       size;
-    const uint8_t *held = tl_hold_pixels(d, i, &size);
+    const uint8_t *held  = tl_hold_pixels(d, i, &size);
     const size_t   bytes = (size_t)(size.height * size.width * size.channels);
     tl_status      rc;
 

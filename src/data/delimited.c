@@ -14,15 +14,16 @@ static char guess_comma(const char *path, const char *text)
 
     if (tl_ends_with(path, ".tsv")) return '\t';
     for (const char *c = text; *c && *c != '\n' && *c != '\r'; c++) {
-        commas     += *c == ',';
+        commas += *c == ',';
         semicolons += *c == ';';
-        tabs       += *c == '\t';
+        tabs += *c == '\t';
     }
     if (tabs > commas && tabs >= semicolons) return '\t';
     return semicolons > commas ? ';' : ',';
 }
 
-tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit, tl_delimited *out)
+tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
+                            tl_delimited *out)
 {
     uint8_t  *data = NULL;
     size_t    bytes;
@@ -32,8 +33,12 @@ tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit, tl_deli
     TL_TRY(tl_file_read(ctx, path, limit, &data, &bytes));
     if (memchr(data, 0, bytes))
         TL_FAIL(TL_EDATA, path, "holds zero bytes (save it as UTF-8 text)");
-    *out = (tl_delimited){ .text = (char *)data, .path = path, .at = (char *)data,
-                           .end = (char *)data + bytes, .line = 1, .next_line = 1 };
+    *out = (tl_delimited){ .text      = (char *)data,
+                           .path      = path,
+                           .at        = (char *)data,
+                           .end       = (char *)data + bytes,
+                           .line      = 1,
+                           .next_line = 1 };
     if (bytes >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) out->at += 3;
     out->comma = guess_comma(path, out->at);
     data       = NULL;
@@ -94,16 +99,19 @@ static tl_status next_field(tl_ctx *ctx, tl_delimited *d, char **end)
 {
     tl_status rc = TL_OK;
 
-    if (d->fields == MOST_FIELDS) return fail_at(ctx, d, "over 65,536 fields (is it a CSV file?)");
+    if (d->fields == MOST_FIELDS)
+        return fail_at(ctx, d, "over 65,536 fields (is it a CSV file?)");
     if (d->fields == d->room) {
         TL_TRY(tl_realloc(ctx, (2 * d->room + 16) * sizeof *d->field, &d->field));
         d->room = 2 * d->room + 16;
     }
     if (d->at < d->end && *d->at == '"') {
         d->field[d->fields++] = ++d->at;
-        if (!unquote(d, end)) return fail_at(ctx, d, "a quote that never ends (close it)");
+        if (!unquote(d, end))
+            return fail_at(ctx, d, "a quote that never ends (close it)");
         if (!at_line_end(d) && *d->at != d->comma)
-            return fail_at(ctx, d, "text after a closing quote (double the quotes within)");
+            return fail_at(ctx, d,
+                           "text after a closing quote (double the quotes within)");
     } else {
         d->field[d->fields++] = d->at;
         while (!at_line_end(d) && *d->at != d->comma) d->at++;
@@ -126,8 +134,10 @@ tl_status tl_delimited_next(tl_ctx *ctx, tl_delimited *d, bool *more)
         char *end = NULL;
         TL_TRY(next_field(ctx, d, &end));
         last = at_line_end(d);
-        if (last) pass_line_end(d);
-        else d->at++;
+        if (last)
+            pass_line_end(d);
+        else
+            d->at++;
         *end = 0; /* only now: it may stand on the delimiter or the line end */
     }
     *more = true;

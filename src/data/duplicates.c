@@ -6,16 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double MOST_PIXELS = 256e6; /* beyond it decoding all takes too long: bytes decide */
+static const double MOST_PIXELS =
+    256e6; /* beyond it decoding all takes too long: bytes decide */
 
-typedef struct { char digest[33]; int64_t row; } row_digest;
+typedef struct {
+    char    digest[33];
+    int64_t row;
+} row_digest;
 
 typedef struct {
     const tl_dataset *d;
     bool              by_bytes;
     row_digest       *digest;
-    bool             *bad;      /* cannot be decoded */
-    char            (*whole)[65]; /* tl_dataset_hash */
+    bool             *bad; /* cannot be decoded */
+    char (*whole)[65];     /* tl_dataset_hash */
 } digesting;
 
 static void keep_digest(digesting *g, int64_t i, const char hex[65])
@@ -93,9 +97,12 @@ static tl_status find_groups(tl_ctx *ctx, const tl_dataset *d, int64_t **out)
     tl_status      rc;
 
     *out = NULL;
-    for (size_t p = 0; p < h->parts; p++) total += h->part[p].names ? h->part[p].pixels_total : 0.0;
+    for (size_t p = 0; p < h->parts; p++)
+        total += h->part[p].names ? h->part[p].pixels_total : 0.0;
     g.by_bytes = total > MOST_PIXELS;
-    if (g.by_bytes) tl_log(ctx, TL_LOG_INFO, "%s: many pixels, duplicates are found by file bytes", d->path);
+    if (g.by_bytes)
+        tl_log(ctx, TL_LOG_INFO, "%s: many pixels, duplicates are found by file bytes",
+               d->path);
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *g.digest, &g.digest));
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *g.bad, &g.bad));
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *group, &group));
@@ -103,7 +110,8 @@ static tl_status find_groups(tl_ctx *ctx, const tl_dataset *d, int64_t **out)
     TL_TRY(fail_bad(ctx, &g));
     qsort(g.digest, (size_t)d->rows, sizeof *g.digest, by_digest);
     for (int64_t i = 0; i < d->rows; i++) {
-        const bool same = i && memcmp(g.digest[i].digest, g.digest[i - 1].digest, 33) == 0;
+        const bool same =
+            i && memcmp(g.digest[i].digest, g.digest[i - 1].digest, 33) == 0;
         group[g.digest[i].row] = same ? group[g.digest[i - 1].row] : g.digest[i].row;
     }
     *out  = group;

@@ -24,7 +24,8 @@ tl_status tl_image_channels(tl_ctx *ctx, int64_t channels, tl_image *image)
     } else {
         for (int64_t i = 0; i < n; i++) {
             const uint8_t *p = image->data + 3 * i;
-            data[i] = (uint8_t)((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16);
+            data[i] =
+                (uint8_t)((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16);
         }
     }
     tl_free(ctx, image->data);
@@ -33,10 +34,13 @@ tl_status tl_image_channels(tl_ctx *ctx, int64_t channels, tl_image *image)
     return TL_OK;
 }
 
-tl_status tl_image_decode(tl_ctx *ctx, const char *where, const uint8_t *data, size_t bytes,
-                          int channels, int64_t limit_pixels, tl_image *out)
+tl_status tl_image_decode(tl_ctx *ctx, const char *where, const uint8_t *data,
+                          size_t bytes, int channels, int64_t limit_pixels, tl_image *out)
 {
-    tl_picture p = { .where = where, .data = data, .bytes = bytes, .turn = 1,
+    tl_picture p = { .where = where,
+                     .data  = data,
+                     .bytes = bytes,
+                     .turn  = 1,
                      .limit = limit_pixels > 0 ? limit_pixels : TL_PICTURE_PIXELS };
     tl_status  rc;
 

@@ -95,8 +95,8 @@ static bool prepare(jpeg_job *job)
         return false;
     }
     info->out_color_space = n == 1 ? JCS_GRAYSCALE : n == 3 ? JCS_RGB : JCS_CMYK;
-    job->rc = tl_picture_room(job->ctx, job->picture, info->image_height, info->image_width,
-                              n == 1 ? 1 : 3, &job->image);
+    job->rc               = tl_picture_room(job->ctx, job->picture, info->image_height,
+                                            info->image_width, n == 1 ? 1 : 3, &job->image);
     if (job->rc == TL_OK && n == 4)
         job->rc = tl_alloc(job->ctx, (size_t)info->image_width * 4, &job->cmyk);
     return job->rc == TL_OK;
@@ -150,10 +150,12 @@ tl_status tl_jpeg_decode(tl_ctx *ctx, tl_picture *p, tl_image *out)
         (!ended || job.bits_missing || job.info.progressive_mode))
         job.rc = tl_picture_fail(ctx, p, TL_PICTURE_SHORT, "");
     else if (job.rc == TL_OK && !ended && job.error.msg_code == JERR_OUT_OF_MEMORY)
-        job.rc = tl_fail(ctx, TL_ENOMEM, p->where, "no room to decode (free some memory)");
+        job.rc =
+            tl_fail(ctx, TL_ENOMEM, p->where, "no room to decode (free some memory)");
     else if (job.rc == TL_OK && !ended)
-        job.rc = tl_picture_fail(ctx, p, job.too_many_scans ? TL_PICTURE_UNSUPPORTED
-                                                            : TL_PICTURE_DAMAGED, job.text);
+        job.rc = tl_picture_fail(
+            ctx, p, job.too_many_scans ? TL_PICTURE_UNSUPPORTED : TL_PICTURE_DAMAGED,
+            job.text);
     jpeg_destroy_decompress(&job.info);
     tl_free(ctx, job.cmyk);
     if (job.rc != TL_OK) tl_image_free(ctx, &job.image);

@@ -22,7 +22,8 @@ tl_status tl_bad_add(tl_ctx *ctx, tl_bad *bad, const char *name, const char *kin
     if (bad->first && json_array_size(bad->first) >= TL_BAD_LISTED) return TL_OK;
     if (json_array_append_new(bad->first, json_sprintf("%.300s: %s", name, kind)) != 0 &&
         json_array_append_new(bad->first, json_sprintf("(odd file name): %s", kind)) != 0)
-        return tl_fail(ctx, TL_ENOMEM, "memory", "no room to list bad rows (free some memory)");
+        return tl_fail(ctx, TL_ENOMEM, "memory",
+                       "no room to list bad rows (free some memory)");
     return TL_OK;
 }
 
@@ -44,15 +45,17 @@ tl_status tl_bad_fail(tl_ctx *ctx, const tl_bad *bad, const char *where, int64_t
 
     if (!bad->rows) return TL_OK;
     tl_bad_say(bad, counts, sizeof counts);
-    json_array_foreach(bad->first, i, text) {
+    json_array_foreach(bad->first, i, text)
+    {
         tl_log(ctx, TL_LOG_WARN, "%s", json_string_value(text));
         if (at < sizeof list)
             at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? "; " : "",
                                    tl_path_name(json_string_value(text)));
     }
-    return tl_fail(ctx, TL_EDATA, where, "%" PRId64 " of %" PRId64 " rows cannot be used (%s): %s%s"
-                   " (mend them, or leave them out with --skip-bad)", bad->rows, rows, counts, list,
-                   at >= sizeof list ? "..." : "");
+    return tl_fail(ctx, TL_EDATA, where,
+                   "%" PRId64 " of %" PRId64 " rows cannot be used (%s): %s%s"
+                   " (mend them, or leave them out with --skip-bad)",
+                   bad->rows, rows, counts, list, at >= sizeof list ? "..." : "");
 }
 
 void tl_bad_free(tl_bad *bad)
@@ -103,7 +106,8 @@ static size_t slot_of(const tl_part *p, const char *name)
     size_t   at;
 
     for (const char *c = name; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
-    for (at = h & (p->class_slots - 1); p->class_slot[at]; at = (at + 1) & (p->class_slots - 1))
+    for (at = h & (p->class_slots - 1); p->class_slot[at];
+         at = (at + 1) & (p->class_slots - 1))
         if (strcmp(p->class_name[p->class_slot[at] - 1], name) == 0) break;
     return at;
 }
@@ -127,7 +131,8 @@ done:
     return rc;
 }
 
-tl_status tl_part_class(tl_ctx *ctx, tl_part *p, const char *name, int64_t key, int32_t *out)
+tl_status tl_part_class(tl_ctx *ctx, tl_part *p, const char *name, int64_t key,
+                        int32_t *out)
 {
     size_t    at;
     tl_status rc = TL_OK;
@@ -137,7 +142,8 @@ tl_status tl_part_class(tl_ctx *ctx, tl_part *p, const char *name, int64_t key, 
     at = slot_of(p, name);
     if (!p->class_slot[at]) {
         if (p->classes == MOST_CLASSES)
-            TL_FAIL(TL_EDATA, p->path, "over a million classes (is this the label column?)");
+            TL_FAIL(TL_EDATA, p->path,
+                    "over a million classes (is this the label column?)");
         TL_TRY(tl_strdup(ctx, name, &p->class_name[p->classes]));
         p->class_key[p->classes] = key;
         p->class_slot[at]        = (int32_t)++p->classes;
@@ -166,7 +172,7 @@ tl_status tl_part_file(tl_ctx *ctx, tl_part *p, const char *path, int32_t label)
     memcpy(p->names + p->names_bytes, path, bytes);
     p->name_at[p->rows] = p->names_bytes;
     p->label[p->rows]   = label;
-    p->names_bytes     += bytes;
+    p->names_bytes += bytes;
     p->rows++;
 done:
     return rc;
@@ -175,8 +181,11 @@ done:
 typedef struct {
     const tl_part *part;
     bool           deep;
-    uint8_t       *fault;                   /* [rows] tl_picture_fault */
-    struct { int32_t height, width; uint8_t channels; } *size;
+    uint8_t       *fault; /* [rows] tl_picture_fault */
+    struct {
+        int32_t height, width;
+        uint8_t channels;
+    } * size;
 } looking;
 
 static tl_status look(tl_ctx *ctx, void *arg, int64_t i)
@@ -184,8 +193,8 @@ static tl_status look(tl_ctx *ctx, void *arg, int64_t i)
     looking         *l = arg;
     tl_image         size;
     tl_picture_fault fault;
-    const tl_status  rc = tl_picture_check(ctx, l->part->names + l->part->name_at[i], l->deep, &size,
-                                           &fault);
+    const tl_status  rc = tl_picture_check(ctx, l->part->names + l->part->name_at[i],
+                                           l->deep, &size, &fault);
 
     l->fault[i]         = (uint8_t)fault;
     l->size[i].height   = (int32_t)size.height;
@@ -202,8 +211,8 @@ static void keep_row(tl_part *p, const looking *l, int64_t i, int64_t to)
     p->label[to]   = p->label[i];
     p->name_at[to] = p->name_at[i];
     if (to == 0) p->height = h, p->width = w, p->one_size = true;
-    p->one_size      = p->one_size && h == p->height && w == p->width;
-    p->channels      = TL_MAX(p->channels, (int64_t)l->size[i].channels);
+    p->one_size = p->one_size && h == p->height && w == p->width;
+    p->channels = TL_MAX(p->channels, (int64_t)l->size[i].channels);
     p->pixels_total += (double)h * (double)w;
 }
 
@@ -232,11 +241,15 @@ done:
 
 tl_split tl_split_of_name(const char *name)
 {
-    static const struct { const char *word; tl_split split; } words[] = {
-        { "training", TL_SPLIT_TRAIN }, { "train", TL_SPLIT_TRAIN }, { "data_batch", TL_SPLIT_TRAIN },
-        { "validation", TL_SPLIT_VALID }, { "valid", TL_SPLIT_VALID }, { "val", TL_SPLIT_VALID },
-        { "dev", TL_SPLIT_VALID }, { "testing", TL_SPLIT_TEST }, { "test", TL_SPLIT_TEST },
-        { "t10k", TL_SPLIT_TEST },
+    static const struct {
+        const char *word;
+        tl_split    split;
+    } words[] = {
+        { "training", TL_SPLIT_TRAIN },   { "train", TL_SPLIT_TRAIN },
+        { "data_batch", TL_SPLIT_TRAIN }, { "validation", TL_SPLIT_VALID },
+        { "valid", TL_SPLIT_VALID },      { "val", TL_SPLIT_VALID },
+        { "dev", TL_SPLIT_VALID },        { "testing", TL_SPLIT_TEST },
+        { "test", TL_SPLIT_TEST },        { "t10k", TL_SPLIT_TEST },
     };
 
     for (size_t i = 0; i < TL_COUNT(words); i++) {
@@ -249,9 +262,10 @@ tl_split tl_split_of_name(const char *name)
 
 bool tl_is_picture_name(const char *name)
 {
-    static const char *const ends[] = { ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif",
-                                        ".bmp", ".tif", ".tiff", ".heic", ".avif" };
-    const char *dot = strrchr(name, '.');
+    static const char *const ends[] = { ".jpg", ".jpeg", ".jpe",  ".jfif",
+                                        ".png", ".webp", ".gif",  ".bmp",
+                                        ".tif", ".tiff", ".heic", ".avif" };
+    const char              *dot    = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < TL_COUNT(ends); i++)
         if (strcasecmp(dot, ends[i]) == 0) return true;
@@ -260,17 +274,19 @@ bool tl_is_picture_name(const char *name)
 
 tl_status tl_class_list(tl_ctx *ctx, const char *folder, tl_names *out)
 {
-    static const char *const files[] = { "classes.txt", "batches.meta.txt", "labels.txt" };
-    char      *path = NULL;
-    uint8_t   *data = NULL;
-    size_t     bytes, lines = 0;
-    tl_status  rc = TL_OK;
+    static const char *const files[] = { "classes.txt", "batches.meta.txt",
+                                         "labels.txt" };
+    char                    *path    = NULL;
+    uint8_t                 *data    = NULL;
+    size_t                   bytes, lines = 0;
+    tl_status                rc = TL_OK;
 
     *out = (tl_names){ 0 };
     for (size_t i = 0; i < TL_COUNT(files) && !data; i++) {
         tl_free(ctx, path);
         TL_TRY(tl_path_join(ctx, folder, files[i], &path));
-        if (tl_file_bytes(path) > 0) TL_TRY(tl_file_read(ctx, path, 1 << 20, &data, &bytes));
+        if (tl_file_bytes(path) > 0)
+            TL_TRY(tl_file_read(ctx, path, 1 << 20, &data, &bytes));
     }
     if (!data) goto done;
     for (const char *at = (char *)data; *at; at++) lines += *at == '\n';

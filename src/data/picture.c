@@ -6,15 +6,21 @@
 
 #include <string.h>
 
-static const struct { const char *name, *remedy; tl_status status; } faults[] = {
-    [TL_PICTURE_FINE]        = { "fine", "", TL_OK },
-    [TL_PICTURE_EMPTY]       = { "empty file", "fetch it again or remove it", TL_EDATA },
-    [TL_PICTURE_UNKNOWN]     = { "not a JPEG, PNG or WebP picture", "convert it or remove it", TL_EDATA },
-    [TL_PICTURE_SHORT]       = { "cut short", "fetch it again or remove it", TL_EDATA },
-    [TL_PICTURE_DAMAGED]     = { "damaged", "fetch it again or remove it", TL_EDATA },
-    [TL_PICTURE_UNSUPPORTED] = { "unusual variant", "save it as an ordinary PNG", TL_EDATA },
+static const struct {
+    const char *name, *remedy;
+    tl_status   status;
+} faults[] = {
+    [TL_PICTURE_FINE]    = { "fine", "", TL_OK },
+    [TL_PICTURE_EMPTY]   = { "empty file", "fetch it again or remove it", TL_EDATA },
+    [TL_PICTURE_UNKNOWN] = { "not a JPEG, PNG or WebP picture", "convert it or remove it",
+                             TL_EDATA },
+    [TL_PICTURE_SHORT]   = { "cut short", "fetch it again or remove it", TL_EDATA },
+    [TL_PICTURE_DAMAGED] = { "damaged", "fetch it again or remove it", TL_EDATA },
+    [TL_PICTURE_UNSUPPORTED] = { "unusual variant", "save it as an ordinary PNG",
+                                 TL_EDATA },
     [TL_PICTURE_BIG]         = { "too many pixels", "make it smaller", TL_ELIMIT },
-    [TL_PICTURE_MISSING]     = { "cannot be read", "check the name and permissions", TL_EDATA },
+    [TL_PICTURE_MISSING]     = { "cannot be read", "check the name and permissions",
+                                 TL_EDATA },
 };
 
 const char *tl_picture_fault_name(tl_picture_fault fault)
@@ -22,11 +28,12 @@ const char *tl_picture_fault_name(tl_picture_fault fault)
     return faults[fault].name;
 }
 
-tl_status tl_picture_fail(tl_ctx *ctx, tl_picture *p, tl_picture_fault fault, const char *detail)
+tl_status tl_picture_fail(tl_ctx *ctx, tl_picture *p, tl_picture_fault fault,
+                          const char *detail)
 {
     p->fault = fault;
-    return tl_fail(ctx, faults[fault].status, p->where, "%s%s%.200s (%s)", faults[fault].name,
-                   *detail ? ": " : "", detail, faults[fault].remedy);
+    return tl_fail(ctx, faults[fault].status, p->where, "%s%s%.200s (%s)",
+                   faults[fault].name, *detail ? ": " : "", detail, faults[fault].remedy);
 }
 
 tl_status tl_picture_room(tl_ctx *ctx, tl_picture *p, int64_t height, int64_t width,
@@ -47,7 +54,8 @@ static uint32_t u16(const uint8_t *b, bool little)
 
 static uint32_t u32(const uint8_t *b, bool little)
 {
-    return little ? u16(b + 2, true) << 16 | u16(b, true) : u16(b, false) << 16 | u16(b + 2, false);
+    return little ? u16(b + 2, true) << 16 | u16(b, true)
+                  : u16(b, false) << 16 | u16(b + 2, false);
 }
 
 int tl_exif_turn(const uint8_t *tiff, size_t bytes)
@@ -61,12 +69,14 @@ int tl_exif_turn(const uint8_t *tiff, size_t bytes)
     at     = u32(tiff + 4, little);
     if (u16(tiff + 2, little) != 42 || at > bytes - 2) return 1;
     entries = u16(tiff + at, little);
-    at     += 2;
+    at += 2;
     for (size_t i = 0; i < entries && bytes - at >= 12; i++, at += 12) {
         const uint8_t *e = tiff + at;
         if (u16(e, little) != 0x0112) continue;
         const uint32_t kind  = u16(e + 2, little);
-        const uint32_t value = kind == 3 ? u16(e + 8, little) : kind == 4 ? u32(e + 8, little) : 1;
+        const uint32_t value = kind == 3   ? u16(e + 8, little)
+                               : kind == 4 ? u32(e + 8, little)
+                                           : 1;
         return value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;
@@ -93,7 +103,8 @@ static tl_picture_fault jpeg_header(tl_picture *p, tl_image *out, bool *whole)
         if (size + 2 > p->bytes - at) return TL_PICTURE_SHORT;
         if (kind == 0xe1 && size > 8 && memcmp(d + at + 4, "Exif", 4) == 0)
             p->turn = tl_exif_turn(d + at + 4, size - 2);
-        if (kind >= 0xc0 && kind <= 0xcf && kind != 0xc4 && kind != 0xc8 && kind != 0xcc) {
+        if (kind >= 0xc0 && kind <= 0xcf && kind != 0xc4 && kind != 0xc8 &&
+            kind != 0xcc) {
             if (size < 8) return TL_PICTURE_DAMAGED;
             out->height   = d[at + 5] << 8 | d[at + 6];
             out->width    = d[at + 7] << 8 | d[at + 8];
@@ -141,8 +152,8 @@ static tl_picture_fault webp_header(tl_picture *p, tl_image *out, bool *whole)
         out->height = 1 + (int64_t)(c[15] | c[16] << 8 | c[17] << 16);
     } else if (memcmp(c, "VP8L", 4) == 0 && c[8] == 0x2f) {
         const uint32_t bits = u32(c + 9, true);
-        out->width  = 1 + (int64_t)(bits & 0x3fff);
-        out->height = 1 + (int64_t)(bits >> 14 & 0x3fff);
+        out->width          = 1 + (int64_t)(bits & 0x3fff);
+        out->height         = 1 + (int64_t)(bits >> 14 & 0x3fff);
     } else if (memcmp(c, "VP8 ", 4) == 0 && memcmp(c + 11, "\x9d\x01\x2a", 3) == 0) {
         out->width  = u16(c + 14, true) & 0x3fff;
         out->height = u16(c + 16, true) & 0x3fff;
@@ -164,7 +175,8 @@ static container container_of(const tl_picture *p)
 {
     if (p->bytes >= 3 && memcmp(p->data, "\xff\xd8\xff", 3) == 0) return JPEG;
     if (p->bytes >= 8 && memcmp(p->data, "\x89PNG\r\n\x1a\n", 8) == 0) return PNG;
-    if (p->bytes >= 12 && memcmp(p->data, "RIFF", 4) == 0 && memcmp(p->data + 8, "WEBP", 4) == 0)
+    if (p->bytes >= 12 && memcmp(p->data, "RIFF", 4) == 0 &&
+        memcmp(p->data + 8, "WEBP", 4) == 0)
         return WEBP;
     return NEITHER;
 }
@@ -172,7 +184,9 @@ static container container_of(const tl_picture *p)
 tl_status tl_picture_header(tl_ctx *ctx, tl_picture *p, tl_image *out, bool *whole)
 {
     static tl_picture_fault (*const by_kind[])(tl_picture *, tl_image *, bool *) = {
-        [JPEG] = jpeg_header, [PNG] = png_header, [WEBP] = webp_header,
+        [JPEG] = jpeg_header,
+        [PNG]  = png_header,
+        [WEBP] = webp_header,
     };
     const container  kind = container_of(p);
     tl_picture_fault fault;
@@ -183,8 +197,10 @@ tl_status tl_picture_header(tl_ctx *ctx, tl_picture *p, tl_image *out, bool *who
     if (p->bytes == 0) return tl_picture_fail(ctx, p, TL_PICTURE_EMPTY, "");
     if (kind == NEITHER) return tl_picture_fail(ctx, p, TL_PICTURE_UNKNOWN, "");
     fault = by_kind[kind](p, out, whole);
-    if (fault == TL_PICTURE_FINE && (out->height < 1 || out->width < 1)) fault = TL_PICTURE_DAMAGED;
-    if (fault == TL_PICTURE_FINE && out->height > p->limit / out->width) fault = TL_PICTURE_BIG;
+    if (fault == TL_PICTURE_FINE && (out->height < 1 || out->width < 1))
+        fault = TL_PICTURE_DAMAGED;
+    if (fault == TL_PICTURE_FINE && out->height > p->limit / out->width)
+        fault = TL_PICTURE_BIG;
     if (fault != TL_PICTURE_FINE) {
         *out = (tl_image){ 0 };
         return tl_picture_fail(ctx, p, fault, "");
@@ -210,9 +226,10 @@ static tl_status upright(tl_ctx *ctx, int turn, tl_image *image)
     for (int64_t y = 0; y < out.height; y++)
         for (int64_t x = 0; x < out.width; x++) {
             const int64_t r = swap ? x : y, k = swap ? y : x;
-            const int64_t row = flip_rows ? h - 1 - r : r, column = flip_columns ? w - 1 - k : k;
-            memcpy(out.data + (y * out.width + x) * c, image->data + (row * w + column) * c,
-                   (size_t)c);
+            const int64_t row    = flip_rows ? h - 1 - r : r,
+                          column = flip_columns ? w - 1 - k : k;
+            memcpy(out.data + (y * out.width + x) * c,
+                   image->data + (row * w + column) * c, (size_t)c);
         }
     tl_image_free(ctx, image);
     *image = out;

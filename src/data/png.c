@@ -36,7 +36,10 @@ static void say_nothing(png_structp png, png_const_charp text)
 }
 
 /* libpng's memory is ours; want of it must not pass for a damaged file. */
-typedef struct { tl_ctx *ctx; tl_status rc; } png_memory;
+typedef struct {
+    tl_ctx   *ctx;
+    tl_status rc;
+} png_memory;
 
 static png_voidp give(png_structp png, png_alloc_size_t bytes)
 {
@@ -81,21 +84,25 @@ static bool prepare(png_job *job)
 {
     const int     colour = png_get_color_type(job->png, job->info);
     const bool    grey   = !(colour & PNG_COLOR_MASK_COLOR);
-    const int64_t h = png_get_image_height(job->png, job->info);
-    const int64_t w = png_get_image_width(job->png, job->info);
+    const int64_t h      = png_get_image_height(job->png, job->info);
+    const int64_t w      = png_get_image_width(job->png, job->info);
     int64_t       pitch;
 
     png_set_strip_16(job->png);
-    if (colour == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(job->png);
-    else if (grey) png_set_expand_gray_1_2_4_to_8(job->png);
+    if (colour == PNG_COLOR_TYPE_PALETTE)
+        png_set_palette_to_rgb(job->png);
+    else if (grey)
+        png_set_expand_gray_1_2_4_to_8(job->png);
     png_set_strip_alpha(job->png);
     png_set_interlace_handling(job->png);
     job->rc = tl_picture_room(job->ctx, job->picture, h, w, grey ? 1 : 3, &job->image);
-    if (job->rc == TL_OK) job->rc = tl_alloc_array(job->ctx, (size_t)h, sizeof *job->row, &job->row);
+    if (job->rc == TL_OK)
+        job->rc = tl_alloc_array(job->ctx, (size_t)h, sizeof *job->row, &job->row);
     if (job->rc != TL_OK) return false;
     png_read_update_info(job->png, job->info);
     pitch = w * job->image.channels;
-    if ((int64_t)png_get_rowbytes(job->png, job->info) != pitch) png_error(job->png, "odd row size");
+    if ((int64_t)png_get_rowbytes(job->png, job->info) != pitch)
+        png_error(job->png, "odd row size");
     for (int64_t y = 0; y < h; y++) job->row[y] = job->image.data + y * pitch;
     return true;
 }
@@ -127,14 +134,16 @@ tl_status tl_png_decode(tl_ctx *ctx, tl_picture *p, tl_image *out)
     memset(&job, 0, sizeof job);
     job.ctx     = ctx;
     job.picture = p;
-    job.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job.text, leave, say_nothing, &memory, give,
-                                       take_back);
-    job.info = job.png ? png_create_info_struct(job.png) : NULL;
-    ended    = job.info && run(&job);
+    job.png     = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job.text, leave,
+                                           say_nothing, &memory, give, take_back);
+    job.info    = job.png ? png_create_info_struct(job.png) : NULL;
+    ended       = job.info && run(&job);
     if (job.rc == TL_OK) job.rc = memory.rc;
-    if (job.rc == TL_OK && !job.info) job.rc = tl_fail(ctx, TL_ENOMEM, p->where, "no room to decode");
+    if (job.rc == TL_OK && !job.info)
+        job.rc = tl_fail(ctx, TL_ENOMEM, p->where, "no room to decode");
     if (job.rc == TL_OK && !ended && !job.rows_done)
-        job.rc = tl_picture_fail(ctx, p, job.ran_out ? TL_PICTURE_SHORT : TL_PICTURE_DAMAGED, job.text);
+        job.rc = tl_picture_fail(
+            ctx, p, job.ran_out ? TL_PICTURE_SHORT : TL_PICTURE_DAMAGED, job.text);
     if (job.png) png_destroy_read_struct(&job.png, &job.info, NULL);
     tl_free(ctx, job.row);
     if (job.rc != TL_OK) tl_image_free(ctx, &job.image);
@@ -174,8 +183,9 @@ static bool write_all(png_out *out, const tl_image *image)
 
     if (setjmp(png_jmpbuf(out->png))) return false;
     png_set_write_fn(out->png, out, add_bytes, flush_nothing);
-    png_set_IHDR(out->png, out->info, (png_uint_32)image->width, (png_uint_32)image->height, 8, kind,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(out->png, out->info, (png_uint_32)image->width,
+                 (png_uint_32)image->height, 8, kind, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(out->png, out->info);
     for (int64_t y = 0; y < image->height; y++)
         png_write_row(out->png, image->data + y * image->width * image->channels);
@@ -183,7 +193,8 @@ static bool write_all(png_out *out, const tl_image *image)
     return true;
 }
 
-tl_status tl_image_write_png(tl_ctx *ctx, const tl_image *image, uint8_t **data, size_t *bytes)
+tl_status tl_image_write_png(tl_ctx *ctx, const tl_image *image, uint8_t **data,
+                             size_t *bytes)
 {
     png_memory memory    = { ctx, TL_OK };
     char       text[200] = "";
@@ -192,14 +203,17 @@ tl_status tl_image_write_png(tl_ctx *ctx, const tl_image *image, uint8_t **data,
 
     *data    = NULL;
     *bytes   = 0;
-    out.png  = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, text, leave, say_nothing, &memory, give,
-                                         take_back);
+    out.png  = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, text, leave, say_nothing,
+                                         &memory, give, take_back);
     out.info = out.png ? png_create_info_struct(out.png) : NULL;
     if (!out.info || !write_all(&out, image))
-        rc = tl_fail(ctx, TL_ENOMEM, "PNG", "no room to write a picture%s%s (free some memory)",
+        rc = tl_fail(ctx, TL_ENOMEM, "PNG",
+                     "no room to write a picture%s%s (free some memory)",
                      *text ? ": " : "", text);
     if (out.png) png_destroy_write_struct(&out.png, &out.info);
-    if (rc == TL_OK) *data = out.data, *bytes = out.bytes;
-    else tl_free(ctx, out.data);
+    if (rc == TL_OK)
+        *data = out.data, *bytes = out.bytes;
+    else
+        tl_free(ctx, out.data);
     return rc;
 }

@@ -41,16 +41,16 @@ static void fix_weights(const double *w, int32_t count, int32_t *out)
     for (int32_t k = 0; k < count; k++) sum += w[k];
     for (int32_t k = 0; k < count; k++) {
         const double v = (sum != 0.0 ? w[k] / sum : w[k]) * (1 << TL_RESIZE_BITS);
-        out[k] = (int32_t)(v < 0.0 ? v - 0.5 : v + 0.5);
+        out[k]         = (int32_t)(v < 0.0 ? v - 0.5 : v + 0.5);
     }
 }
 
 /* [from, to) of `inputs` pixels stretched over `outputs`. */
-static tl_status taps_new(tl_ctx *ctx, int64_t inputs, double from, double to, int64_t outputs,
-                          tl_interpolation how, tl_taps *t)
+static tl_status taps_new(tl_ctx *ctx, int64_t inputs, double from, double to,
+                          int64_t outputs, tl_interpolation how, tl_taps *t)
 {
     double (*const filter)(double) = how == TL_BICUBIC ? bicubic : bilinear;
-    const double  scale   = (to - from) / (double)outputs, stretch = fmax(scale, 1.0);
+    const double  scale = (to - from) / (double)outputs, stretch = fmax(scale, 1.0);
     const double  support = (how == TL_BICUBIC ? 2.0 : 1.0) * stretch;
     const int64_t most    = (int64_t)ceil(support) * 2 + 1;
     double       *w       = NULL;
@@ -59,14 +59,15 @@ static tl_status taps_new(tl_ctx *ctx, int64_t inputs, double from, double to, i
     *t = (tl_taps){ .outputs = outputs, .stride = (most + 7) / 8 * 8 };
     TL_TRY(tl_alloc_array(ctx, (size_t)outputs, sizeof *t->first, &t->first));
     TL_TRY(tl_alloc_array(ctx, (size_t)outputs, sizeof *t->count, &t->count));
-    TL_TRY(tl_alloc_array(ctx, (size_t)(outputs * t->stride), sizeof *t->weight, &t->weight));
+    TL_TRY(tl_alloc_array(ctx, (size_t)(outputs * t->stride), sizeof *t->weight,
+                          &t->weight));
     TL_TRY(tl_alloc_array(ctx, (size_t)most, sizeof *w, &w));
     for (int64_t i = 0; i < outputs; i++) {
         const double  centre = from + ((double)i + 0.5) * scale;
         const int64_t low    = TL_MAX((int64_t)(centre - support + 0.5), 0);
         const int64_t high   = TL_MIN((int64_t)(centre + support + 0.5), inputs);
-        t->first[i] = (int32_t)low;
-        t->count[i] = (int32_t)(high - low);
+        t->first[i]          = (int32_t)low;
+        t->count[i]          = (int32_t)(high - low);
         for (int64_t k = 0; k < high - low; k++)
             w[k] = filter(((double)(k + low) - centre + 0.5) * (1.0 / stretch));
         fix_weights(w, t->count[i], t->weight + i * t->stride);
@@ -92,11 +93,11 @@ static const tl_resize_passes *passes(void)
 
 /* Rows low..high-1 of `in` to t->outputs columns; a row is copied first, so that reading a few
  * bytes beyond its end stays within our memory. */
-static tl_status squeeze_rows(tl_ctx *ctx, const tl_image *in, const tl_taps *t, int64_t low,
-                              int64_t high, tl_image *out)
+static tl_status squeeze_rows(tl_ctx *ctx, const tl_image *in, const tl_taps *t,
+                              int64_t low, int64_t high, tl_image *out)
 {
     const int64_t pitch = in->width * in->channels, c = in->channels;
-    uint8_t      *row   = NULL;
+    uint8_t      *row = NULL;
     tl_status     rc;
 
     *out = (tl_image){ .height = high - low, .width = t->outputs, .channels = c };
@@ -113,25 +114,27 @@ done:
 }
 
 /* `top`: the source row that in's first row is. */
-static tl_status squeeze_columns(tl_ctx *ctx, const tl_image *in, const tl_taps *t, int64_t top,
-                                 tl_image *out)
+static tl_status squeeze_columns(tl_ctx *ctx, const tl_image *in, const tl_taps *t,
+                                 int64_t top, tl_image *out)
 {
     const int64_t pitch = in->width * in->channels;
     tl_status     rc;
 
-    *out = (tl_image){ .height = t->outputs, .width = in->width, .channels = in->channels };
-    rc   = tl_alloc(ctx, (size_t)(out->height * pitch), &out->data);
+    *out =
+        (tl_image){ .height = t->outputs, .width = in->width, .channels = in->channels };
+    rc = tl_alloc(ctx, (size_t)(out->height * pitch), &out->data);
     if (rc != TL_OK) return rc;
     for (int64_t y = 0; y < t->outputs; y++)
         passes()->column(t->weight + y * t->stride, t->count[y],
-                         in->data + (t->first[y] - top) * pitch, pitch, pitch, out->data + y * pitch);
+                         in->data + (t->first[y] - top) * pitch, pitch, pitch,
+                         out->data + y * pitch);
     return TL_OK;
 }
 
 /* Both passes.  Pillow 13 takes the columns first where the height shrinks by more
  * than twice what the width does; rounding in between makes the order visible. */
-static tl_status both_passes(tl_ctx *ctx, const tl_image *in, const tl_taps *y, const tl_taps *x,
-                             tl_image *out)
+static tl_status both_passes(tl_ctx *ctx, const tl_image *in, const tl_taps *y,
+                             const tl_taps *x, tl_image *out)
 {
     const int64_t less = in->height - y->outputs, last = y->outputs - 1;
     tl_image      half = { 0 };
@@ -141,7 +144,8 @@ static tl_status both_passes(tl_ctx *ctx, const tl_image *in, const tl_taps *y, 
         TL_TRY(squeeze_columns(ctx, in, y, 0, &half));
         TL_TRY(squeeze_rows(ctx, &half, x, 0, half.height, out));
     } else {
-        TL_TRY(squeeze_rows(ctx, in, x, y->first[0], y->first[last] + y->count[last], &half));
+        TL_TRY(squeeze_rows(ctx, in, x, y->first[0], y->first[last] + y->count[last],
+                            &half));
         TL_TRY(squeeze_columns(ctx, &half, y, y->first[0], out));
     }
 done:
@@ -149,12 +153,13 @@ done:
     return rc;
 }
 
-static tl_status smooth(tl_ctx *ctx, const tl_image *in, const double box[4], int64_t height,
-                        int64_t width, tl_interpolation how, tl_image *out)
+static tl_status smooth(tl_ctx *ctx, const tl_image *in, const double box[4],
+                        int64_t height, int64_t width, tl_interpolation how,
+                        tl_image *out)
 {
-    const bool   across = width != in->width || box[1] > 0.0 || box[3] < (double)in->width;
-    const bool   down   = height != in->height || box[0] > 0.0 || box[2] < (double)in->height;
-    const size_t bytes  = (size_t)(in->height * in->width * in->channels);
+    const bool across = width != in->width || box[1] > 0.0 || box[3] < (double)in->width;
+    const bool down = height != in->height || box[0] > 0.0 || box[2] < (double)in->height;
+    const size_t bytes = (size_t)(in->height * in->width * in->channels);
     tl_taps      x = { 0 }, y = { 0 };
     tl_status    rc = TL_OK;
 
@@ -178,8 +183,8 @@ done:
 }
 
 /* Positions step by step as Pillow adds them, so that rounding agrees. */
-static tl_status nearest(tl_ctx *ctx, const tl_image *in, const double box[4], int64_t height,
-                         int64_t width, tl_image *out)
+static tl_status nearest(tl_ctx *ctx, const tl_image *in, const double box[4],
+                         int64_t height, int64_t width, tl_image *out)
 {
     const double  dy = box[2] / (double)height, dx = box[3] / (double)width;
     const int64_t c = in->channels;
@@ -187,22 +192,23 @@ static tl_status nearest(tl_ctx *ctx, const tl_image *in, const double box[4], i
     tl_status     rc;
 
     *out = (tl_image){ .height = height, .width = width, .channels = c };
-    rc = tl_alloc(ctx, (size_t)(height * width * c), &out->data);
+    rc   = tl_alloc(ctx, (size_t)(height * width * c), &out->data);
     if (rc != TL_OK) return rc;
     for (int64_t i = 0; i < height; i++, y += dy) {
         const int64_t row = TL_MIN((int64_t)y, in->height - 1);
         double        x   = box[1] + dx * 0.5;
         for (int64_t j = 0; j < width; j++, x += dx) {
             const int64_t column = TL_MIN((int64_t)x, in->width - 1);
-            memcpy(out->data + (i * width + j) * c, in->data + (row * in->width + column) * c,
-                   (size_t)c);
+            memcpy(out->data + (i * width + j) * c,
+                   in->data + (row * in->width + column) * c, (size_t)c);
         }
     }
     return TL_OK;
 }
 
-tl_status tl_image_resize(tl_ctx *ctx, const tl_image *in, const double box[4], int64_t height,
-                          int64_t width, tl_interpolation how, tl_image *out)
+tl_status tl_image_resize(tl_ctx *ctx, const tl_image *in, const double box[4],
+                          int64_t height, int64_t width, tl_interpolation how,
+                          tl_image *out)
 {
     const double all[4] = { 0.0, 0.0, (double)in->height, (double)in->width };
     tl_status    rc;
@@ -210,8 +216,8 @@ tl_status tl_image_resize(tl_ctx *ctx, const tl_image *in, const double box[4], 
     *out = (tl_image){ 0 };
     if (!box) box = all;
     if (height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE)
-        TL_FAIL(TL_EUSAGE, "resize", "to %" PRId64 "x%" PRId64 " (sides are 1 to %d)", height, width,
-                MOST_SIDE);
+        TL_FAIL(TL_EUSAGE, "resize", "to %" PRId64 "x%" PRId64 " (sides are 1 to %d)",
+                height, width, MOST_SIDE);
     if (!(box[0] >= 0.0 && box[1] >= 0.0 && box[2] > 0.0 && box[3] > 0.0 &&
           box[0] + box[2] <= all[2] + 1e-6 && box[1] + box[3] <= all[3] + 1e-6))
         TL_FAIL(TL_EUSAGE, "resize", "a box outside of the picture (keep it within)");

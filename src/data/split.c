@@ -12,8 +12,13 @@
 
 enum { FOR_TEST = 1, FOR_FOLDS, FOR_VALID, FOR_ORDER };
 
-typedef struct { int64_t group, row, position; } member;
-typedef struct { int64_t at, rows; int32_t label; } unit; /* members at .. at+rows-1 */
+typedef struct {
+    int64_t group, row, position;
+} member;
+typedef struct {
+    int64_t at, rows;
+    int32_t label;
+} unit; /* members at .. at+rows-1 */
 
 /* Rows in units, the units class by class: class c's are units class_at[c] .. class_at[c+1]-1. */
 typedef struct {
@@ -46,8 +51,9 @@ static int by_group_then_row(const void *a, const void *b)
 
 static uint64_t stream_of(int purpose, int64_t repeat, int64_t class)
 {
-    return TL_STREAM(TL_STREAM_SPLIT, (uint64_t)purpose << 52 | ((uint64_t)repeat & 0xffffffff) << 20 |
-                                          ((uint64_t)class & 0xfffff));
+    return TL_STREAM(TL_STREAM_SPLIT, (uint64_t)purpose << 52 |
+                                          ((uint64_t)repeat & 0xffffffff) << 20 |
+                                          ((uint64_t) class & 0xfffff));
 }
 
 /* Members sorted into units, units sorted by class. */
@@ -66,13 +72,15 @@ static void cut_units(units_of *s)
         s->class_rows[s->u[k].label] += s->u[k].rows;
     }
     for (int64_t c = 0; c < d->classes; c++) s->class_at[c + 1] += s->class_at[c];
-    for (int64_t k = s->units - 1; k >= 0; k--) /* from behind: each class stays in order */
+    for (int64_t k = s->units - 1; k >= 0;
+         k--) /* from behind: each class stays in order */
         s->order[--s->class_at[s->u[k].label + 1]] = k;
     for (int64_t c = 0; c < d->classes; c++) s->class_at[c] = s->class_at[c + 1];
     s->class_at[d->classes] = s->units;
 }
 
-static tl_status units_new(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, units_of *s)
+static tl_status units_new(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows,
+                           units_of *s)
 {
     const size_t n = (size_t)rows->count, classes = (size_t)d->classes;
     int64_t     *group = NULL;
@@ -101,7 +109,10 @@ static void shuffle_classes(units_of *s, uint64_t seed, int purpose, int64_t rep
                         s->class_at[c + 1] - s->class_at[c]);
 }
 
-typedef struct { double rest; int64_t class; } remainder_of;
+typedef struct {
+    double rest;
+    int64_t class;
+} remainder_of;
 
 static int by_rest(const void *a, const void *b)
 {
@@ -113,19 +124,20 @@ static int by_rest(const void *a, const void *b)
 
 /* How many rows of each class to take: share of each, by largest remainders; a class of three
  * or more units gives at least one, and none gives all. */
-static tl_status class_targets(tl_ctx *ctx, const units_of *s, double share, int64_t *target)
+static tl_status class_targets(tl_ctx *ctx, const units_of *s, double share,
+                               int64_t *target)
 {
     const int64_t classes = s->d->classes;
-    int64_t       total = llround(share * (double)s->members);
-    remainder_of *left = NULL;
-    tl_status     rc   = tl_alloc_array(ctx, (size_t)classes, sizeof *left, &left);
+    int64_t       total   = llround(share * (double)s->members);
+    remainder_of *left    = NULL;
+    tl_status     rc      = tl_alloc_array(ctx, (size_t)classes, sizeof *left, &left);
 
     if (rc != TL_OK) return rc;
     for (int64_t c = 0; c < classes; c++) {
         const double quota = share * (double)s->class_rows[c];
-        target[c] = (int64_t)quota;
-        left[c]   = (remainder_of){ quota - (double)target[c], c };
-        total    -= target[c];
+        target[c]          = (int64_t)quota;
+        left[c]            = (remainder_of){ quota - (double)target[c], c };
+        total -= target[c];
     }
     qsort(left, (size_t)classes, sizeof *left, by_rest);
     for (int64_t k = 0; k < classes && k < total; k++) target[left[k].class]++;
@@ -159,8 +171,8 @@ done:
 }
 
 /* rows with taken = 0 to *no, with 1 to *yes; order kept. */
-static tl_status part_rows(tl_ctx *ctx, const tl_rows *rows, const uint8_t *taken, tl_rows *no,
-                           tl_rows *yes)
+static tl_status part_rows(tl_ctx *ctx, const tl_rows *rows, const uint8_t *taken,
+                           tl_rows *no, tl_rows *yes)
 {
     int64_t   count = 0;
     tl_status rc;
@@ -169,7 +181,7 @@ static tl_status part_rows(tl_ctx *ctx, const tl_rows *rows, const uint8_t *take
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *yes->row, &yes->row));
     TL_TRY(tl_alloc_array(ctx, (size_t)(rows->count - count), sizeof *no->row, &no->row));
     for (int64_t i = 0; i < rows->count; i++) {
-        tl_rows *to = taken[i] ? yes : no;
+        tl_rows *to          = taken[i] ? yes : no;
         to->row[to->count++] = rows->row[i];
     }
 done:
@@ -197,20 +209,25 @@ static tl_status need_two_classes(tl_ctx *ctx, const tl_dataset *d, const tl_row
     for (int64_t i = 1; i < rows->count; i++)
         if (d->label[rows->row[i]] != d->label[rows->row[0]]) return TL_OK;
     if (rows->count == 0)
-        return tl_fail(ctx, TL_EDATA, d->path, "no rows to train on (all are in the test part)");
-    return tl_fail(ctx, TL_EDATA, d->path, "all %" PRId64 " training rows are of one class, \"%.100s\" (give "
-                   "at least two classes)", rows->count, d->class_name[d->label[rows->row[0]]]);
+        return tl_fail(ctx, TL_EDATA, d->path,
+                       "no rows to train on (all are in the test part)");
+    return tl_fail(ctx, TL_EDATA, d->path,
+                   "all %" PRId64 " training rows are of one class, \"%.100s\" (give "
+                   "at least two classes)",
+                   rows->count, d->class_name[d->label[rows->row[0]]]);
 }
 
 static tl_status too_few(tl_ctx *ctx, const tl_dataset *d, int64_t rows, const char *part)
 {
-    return tl_fail(ctx, TL_EDATA, d->path, "%" PRId64 " rows in %" PRId64 " classes are too few to cut off "
-                   "a %s part (add rows: three different ones in some class at least)", rows, d->classes,
-                   part);
+    return tl_fail(ctx, TL_EDATA, d->path,
+                   "%" PRId64 " rows in %" PRId64 " classes are too few to cut off "
+                   "a %s part (add rows: three different ones in some class at least)",
+                   rows, d->classes, part);
 }
 
 /* Marks what the files put into `split`; false when that is nothing. */
-static bool take_said(const tl_dataset *d, const tl_rows *rows, tl_split split, uint8_t *taken)
+static bool take_said(const tl_dataset *d, const tl_rows *rows, tl_split split,
+                      uint8_t *taken)
 {
     bool any = false;
 
@@ -222,8 +239,9 @@ static bool take_said(const tl_dataset *d, const tl_rows *rows, tl_split split, 
 }
 
 /* Cuts `share` off `rows`: what the files call `split`, else a draw. */
-static tl_status cut(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, tl_split split, double share,
-                     uint64_t seed, int purpose, int64_t repeat, tl_rows *rest, tl_rows *off)
+static tl_status cut(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows,
+                     tl_split split, double share, uint64_t seed, int purpose,
+                     int64_t repeat, tl_rows *rest, tl_rows *off)
 {
     units_of  s     = { 0 };
     uint8_t  *taken = NULL;
@@ -239,7 +257,8 @@ static tl_status cut(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, tl_s
     }
     TL_TRY(part_rows(ctx, rows, taken, rest, off));
     if (off->count == 0 || (rest->count == 0 && !said))
-        TL_TRY(too_few(ctx, d, rows->count, split == TL_SPLIT_TEST ? "test" : "validation"));
+        TL_TRY(
+            too_few(ctx, d, rows->count, split == TL_SPLIT_TEST ? "test" : "validation"));
 done:
     units_free(ctx, &s);
     tl_free(ctx, taken);
@@ -278,7 +297,8 @@ tl_status tl_split_folds(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, 
     tl_status rc;
 
     if (folds < 2 || folds > 127)
-        TL_FAIL(TL_EUSAGE, "--folds", "%d is not from 2 to 127 (5 or 10 are usual)", folds);
+        TL_FAIL(TL_EUSAGE, "--folds", "%d is not from 2 to 127 (5 or 10 are usual)",
+                folds);
     TL_TRY(need_two_classes(ctx, d, rows));
     TL_TRY(units_new(ctx, d, rows, &s));
     if (s.units < folds) TL_TRY(too_few(ctx, d, rows->count, "fold"));
@@ -289,9 +309,12 @@ tl_status tl_split_folds(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, 
             const unit *u    = &s.u[s.order[k]];
             int         best = 0; /* least rows of this class, then least rows */
             for (int f = 1; f < folds; f++)
-                if (mine[f] < mine[best] || (mine[f] == mine[best] && total[f] < total[best])) best = f;
-            for (int64_t i = 0; i < u->rows; i++) fold[s.m[u->at + i].position] = (int8_t)best;
-            mine[best]  += u->rows;
+                if (mine[f] < mine[best] ||
+                    (mine[f] == mine[best] && total[f] < total[best]))
+                    best = f;
+            for (int64_t i = 0; i < u->rows; i++)
+                fold[s.m[u->at + i].position] = (int8_t)best;
+            mine[best] += u->rows;
             total[best] += u->rows;
         }
     }
@@ -300,7 +323,11 @@ done:
     return rc;
 }
 
-typedef struct { double key; int32_t label; int64_t row; } ranked;
+typedef struct {
+    double  key;
+    int32_t label;
+    int64_t row;
+} ranked;
 
 static int by_key(const void *a, const void *b)
 {
@@ -320,8 +347,8 @@ static int by_number(const void *a, const void *b)
 
 /* The first `limit` of an order in which every beginning is stratified: the j-th row of a class
  * of n stands at (j + 1/2) / n.  A larger limit only adds to it. */
-static tl_status keep_first(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, int repeat, int64_t limit,
-                            tl_rows *rows)
+static tl_status keep_first(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, int repeat,
+                            int64_t limit, tl_rows *rows)
 {
     const size_t classes = (size_t)d->classes;
     int64_t     *row = NULL, *count = NULL, n = 0;
@@ -333,9 +360,11 @@ static tl_status keep_first(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, int
     TL_TRY(tl_alloc_array(ctx, classes + 1, sizeof *count, &count));
     for (int64_t i = 0; i < rows->count; i++) count[d->label[rows->row[i]] + 1]++;
     for (size_t c = 0; c < classes; c++) count[c + 1] += count[c];
-    for (int64_t i = 0; i < rows->count; i++) row[count[d->label[rows->row[i]]]++] = rows->row[i];
+    for (int64_t i = 0; i < rows->count; i++)
+        row[count[d->label[rows->row[i]]]++] = rows->row[i];
     for (int32_t c = 0; c < d->classes; c++) {
-        const int64_t low = n, here = count[c] - low; /* count[c] is class c's end by now */
+        const int64_t low  = n,
+                      here = count[c] - low; /* count[c] is class c's end by now */
         tl_rand_shuffle(seed, stream_of(FOR_ORDER, repeat, c), row + low, here);
         for (int64_t j = 0; j < here; j++, n++)
             all[n] = (ranked){ ((double)j + 0.5) / (double)here, c, row[low + j] };
@@ -351,15 +380,18 @@ done:
     return rc;
 }
 
-tl_status tl_split_repeat(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rest, uint64_t seed,
-                          int repeat, double share, int64_t limit, tl_rows *train, tl_rows *valid)
+tl_status tl_split_repeat(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rest,
+                          uint64_t seed, int repeat, double share, int64_t limit,
+                          tl_rows *train, tl_rows *valid)
 {
     tl_status rc;
 
     *train = *valid = (tl_rows){ 0 };
     TL_TRY(need_two_classes(ctx, d, rest));
-    TL_TRY(cut(ctx, d, rest, TL_SPLIT_VALID, share, seed, FOR_VALID, repeat, train, valid));
-    if (limit > 0 && limit < train->count) TL_TRY(keep_first(ctx, d, seed, repeat, limit, train));
+    TL_TRY(
+        cut(ctx, d, rest, TL_SPLIT_VALID, share, seed, FOR_VALID, repeat, train, valid));
+    if (limit > 0 && limit < train->count)
+        TL_TRY(keep_first(ctx, d, seed, repeat, limit, train));
     TL_TRY(need_two_classes(ctx, d, train));
 done:
     if (rc != TL_OK) {

@@ -26,7 +26,8 @@ tl_status tl_webp_decode(tl_ctx *ctx, tl_picture *p, tl_image *out)
 
     *out = (tl_image){ 0 };
     if (!WebPInitDecoderConfig(&config))
-        return tl_fail(ctx, TL_EFAIL, p->where, "libwebp is of another version (reinstall it)");
+        return tl_fail(ctx, TL_EFAIL, p->where,
+                       "libwebp is of another version (reinstall it)");
     code = WebPGetFeatures(p->data, p->bytes, &config.input);
     if (code != VP8_STATUS_OK) return failed(ctx, p, code);
     if (config.input.has_animation)
@@ -40,7 +41,7 @@ tl_status tl_webp_decode(tl_ctx *ctx, tl_picture *p, tl_image *out)
     config.output.u.RGBA.rgba        = out->data;
     config.output.u.RGBA.stride      = (int)(out->width * 3);
     config.output.u.RGBA.size        = (size_t)(out->width * out->height * 3);
-    code = WebPDecode(p->data, p->bytes, &config);
+    code                             = WebPDecode(p->data, p->bytes, &config);
     WebPFreeDecBuffer(&config.output);
     if (code == VP8_STATUS_OK) return TL_OK;
     tl_image_free(ctx, out);

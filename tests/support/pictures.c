@@ -67,7 +67,7 @@ void test_idx(const char *folder, const char *name, int64_t n, int64_t side, int
     data[7] = (uint8_t)n;
     if (side) data[11] = data[15] = (uint8_t)side;
     for (size_t i = 0; i < (size_t)n * row; i++)
-        data[head + i] = side ? (uint8_t)(i * 7 + i / row * 31) : (uint8_t)(i % (size_t)classes);
+        data[head + i] = (uint8_t)((side ? i * 7 + i / row * 31 : i % (size_t)classes) & 255);
     TEST_OK(tl_file_write(test_ctx(), path, data, head + (size_t)n * row));
     tl_free(test_ctx(), data);
 }

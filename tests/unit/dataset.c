@@ -40,13 +40,15 @@ static const char *under(const char *name)
     return path;
 }
 
-static void assert_refused(const tl_dataset_source *source, tl_status status, const char *word)
+static void assert_refused(const tl_dataset_source *source, tl_status status,
+                           const char *word)
 {
     tl_dataset *d;
 
     assert_int_equal(tl_dataset_open(test_ctx(), source, &d), status);
     assert_null(d);
-    if (!strstr(test_ctx()->message, word)) fail_msg("message is: %s", test_ctx()->message);
+    if (!strstr(test_ctx()->message, word))
+        fail_msg("message is: %s", test_ctx()->message);
 }
 
 static void class_folders_are_sorted_and_may_nest(void **state)
@@ -96,7 +98,7 @@ static void parts_are_found_by_folder_name(void **state)
 
 static void a_given_test_part_replaces_the_one_beside(void **state)
 {
-    char       other[512];
+    char        other[512];
     tl_dataset *d;
 
     (void)state;
@@ -115,7 +117,8 @@ static void a_class_only_in_the_test_part_is_named(void **state)
     (void)state;
     test_class_folders(under("train"), 2, 2, 5);
     test_class_folders(under("test"), 3, 2, 5);
-    assert_refused(&(tl_dataset_source){ .train = top }, TL_EDATA, "\"class2\" is in no training row");
+    assert_refused(&(tl_dataset_source){ .train = top }, TL_EDATA,
+                   "\"class2\" is in no training row");
 }
 
 static void tables_name_files_and_labels(void **state)
@@ -126,8 +129,9 @@ static void tables_name_files_and_labels(void **state)
         snprintf(name, sizeof name, "pics/%d.png", i);
         test_picture(top, name, 5, i);
     }
-    test_text_file(top, "labels.tsv", "\xef\xbb\xbfwnid\tclass_index\tfile\r\nx\t10\tpics/0.png\r\n"
-                                      "y\t9\tpics/1.png\r\n\r\n\"z\"\t\"10\"\t\"pics/2.png\"\r\n");
+    test_text_file(top, "labels.tsv",
+                   "\xef\xbb\xbfwnid\tclass_index\tfile\r\nx\t10\tpics/0.png\r\n"
+                   "y\t9\tpics/1.png\r\n\r\n\"z\"\t\"10\"\t\"pics/2.png\"\r\n");
     tl_dataset *d = test_open(top);
     assert_string_equal(d->format, "labelled pictures");
     assert_int_equal(d->rows, 3);
@@ -149,9 +153,11 @@ static void bad_table_rows_are_counted_by_kind(void **state)
     (void)state;
     test_picture(top, "a.png", 5, 1);
     test_picture(top, "b.png", 5, 2);
-    test_text_file(top, "labels.csv", "file,label\na.png,x\nb.png,y\nnone.png,x\n../../etc/passwd,x\n"
-                                      "a.png,\n/etc/passwd,y\n");
-    assert_refused(&(tl_dataset_source){ .train = top }, TL_EDATA, "2 a file outside of the folder");
+    test_text_file(top, "labels.csv",
+                   "file,label\na.png,x\nb.png,y\nnone.png,x\n../../etc/passwd,x\n"
+                   "a.png,\n/etc/passwd,y\n");
+    assert_refused(&(tl_dataset_source){ .train = top }, TL_EDATA,
+                   "2 a file outside of the folder");
     assert_non_null(strstr(test_ctx()->message, "4 of 6 rows"));
     assert_non_null(strstr(test_ctx()->message, "labels.csv:5"));
     assert_non_null(strstr(test_ctx()->message, "--skip-bad"));
@@ -162,7 +168,8 @@ static void bad_table_rows_are_counted_by_kind(void **state)
     assert_int_equal(json_array_size(d->bad), 4 + 3);
     tl_dataset_close(test_ctx(), d);
     test_text_file(top, "labels.csv", "file,label\na.png,x\nb.png,\"open\n");
-    assert_refused(&(tl_dataset_source){ .train = top }, TL_EDATA, "labels.csv:3: a quote");
+    assert_refused(&(tl_dataset_source){ .train = top }, TL_EDATA,
+                   "labels.csv:3: a quote");
 }
 
 static void cut_pictures_are_found_before_training(void **state)
@@ -225,7 +232,8 @@ static void idx_files_pair_by_name(void **state)
 
 static void idx_files_that_lie_are_refused(void **state)
 {
-    const uint8_t huge[16] = { 0, 0, 8, 3, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0x10, 0, 0, 0, 0x10, 0 };
+    const uint8_t huge[16] = { 0, 0, 8,    3, 0x7f, 0xff, 0xff, 0xff,
+                               0, 0, 0x10, 0, 0,    0,    0x10, 0 };
     const uint8_t big[16]  = { 0, 0, 8, 3, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0 };
     char          path[512];
 
@@ -233,7 +241,8 @@ static void idx_files_that_lie_are_refused(void **state)
     test_idx(top, "train-images-idx3-ubyte", 20, 6, 3);
     test_idx(top, "train-labels-idx1-ubyte", 19, 0, 3);
     snprintf(path, sizeof path, "%s", under("train-images-idx3-ubyte"));
-    assert_refused(&(tl_dataset_source){ .train = path }, TL_EDATA, "19 labels for 20 pictures");
+    assert_refused(&(tl_dataset_source){ .train = path }, TL_EDATA,
+                   "19 labels for 20 pictures");
     TEST_OK(tl_file_write(test_ctx(), path, huge, sizeof huge));
     assert_refused(&(tl_dataset_source){ .train = path }, TL_ELIMIT, "raise --memory");
     TEST_OK(tl_file_write(test_ctx(), path, big, sizeof big));
@@ -246,10 +255,10 @@ static void cifar_planes_become_pixels(void **state)
     tl_image image;
 
     (void)state;
-    record[0]            = 1;
-    record[1]            = 10;
-    record[1 + 1024]     = 20;
-    record[1 + 2048]     = 30;
+    record[0]        = 1;
+    record[1]        = 10;
+    record[1 + 1024] = 20;
+    record[1 + 2048] = 30;
     test_text_file(top, "classes.txt", "cat\ndog\n");
     TEST_OK(tl_file_write(test_ctx(), under("data_batch_1.bin"), record, sizeof record));
     TEST_OK(tl_file_write(test_ctx(), under("test_batch.bin"), record, 3073));
@@ -291,7 +300,8 @@ static void the_hash_knows_labels_and_bytes_but_not_the_place(void **state)
 static void unknown_data_says_what_is_known(void **state)
 {
     (void)state;
-    assert_refused(&(tl_dataset_source){ .train = under("nothing") }, TL_EDATA, "no such file");
+    assert_refused(&(tl_dataset_source){ .train = under("nothing") }, TL_EDATA,
+                   "no such file");
     test_text_file(top, "x.txt", "hello");
     assert_refused(&(tl_dataset_source){ .train = top }, TL_EDATA, "class folders");
 }
@@ -308,11 +318,12 @@ static void every_failure_is_reported_and_leaves_nothing(void **state)
     const tl_dataset_source source = { .train = top, .skip_bad = true };
     for (int kind = 0; kind < 2; kind++)
         for (int64_t n = 1;; n++) {
-            _Atomic int64_t *fault = kind ? &ctx->world->fault_read : &ctx->world->fault_alloc;
-            tl_dataset      *d;
-            tl_rows          rest = { 0 }, test = { 0 };
-            const size_t     before = ctx->world->now_bytes;
-            char             hex[65];
+            _Atomic int64_t *fault =
+                kind ? &ctx->world->fault_read : &ctx->world->fault_alloc;
+            tl_dataset  *d;
+            tl_rows      rest = { 0 }, test = { 0 };
+            const size_t before = ctx->world->now_bytes;
+            char         hex[65];
             *fault       = n;
             tl_status rc = tl_dataset_open(ctx, &source, &d);
             if (rc == TL_OK) rc = tl_split_test(ctx, d, 1, 0.2, &rest, &test);
@@ -331,19 +342,25 @@ static void every_failure_is_reported_and_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(class_folders_are_sorted_and_may_nest, fresh, end),
+        cmocka_unit_test_setup_teardown(class_folders_are_sorted_and_may_nest, fresh,
+                                        end),
         cmocka_unit_test_setup_teardown(parts_are_found_by_folder_name, fresh, end),
-        cmocka_unit_test_setup_teardown(a_given_test_part_replaces_the_one_beside, fresh, end),
-        cmocka_unit_test_setup_teardown(a_class_only_in_the_test_part_is_named, fresh, end),
+        cmocka_unit_test_setup_teardown(a_given_test_part_replaces_the_one_beside, fresh,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_class_only_in_the_test_part_is_named, fresh,
+                                        end),
         cmocka_unit_test_setup_teardown(tables_name_files_and_labels, fresh, end),
         cmocka_unit_test_setup_teardown(bad_table_rows_are_counted_by_kind, fresh, end),
-        cmocka_unit_test_setup_teardown(cut_pictures_are_found_before_training, fresh, end),
+        cmocka_unit_test_setup_teardown(cut_pictures_are_found_before_training, fresh,
+                                        end),
         cmocka_unit_test_setup_teardown(idx_files_pair_by_name, fresh, end),
         cmocka_unit_test_setup_teardown(idx_files_that_lie_are_refused, fresh, end),
         cmocka_unit_test_setup_teardown(cifar_planes_become_pixels, fresh, end),
-        cmocka_unit_test_setup_teardown(the_hash_knows_labels_and_bytes_but_not_the_place, fresh, end),
+        cmocka_unit_test_setup_teardown(the_hash_knows_labels_and_bytes_but_not_the_place,
+                                        fresh, end),
         cmocka_unit_test_setup_teardown(unknown_data_says_what_is_known, fresh, end),
-        cmocka_unit_test_setup_teardown(every_failure_is_reported_and_leaves_nothing, fresh, end),
+        cmocka_unit_test_setup_teardown(every_failure_is_reported_and_leaves_nothing,
+                                        fresh, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

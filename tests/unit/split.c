@@ -72,14 +72,16 @@ static void a_test_part_is_disjoint_and_stratified_within_one(void **state)
     assert_partition(140, &rest, &test);
     assert_int_equal(test.count, 28);
     count_classes(d, &test, count);
-    for (int c = 0; c < 7; c++) assert_true(fabs((double)count[c] - 0.2 * 5 * (c + 1)) < 1.0);
+    for (int c = 0; c < 7; c++)
+        assert_true(fabs((double)count[c] - 0.2 * 5 * (c + 1)) < 1.0);
     end(&rest);
     end(&test);
 }
 
 static bool same(const tl_rows *a, const tl_rows *b)
 {
-    return a->count == b->count && memcmp(a->row, b->row, (size_t)a->count * sizeof *a->row) == 0;
+    return a->count == b->count &&
+           memcmp(a->row, b->row, (size_t)a->count * sizeof *a->row) == 0;
 }
 
 static void splits_follow_the_seed_alone(void **state)
@@ -89,7 +91,8 @@ static void splits_follow_the_seed_alone(void **state)
     (void)state;
     for (int k = 0; k < 3; k++) {
         TEST_OK(tl_split_test(test_ctx(), d, k == 2 ? 9 : 1, 0.2, &r[k], &t[k]));
-        TEST_OK(tl_split_repeat(test_ctx(), d, &r[0], 1, k == 2 ? 1 : 0, 0.2, 0, &train[k], &valid[k]));
+        TEST_OK(tl_split_repeat(test_ctx(), d, &r[0], 1, k == 2 ? 1 : 0, 0.2, 0,
+                                &train[k], &valid[k]));
     }
     assert_true(same(&t[0], &t[1]));
     assert_false(same(&t[0], &t[2]));
@@ -101,26 +104,30 @@ static void splits_follow_the_seed_alone(void **state)
 static void limits_are_nested_and_stratified(void **state)
 {
     static const int64_t limits[] = { 7, 14, 28, 56, 0 };
-    tl_rows rest, test, train[5], valid[5];
-    int64_t count[7];
+    tl_rows              rest, test, train[5], valid[5];
+    int64_t              count[7];
 
     (void)state;
     TEST_OK(tl_split_test(test_ctx(), d, 1, 0.2, &rest, &test));
     for (int k = 0; k < 5; k++) {
-        TEST_OK(tl_split_repeat(test_ctx(), d, &rest, 1, 3, 0.2, limits[k], &train[k], &valid[k]));
+        TEST_OK(tl_split_repeat(test_ctx(), d, &rest, 1, 3, 0.2, limits[k], &train[k],
+                                &valid[k]));
         assert_true(same(&valid[0], &valid[k]));
         if (limits[k]) assert_int_equal(train[k].count, limits[k]);
     }
     for (int k = 0; k < 4; k++) {
         const double share = (double)train[k].count / (double)train[4].count;
-        int64_t      at = 0, all[7];
+        int64_t      at    = 0, all[7];
         for (int64_t i = 0; i < train[k].count; i++) { /* both ascending */
-            while (at < train[k + 1].count && train[k + 1].row[at] < train[k].row[i]) at++;
-            assert_true(at < train[k + 1].count && train[k + 1].row[at] == train[k].row[i]);
+            while (at < train[k + 1].count && train[k + 1].row[at] < train[k].row[i])
+                at++;
+            assert_true(at < train[k + 1].count &&
+                        train[k + 1].row[at] == train[k].row[i]);
         }
         count_classes(d, &train[k], count);
         count_classes(d, &train[4], all);
-        for (int c = 0; c < 7; c++) assert_true(fabs((double)count[c] - share * (double)all[c]) <= 1.0);
+        for (int c = 0; c < 7; c++)
+            assert_true(fabs((double)count[c] - share * (double)all[c]) <= 1.0);
     }
     for (int k = 0; k < 5; k++) end(&train[k]), end(&valid[k]);
     end(&rest);
@@ -192,7 +199,8 @@ static void assert_refused(const char *top, const char *word)
     assert_int_equal(tl_split_test(test_ctx(), set, 1, 0.2, &rest, &test), TL_EDATA);
     assert_null(rest.row);
     assert_null(test.row);
-    if (!strstr(test_ctx()->message, word)) fail_msg("message is: %s", test_ctx()->message);
+    if (!strstr(test_ctx()->message, word))
+        fail_msg("message is: %s", test_ctx()->message);
     tl_dataset_close(test_ctx(), set);
 }
 

@@ -22,8 +22,9 @@ static tl_status is_cifar(tl_ctx *ctx, const char *path, bool *yes)
     *yes = map.bytes % RECORD == 0 && map.data[0] < 10;
     if (map.bytes >= 24 && map.data[0] == 0x1f && map.data[1] == 0x8b) {
         const uint8_t *e = map.data + map.bytes - 4;
-        const uint32_t n = (uint32_t)e[3] << 24 | (uint32_t)e[2] << 16 | (uint32_t)e[1] << 8 | e[0];
-        *yes             = n >= RECORD && n % RECORD == 0;
+        const uint32_t n =
+            (uint32_t)e[3] << 24 | (uint32_t)e[2] << 16 | (uint32_t)e[1] << 8 | e[0];
+        *yes = n >= RECORD && n % RECORD == 0;
     }
     tl_map_close(ctx, &map);
     return TL_OK;
@@ -38,25 +39,29 @@ static void interleave(const uint8_t *planes, uint8_t *out)
     }
 }
 
-static tl_status take_record(tl_ctx *ctx, tl_part *part, const tl_names *list, const uint8_t *record,
-                             const char *where)
+static tl_status take_record(tl_ctx *ctx, tl_part *part, const tl_names *list,
+                             const uint8_t *record, const char *where)
 {
     const uint8_t v = record[0];
     char          number[16];
     tl_status     rc = TL_OK;
 
     if (v >= (list->count ? list->count : 10))
-        TL_FAIL(TL_EDATA, where, "label %d of record %" PRId64 " is no class (is it CIFAR-10's binary "
-                "form?)", v, part->rows);
+        TL_FAIL(TL_EDATA, where,
+                "label %d of record %" PRId64 " is no class (is it CIFAR-10's binary "
+                "form?)",
+                v, part->rows);
     snprintf(number, sizeof number, "%d", v);
-    TL_TRY(tl_part_class(ctx, part, list->count ? list->name[v] : number, v, &part->label[part->rows]));
+    TL_TRY(tl_part_class(ctx, part, list->count ? list->name[v] : number, v,
+                         &part->label[part->rows]));
     interleave(record + 1, part->pixels + part->rows * 3 * PLANE);
     part->rows++;
 done:
     return rc;
 }
 
-static tl_status make_room(tl_ctx *ctx, tl_part *part, int64_t more, tl_input *in, size_t limit)
+static tl_status make_room(tl_ctx *ctx, tl_part *part, int64_t more, tl_input *in,
+                           size_t limit)
 {
     tl_status rc = TL_OK;
 
@@ -70,7 +75,8 @@ done:
     return rc;
 }
 
-static tl_status read_records(tl_ctx *ctx, tl_part *part, const tl_names *list, size_t limit)
+static tl_status read_records(tl_ctx *ctx, tl_part *part, const tl_names *list,
+                              size_t limit)
 {
     tl_input *in    = NULL;
     uint8_t  *block = NULL;
@@ -82,8 +88,10 @@ static tl_status read_records(tl_ctx *ctx, tl_part *part, const tl_names *list, 
     while (got == BLOCK * RECORD) {
         TL_TRY(tl_read_some(ctx, in, block, BLOCK * RECORD, &got));
         if (got % RECORD)
-            TL_FAIL(TL_EDATA, tl_input_where(in), "cut short within a record of %d bytes (fetch it "
-                    "again)", RECORD);
+            TL_FAIL(TL_EDATA, tl_input_where(in),
+                    "cut short within a record of %d bytes (fetch it "
+                    "again)",
+                    RECORD);
         TL_TRY(make_room(ctx, part, (int64_t)(got / RECORD), in, limit));
         for (size_t i = 0; i < got; i += RECORD)
             TL_TRY(take_record(ctx, part, list, block + i, part->path));
@@ -95,8 +103,8 @@ done:
     return rc;
 }
 
-static tl_status open_file(tl_ctx *ctx, const char *folder, const char *path, tl_split split,
-                           tl_opening *o)
+static tl_status open_file(tl_ctx *ctx, const char *folder, const char *path,
+                           tl_split split, tl_opening *o)
 {
     tl_names  list = { 0 };
     tl_part  *part;
@@ -107,16 +115,17 @@ static tl_status open_file(tl_ctx *ctx, const char *folder, const char *path, tl
     TL_TRY(tl_part_add(ctx, o, "cifar", path, split, &part));
     TL_TRY(read_records(ctx, part, &list, o->limit_bytes));
     part->height = part->width = SIDE;
-    part->channels     = 3;
-    part->one_size     = true;
-    part->pixels_total = (double)(part->rows * PLANE);
-    o->limit_bytes    -= (size_t)part->rows * 3 * PLANE;
+    part->channels             = 3;
+    part->one_size             = true;
+    part->pixels_total         = (double)(part->rows * PLANE);
+    o->limit_bytes -= (size_t)part->rows * 3 * PLANE;
 done:
     tl_names_free(ctx, &list);
     return rc;
 }
 
-static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o, bool *mine)
+static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
+                             bool *mine)
 {
     tl_names  names = { 0 };
     char     *file  = NULL;
@@ -138,7 +147,8 @@ done:
     return rc;
 }
 
-static tl_status open_cifar(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o, bool *mine)
+static tl_status open_cifar(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
+                            bool *mine)
 {
     char     *folder = NULL, *slash;
     tl_status rc;

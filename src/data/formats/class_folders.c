@@ -17,7 +17,8 @@ static bool is_link(const char *path)
 }
 
 /* All pictures under `path`, sorted within each folder. */
-static tl_status gather(tl_ctx *ctx, tl_part *part, const char *path, int32_t label, int depth)
+static tl_status gather(tl_ctx *ctx, tl_part *part, const char *path, int32_t label,
+                        int depth)
 {
     tl_names  names = { 0 };
     char     *inner = NULL;
@@ -39,7 +40,8 @@ done:
     return rc;
 }
 
-static tl_status open_class(tl_ctx *ctx, const char *path, const char *name, tl_part *part)
+static tl_status open_class(tl_ctx *ctx, const char *path, const char *name,
+                            tl_part *part)
 {
     const int64_t before = part->rows;
     int32_t       label;
@@ -47,7 +49,8 @@ static tl_status open_class(tl_ctx *ctx, const char *path, const char *name, tl_
 
     TL_TRY(tl_part_class(ctx, part, name, 0, &label));
     TL_TRY(gather(ctx, part, path, label, 0));
-    if (part->rows == before) tl_log(ctx, TL_LOG_WARN, "%s: no pictures in it, so it is no class", path);
+    if (part->rows == before)
+        tl_log(ctx, TL_LOG_WARN, "%s: no pictures in it, so it is no class", path);
 done:
     return rc;
 }
@@ -73,8 +76,8 @@ done:
     return rc;
 }
 
-static tl_status open_class_folders(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
-                                    bool *mine)
+static tl_status open_class_folders(tl_ctx *ctx, const char *path, tl_split split,
+                                    tl_opening *o, bool *mine)
 {
     tl_names  names = { 0 };
     char     *inner = NULL;
@@ -111,14 +114,15 @@ static tl_status open_one(tl_ctx *ctx, const char *path, tl_split split, tl_open
         if (tl_data_format_at(i) != &tl_data_format_split_folders)
             rc = tl_data_format_at(i)->open(ctx, path, split, o, &mine);
     if (rc == TL_OK && !mine)
-        rc = tl_fail(ctx, TL_EDATA, path, "no labelled pictures in it (class folders are expected)");
+        rc = tl_fail(ctx, TL_EDATA, path,
+                     "no labelled pictures in it (class folders are expected)");
     return rc;
 }
 
 static bool whole_word(const char *name, tl_split *split)
 {
-    static const char *const words[] = { "train", "training", "valid", "validation", "val", "dev",
-                                         "test", "testing" };
+    static const char *const words[] = { "train", "training", "valid", "validation",
+                                         "val",   "dev",      "test",  "testing" };
 
     for (size_t i = 0; i < TL_COUNT(words); i++)
         if (strcmp(name, words[i]) == 0) {
@@ -128,8 +132,8 @@ static bool whole_word(const char *name, tl_split *split)
     return false;
 }
 
-static tl_status open_split_folders(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
-                                    bool *mine)
+static tl_status open_split_folders(tl_ctx *ctx, const char *path, tl_split split,
+                                    tl_opening *o, bool *mine)
 {
     tl_names  names = { 0 };
     char     *inner = NULL;

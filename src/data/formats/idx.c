@@ -22,7 +22,8 @@ tl_status tl_idx_ndim(tl_ctx *ctx, const char *path, int *ndim)
     if (tl_file_bytes(path) <= 0) return TL_OK;
     TL_TRY(tl_input_open(ctx, path, &in));
     TL_TRY(tl_read_some(ctx, in, b, 4, &got));
-    if (got == 4 && !b[0] && !b[1] && b[2] == 0x08 && b[3] >= 1 && b[3] <= 4) *ndim = b[3];
+    if (got == 4 && !b[0] && !b[1] && b[2] == 0x08 && b[3] >= 1 && b[3] <= 4)
+        *ndim = b[3];
 done:
     tl_input_close(ctx, in);
     return rc == TL_EDATA ? TL_OK : rc; /* broken gzip is no IDX file either */
@@ -48,20 +49,25 @@ tl_status tl_idx_read(tl_ctx *ctx, const char *path, size_t limit, tl_idx *out)
     TL_TRY(tl_input_open(ctx, path, &in));
     TL_TRY(tl_read_full(ctx, in, b, 4));
     if (b[0] || b[1] || b[2] != 0x08 || b[3] < 1 || b[3] > 4)
-        TL_FAIL(TL_EDATA, tl_input_where(in), "IDX magic is %02x%02x%02x%02x, not bytes in 1 to 4 "
-                "dimensions (is it an IDX file?)", b[0], b[1], b[2], b[3]);
+        TL_FAIL(TL_EDATA, tl_input_where(in),
+                "IDX magic is %02x%02x%02x%02x, not bytes in 1 to 4 "
+                "dimensions (is it an IDX file?)",
+                b[0], b[1], b[2], b[3]);
     idx.ndim = b[3];
     for (int i = 0; i < idx.ndim; i++) {
         TL_TRY(tl_read_full(ctx, in, b, 4));
         idx.dim[i] = tl_be32(b);
         if (idx.dim[i] == 0)
-            TL_FAIL(TL_EDATA, tl_input_where(in), "dimension %d is 0 (the file holds no items)", i);
+            TL_FAIL(TL_EDATA, tl_input_where(in),
+                    "dimension %d is 0 (the file holds no items)", i);
         if ((size_t)idx.dim[i] > limit / size)
-            TL_FAIL(TL_ELIMIT, tl_input_where(in), "over %zu bytes (raise --memory)", limit);
+            TL_FAIL(TL_ELIMIT, tl_input_where(in), "over %zu bytes (raise --memory)",
+                    limit);
         size *= (size_t)idx.dim[i];
     }
     if (!file_can_hold(path, size))
-        TL_FAIL(TL_EDATA, tl_input_where(in), "cut short: %zu bytes expected (fetch it again)", size);
+        TL_FAIL(TL_EDATA, tl_input_where(in),
+                "cut short: %zu bytes expected (fetch it again)", size);
     TL_TRY(tl_alloc(ctx, size, &idx.data));
     TL_TRY(tl_read_full(ctx, in, idx.data, size));
     *out     = idx;
@@ -81,7 +87,8 @@ static tl_status labels_name(tl_ctx *ctx, const char *path, char **out)
 
     *out = NULL;
     if (rc != TL_OK) return rc;
-    for (char *next = strstr(name, "images"); next; next = strstr(next + 1, "images")) at = next;
+    for (char *next = strstr(name, "images"); next; next = strstr(next + 1, "images"))
+        at = next;
     if (!at || strchr(at, '/')) {
         tl_free(ctx, name);
         return TL_OK;
@@ -100,8 +107,10 @@ static tl_status find_labels(tl_ctx *ctx, const char *path, char **out)
 
     *out = NULL;
     TL_TRY(labels_name(ctx, path, &name));
-    if (!name) TL_FAIL(TL_EDATA, path, "no labels beside it (name the files like MNIST's: "
-                       "...-images-idx3-ubyte and ...-labels-idx1-ubyte)");
+    if (!name)
+        TL_FAIL(TL_EDATA, path,
+                "no labels beside it (name the files like MNIST's: "
+                "...-images-idx3-ubyte and ...-labels-idx1-ubyte)");
     if (tl_file_bytes(name) < 0) {
         TL_TRY(tl_alloc(ctx, strlen(name) + 4, &other));
         snprintf(other, strlen(name) + 4, "%s.gz", name);
@@ -121,9 +130,10 @@ done:
     return rc;
 }
 
-static tl_status fill_labels(tl_ctx *ctx, tl_part *part, const tl_idx *labels, const char *where)
+static tl_status fill_labels(tl_ctx *ctx, tl_part *part, const tl_idx *labels,
+                             const char *where)
 {
-    tl_names  list = { 0 };
+    tl_names  list   = { 0 };
     char     *folder = NULL, *slash, number[16];
     int32_t   known[256];
     tl_status rc;
@@ -137,11 +147,14 @@ static tl_status fill_labels(tl_ctx *ctx, tl_part *part, const tl_idx *labels, c
     for (int64_t i = 0; i < part->rows; i++) {
         const uint8_t v = labels->data[i];
         if (list.count && v >= list.count)
-            TL_FAIL(TL_EDATA, where, "label %d of item %" PRId64 ", but the class list beside has "
-                    "%zu names (mend one of them)", v, i, list.count);
+            TL_FAIL(TL_EDATA, where,
+                    "label %d of item %" PRId64 ", but the class list beside has "
+                    "%zu names (mend one of them)",
+                    v, i, list.count);
         snprintf(number, sizeof number, "%d", v);
         if (known[v] < 0)
-            TL_TRY(tl_part_class(ctx, part, list.count ? list.name[v] : number, v, &known[v]));
+            TL_TRY(tl_part_class(ctx, part, list.count ? list.name[v] : number, v,
+                                 &known[v]));
         part->label[i] = known[v];
     }
 done:
@@ -162,22 +175,25 @@ static tl_status open_images(tl_ctx *ctx, const char *path, tl_split split, tl_o
     TL_TRY(tl_idx_read(ctx, beside, o->limit_bytes, &labels));
     if (images.ndim == 3) images.dim[3] = 1;
     if (images.ndim < 3 || (images.dim[3] != 1 && images.dim[3] != 3))
-        TL_FAIL(TL_EDATA, path, "%d dimensions (pictures have 3, or 4 with 1 or 3 channels)",
+        TL_FAIL(TL_EDATA, path,
+                "%d dimensions (pictures have 3, or 4 with 1 or 3 channels)",
                 images.ndim);
     if (labels.ndim != 1 || labels.dim[0] != images.dim[0])
-        TL_FAIL(TL_EDATA, beside, "%" PRId64 " labels for %" PRId64 " pictures (they do not belong "
-                "together)", labels.dim[0], images.dim[0]);
+        TL_FAIL(TL_EDATA, beside,
+                "%" PRId64 " labels for %" PRId64 " pictures (they do not belong "
+                "together)",
+                labels.dim[0], images.dim[0]);
     if (split == TL_SPLIT_NONE) split = tl_split_of_name(tl_path_name(path));
     TL_TRY(tl_part_add(ctx, o, "idx", path, split, &part));
-    part->rows     = images.dim[0];
-    part->height   = images.dim[1];
-    part->width    = images.dim[2];
-    part->channels = images.dim[3];
-    part->one_size = true;
-    part->pixels   = images.data;
-    images.data    = NULL;
+    part->rows         = images.dim[0];
+    part->height       = images.dim[1];
+    part->width        = images.dim[2];
+    part->channels     = images.dim[3];
+    part->one_size     = true;
+    part->pixels       = images.data;
+    images.data        = NULL;
     part->pixels_total = (double)(part->rows * part->height * part->width);
-    o->limit_bytes    -= (size_t)(part->rows * part->height * part->width * part->channels);
+    o->limit_bytes -= (size_t)(part->rows * part->height * part->width * part->channels);
     TL_TRY(fill_labels(ctx, part, &labels, beside));
 done:
     tl_idx_free(ctx, &images);
@@ -186,7 +202,8 @@ done:
     return rc;
 }
 
-static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o, bool *mine)
+static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
+                             bool *mine)
 {
     tl_names  names = { 0 };
     char     *file  = NULL;
@@ -209,7 +226,8 @@ done:
     return rc;
 }
 
-static tl_status open_idx(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o, bool *mine)
+static tl_status open_idx(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
+                          bool *mine)
 {
     int       ndim;
     tl_status rc;
@@ -223,8 +241,9 @@ done:
 }
 
 const tl_data_format tl_data_format_idx = {
-    .name   = "idx",
-    .doc    = "IDX pictures (MNIST's form, also .gz) with their labels beside, or a folder of them",
+    .name = "idx",
+    .doc  = "IDX pictures (MNIST's form, also .gz) with their labels beside, or a folder "
+            "of them",
     .source = "yann.lecun.com/exdb/mnist",
     .open   = open_idx,
 };

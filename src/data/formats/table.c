@@ -26,15 +26,20 @@ static size_t find_column(const tl_delimited *d, const char *const *names)
 /* From the first record: by the names in it, or by the file it names. */
 static columns find_columns(const tl_delimited *d)
 {
-    static const char *const files[]  = { "file", "file_name", "filename", "image", "image_path",
-                                          "filepath", "path", "img", "image_id", "id", NULL };
-    static const char *const labels[] = { "label", "class", "class_index", "labels", "category",
-                                          "target", "class_name", "y", NULL };
-    columns c = { find_column(d, files), find_column(d, labels), true };
+    static const char *const files[]  = { "file",       "file_name", "filename", "image",
+                                          "image_path", "filepath",  "path",     "img",
+                                          "image_id",   "id",        NULL };
+    static const char *const labels[] = { "label",      "class",    "class_index",
+                                          "labels",     "category", "target",
+                                          "class_name", "y",        NULL };
+    columns                  c = { find_column(d, files), find_column(d, labels), true };
 
-    if (c.file == SIZE_MAX && c.label == SIZE_MAX) c = (columns){ 0, 1, false };
-    else if (c.file == SIZE_MAX) c.file = c.label == 0;
-    else if (c.label == SIZE_MAX) c.label = c.file == 0;
+    if (c.file == SIZE_MAX && c.label == SIZE_MAX)
+        c = (columns){ 0, 1, false };
+    else if (c.file == SIZE_MAX)
+        c.file = c.label == 0;
+    else if (c.label == SIZE_MAX)
+        c.label = c.file == 0;
     return c;
 }
 
@@ -56,16 +61,18 @@ static tl_status folder_of(tl_ctx *ctx, const char *path, char **out)
 
     if (rc != TL_OK) return rc;
     slash = strrchr(*out, '/');
-    if (slash) slash[slash == *out] = 0;
-    else strcpy(*out, ".");
+    if (slash)
+        slash[slash == *out] = 0;
+    else
+        strcpy(*out, ".");
     return TL_OK;
 }
 
 /* Does one of the first rows name a picture that is there? */
 static tl_status is_table(tl_ctx *ctx, const char *folder, const char *path, bool *yes)
 {
-    tl_delimited d = { 0 };
-    columns      c = { 0 };
+    tl_delimited d    = { 0 };
+    columns      c    = { 0 };
     char        *file = NULL;
     bool         more;
     tl_status    rc;
@@ -75,7 +82,8 @@ static tl_status is_table(tl_ctx *ctx, const char *folder, const char *path, boo
     TL_TRY(tl_delimited_next(ctx, &d, &more));
     for (int row = 0; more && !*yes && row < 20; row++) {
         if (row == 0) c = find_columns(&d);
-        if ((row || !c.header) && c.file < d.fields && tl_is_picture_name(d.field[c.file])) {
+        if ((row || !c.header) && c.file < d.fields &&
+            tl_is_picture_name(d.field[c.file])) {
             tl_free(ctx, file);
             TL_TRY(tl_path_join(ctx, folder, d.field[c.file], &file));
             *yes = tl_file_bytes(file) >= 0;
@@ -100,7 +108,8 @@ static tl_status take_row(tl_ctx *ctx, tl_opening *o, tl_part *part, const char 
     snprintf(place, sizeof place, "%.300s:%" PRId64, d->path, d->line);
     if (!*name) return tl_bad_add(ctx, &o->bad, place, "no file name");
     if (!*text) return tl_bad_add(ctx, &o->bad, place, "no label");
-    if (!stays_inside(name)) return tl_bad_add(ctx, &o->bad, place, "a file outside of the folder");
+    if (!stays_inside(name))
+        return tl_bad_add(ctx, &o->bad, place, "a file outside of the folder");
     TL_TRY(tl_path_join(ctx, folder, name, &path));
     TL_TRY(tl_part_class(ctx, part, text, 0, &label));
     TL_TRY(tl_part_file(ctx, part, path, label));
@@ -122,8 +131,8 @@ static void order_numbers(tl_part *part)
     }
 }
 
-static tl_status open_file(tl_ctx *ctx, const char *folder, const char *path, tl_split split,
-                           tl_opening *o)
+static tl_status open_file(tl_ctx *ctx, const char *folder, const char *path,
+                           tl_split split, tl_opening *o)
 {
     tl_delimited d = { 0 };
     columns      c;
@@ -154,7 +163,8 @@ static bool is_table_name(const char *name)
     return tl_ends_with(name, ".csv") || tl_ends_with(name, ".tsv");
 }
 
-static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o, bool *mine)
+static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
+                             bool *mine)
 {
     const size_t before = o->parts;
     tl_names     names  = { 0 };
@@ -173,8 +183,10 @@ static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_o
         TL_TRY(open_file(ctx, path, file, split, o));
         for (size_t p = before; p + 1 < o->parts; p++)
             if (o->part[p].split == o->part[o->parts - 1].split && split == TL_SPLIT_NONE)
-                TL_FAIL(TL_EDATA, path, "%.120s and %.120s both name pictures and labels (give one of "
-                        "them as DATA)", tl_path_name(o->part[p].path), names.name[i]);
+                TL_FAIL(TL_EDATA, path,
+                        "%.120s and %.120s both name pictures and labels (give one of "
+                        "them as DATA)",
+                        tl_path_name(o->part[p].path), names.name[i]);
     }
 done:
     tl_free(ctx, file);
@@ -182,7 +194,8 @@ done:
     return rc;
 }
 
-static tl_status open_table(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o, bool *mine)
+static tl_status open_table(tl_ctx *ctx, const char *path, tl_split split, tl_opening *o,
+                            bool *mine)
 {
     char     *folder = NULL;
     tl_status rc;
