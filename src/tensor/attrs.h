@@ -5,7 +5,7 @@
  * in the node, data NULL in the call).  ANY output may have data NULL: nobody wants it, do not
  * compute it.  Output 0 may lie exactly on the inputs named after "in place:", so a kernel reads
  * element i of those before it writes element i (row i for softmax and the like).  No other
- * overlap happens.  Buffers of the slab are 64-byte aligned; bound ones are at least 16-byte aligned.
+ * overlap happens.  Buffers of the slab are aligned to 64 bytes, bound ones to at least 16.
  * Gradient ops OVERWRITE their outputs: contributions are summed by `add` nodes.  Pictures
  * are [n h w c].  Floor 1, tensor. */
 #ifndef TL_TENSOR_ATTRS_H
@@ -25,7 +25,7 @@
  *             tl_conv_attr, with the zeros of stride, dilation, groups already made 1
  * conv_dx     in  dy a[n oh ow o], w                                out dx a[n h w c]
  *             tl_conv_grad_attr: shape is dx's
- * conv_dw     in  dy a[n oh ow o], x? a[n h w c]                    out dw [o c/groups kh kw], db [o]
+ * conv_dw     in  dy a[n oh ow o], x? a[n h w c]           out dw [o c/groups kh kw], db [o]
  *             tl_conv_grad_attr: shape is dw's.  x is absent where only db is wanted. */
 typedef struct { tl_activation act; } tl_act_attr;
 typedef struct { tl_shape shape; } tl_shape_attr;
@@ -83,8 +83,9 @@ typedef struct { float eps; int groups; /* of group_norm; 0 in layer_norm */ } t
  * dropout     in  x                                  out y              tl_dropout_attr
  *             also its own gradient (dx = dropout(dy)); tl_dropout_keep below; in place: x
  * add         in  a a[..], b (same shape, or a tail of a's: repeats over leading axes; a's dtype
- *             or f32)                                out y = act(a + b)  tl_act_attr  in place: a, b
- * mul         in  a a[..], b (as add)                out y = a * b      no attributes in place: a, b
+ *             or f32)                                out y = act(a + b) tl_act_attr
+ *             in place: a, b
+ * mul         in  a a[..], b (as add)                out y = a * b      in place: a, b
  * scale       in  x                                  out y = x * factor tl_scale_attr in place: x
  * cast        in  x                                  out y of attr's dtype (f32, bf16) tl_cast_attr
  * fill        no inputs                              out y              tl_fill_attr */
@@ -109,9 +110,9 @@ static inline uint32_t tl_dropout_bound(float p)
 
 /* ---- softmax and losses ----------------------------------------------------------------
  * softmax     in  x a[.. c]                          out y              in place: x
- * softmax_grad  in dy, y                             out dx = y (dy - sum(dy y))     in place: dy, y
+ * softmax_grad  in dy, y       out dx = y (dy - sum(dy y))              in place: dy, y
  * log_softmax in  x a[.. c]                          out y              in place: x
- * log_softmax_grad  in dy, y                         out dx = dy - exp(y) sum(dy)    in place: dy, y
+ * log_softmax_grad  in dy, y   out dx = dy - exp(y) sum(dy)             in place: dy, y
  * cross_entropy  in logits a[.. c], target, weight [rows], class_weight? [c]; rows = count / c
  *             out loss (scalar), loss_r [rows]       tl_cross_entropy_attr
  *             target I32 [rows]: class numbers; one outside 0..c-1 makes the row count nothing

@@ -170,7 +170,8 @@ static bool sound_inputs(tl_graph *g, const tl_op *op, int n_in, const tl_tensor
         if (in[i] == 0 && !(op->optional >> i & 1))
             return tl_graph_fail(g, "%s needs its input %d", op->name, i), false;
         if (in[i] && op->writes >> i & 1 && g->info[in[i]]->kind != TL_STATE)
-            return tl_graph_fail(g, "%s writes its input %d, which is no state", op->name, i), false;
+            return tl_graph_fail(g, "%s writes its input %d, which is no state", op->name,
+                                 i), false;
     }
     return true;
 }

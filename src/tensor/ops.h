@@ -79,7 +79,8 @@ tl_tensor tl_mul(tl_graph *g, tl_tensor a, tl_tensor b);
 tl_tensor tl_scale(tl_graph *g, tl_tensor x, float factor);
 tl_tensor tl_concat(tl_graph *g, const tl_tensor *x, int n, int axis); /* n <= TL_MOST_IN */
 tl_tensor tl_reshape(tl_graph *g, tl_tensor x, tl_shape shape);
-tl_tensor tl_transpose(tl_graph *g, tl_tensor x, const int *order);    /* out axis i = in axis order[i] */
+/* Axis i of the output is axis order[i] of x. */
+tl_tensor tl_transpose(tl_graph *g, tl_tensor x, const int *order);
 tl_tensor tl_slice(tl_graph *g, tl_tensor x, int axis, int64_t start, int64_t count, int64_t step);
 tl_tensor tl_pad(tl_graph *g, tl_tensor x, const int64_t *before, const int64_t *after);
 tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids); /* [v d], I32 -> [.. d] */

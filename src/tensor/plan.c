@@ -227,16 +227,19 @@ void tl_plan_profile(tl_plan *plan, bool on)
     plan->profile = on;
 }
 
+static double view_bytes(const tl_view *v)
+{
+    return (double)tl_shape_count(&v->shape) * (double)tl_dtype_bytes(v->dtype);
+}
+
 static double bytes_moved(const tl_call *c)
 {
     double bytes = 0.0;
 
     for (int k = 0; k < c->node->n_in; k++)
-        if (c->node->in[k])
-            bytes += (double)tl_shape_count(&c->in[k].shape) * (double)tl_dtype_bytes(c->in[k].dtype);
+        if (c->node->in[k]) bytes += view_bytes(&c->in[k]);
     for (int k = 0; k < c->node->n_out; k++)
-        if (c->wanted >> k & 1)
-            bytes += (double)tl_shape_count(&c->out[k].shape) * (double)tl_dtype_bytes(c->out[k].dtype);
+        if (c->wanted >> k & 1) bytes += view_bytes(&c->out[k]);
     return bytes;
 }
 

@@ -34,7 +34,7 @@ static float *bind_new(net *n, tl_tensor t, uint64_t seed)
     for (int64_t i = 0; i < count; i++) {
         const double u = tl_rand_uniform(seed, TL_STREAM(TL_STREAM_TEST, t), (uint64_t)i);
         if (info->dtype == TL_I32) ((int32_t *)(void *)data)[i] = (int32_t)(i % CLASSES);
-        else data[i] = (float)(info->kind == TL_STATE || info->kind == TL_INPUT ? u + 0.5 : u - 0.5);
+        else data[i] = (float)(info->kind == TL_PARAM ? u - 0.5 : u + 0.5);
     }
     TEST_OK(tl_plan_bind(test_ctx(), n->plan, t, data));
     return data;
@@ -343,8 +343,9 @@ static void profile_counts_calls_and_flops(void **state)
         flops += rows[i].flops;
     }
     assert_true(fabs(flops - 3.0 * tl_graph_flops(n.g)) < 1e-6);
-    assert_true(tl_graph_flops(n.g) == 2.0 * ROWS * (3.0 * HIDDEN * HIDDEN + 3.0 * HIDDEN * CLASSES +
-                                                      2.0 * HIDDEN * IN));
+    /* forward, weight and input gradients; the first layer needs none of its input */
+    assert_true(tl_graph_flops(n.g) == 2.0 * ROWS * (3.0 * HIDDEN * HIDDEN +
+                                                     3.0 * HIDDEN * CLASSES + 2.0 * HIDDEN * IN));
     end(&n);
 }
 
@@ -393,6 +394,41 @@ static void frozen_statistics_keep_their_bits(void **state)
         assert_int_equal(same, batch == 0);
         end(&n);
     }
+}
+
+/* A quarter goes, the rest is scaled up; another step draws another mask, the same one the same;
+ * the gradient has the mask of the forward pass. */
+static void dropout_keeps_its_promise(void **state)
+{
+    enum { N = 40000 };
+    tl_ctx *ctx = test_fresh();
+    net     n   = { 0 };
+    int64_t gone = 0, moved = 0;
+
+    (void)state;
+    TEST_OK(tl_graph_new(ctx, &n.g));
+    const tl_tensor x = tl_graph_param(n.g, "x", TL_SHAPE(N), true);
+    const tl_tensor y = tl_dropout(n.g, x, 0.25f, 9);
+    tl_graph_keep(n.g, y, "y");
+    tl_graph_backward(n.g, tl_reduce_sum(n.g, y, 0));
+    TEST_OK(tl_plan_new(ctx, n.g, &tl_backend_ref, NULL, &n.plan));
+    float *in = bind_new(&n, x, 1), *d = bind_new(&n, tl_graph_gradient(n.g, x), 1);
+    float *out = bind_new(&n, y, 1), *was = calloc(N, sizeof *was);
+    TEST_OK(tl_plan_run(ctx, n.plan, tick));
+    memcpy(was, out, N * sizeof *was);
+    for (int i = 0; i < N; i++) {
+        gone += d[i] == 0.0f;
+        assert_true(out[i] == (float)((double)in[i] * (double)d[i]));
+        assert_true(d[i] == 0.0f || d[i] == (float)(1.0 / 0.75));
+    }
+    assert_in_range(gone, N / 4 - 400, N / 4 + 400); /* 4.6 standard deviations */
+    TEST_OK(tl_plan_run(ctx, n.plan, tick));
+    assert_memory_equal(was, out, N * sizeof *was);
+    TEST_OK(tl_plan_run(ctx, n.plan, (tl_tick){ tick.seed, tick.step + 1 }));
+    for (int i = 0; i < N; i++) moved += (was[i] == 0.0f) != (out[i] == 0.0f);
+    assert_in_range(moved, N * 3 / 8 - 600, N * 3 / 8 + 600);
+    free(was);
+    end(&n);
 }
 
 static void blocks_alive_together_never_overlap(void **state)
@@ -466,6 +502,7 @@ int main(void)
         cmocka_unit_test(profile_counts_calls_and_flops),
         cmocka_unit_test(cancelling_at_once_stops_within_a_node),
         cmocka_unit_test(frozen_statistics_keep_their_bits),
+        cmocka_unit_test(dropout_keeps_its_promise),
         cmocka_unit_test(blocks_alive_together_never_overlap),
         cmocka_unit_test(a_batch_has_room_and_ends),
         cmocka_unit_test(same_padding_is_tensorflows),

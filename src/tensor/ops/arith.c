@@ -178,8 +178,8 @@ static const tl_sample cast_samples[] = {
 };
 
 const tl_op tl_op_add = {
-    .name = "add", .doc = "sum, through an activation; the second may repeat", .source = "arithmetic",
-    .least_in = 2, .most_in = 2, .n_out = 1, .inplace = 3,
+    .name = "add", .doc = "sum, through an activation; the second may repeat",
+    .source = "arithmetic", .least_in = 2, .most_in = 2, .n_out = 1, .inplace = 3,
     .shape = pair_shape, .grad = add_backward, .ref = add_ref,
     .samples = add_samples, .n_samples = TL_COUNT(add_samples),
 };

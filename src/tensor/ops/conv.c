@@ -250,24 +250,26 @@ static void conv_dw_ref(const tl_call *c)
 }
 
 #define ATTR(...) .attr = &(const tl_conv_attr){ __VA_ARGS__ }, .attr_bytes = sizeof(tl_conv_attr)
+#define RANGE .low = -1.0, .high = 1.0
 #define ONES .stride = { 1, 1 }, .dilation = { 1, 1 }
 static const tl_sample samples[] = {
     { .label = "3x3 same, bias, relu",
-      .in = { { 4, { 2, 5, 4, 3 } }, { 4, { 4, 3, 3, 3 } }, { 1, { 4 } } }, .low = -1.0, .high = 1.0,
+      .in = { { 4, { 2, 5, 4, 3 } }, { 4, { 4, 3, 3, 3 } }, { 1, { 4 } } }, RANGE,
       ATTR(ONES, .groups = 1, .pad = { 1, 1, 1, 1 }, .act = TL_ACT_RELU) },
-    { .label = "1x1, no bias", .in = { { 4, { 2, 3, 3, 5 } }, { 4, { 4, 5, 1, 1 } }, { -1, { 0 } } },
-      .low = -1.0, .high = 1.0, ATTR(ONES, .groups = 1) },
+    { .label = "1x1, no bias",
+      .in = { { 4, { 2, 3, 3, 5 } }, { 4, { 4, 5, 1, 1 } }, { -1, { 0 } } },
+      RANGE, ATTR(ONES, .groups = 1) },
     { .label = "stride 2, TensorFlow padding",
-      .in = { { 4, { 2, 6, 7, 2 } }, { 4, { 3, 2, 3, 3 } }, { 1, { 3 } } }, .low = -1.0, .high = 1.0,
+      .in = { { 4, { 2, 6, 7, 2 } }, { 4, { 3, 2, 3, 3 } }, { 1, { 3 } } }, RANGE,
       ATTR(.stride = { 2, 2 }, .dilation = { 1, 1 }, .groups = 1, .pad = { 0, 1, 1, 1 }) },
     { .label = "depthwise, relu6",
-      .in = { { 4, { 2, 5, 5, 4 } }, { 4, { 4, 1, 3, 3 } }, { 1, { 4 } } }, .low = -1.0, .high = 1.0,
+      .in = { { 4, { 2, 5, 5, 4 } }, { 4, { 4, 1, 3, 3 } }, { 1, { 4 } } }, RANGE,
       ATTR(ONES, .groups = 4, .pad = { 1, 1, 1, 1 }, .act = TL_ACT_RELU6) },
     { .label = "two groups, dilated, odd strides",
-      .in = { { 4, { 1, 7, 8, 4 } }, { 4, { 6, 2, 3, 2 } }, { -1, { 0 } } }, .low = -1.0, .high = 1.0,
+      .in = { { 4, { 1, 7, 8, 4 } }, { 4, { 6, 2, 3, 2 } }, { -1, { 0 } } }, RANGE,
       ATTR(.stride = { 1, 3 }, .dilation = { 2, 1 }, .groups = 2, .pad = { 2, 0, 1, 1 }) },
     { .label = "bf16", .in = { { 4, { 2, 6, 6, 8 } }, { 4, { 16, 8, 3, 3 } }, { 1, { 16 } } },
-      .dtype = { TL_BF16 }, .low = -1.0, .high = 1.0,
+      .dtype = { TL_BF16 }, RANGE,
       ATTR(ONES, .groups = 1, .pad = { 1, 1, 1, 1 }, .act = TL_ACT_RELU) },
 };
 

@@ -115,7 +115,8 @@ static void cross_entropy_grad_ref(const tl_call *c)
     }
 }
 
-#define ATTR(s) .attr = &(const tl_cross_entropy_attr){ s }, .attr_bytes = sizeof(tl_cross_entropy_attr)
+#define ATTR(s)                                                                          \
+    .attr = &(const tl_cross_entropy_attr){ s }, .attr_bytes = sizeof(tl_cross_entropy_attr)
 static const tl_sample samples[] = {
     { .label = "classes", .in = { { 2, { 5, 4 } }, { 1, { 5 } }, { 1, { 5 } }, { -1, { 0 } } },
       .dtype = { TL_F32, TL_I32 }, .low = -1.0, .high = 4.0, ATTR(0.0f), .no_grad = 0xe },
@@ -125,7 +126,8 @@ static const tl_sample samples[] = {
     { .label = "soft targets, class weights",
       .in = { { 2, { 3, 5 } }, { 2, { 3, 5 } }, { 1, { 3 } }, { 1, { 5 } } },
       .low = 0.1, .high = 1.0, ATTR(0.2f), .no_grad = 0xe },
-    { .label = "bf16, three axes", .in = { { 3, { 2, 3, 33 } }, { 2, { 2, 3 } }, { 1, { 6 } }, { -1, { 0 } } },
+    { .label = "bf16, three axes",
+      .in = { { 3, { 2, 3, 33 } }, { 2, { 2, 3 } }, { 1, { 6 } }, { -1, { 0 } } },
       .dtype = { TL_BF16, TL_I32 }, .low = -1.0, .high = 5.0, ATTR(0.0f), .no_grad = 0xe },
 };
 

@@ -64,7 +64,9 @@ static tl_status dense_dx_shape(tl_graph *g, const tl_node *n, tl_tensor_info *o
 
 static double dense_dx_flops(const tl_graph *g, const tl_node *n)
 {
-    return 2.0 * (double)tl_shape_count(tl_in_shape(g, n, 0)) * (double)tl_in_shape(g, n, 1)->dim[1];
+    const tl_shape *dy = tl_in_shape(g, n, 0), *w = tl_in_shape(g, n, 1);
+
+    return 2.0 * (double)tl_shape_count(dy) * (double)w->dim[1];
 }
 
 static void dense_dx_ref(const tl_call *c)
@@ -123,7 +125,8 @@ static const tl_sample samples[] = {
       .low = -1.0, .high = 1.0, ATTR(TL_ACT_RELU) },
     { .label = "no bias, three axes", .in = { { 3, { 2, 3, 4 } }, { 2, { 5, 4 } }, { -1, { 0 } } },
       .low = -1.0, .high = 1.0, ATTR(TL_ACT_NONE) },
-    { .label = "one row, one output, tanh", .in = { { 2, { 1, 9 } }, { 2, { 1, 9 } }, { 1, { 1 } } },
+    { .label = "one row, one output, tanh",
+      .in = { { 2, { 1, 9 } }, { 2, { 1, 9 } }, { 1, { 1 } } },
       .low = -1.0, .high = 1.0, ATTR(TL_ACT_TANH) },
     { .label = "bf16", .in = { { 2, { 5, 33 } }, { 2, { 17, 33 } }, { 1, { 17 } } },
       .dtype = { TL_BF16 }, .low = -1.0, .high = 1.0, ATTR(TL_ACT_SIGMOID) },

@@ -44,7 +44,8 @@ static const tl_sample samples[] = {
 };
 
 const tl_op tl_op_dropout = {
-    .name = "dropout", .doc = "zeroes at random, the rest scaled up", .source = "Srivastava et al. 2014",
+    .name = "dropout", .doc = "zeroes at random, the rest scaled up",
+    .source = "Srivastava et al. 2014",
     .least_in = 1, .most_in = 1, .n_out = 1, .inplace = 1, .reads_tick = true,
     .shape = dropout_shape, .grad = dropout_backward, .ref = dropout_ref,
     .samples = samples, .n_samples = TL_COUNT(samples),

@@ -100,12 +100,14 @@ static void loss_grad_run(const tl_call *c, const point *p)
       .dtype = { type }, .low = -2.0, .high = 2.0, .no_grad = 6, __VA_ARGS__ }
 #define SAMPLES(...)                                                                           \
     {                                                                                          \
-        SAMPLE("rows", TL_F32, 4, 3, __VA_ARGS__), SAMPLE("one column", TL_F32, 5, 1, __VA_ARGS__), \
+        SAMPLE("rows", TL_F32, 4, 3, __VA_ARGS__),                                             \
+        SAMPLE("one column", TL_F32, 5, 1, __VA_ARGS__),                                       \
         SAMPLE("bf16", TL_BF16, 3, 20, __VA_ARGS__)                                            \
     }
 static const tl_huber_attr sample_delta = { 0.7f };
 static const tl_sample samples[]       = SAMPLES(.attr = NULL);
-static const tl_sample huber_samples[] = SAMPLES(.attr = &sample_delta, .attr_bytes = sizeof sample_delta);
+static const tl_sample huber_samples[] =
+    SAMPLES(.attr = &sample_delta, .attr_bytes = sizeof sample_delta);
 
 #define LOSS(loss, text, from, list)                                                          \
     static void loss##_ref(const tl_call *c) { loss_run(c, &loss); }                          \

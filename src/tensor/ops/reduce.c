@@ -114,9 +114,10 @@ static void broadcast_ref(const tl_call *c)
     const tl_broadcast_attr *a = c->node->attr;
     const tl_around          y = tl_around_axis(&c->out[0].shape, a->axis);
 
-    for (int64_t i = 0; i < y.before * y.size * y.after; i++)
-        tl_set(&c->out[0], i, (double)a->scale * tl_get(&c->in[0], i / (y.size * y.after) * y.after +
-                                                                       i % y.after));
+    for (int64_t i = 0; i < y.before * y.size * y.after; i++) {
+        const int64_t from = i / (y.size * y.after) * y.after + i % y.after;
+        tl_set(&c->out[0], i, (double)a->scale * tl_get(&c->in[0], from));
+    }
 }
 
 static void max_grad_ref(const tl_call *c)
