@@ -1,0 +1,97 @@
+/* body_pointwise.h -- element by element: activations, sums, products, casts.  Bodies of
+ * simd.h's table.  Floor 1, backend/cpu. */
+#ifndef TL_BACKEND_CPU_BODY_POINTWISE_H
+#define TL_BACKEND_CPU_BODY_POINTWISE_H
+#include "backend/cpu/body_act.h"
+
+VEC void act_loop(tl_activation act, int64_t n, const void *x, void *y, bool bf)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        give(y, i, act_value(act, take(x, i, n - i, bf)), n - i, bf);
+}
+static void body_act(tl_activation act, int64_t n, const void *x, void *y, bool bf)
+{
+#define CALL(a) (bf ? act_loop(a, n, x, y, true) : act_loop(a, n, x, y, false))
+    BY_ACT(act, CALL);
+#undef CALL
+}
+
+VEC void act_grad_loop(tl_activation act, bool from_output, int64_t n, const void *dy,
+                       const void *s, void *dx, bool bf)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        const vf g = take(dy, i, n - i, bf), v = take(s, i, n - i, bf);
+        give(dx, i, from_output ? through_y(act, g, v) : g * slope_from_x(act, v), n - i,
+             bf);
+    }
+}
+static void body_act_grad(tl_activation act, bool from_output, int64_t n, const void *dy,
+                          const void *s, void *dx, bool bf)
+{
+#define CALL(a)                                                                          \
+    (bf ? act_grad_loop(a, from_output, n, dy, s, dx, true)                              \
+        : act_grad_loop(a, from_output, n, dy, s, dx, false))
+    BY_ACT(act, CALL);
+#undef CALL
+}
+
+VEC void add_loop(tl_activation act, int64_t n, const void *a, const void *b, void *y,
+                  bool bf, bool b_bf)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        give(y, i, act_value(act, take(a, i, n - i, bf) + take(b, i, n - i, b_bf)), n - i,
+             bf);
+}
+static void body_add(tl_activation act, int64_t n, const void *a, const void *b, void *y,
+                     bool bf, bool b_bf)
+{
+#define CALL(t)                                                                          \
+    (!bf    ? add_loop(t, n, a, b, y, false, false)                                      \
+     : b_bf ? add_loop(t, n, a, b, y, true, true)                                        \
+            : add_loop(t, n, a, b, y, true, false))
+    BY_ACT(act, CALL);
+#undef CALL
+}
+
+VEC void mul_loop(int64_t n, const void *a, const void *b, void *y, bool bf, bool b_bf)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        give(y, i, take(a, i, n - i, bf) * take(b, i, n - i, b_bf), n - i, bf);
+}
+static void body_mul(int64_t n, const void *a, const void *b, void *y, bool bf, bool b_bf)
+{
+    if (!bf)
+        mul_loop(n, a, b, y, false, false);
+    else if (b_bf)
+        mul_loop(n, a, b, y, true, true);
+    else
+        mul_loop(n, a, b, y, true, false);
+}
+
+VEC void scale_loop(float factor, int64_t n, const void *x, void *y, bool bf)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        give(y, i, take(x, i, n - i, bf) * factor, n - i, bf);
+}
+static void body_scale(float factor, int64_t n, const void *x, void *y, bool bf)
+{
+    if (bf)
+        scale_loop(factor, n, x, y, true);
+    else
+        scale_loop(factor, n, x, y, false);
+}
+
+VEC void cast_loop(int64_t n, const void *x, bool x_bf, void *y, bool y_bf)
+{
+    for (int64_t i = 0; i < n; i += VL) give(y, i, take(x, i, n - i, x_bf), n - i, y_bf);
+}
+static void body_cast(int64_t n, const void *x, bool x_bf, void *y, bool y_bf)
+{
+    if (x_bf == y_bf)
+        memmove(y, x, (size_t)n * (x_bf ? 2 : 4));
+    else if (x_bf)
+        cast_loop(n, x, true, y, false);
+    else
+        cast_loop(n, x, false, y, true);
+}
+#endif

@@ -1,0 +1,149 @@
+/* onednn_versions.h -- what differs between oneDNN's C API 2.6 (Debian 12) and 3.x (Debian 13):
+ * memory descriptors (a struct, an owned handle) and the making of primitive descriptors (in
+ * two steps, in one).  Included by onednn_dnnl.c alone.  Source: oneDNN's developer guide,
+ * "Transition from v2.x to v3.x".  Floor 1, backend/cpu. */
+#ifndef TL_BACKEND_CPU_ONEDNN_VERSIONS_H
+#define TL_BACKEND_CPU_ONEDNN_VERSIONS_H
+#include <oneapi/dnnl/dnnl.h>
+
+typedef struct {
+    dnnl_dims_t stride, dilation, before, after;
+} door_window;
+
+#if DNNL_VERSION_MAJOR < 3
+typedef const dnnl_memory_desc_t *door_ref; /* a descriptor to look at */
+
+static inline door_ref door_see(const dnnl_memory_desc_t *d)
+{
+    return d;
+}
+static inline dnnl_status_t door_tagged(dnnl_memory_desc_t *d, int n,
+                                        const dnnl_dims_t dim, dnnl_data_type_t type,
+                                        dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_init_by_tag(d, n, dim, type, tag);
+}
+static inline dnnl_status_t door_strided(dnnl_memory_desc_t *d, int n,
+                                         const dnnl_dims_t dim, dnnl_data_type_t type,
+                                         const dnnl_dims_t stride)
+{
+    return dnnl_memory_desc_init_by_strides(d, n, dim, type, stride);
+}
+static inline void door_end(dnnl_memory_desc_t *d)
+{
+    (void)d;
+}
+static inline dnnl_status_t door_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind,
+                                         float a, float b)
+{
+    return dnnl_post_ops_append_eltwise(ops, 1.0f, kind, a, b);
+}
+static inline dnnl_status_t door_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                         door_ref a, door_ref b, door_ref bias,
+                                         door_ref c, dnnl_primitive_attr_t attr)
+{
+    dnnl_matmul_desc_t  d;
+    const dnnl_status_t s = dnnl_matmul_desc_init(&d, a, b, bias, c);
+
+    return s != dnnl_success ? s : dnnl_primitive_desc_create(pd, &d, attr, engine, NULL);
+}
+static inline dnnl_status_t door_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                         door_ref x, door_ref w, door_ref bias,
+                                         door_ref y, const door_window *k,
+                                         dnnl_primitive_attr_t attr)
+{
+    dnnl_convolution_desc_t d;
+    const dnnl_status_t     s = dnnl_dilated_convolution_forward_desc_init(
+            &d, dnnl_forward_training, dnnl_convolution_direct, x, w, bias, y, k->stride,
+            k->dilation, k->before, k->after);
+
+    return s != dnnl_success ? s : dnnl_primitive_desc_create(pd, &d, attr, engine, NULL);
+}
+static inline dnnl_status_t door_dx(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                    door_ref dx, door_ref w, door_ref dy,
+                                    const door_window *k, dnnl_primitive_desc_t hint,
+                                    dnnl_primitive_attr_t attr)
+{
+    dnnl_convolution_desc_t d;
+    const dnnl_status_t     s = dnnl_dilated_convolution_backward_data_desc_init(
+            &d, dnnl_convolution_direct, dx, w, dy, k->stride, k->dilation, k->before,
+            k->after);
+
+    return s != dnnl_success ? s : dnnl_primitive_desc_create(pd, &d, attr, engine, hint);
+}
+static inline dnnl_status_t door_dw(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                    door_ref x, door_ref dw, door_ref dy,
+                                    const door_window *k, dnnl_primitive_desc_t hint,
+                                    dnnl_primitive_attr_t attr)
+{
+    dnnl_convolution_desc_t d;
+    const dnnl_status_t     s = dnnl_dilated_convolution_backward_weights_desc_init(
+            &d, dnnl_convolution_direct, x, dw, NULL, dy, k->stride, k->dilation, k->before,
+            k->after);
+
+    return s != dnnl_success ? s : dnnl_primitive_desc_create(pd, &d, attr, engine, hint);
+}
+#else
+typedef const_dnnl_memory_desc_t door_ref;
+
+static inline door_ref door_see(const dnnl_memory_desc_t *d)
+{
+    return *d;
+}
+static inline dnnl_status_t door_tagged(dnnl_memory_desc_t *d, int n,
+                                        const dnnl_dims_t dim, dnnl_data_type_t type,
+                                        dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_create_with_tag(d, n, dim, type, tag);
+}
+static inline dnnl_status_t door_strided(dnnl_memory_desc_t *d, int n,
+                                         const dnnl_dims_t dim, dnnl_data_type_t type,
+                                         const dnnl_dims_t stride)
+{
+    return dnnl_memory_desc_create_with_strides(d, n, dim, type, stride);
+}
+static inline void door_end(dnnl_memory_desc_t *d)
+{
+    if (*d) dnnl_memory_desc_destroy(*d);
+    *d = NULL;
+}
+static inline dnnl_status_t door_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind,
+                                         float a, float b)
+{
+    return dnnl_post_ops_append_eltwise(ops, kind, a, b);
+}
+static inline dnnl_status_t door_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                         door_ref a, door_ref b, door_ref bias,
+                                         door_ref c, dnnl_primitive_attr_t attr)
+{
+    return dnnl_matmul_primitive_desc_create(pd, engine, a, b, bias, c, attr);
+}
+static inline dnnl_status_t door_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                         door_ref x, door_ref w, door_ref bias,
+                                         door_ref y, const door_window *k,
+                                         dnnl_primitive_attr_t attr)
+{
+    return dnnl_convolution_forward_primitive_desc_create(
+        pd, engine, dnnl_forward_training, dnnl_convolution_direct, x, w, bias, y,
+        k->stride, k->dilation, k->before, k->after, attr);
+}
+static inline dnnl_status_t door_dx(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                    door_ref dx, door_ref w, door_ref dy,
+                                    const door_window *k, dnnl_primitive_desc_t hint,
+                                    dnnl_primitive_attr_t attr)
+{
+    return dnnl_convolution_backward_data_primitive_desc_create(
+        pd, engine, dnnl_convolution_direct, dx, w, dy, k->stride, k->dilation, k->before,
+        k->after, hint, attr);
+}
+static inline dnnl_status_t door_dw(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                    door_ref x, door_ref dw, door_ref dy,
+                                    const door_window *k, dnnl_primitive_desc_t hint,
+                                    dnnl_primitive_attr_t attr)
+{
+    return dnnl_convolution_backward_weights_primitive_desc_create(
+        pd, engine, dnnl_convolution_direct, x, dw, NULL, dy, k->stride, k->dilation,
+        k->before, k->after, hint, attr);
+}
+#endif
+#endif

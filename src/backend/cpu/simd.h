@@ -1,0 +1,120 @@
+/* simd.h -- the kernels' inner loops, compiled once per instruction set and reached through one
+ * table.  A loop works on a contiguous piece of rows or elements, so that the caller cuts the
+ * work into threads; every sum's order depends on shapes alone, never on the cut.
+ * `bf`: the activations are bf16, else f32; sums and parameters are f32.
+ * Floor 1, backend/cpu. */
+#ifndef TL_BACKEND_CPU_SIMD_H
+#define TL_BACKEND_CPU_SIMD_H
+#include "core/machine.h"
+#include "tensor/ops.h"
+
+/* Products over f32 or bf16, result f32 or bf16: c[i j] = act(sum_k a(i, k) b(k, j) + bias[j]),
+ * or c += it.  a(i, k) lies at a[i * ai + k * ak].
+ * dot:   ak is 1 and b(k, j) lies at b[j * ldb + k], f32: both run along k.
+ * outer: b(k, j) lies at b[k * ldb + j]: runs along j; no bias, no act. */
+typedef struct {
+    int64_t       m, n, k;
+    const void   *a, *b;
+    void         *c;
+    int64_t       ai, ak, ldb, ldc;
+    bool          a_bf, b_bf, c_bf;
+    bool          accumulate; /* outer, c f32: c += */
+    const float  *bias;       /* dot: NULL or [n] */
+    tl_activation act;        /* dot */
+} tl_gemm;
+
+/* Geometry shared by pooling and depthwise convolution. */
+typedef struct {
+    int64_t h, w, c, oh, ow;
+    int     kh, kw, sh, sw, dh, dw, top, left, bottom, right;
+    bool    count_padding;
+} tl_window;
+
+/* Cross-entropy: label or soft, one of them. */
+typedef struct {
+    int64_t        c;
+    const void    *logits;
+    const int32_t *label;
+    const float   *soft, *weight, *class_weight; /* class_weight may be NULL */
+    float          smoothing;
+} tl_loss;
+
+typedef struct tl_simd {
+    const char *name;
+    int         lanes;
+
+    /* n elements */
+    void (*act)(tl_activation act, int64_t n, const void *x, void *y, bool bf);
+    void (*act_grad)(tl_activation act, bool from_output, int64_t n, const void *dy,
+                     const void *s, void *dx, bool bf);
+    void (*add)(tl_activation act, int64_t n, const void *a, const void *b, void *y,
+                bool bf, bool b_bf);
+    void (*mul)(int64_t n, const void *a, const void *b, void *y, bool bf, bool b_bf);
+    void (*scale)(float factor, int64_t n, const void *x, void *y, bool bf);
+    void (*cast)(int64_t n, const void *x, bool x_bf, void *y, bool y_bf);
+
+    /* rows x c.  stats: sum[c] of x - shift and sq[c] of its square. */
+    void (*stats)(int64_t rows, int64_t c, const void *x, bool bf, const float *shift,
+                  float *sum, float *sq);
+    /* y = act((x - mean) * scale + shift [+ residual]) */
+    void (*affine)(tl_activation act, int64_t rows, int64_t c, const void *x,
+                   const void *residual, void *y, bool bf, const float *mean,
+                   const float *scale, const float *shift);
+    /* g = dy * slope(act, y); sum_g[c], and sum_gx[c] of g * (x - mean) where x is there */
+    void (*norm_sums)(tl_activation act, int64_t rows, int64_t c, const void *dy,
+                      const void *x, const void *y, bool bf, const float *mean,
+                      float *sum_g, float *sum_gx);
+    /* dx = a g + b (x - mean) + d (x may be NULL: no middle term); dresidual = g where wanted */
+    void (*norm_apply)(tl_activation act, int64_t rows, int64_t c, const void *dy,
+                       const void *x, const void *y, void *dx, void *dresidual, bool bf,
+                       const float *mean, const float *a, const float *b, const float *d);
+    void (*column_sums)(int64_t rows, int64_t c, const void *x, const void *z, bool bf,
+                        float *sum);
+    void (*layer_norm)(int64_t rows, int64_t c, const void *x, void *y, bool bf,
+                       const float *gamma, const float *beta, float eps, float *mean,
+                       float *invstd);
+    /* dx where wanted; dgamma, dbeta [c] are overwritten with this piece's sums where wanted */
+    void (*layer_norm_grad)(int64_t rows, int64_t c, const void *dy, const void *x,
+                            bool bf, const float *gamma, const float *mean,
+                            const float *invstd, void *dx, float *dgamma, float *dbeta);
+    void (*softmax)(int64_t rows, int64_t c, const void *x, void *y, bool bf, bool log);
+    void (*softmax_grad)(int64_t rows, int64_t c, const void *dy, const void *y, void *dx,
+                         bool bf, bool log);
+    /* rows [low, high): loss[r]; dx of dloss * weight[r] * loss[r] */
+    void (*loss)(const tl_loss *k, int64_t low, int64_t high, float *loss, bool bf);
+    void (*loss_grad)(const tl_loss *k, int64_t low, int64_t high, float dloss, void *dx,
+                      bool bf);
+
+    /* pictures: pixel rows of what is made (y, or dx), numbered picture * height + row */
+    void (*max_pool)(const tl_window *k, int64_t low, int64_t high, const void *x,
+                     void *y, uint8_t *at, bool bf);
+    void (*max_pool_grad)(const tl_window *k, int64_t low, int64_t high, const void *dy,
+                          const uint8_t *at, void *dx, bool bf);
+    void (*avg_pool)(const tl_window *k, int64_t low, int64_t high, const void *x,
+                     void *y, bool bf);
+    void (*avg_pool_grad)(const tl_window *k, int64_t low, int64_t high, const void *dy,
+                          void *dx, bool bf);
+    /* w: [kh kw c] f32; dw: the same, for channels [low, high) */
+    void (*depthwise)(const tl_window *k, tl_activation act, int64_t low, int64_t high,
+                      const void *x, const float *w, const float *bias, void *y, bool bf);
+    void (*depthwise_dx)(const tl_window *k, int64_t low, int64_t high, const void *dy,
+                         const float *w, void *dx, bool bf);
+    void (*depthwise_dw)(const tl_window *k, int64_t pictures, int64_t low, int64_t high,
+                         const void *dy, const void *x, float *dw, bool bf);
+
+    /* dot: rows [low, high) of c.  outer: tiles [low, high) of outer_tiles(g). */
+    void (*dot)(const tl_gemm *g, int64_t low, int64_t high);
+    void (*outer)(const tl_gemm *g, int64_t low, int64_t high);
+    int64_t (*outer_tiles)(const tl_gemm *g);
+
+    double (*fma_loop)(
+        int64_t rounds); /* FLOPs done by a loop of nothing else (peak.c) */
+} tl_simd;
+
+extern const tl_simd tl_simd_portable;
+#if defined(__x86_64__) && !defined(TAILOR_PORTABLE)
+extern const tl_simd tl_simd_avx2, tl_simd_avx512, tl_simd_avx512bf16;
+#endif
+const tl_simd *tl_simd_at(tl_isa isa); /* NULL: not in this build */
+const tl_simd *tl_simd_best(void);     /* for tl_machine_isa() */
+#endif
