@@ -1,0 +1,458 @@
+/* backends.c -- every kernel of the cpu backend against the op's reference kernel, node by node
+ * over graphs made of the ops' samples (and of larger, odd shapes), gradients included; for
+ * every instruction set this machine has; own kernels must give the same bits on 1 and 3
+ * threads; nothing may be written outside the outputs. */
+#include "support/support.h"
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/simd.h"
+#include "core/machine.h"
+#include "core/rand.h"
+#include "tensor/attrs.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GUARD = 64, MOST_TENSORS = 256 };
+static const tl_tick tick = { .seed = 7, .step = 3 };
+
+typedef struct {
+    uint8_t *block;
+    size_t   bytes;
+} buffer; /* GUARD bytes before and behind */
+
+typedef struct {
+    tl_graph *g;
+    buffer    value[MOST_TENSORS]; /* as the reference made them */
+    int       compared;
+} bench;
+
+static buffer buffer_new(size_t bytes)
+{
+    buffer b = { malloc(bytes + 2 * GUARD + 64), bytes };
+
+    assert_non_null(b.block);
+    memset(b.block, 0xa5, bytes + 2 * GUARD + 64);
+    return b;
+}
+
+static void *data_of(const buffer *b) /* 64-byte aligned, guarded */
+{
+    return (void *)(((uintptr_t)b->block + GUARD + 63) / 64 * 64);
+}
+
+static bool guards_hold(const buffer *b)
+{
+    const uint8_t *data = data_of(b);
+
+    for (int i = 1; i <= GUARD / 2; i++)
+        if (data[-i] != 0xa5 || data[b->bytes + (size_t)i - 1] != 0xa5) return false;
+    return true;
+}
+
+static size_t bytes_of(const tl_graph *g, tl_tensor t)
+{
+    return (size_t)tl_shape_count(tl_graph_shape(g, t)) *
+           tl_dtype_bytes(tl_graph_info(g, t)->dtype);
+}
+
+static void draw(const tl_view *v, uint64_t stream, const tl_sample *s)
+{
+    const int64_t n = tl_shape_count(&v->shape);
+
+    for (int64_t i = 0; i < n; i++) {
+        const double u =
+            tl_rand_uniform(11, TL_STREAM(TL_STREAM_TEST, stream), (uint64_t)i);
+        if (v->dtype == TL_I32)
+            ((int32_t *)v->data)[i] = (int32_t)(u * s->high);
+        else
+            tl_view_set(v, i, s->low + (s->high - s->low) * u);
+    }
+}
+
+/* The op on tensors that carry gradients where the sample says so, and a scalar of random
+ * weights times its output, so that every gradient op runs too. */
+static void build(bench *b, const tl_op *op, const tl_sample *s)
+{
+    tl_graph *g              = b->g;
+    tl_tensor in[TL_MOST_IN] = { 0 };
+    char      name[16];
+    int       n = 0;
+
+    for (int i = 0; i < op->most_in && i < TL_MOST_IN; i++) {
+        const tl_dtype dtype = s->dtype[i];
+        const bool grad = !(s->no_grad >> i & 1) && (dtype == TL_F32 || dtype == TL_BF16);
+        if (s->in[i].ndim < 0 || (i >= op->least_in && s->in[i].ndim == 0)) continue;
+        n = i + 1;
+        snprintf(name, sizeof name, "in%d", i);
+        if (op->writes >> i & 1)
+            in[i] = tl_graph_state(g, name, s->in[i]);
+        else if (!grad)
+            in[i] = tl_graph_input(g, name, dtype, s->in[i]);
+        else
+            in[i] = tl_graph_param(g, name, s->in[i], true);
+        if (grad && dtype == TL_BF16) in[i] = tl_cast(g, in[i], TL_BF16);
+    }
+    tl_tensor y = tl_graph_apply(g, op, n, in, s->attr, s->attr_bytes);
+    if (!op->grad || tl_graph_status(g) != TL_OK) return;
+    if (tl_graph_shape(g, y)->ndim > 0) {
+        const tl_tensor w = tl_graph_input(g, "weights", TL_F32, *tl_graph_shape(g, y));
+        y                 = tl_cast(g, tl_mul(g, y, w), TL_F32);
+        y                 = tl_reduce_sum(
+                            g, tl_reshape(g, y, TL_SHAPE(tl_shape_count(tl_graph_shape(g, y)))), 0);
+    }
+    if (tl_graph_info(g, y)->needs_grad) tl_graph_backward(g, y);
+}
+
+static tl_view view_of(const bench *b, tl_tensor t)
+{
+    return t ? (tl_view){ data_of(&b->value[t]), tl_graph_info(b->g, t)->dtype,
+                          *tl_graph_shape(b->g, t) }
+             : (tl_view){ 0 };
+}
+
+static void call_for(const bench *b, const tl_node *n, tl_call *call)
+{
+    *call = (tl_call){ .node = n, .tick = &tick, .threads = 1, .weights_changed = true };
+    for (int k = 0; k < n->n_in; k++) call->in[k] = view_of(b, n->in[k]);
+    for (int k = 0; k < n->n_out; k++) {
+        call->out[k] = view_of(b, n->out[k]);
+        call->wanted |= 1u << k;
+    }
+}
+
+/* Largest difference, relative to the largest value; infinite where only one is NaN. */
+static double difference(const tl_view *a, const tl_view *b)
+{
+    double        worst = 0.0, top = 1e-30;
+    const int64_t n = tl_shape_count(&a->shape);
+
+    if (a->dtype == TL_I32 || a->dtype == TL_U8)
+        return memcmp(a->data, b->data, (size_t)n * tl_dtype_bytes(a->dtype)) ? INFINITY
+                                                                              : 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        const double x = tl_view_get(a, i), y = tl_view_get(b, i);
+        if (isnan(x) != isnan(y)) return INFINITY;
+        if (isnan(y) || x == y) continue;
+        worst = fmax(worst, fabs(x - y));
+        top   = fmax(top, fabs(y));
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(tl_view_get(b, i))) top = fmax(top, fabs(tl_view_get(b, i)));
+    return worst / top;
+}
+
+/* Sums of f32 in another order; one rounding to bf16; with bf16 weights, several. */
+static double allowed(const tl_call *c, int k)
+{
+    const bool product = strncmp(c->node->op->name, "dense", 5) == 0 ||
+                         strncmp(c->node->op->name, "conv", 4) == 0;
+    bool bf = c->out[k].dtype == TL_BF16;
+
+    for (int i = 0; i < c->node->n_in; i++)
+        bf |= c->in[i].data && c->in[i].dtype == TL_BF16;
+    if (bf && product) return 1.0 / 64.0;
+    return c->out[k].dtype == TL_BF16 ? 1.0 / 128.0 : 1e-5;
+}
+
+/* The states an op writes are copied before each run, so that every kernel sees the same. */
+typedef struct {
+    tl_call call;
+    buffer  out[TL_MOST_OUT], state[TL_MOST_IN];
+    void   *work;
+} trial;
+
+static void trial_new(const bench *b, const tl_node *n, int threads, trial *t)
+{
+    memset(t, 0, sizeof *t);
+    call_for(b, n, &t->call);
+    t->call.threads = threads;
+    for (int k = 0; k < n->n_out; k++) {
+        t->out[k]           = buffer_new(bytes_of(b->g, n->out[k]));
+        t->call.out[k].data = data_of(&t->out[k]);
+    }
+    for (int k = 0; k < n->n_in; k++) {
+        if (!(n->op->writes >> k & 1)) continue;
+        t->state[k] = buffer_new(bytes_of(b->g, n->in[k]));
+        memcpy(data_of(&t->state[k]), t->call.in[k].data, t->state[k].bytes);
+        t->call.in[k].data = data_of(&t->state[k]);
+    }
+}
+
+static void trial_end(trial *t)
+{
+    for (int k = 0; k < TL_MOST_OUT; k++) free(t->out[k].block);
+    for (int k = 0; k < TL_MOST_IN; k++) free(t->state[k].block);
+    tl_free(test_ctx(), t->work);
+}
+
+/* TL_EUSAGE: the kernel passes on this node. */
+static tl_status try_kernel(const bench *b, const tl_kernel *k, trial *t)
+{
+    tl_ctx   *ctx  = test_ctx();
+    size_t    work = 0;
+    tl_status rc   = TL_OK;
+
+    ctx->message[0] = '\0';
+    for (int i = 0; i < t->call.node->n_out; i++) t->call.out[i].data = NULL;
+    if (k->prepare) rc = k->prepare(ctx, b->g, &t->call, &work);
+    for (int i = 0; i < t->call.node->n_out; i++)
+        t->call.out[i].data = data_of(&t->out[i]);
+    if (rc == TL_EUSAGE && !ctx->message[0]) return rc;
+    TEST_OK(rc);
+    if (work) TEST_OK(tl_alloc(ctx, work, &t->work));
+    if (work) memset(t->work, 0x7f, work);
+    t->call.work = t->work;
+    TEST_OK(k->run(ctx, &t->call));
+    if (k->release) k->release(ctx, &t->call);
+    return TL_OK;
+}
+
+static void compare(const bench *b, const trial *mine, const trial *judge,
+                    const tl_sample *s)
+{
+    const tl_node *n = mine->call.node;
+
+    (void)b;
+    for (int k = 0; k < n->n_out; k++) {
+        const double e = difference(&mine->call.out[k], &judge->call.out[k]);
+        if (!guards_hold(&mine->out[k]))
+            fail_msg("%s wrote beyond output %d", n->op->name, k);
+        if (!(e <= allowed(&mine->call, k)))
+            fail_msg("%s, sample '%s' (%s): output %d is off by %g", n->op->name,
+                     s->label, tl_isa_name(tl_machine_isa()), k, e);
+    }
+    for (int k = 0; k < n->n_in; k++)
+        if (n->op->writes >> k & 1)
+            assert_true(difference(&mine->call.in[k], &judge->call.in[k]) <= 1e-5);
+}
+
+static void same_bits(const trial *a, const trial *b, const tl_sample *s)
+{
+    for (int k = 0; k < a->call.node->n_out; k++)
+        if (memcmp(a->call.out[k].data, b->call.out[k].data, a->out[k].bytes) != 0)
+            fail_msg("%s, sample '%s': other bits on 3 threads", a->call.node->op->name,
+                     s->label);
+}
+
+static void judge_node(bench *b, const tl_node *n, const tl_sample *s)
+{
+    const tl_kernel *k;
+    trial            judge;
+
+    trial_new(b, n, 1, &judge);
+    n->op->ref(&judge.call);
+    for (int o = 0; o < n->n_out; o++)
+        memcpy(data_of(&b->value[n->out[o]]), judge.call.out[o].data, judge.out[o].bytes);
+    for (size_t i = 0; (k = tl_backend_cpu.kernel_at(i)) != NULL; i++) {
+        trial one, three;
+        if (strcmp(k->op, n->op->name) != 0) continue;
+        trial_new(b, n, 1, &one);
+        trial_new(b, n, 3, &three);
+        if (try_kernel(b, k, &one) == TL_OK && try_kernel(b, k, &three) == TL_OK) {
+            compare(b, &one, &judge, s);
+            compare(b, &three, &judge, s);
+            if (!k->release) same_bits(&one, &three, s); /* oneDNN's hold a primitive */
+            b->compared++;
+        }
+        trial_end(&one);
+        trial_end(&three);
+    }
+    trial_end(&judge);
+}
+
+static int judge_sample(const tl_op *op, const tl_sample *s)
+{
+    bench b = { 0 };
+
+    TEST_OK(tl_graph_new(test_ctx(), &b.g));
+    build(&b, op, s);
+    if (tl_graph_status(b.g) != TL_OK)
+        fail_msg("%s '%s': %s", op->name, s->label, test_ctx()->message);
+    assert_true(tl_graph_tensors(b.g) < MOST_TENSORS);
+    for (tl_tensor t = 1; t <= tl_graph_tensors(b.g); t++) {
+        b.value[t]      = buffer_new(bytes_of(b.g, t));
+        const tl_view v = view_of(&b, t);
+        if (tl_graph_info(b.g, t)->kind != TL_VALUE)
+            draw(&v, (uint64_t)t, s);
+        else
+            memset(v.data, 0, b.value[t].bytes);
+    }
+    for (int32_t i = 0; tl_graph_node(b.g, i); i++)
+        judge_node(&b, tl_graph_node(b.g, i), s);
+    for (tl_tensor t = 1; t <= tl_graph_tensors(b.g); t++) free(b.value[t].block);
+    tl_graph_free(test_ctx(), b.g);
+    return b.compared;
+}
+
+/* clang-format off */
+/* ---- larger and odder than the ops' own samples ------------------------------------------ */
+#define S(...) { (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ } }
+#define NONE   { -1, { 0 } }
+#define ATTR(type, ...) .attr = &(const type){ __VA_ARGS__ }, .attr_bytes = sizeof(type)
+#define BOTH(text, ...)                                                    \
+    { .label = text ", f32", .low = -1.0, .high = 1.0, __VA_ARGS__ },      \
+    { .label = text ", bf16", .dtype = { TL_BF16 }, .low = -1.0, .high = 1.0, __VA_ARGS__ }
+#define STEP(s, d, g) .stride = { s, s }, .dilation = { d, d }, .groups = g
+#define AROUND(n)     .pad = { n, n, n, n }
+
+static const tl_sample dense[] = {
+    BOTH("37 x 65 to 50", .in = { S(37, 65), S(50, 65), S(50) }, ATTR(tl_act_attr, TL_ACT_RELU)),
+    BOTH("300 x 130 to 70", .in = { S(300, 130), S(70, 130), NONE },
+         ATTR(tl_act_attr, TL_ACT_NONE)),
+};
+static const tl_sample conv[] = {
+    BOTH("3x3 of 16", .in = { S(2, 9, 7, 16), S(24, 16, 3, 3), S(24) },
+         ATTR(tl_conv_attr, STEP(1, 1, 1), AROUND(1), .act = TL_ACT_RELU)),
+    BOTH("7x7 stride 2 of 3", .in = { S(1, 21, 23, 3), S(32, 3, 7, 7), NONE },
+         ATTR(tl_conv_attr, STEP(2, 1, 1), AROUND(3))),
+    BOTH("3x3 stride 2, uneven padding", .in = { S(2, 10, 12, 32), S(16, 32, 3, 3), NONE },
+         ATTR(tl_conv_attr, STEP(2, 1, 1), .pad = { 0, 0, 1, 1 })),
+    BOTH("1x1 stride 2", .in = { S(2, 8, 8, 32), S(48, 32, 1, 1), NONE },
+         ATTR(tl_conv_attr, STEP(2, 1, 1))),
+    BOTH("1x1 of 40", .in = { S(2, 5, 5, 40), S(20, 40, 1, 1), S(20) },
+         ATTR(tl_conv_attr, STEP(1, 1, 1), .act = TL_ACT_RELU6)),
+    BOTH("dilated", .in = { S(1, 12, 11, 16), S(16, 16, 3, 3), NONE },
+         ATTR(tl_conv_attr, STEP(1, 2, 1), AROUND(2))),
+    BOTH("two groups", .in = { S(2, 6, 6, 32), S(32, 16, 3, 3), NONE },
+         ATTR(tl_conv_attr, STEP(1, 1, 2), AROUND(1))),
+    BOTH("depthwise 40", .in = { S(2, 9, 8, 40), S(40, 1, 3, 3), S(40) },
+         ATTR(tl_conv_attr, STEP(1, 1, 40), AROUND(1),
+              .act = TL_ACT_RELU6)),
+    BOTH("depthwise stride 2", .in = { S(2, 9, 8, 24), S(24, 1, 3, 3), NONE },
+         ATTR(tl_conv_attr, STEP(2, 1, 24), AROUND(1))),
+};
+#define SAME(r, c) { 2, { r, c } }
+#define BN(text, r, c, type, residual, ...)                                                    \
+    { .label = text, .in = { S(r, c), S(c), S(c), S(c), S(c), residual },                      \
+      .dtype = { type, 0, 0, 0, 0, type }, .low = 0.5, .high = 2.0, .no_grad = 0x18,           \
+      ATTR(tl_batch_norm_attr, .eps = 1e-5f, .momentum = 0.1f, __VA_ARGS__) }
+static const tl_sample batch_norm[] = {
+    BN("3001 x 20, residual, relu", 3001, 20, TL_F32, SAME(3001, 20), .batch = true,
+       .act = TL_ACT_RELU),
+    BN("3001 x 20, bf16, relu6", 3001, 20, TL_BF16, NONE, .batch = true, .act = TL_ACT_RELU6),
+    BN("1030 x 64, bf16, residual", 1030, 64, TL_BF16, SAME(1030, 64), .batch = true),
+    BN("200 x 33, frozen, relu", 200, 33, TL_F32, SAME(200, 33), .act = TL_ACT_RELU),
+    BN("200 x 33, frozen, bf16", 200, 33, TL_BF16, NONE, .batch = false),
+};
+
+#define POOL(text, type, ...)                                                       \
+    { .label = text, .in = { S(2, 11, 9, 20) }, .dtype = { type }, .low = -1.0,      \
+      .high = 1.0, ATTR(tl_pool_attr, __VA_ARGS__) }
+static const tl_sample pools[] = {
+    POOL("3x3 stride 2", TL_F32, .kernel = { 3, 3 }, .stride = { 2, 2 }, AROUND(1)),
+    POOL("3x2, bf16, ceil", TL_BF16, .kernel = { 3, 2 }, .stride = { 2, 2 }, .ceil = true),
+    POOL("overlapping", TL_BF16, .kernel = { 3, 3 }, .stride = { 1, 1 }, AROUND(1),
+         .count_padding = true),
+};
+static const tl_sample rows[] = {
+    BOTH("65 x 37", .in = { S(65, 37) }),
+    BOTH("3 x 1000", .in = { S(3, 1000) }),
+};
+static const tl_sample global[] = {
+    BOTH("7 pictures", .in = { S(7, 5, 6, 70) }),
+};
+static const tl_sample losses[] = {
+    { .label = "130 x 37", .in = { S(130, 37), S(130), S(130), S(37) }, .dtype = { TL_F32, TL_I32 },
+      .low = 0.0, .high = 40.0, .no_grad = 0xe, ATTR(tl_cross_entropy_attr, 0.1f) },
+    { .label = "5 x 10, bf16", .in = { S(5, 10), S(5), S(5), NONE }, .dtype = { TL_BF16, TL_I32 },
+      .low = 0.0, .high = 10.0, .no_grad = 0xe, ATTR(tl_cross_entropy_attr, 0.0f) },
+};
+static const tl_sample moves[] = {
+    BOTH("67 x 5 x 4, turned", .in = { S(67, 5, 4) }, ATTR(tl_transpose_attr, { 2, 0, 1 })),
+};
+
+static const struct { const char *op; const tl_sample *sample; size_t count; } more[] = {
+    { "dense", dense, TL_COUNT(dense) },
+    { "conv", conv, TL_COUNT(conv) },
+    { "batch_norm", batch_norm, TL_COUNT(batch_norm) },
+    { "max_pool", pools, TL_COUNT(pools) },
+    { "avg_pool", pools, TL_COUNT(pools) },
+    { "softmax", rows, TL_COUNT(rows) },
+    { "log_softmax", rows, TL_COUNT(rows) },
+    { "global_avg_pool", global, TL_COUNT(global) },
+    { "cross_entropy", losses, TL_COUNT(losses) },
+    { "transpose", moves, TL_COUNT(moves) },
+};
+
+/* clang-format on */
+
+static void test_all(const char *isa)
+{
+    const tl_op *op;
+    int          compared = 0;
+
+    test_fresh();
+    if (isa)
+        setenv("TAILOR_ISA", isa, 1);
+    else
+        unsetenv("TAILOR_ISA");
+    for (size_t i = 0; (op = tl_op_at(i)) != NULL; i++)
+        for (size_t k = 0; k < op->n_samples; k++)
+            compared += judge_sample(op, &op->samples[k]);
+    for (size_t i = 0; i < TL_COUNT(more); i++)
+        for (size_t k = 0; k < more[i].count; k++)
+            compared += judge_sample(tl_op_find(more[i].op), &more[i].sample[k]);
+    unsetenv("TAILOR_ISA");
+    assert_true(compared > 300); /* else kernels are not found and nothing was shown */
+    assert_int_equal(test_ctx()->world->now_bytes, 0);
+}
+
+static void test_best(void **state)
+{
+    (void)state;
+    test_all(NULL);
+}
+
+/* On a machine without one of these the best that it has runs again. */
+static void test_portable(void **state)
+{
+    (void)state;
+    test_all("portable");
+}
+static void test_avx2(void **state)
+{
+    (void)state;
+    test_all("avx2");
+}
+static void test_avx512(void **state)
+{
+    (void)state;
+    test_all("avx512");
+}
+
+/* Every name in the backend's list is an op, so that no kernel is dead. */
+static void test_names(void **state)
+{
+    const tl_kernel *k;
+
+    (void)state;
+    for (size_t i = 0; (k = tl_backend_cpu.kernel_at(i)) != NULL; i++)
+        if (!tl_op_find(k->op)) fail_msg("no op is called %s", k->op);
+}
+
+/* The judge must be able to say no: an output off by a thousandth is told. */
+static void test_judge(void **state)
+{
+    float         a[3] = { 1.0f, -2.0f, 0.5f }, b[3] = { 1.0f, -2.002f, 0.5f };
+    const tl_view x = { a, TL_F32, TL_SHAPE(3) }, y = { b, TL_F32, TL_SHAPE(3) };
+
+    (void)state;
+    assert_true(difference(&x, &y) > 5e-4);
+    assert_true(difference(&x, &x) == 0.0);
+    b[0] = NAN;
+    assert_true(isinf(difference(&x, &y)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names), cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_best),  cmocka_unit_test(test_portable),
+        cmocka_unit_test(test_avx2),  cmocka_unit_test(test_avx512),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
