@@ -61,22 +61,25 @@ void tl_text_free(tl_text *t)
     *t = (tl_text){ .ctx = t->ctx };
 }
 
-/* Levenshtein distance with one row; words longer than the row count as far apart. */
+/* Letters changed, added, left out or swapped with their neighbour (optimal string alignment);
+ * words longer than the rows count as far apart. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t       row[64];
+    size_t       rows[3][64], *above = rows[0], *before = rows[1], *row = rows[2];
     const size_t n = strlen(a), m = strlen(b);
 
-    if (m >= TL_COUNT(row)) return SIZE_MAX;
+    if (m >= TL_COUNT(rows[0])) return SIZE_MAX;
     for (size_t j = 0; j <= m; j++) row[j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t left_above = row[0];
-        row[0]            = i;
+        size_t *free_row = before;
+        before = above, above = row, row = free_row;
+        row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            const size_t above = row[j];
-            const size_t swap  = left_above + (tolower(a[i - 1]) != tolower(b[j - 1]));
-            row[j]             = TL_MIN(TL_MIN(above, row[j - 1]) + 1, swap);
-            left_above         = above;
+            const int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
+            row[j] = TL_MIN(TL_MIN(above[j], row[j - 1]) + 1, above[j - 1] + (x != y));
+            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+                y == tolower((unsigned char)a[i - 2]))
+                row[j] = TL_MIN(row[j], before[j - 2] + 1);
         }
     }
     return row[m];

@@ -130,6 +130,7 @@ static void people_read_numbers_and_hints(void **state)
     assert_false(tl_parse_bytes("8Q", &n));
     assert_string_equal(tl_did_you_mean("compaer", word_at), "compare");
     assert_null(tl_did_you_mean("zzz", word_at));
+    assert_string_equal(tl_did_you_mean("trian", word_at), "train"); /* two swapped: one slip */
 }
 
 static void hashes_and_json(void **state)
