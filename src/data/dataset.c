@@ -392,6 +392,54 @@ done:
     return rc;
 }
 
+static tl_status fill_part(tl_ctx *ctx, const tl_arrays *a, tl_part *p)
+{
+    const size_t bytes = (size_t)(a->rows * a->height * a->width * a->channels);
+    char         name[24];
+    int32_t      number;
+    tl_status    rc;
+
+    p->rows     = a->rows;
+    p->height   = a->height;
+    p->width    = a->width;
+    p->channels = a->channels;
+    p->one_size = true;
+    for (int64_t c = 0; c < a->classes; c++) {
+        snprintf(name, sizeof name, "%" PRId64, c);
+        TL_TRY(tl_part_class(ctx, p, name, c, &number));
+    }
+    TL_TRY(tl_alloc(ctx, bytes, &p->pixels));
+    memcpy(p->pixels, a->pixels, bytes);
+    TL_TRY(tl_alloc_array(ctx, (size_t)a->rows, sizeof *p->label, &p->label));
+    memcpy(p->label, a->label, (size_t)a->rows * sizeof *p->label);
+done:
+    return rc;
+}
+
+tl_status tl_dataset_of_arrays(tl_ctx *ctx, const tl_arrays *arrays, tl_dataset **out)
+{
+    tl_opening  o = { .root = "" };
+    tl_dataset *d = NULL;
+    tl_part    *part;
+    tl_status   rc;
+
+    *out = NULL;
+    TL_TRY(tl_part_add(ctx, &o, "arrays", "arrays", TL_SPLIT_NONE, &part));
+    TL_TRY(fill_part(ctx, arrays, part));
+    TL_TRY(tl_alloc(ctx, sizeof *d, &d));
+    d->read  = read_row;
+    d->close = close_rows;
+    TL_TRY(join(ctx, &o, "arrays", d));
+    TL_TRY(say_bad(ctx, d, &o.bad));
+    *out = d;
+    d    = NULL;
+done:
+    for (size_t i = 0; i < o.parts; i++) tl_part_free(ctx, &o.part[i]);
+    tl_free(ctx, o.part);
+    tl_dataset_close(ctx, d);
+    return rc;
+}
+
 void tl_dataset_close(tl_ctx *ctx, tl_dataset *d)
 {
     if (d) d->close(ctx, d);

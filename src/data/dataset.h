@@ -41,6 +41,14 @@ typedef struct {
  * with skip_bad each is decoded once, so that what is left trains.  TL_EDATA with the first ten
  * bad rows unless skip_bad.  limit_bytes 0: half of this machine's memory. */
 tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_dataset **out);
+/* Pictures in memory: pixels [rows h w c] bytes, label [rows] in 0 .. classes-1; both copied.
+ * Classes are named by their numbers; no row says its part. */
+typedef struct {
+    const uint8_t *pixels;
+    const int32_t *label;
+    int64_t        rows, height, width, channels, classes;
+} tl_arrays;
+tl_status tl_dataset_of_arrays(tl_ctx *ctx, const tl_arrays *arrays, tl_dataset **out);
 void      tl_dataset_close(tl_ctx *ctx, tl_dataset *d);
 tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char **out);
 /* SHA-256 over names (without the place they lie in), labels and bytes of all rows. */
