@@ -58,7 +58,8 @@ static void assert_bytes(const tl_image *image, const char *wanted, const char *
 {
     char hex[65];
 
-    tl_hash_bytes(image->data, (size_t)(image->height * image->width * image->channels), hex);
+    tl_hash_bytes(image->data, (size_t)(image->height * image->width * image->channels),
+                  hex);
     if (strcmp(hex, wanted) != 0) fail_msg("other bytes than Pillow's: %s", line);
 }
 
@@ -68,7 +69,8 @@ static void check_decode(const char *line)
     int      channels, h, w, c;
     tl_image image, size;
 
-    assert_int_equal(sscanf(line, "%63s %d %d %d %d %79s", name, &h, &w, &channels, &c, hex), 6);
+    assert_int_equal(
+        sscanf(line, "%63s %d %d %d %d %79s", name, &h, &w, &channels, &c, hex), 6);
     path_of(name, path);
     TEST_OK(tl_image_open(test_ctx(), path, c, &image));
     assert_int_equal(image.height, h);
@@ -96,8 +98,9 @@ static void check_resize(const char *line)
     tl_image         in, out;
     tl_interpolation method;
 
-    assert_int_equal(sscanf(line, "%63s %15s %lf %lf %lf %lf %d %d %79s", name, how, box, box + 1,
-                            box + 2, box + 3, &h, &w, hex), 9);
+    assert_int_equal(sscanf(line, "%63s %15s %lf %lf %lf %lf %d %d %79s", name, how, box,
+                            box + 1, box + 2, box + 3, &h, &w, hex),
+                     9);
     method = *how == 'n' ? TL_NEAREST : how[2] == 'l' ? TL_BILINEAR : TL_BICUBIC;
     path_of(name, path);
     TEST_OK(tl_image_open(test_ctx(), path, 0, &in));
@@ -121,7 +124,8 @@ static void check_bad(const char *line)
 
     assert_int_equal(sscanf(line, "%63s %n", name, &at), 1);
     path_of(name, path);
-    if (tl_image_open(test_ctx(), path, 0, &image) == TL_OK) fail_msg("accepted: %s", line);
+    if (tl_image_open(test_ctx(), path, 0, &image) == TL_OK)
+        fail_msg("accepted: %s", line);
     assert_null(image.data);
     if (!strstr(test_ctx()->message, line + at) || !strstr(test_ctx()->message, name))
         fail_msg("%s: message is: %s", line, test_ctx()->message);
@@ -136,9 +140,10 @@ static void bad_files_are_refused_with_place_and_reason(void **state)
 /* Every file cut at every byte: an error or a picture, never a crash. */
 static void cut_files_never_crash(void **state)
 {
-    static const char *const names[] = { "rgb.jpg", "progressive.jpg", "palette-clear.png",
-                                         "interlaced.png", "turn6.webp", "turn6.png" };
-    tl_ctx *ctx = test_ctx();
+    static const char *const names[] = { "rgb.jpg",           "progressive.jpg",
+                                         "palette-clear.png", "interlaced.png",
+                                         "turn6.webp",        "turn6.png" };
+    tl_ctx                  *ctx     = test_ctx();
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(names); i++) {
