@@ -1,0 +1,316 @@
+/* compare_candidates.c -- which routes apply to the data and the bases, with which network,
+ * preprocessing and settings.  Floor 4, study. */
+#include "core/io.h"
+#include "core/text.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Networks for data without a base and without --arch. */
+static const char small_net[] = "conv 32 3 relu, pool 2, conv 64 3 relu, pool 2, "
+                                "dense 128 relu, dropout 0.25";
+static const char large_net[] = "conv 32 3, norm batch, relu, pool 2, conv 64 3, norm batch, relu, "
+                                "pool 2, conv 128 3, norm batch, relu, pool 2, conv 128 3, "
+                                "norm batch, relu, gpool, dropout 0.2";
+enum { SMALL_SIDE = 48, LARGE_SIDE = 96, BASELINE_SIDE = 32 };
+
+static const char *route_at(size_t i)
+{
+    return tl_route_at(i) ? tl_route_at(i)->name : NULL;
+}
+
+static tl_status check_routes(tl_ctx *ctx, const tl_study *s)
+{
+    for (size_t i = 0; s->q->routes && s->q->routes[i]; i++) {
+        const char     *name  = s->q->routes[i];
+        const tl_route *route = tl_route_find(name);
+        const char     *meant = tl_did_you_mean(name, route_at);
+        if (!route && meant)
+            return tl_fail(ctx, TL_EUSAGE, "--routes", "\"%.60s\" is not known (did you mean %s?)",
+                           name, meant);
+        if (!route)
+            return tl_fail(ctx, TL_EUSAGE, "--routes", "\"%.60s\" is not known (see tailor help "
+                           "compare)", name);
+        if (route->needs_base && s->bases == 0)
+            return tl_fail(ctx, TL_EUSAGE, "--routes", "%s needs a pretrained model (give --base)",
+                           name);
+    }
+    return TL_OK;
+}
+
+static bool is_asked(const tl_study *s, const tl_route *route)
+{
+    if (!s->q->routes || !s->q->routes[0]) return true;
+    for (size_t i = 0; s->q->routes[i]; i++)
+        if (strcmp(s->q->routes[i], route->name) == 0) return true;
+    return false;
+}
+
+/* "full.optim.lr=0.01" is for one route, "optim.lr=0.01" for all. */
+static tl_status apply_overrides(tl_ctx *ctx, const tl_study *s, const tl_route *route,
+                                 tl_hyper *h)
+{
+    for (size_t i = 0; s->q->overrides && s->q->overrides[i]; i++) {
+        const char *text = s->q->overrides[i], *dot = strchr(text, '.'), *is = strchr(text, '=');
+        char        name[64], first[64];
+
+        if (!is || (size_t)(is - text) >= sizeof name)
+            return tl_fail(ctx, TL_EUSAGE, text, "is no setting (NAME=VALUE, as optim.lr=0.01)");
+        if (dot && dot < is) {
+            snprintf(first, sizeof first, "%.*s", (int)(dot - text), text);
+            if (tl_route_find(first)) {
+                if (strcmp(first, route->name) != 0) continue;
+                text = dot + 1;
+            }
+        }
+        snprintf(name, sizeof name, "%.*s", (int)(is - text), text);
+        const tl_status rc = tl_hyper_set(ctx, h, name, is + 1);
+        if (rc != TL_OK) return rc;
+    }
+    return TL_OK;
+}
+
+/* image_size is wanted before the network is made: from the overrides alone. */
+static tl_status wanted_size(tl_ctx *ctx, const tl_study *s, const tl_route *route, int64_t *out)
+{
+    tl_hyper        h  = { 0 };
+    const tl_status rc = apply_overrides(ctx, s, route, &h);
+
+    *out = h.image_size;
+    return rc;
+}
+
+static int64_t data_side(const tl_study *s, int64_t most)
+{
+    const int64_t side = TL_MIN(s->data->height, s->data->width);
+
+    return TL_MIN(side, most);
+}
+
+/* Rows as the data has them where they all have one small size, else square. */
+static tl_shape data_row(const tl_study *s, int64_t size, int64_t most)
+{
+    const int64_t c = s->data->channels == 1 ? 1 : 3, side = data_side(s, most);
+
+    if (size > 0) return TL_SHAPE(size, size, c);
+    if (s->data->one_size && TL_MAX(s->data->height, s->data->width) <= most)
+        return TL_SHAPE(s->data->height, s->data->width, c);
+    return TL_SHAPE(side, side, c);
+}
+
+static void prep_of_row(const tl_arch *arch, tl_shape row, tl_prep *prep)
+{
+    if (!tl_prep_named(tl_arch_prep(arch), prep)) tl_prep_named("unit", prep);
+    prep->height   = row.dim[0];
+    prep->width    = row.dim[1];
+    prep->channels = row.dim[2];
+    prep->resize_short = 0;
+    prep->crop         = false;
+}
+
+/* The network of `scratch` without a base: --arch, or one for pictures of this size. */
+static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size, tl_candidate *c)
+{
+    const bool     small = (size ? size : data_side(s, INT64_MAX)) <= SMALL_SIDE;
+    const tl_shape row   = data_row(s, size, small ? SMALL_SIDE : LARGE_SIDE);
+    const char    *text  = s->q->base_arch ? s->q->base_arch : small ? small_net : large_net;
+    tl_status      rc    = tl_arch_parse(ctx, text, row, s->data->classes, &c->arch);
+
+    if (rc == TL_OK) prep_of_row(&c->arch, c->arch.row, &c->prep);
+    return rc;
+}
+
+static tl_status make_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base,
+                               int64_t size, tl_candidate *c)
+{
+    tl_status rc = tl_arch_copy(ctx, &base->arch, &c->arch);
+
+    c->prep = base->prep;
+    if (rc != TL_OK) return rc;
+    c->arch.outputs     = s->data->classes;
+    c->arch.source_head = false;
+    if (size > 0 && c->arch.row.ndim == 3) {
+        c->prep.resize_short = c->prep.resize_short * size / TL_MAX(1, c->prep.height);
+        c->prep.height = c->prep.width = c->arch.row.dim[0] = c->arch.row.dim[1] = size;
+    }
+    return TL_OK;
+}
+
+static tl_status make_baseline_net(tl_ctx *ctx, const tl_study *s, tl_candidate *c)
+{
+    const tl_shape row = data_row(s, 0, BASELINE_SIDE);
+    tl_status      rc  = tl_baseline_arch(ctx, row, s->data->classes, &c->arch);
+
+    if (rc == TL_OK) prep_of_row(&c->arch, row, &c->prep);
+    return rc;
+}
+
+tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
+{
+    tl_status rc   = TL_OK;
+    json_t   *mine = tl_prep_to_json(prep);
+    const size_t memory = s->q->memory_bytes ? s->q->memory_bytes : (size_t)2 << 30;
+
+    for (*out = 0; *out < s->views; (*out)++) {
+        json_t    *other = tl_prep_to_json(&s->view[*out].prep);
+        const bool same  = json_equal(mine, other);
+        json_decref(other);
+        if (same) goto done;
+    }
+    TL_TRY(tl_realloc(ctx, (size_t)(s->views + 1) * sizeof *s->view, &s->view));
+    tl_prepared *view = &s->view[s->views];
+    *view         = (tl_prepared){ .prep = *prep };
+    TL_TRY(tl_cache_new(ctx, s->data, prep, memory / 4, &view->cache));
+    *out = s->views++;
+done:
+    json_decref(mine);
+    return rc;
+}
+
+static void name_entry(const tl_study *s, tl_entry *e)
+{
+    const tl_model *base = e->base >= 0 ? s->base[e->base] : NULL;
+
+    if (base && e->c.route->needs_base)
+        snprintf(e->label, sizeof e->label, "%s from %.100s", e->c.route->name,
+                 tl_path_name(base->path));
+    else if (base && s->bases > 1)
+        snprintf(e->label, sizeof e->label, "%s of %.64s", e->c.route->name, e->c.arch.name);
+    else
+        snprintf(e->label, sizeof e->label, "%s", e->c.route->name);
+}
+
+/* `base` -1: none.  A route that starts anew borrows only the base's architecture. */
+static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base)
+{
+    tl_status rc;
+    int64_t   size = 0;
+    tl_entry *e;
+
+    TL_TRY(tl_realloc(ctx, (size_t)(s->entries + 1) * sizeof *s->entry, &s->entry));
+    e  = &s->entry[s->entries];
+    *e = (tl_entry){ .c = { .route = route }, .base = base, .active = true, .trials = 1 };
+    s->entries++;
+    TL_TRY(wanted_size(ctx, s, route, &size));
+    if (strcmp(route->name, "baseline") == 0) TL_TRY(make_baseline_net(ctx, s, &e->c));
+    else if (base >= 0) TL_TRY(make_base_net(ctx, s, s->base[base], size, &e->c));
+    else TL_TRY(make_own_net(ctx, s, size, &e->c));
+    if (route->needs_base) e->c.base = s->base[base];
+    route->defaults(&e->trial[0], &e->c.arch, s->train_rows);
+    TL_TRY(apply_overrides(ctx, s, route, &e->trial[0]));
+    e->c.hyper = e->trial[0];
+    TL_TRY(tl_study_view(ctx, s, &e->c.prep, &e->view));
+    name_entry(s, e);
+done:
+    return rc;
+}
+
+static bool same_arch(const tl_arch *a, const tl_arch *b)
+{
+    json_t    *x = tl_arch_to_json(a), *y = tl_arch_to_json(b);
+    const bool same = json_equal(x, y);
+
+    json_decref(x);
+    json_decref(y);
+    return same;
+}
+
+/* Another base of the same architecture needs no second `scratch`. */
+static bool is_first_of_arch(const tl_study *s, int base)
+{
+    for (int b = 0; b < base; b++)
+        if (same_arch(&s->base[b]->arch, &s->base[base]->arch)) return false;
+    return true;
+}
+
+tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc;
+
+    TL_TRY(check_routes(ctx, s));
+    for (size_t i = 0; tl_route_at(i); i++) {
+        const tl_route *route = tl_route_at(i);
+        const bool      plain = strcmp(route->name, "baseline") == 0;
+
+        if (!is_asked(s, route)) continue;
+        if (plain || (!route->needs_base && s->bases == 0)) {
+            TL_TRY(add_entry(ctx, s, route, -1));
+            continue;
+        }
+        for (int b = 0; b < s->bases; b++)
+            if (route->needs_base || is_first_of_arch(s, b)) TL_TRY(add_entry(ctx, s, route, b));
+    }
+    if (s->entries == 0) TL_FAIL(TL_EUSAGE, "--routes", "no route applies (give --base)");
+done:
+    return rc;
+}
+
+static tl_status say_base(tl_ctx *ctx, tl_study *s, const tl_model *base)
+{
+    char count[32];
+
+    if (base->loaded.n_fresh > 0)
+        tl_study_warn(s, "%s: %zu tensors are new, %zu of the file are not used.",
+                      tl_path_name(base->path), base->loaded.n_fresh, base->loaded.n_unused);
+    tl_study_say(s, "base: %s, %s, %s parameters, pictures of %" PRId64 " x %" PRId64,
+                 tl_path_name(base->path), base->arch.name,
+                 tl_say_count(tl_params_numel(base->params, false), count), base->prep.width,
+                 base->prep.height);
+    (void)ctx;
+    return TL_OK;
+}
+
+tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc    = TL_OK;
+    int       count = 0;
+
+    while (s->q->base && s->q->base[count]) count++;
+    TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->base, &s->base));
+    TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
+    for (; s->bases < count; s->bases++) {
+        TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch, &s->base[s->bases]));
+        TL_TRY(say_base(ctx, s, s->base[s->bases]));
+    }
+done:
+    return rc;
+}
+
+void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
+{
+    for (int i = 0; i < s->entries; i++) tl_arch_free(ctx, &s->entry[i].c.arch);
+    for (int i = 0; i < s->views; i++) tl_cache_free(ctx, s->view[i].cache);
+    for (int i = 0; s->features && i < s->bases; i++) tl_free(ctx, s->features[i]);
+    for (int i = 0; i < s->bases; i++) tl_model_free(ctx, s->base[i]);
+    for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
+    tl_free(ctx, s->run);
+    tl_free(ctx, s->entry);
+    tl_free(ctx, s->view);
+    tl_free(ctx, s->features);
+    tl_free(ctx, s->base);
+}
+
+bool tl_entry_searched(const tl_entry *e)
+{
+    for (int i = 0; i < e->c.route->phases; i++)
+        if (e->c.route->phase[i].which == TL_TRAIN_ALL && !e->c.route->phase[i].solve) return true;
+    return false;
+}
+
+/* Around the route's own rate, a factor of three apart, then its decay: where defaults for a new
+ * data set are wrong, it is by that much (Bengio 2012). */
+void tl_entry_add_trials(tl_entry *e, int trials)
+{
+    static const struct { double lr, decay; } around[TL_STUDY_TRIALS] = {
+        { 1.0, 1.0 }, { 3.0, 1.0 }, { 1.0 / 3.0, 1.0 }, { 1.0, 10.0 }, { 3.0, 10.0 },
+    };
+
+    for (; e->trials < TL_MIN(trials, TL_STUDY_TRIALS); e->trials++) {
+        tl_hyper *h = &e->trial[e->trials];
+        *h          = e->trial[0];
+        h->optim.lr *= around[e->trials].lr;
+        h->optim.weight_decay *= around[e->trials].decay;
+    }
+}

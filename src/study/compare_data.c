@@ -1,0 +1,194 @@
+/* compare_data.c -- the data of a comparison: what is asked of it, what is measured, and which
+ * rows test.  Floor 4, study. */
+#include "study/compare_internal.h"
+#include "core/text.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LEAST_TEST_ROWS = 500, DEFAULT_FOLDS = 5 };
+static const double TEST_SHARE = 0.2, DEFAULT_MARGIN = 0.01;
+
+static int64_t rarest_class(const tl_dataset *d)
+{
+    int64_t least = INT64_MAX;
+
+    for (int64_t c = 0; c < d->classes; c++) {
+        int64_t count = 0;
+        for (int64_t i = 0; i < d->rows; i++) count += d->label[i] == c;
+        least = TL_MIN(least, count);
+    }
+    return least;
+}
+
+static tl_status choose_metric(tl_ctx *ctx, tl_study *s)
+{
+    static const char *const known[] = { "accuracy", "macro-f1" };
+
+    s->margin = s->q->margin > 0.0 ? s->q->margin : DEFAULT_MARGIN;
+    s->metric = rarest_class(s->data) * 10 < s->data->rows ? known[1] : known[0];
+    if (!s->q->metric) return TL_OK;
+    for (size_t i = 0; i < TL_COUNT(known); i++)
+        if (strcmp(known[i], s->q->metric) == 0) {
+            s->metric = known[i];
+            return TL_OK;
+        }
+    return tl_fail(ctx, TL_EUSAGE, "--metric", "\"%s\" is not known (accuracy, macro-f1)",
+                   s->q->metric);
+}
+
+static bool names_test(const tl_dataset *d)
+{
+    for (int64_t i = 0; i < d->rows; i++)
+        if (d->split[i] == TL_SPLIT_TEST) return true;
+    return false;
+}
+
+/* K folds of rest and test together: every row is tested once, by a model that has not seen it. */
+static tl_status cut_folds(tl_ctx *ctx, tl_study *s, int folds)
+{
+    tl_status rc;
+    tl_rows   all  = { NULL, s->data->rows };
+    int8_t   *fold = NULL;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
+    TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *fold, &fold));
+    for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
+    TL_TRY(tl_split_folds(ctx, s->data, &all, folds, s->q->seed, fold));
+    for (int f = 0; f < folds; f++) {
+        tl_study_slice *slice = &s->slice[f];
+        TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *slice->rest.row, &slice->rest.row));
+        TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *slice->test.row, &slice->test.row));
+        for (int64_t i = 0; i < all.count; i++) {
+            tl_rows *to = fold[i] == f ? &slice->test : &slice->rest;
+            to->row[to->count++] = i;
+        }
+    }
+    s->folds = folds;
+done:
+    tl_free(ctx, all.row);
+    tl_free(ctx, fold);
+    return rc;
+}
+
+static tl_status join_tests(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc;
+    int64_t   count = 0;
+
+    for (int f = 0; f < tl_study_slices(s); f++) count += s->slice[f].test.count;
+    TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *s->test.row, &s->test.row));
+    for (int f = 0; f < tl_study_slices(s); f++) {
+        const tl_rows *part = &s->slice[f].test;
+        memcpy(s->test.row + s->test.count, part->row, (size_t)part->count * sizeof *part->row);
+        s->test.count += part->count;
+    }
+done:
+    return rc;
+}
+
+static void free_slices(tl_ctx *ctx, tl_study *s)
+{
+    for (int f = 0; f < TL_STUDY_FOLDS; f++) {
+        tl_free(ctx, s->slice[f].rest.row);
+        tl_free(ctx, s->slice[f].test.row);
+        s->slice[f] = (tl_study_slice){ 0 };
+    }
+}
+
+static int wanted_folds(const tl_study *s, bool named)
+{
+    const int64_t rarest = rarest_class(s->data);
+    int           folds  = s->q->folds;
+
+    if (folds == 0 && !named && s->slice[0].test.count < LEAST_TEST_ROWS) folds = DEFAULT_FOLDS;
+    folds = TL_MIN(folds, TL_STUDY_FOLDS);
+    return folds > 1 ? (int)TL_MAX(2, TL_MIN(folds, rarest)) : 0;
+}
+
+static tl_status cut_test(tl_ctx *ctx, tl_study *s)
+{
+    tl_status  rc;
+    const bool named = names_test(s->data);
+
+    if (s->q->folds > 1 && named)
+        tl_study_warn(s, "--folds is not used: the data names its own test part.");
+    TL_TRY(tl_split_test(ctx, s->data, s->q->seed, TEST_SHARE, &s->slice[0].rest,
+                         &s->slice[0].test));
+    s->cut = !named;
+    const int folds = named ? 0 : wanted_folds(s, named);
+    if (folds > 0) {
+        free_slices(ctx, s);
+        TL_TRY(cut_folds(ctx, s, folds));
+    }
+    TL_TRY(join_tests(ctx, s));
+    s->valid_share = s->slice[0].rest.count >= 5000 ? 0.1 : 0.15;
+    if (s->slice[0].rest.count < 4 || s->test.count < 2)
+        TL_FAIL(TL_EDATA, s->data->path, "%" PRId64 " rows are too few to train, choose and test "
+                "(bring at least a dozen)", s->data->rows);
+done:
+    return rc;
+}
+
+static tl_status count_rows(tl_ctx *ctx, tl_study *s)
+{
+    tl_rows   train = { 0 }, valid = { 0 };
+    char      rows[3][32];
+    tl_status rc;
+
+    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    s->train_rows = train.count;
+    s->valid_rows = valid.count;
+    tl_study_say(s, "task: image-classification, %" PRId64 " classes, %s; metric: %s",
+                 s->data->classes, s->data->format, s->metric);
+    if (s->folds)
+        tl_study_say(s, "rows: %s in %d folds; each is tested once by a model that has not seen "
+                     "it, and trained on %s + %s", tl_say_count(s->test.count, rows[0]), s->folds,
+                     tl_say_count(train.count, rows[1]), tl_say_count(valid.count, rows[2]));
+    else
+        tl_study_say(s, "rows: %s train, %s valid, %s test", tl_say_count(train.count, rows[0]),
+                     tl_say_count(valid.count, rows[1]), tl_say_count(s->test.count, rows[2]));
+    if (s->data->bad_rows > 0)
+        tl_study_warn(s, "%" PRId64 " unreadable rows were left out.", s->data->bad_rows);
+done:
+    tl_free(ctx, train.row);
+    tl_free(ctx, valid.row);
+    return rc;
+}
+
+tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc;
+
+    TL_TRY(tl_dataset_open(ctx, &s->q->data, &s->data));
+    if (s->data->classes < 2)
+        TL_FAIL(TL_EDATA, s->data->path, "only %" PRId64 " class (a comparison needs two or more)",
+                s->data->classes);
+    TL_TRY(tl_dataset_hash(ctx, s->data, s->sha256));
+    TL_TRY(choose_metric(ctx, s));
+    TL_TRY(cut_test(ctx, s));
+    TL_TRY(count_rows(ctx, s));
+done:
+    return rc;
+}
+
+void tl_study_close_data(tl_ctx *ctx, tl_study *s)
+{
+    free_slices(ctx, s);
+    tl_free(ctx, s->test.row);
+    if (s->data) tl_dataset_close(ctx, s->data);
+    s->test = (tl_rows){ 0 };
+    s->data = NULL;
+}
+
+int tl_study_slices(const tl_study *s)
+{
+    return s->folds > 0 ? s->folds : 1;
+}
+
+tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold, tl_rows *train,
+                         tl_rows *valid)
+{
+    return tl_split_repeat(ctx, s->data, &s->slice[fold].rest, s->q->seed, repeat,
+                           s->valid_share, s->q->train_limit, train, valid);
+}

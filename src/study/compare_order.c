@@ -1,0 +1,255 @@
+/* compare_order.c -- in which order the budget is spent: every candidate once, cheapest kinds
+ * first; then a search around the rates while half the budget is left; then seeds for the
+ * finalists, and for the rest where that is affordable.  All in forecast seconds (forecast.c),
+ * so that the same plan gives the same runs on a busy machine.  Floor 4, study. */
+#include "core/text.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static double left(const tl_study *s)
+{
+    return s->budget_s - s->used;
+}
+
+static void not_run(tl_entry *e, const char *why)
+{
+    e->active = false;
+    e->status = "not-run";
+    snprintf(e->why, sizeof e->why, "%.390s", why);
+}
+
+/* Baseline and probes first, whatever the order of the list. */
+static int stage_of(const tl_entry *e)
+{
+    return tl_entry_trained(e) ? 1 : 0;
+}
+
+/* Of bases tried by the same trained route, the one whose probe validates best; -1: no probe. */
+static int best_probed_base(const tl_study *s)
+{
+    int    best = -1;
+    double top  = -INFINITY;
+
+    for (int i = 0; i < s->entries; i++) {
+        const tl_entry *e = &s->entry[i];
+        const double    v = tl_study_valid(s, i, 0, 0);
+        if (strcmp(e->c.route->name, "probe") != 0 || isnan(v) || v <= top) continue;
+        top  = v;
+        best = e->base;
+    }
+    return best;
+}
+
+/* The plan said that trained routes run from one base: now it is known which. */
+static void choose_base(tl_study *s)
+{
+    const int base = best_probed_base(s);
+    char      why[300], seconds[32];
+
+    if (!tl_json_bool(s->plan, "one_base", false) || s->bases < 2) return;
+    const int kept = base >= 0 ? base : 0;
+    tl_study_say(s, "the budget allows one base for the trained routes: %s%s",
+                 s->base[kept]->arch.name, base >= 0 ? ", whose probe validates best" : "");
+    snprintf(why, sizeof why, "The budget of %s allows the trained routes one base; %s was taken%s.",
+             tl_say_seconds(s->budget_s, seconds), s->base[kept]->arch.name,
+             base >= 0 ? " because its probe was better on validation" : "");
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active && tl_entry_trained(&s->entry[i]) && s->entry[i].base >= 0 &&
+            s->entry[i].base != kept)
+            not_run(&s->entry[i], why);
+}
+
+static tl_status run_defaults(tl_ctx *ctx, tl_study *s, int stage)
+{
+    tl_status rc = TL_OK;
+
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active && stage_of(&s->entry[i]) == stage)
+            TL_TRY(tl_study_run_once(ctx, s, i, 0, 0));
+done:
+    return rc;
+}
+
+/* A rate or decay given by the user is not searched. */
+static bool is_settled(const tl_study *s)
+{
+    for (size_t i = 0; s->q->overrides && s->q->overrides[i]; i++)
+        if (strstr(s->q->overrides[i], "optim.lr=") || strstr(s->q->overrides[i], "weight_decay="))
+            return true;
+    return false;
+}
+
+static double cost_of_round(const tl_study *s)
+{
+    double sum = 0.0;
+
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active && tl_entry_searched(&s->entry[i]))
+            sum += tl_study_run_seconds(s, &s->entry[i]);
+    return sum;
+}
+
+static void choose_trial(tl_study *s, int candidate)
+{
+    tl_entry *e = &s->entry[candidate];
+
+    for (int t = 1; t < e->trials; t++) {
+        const double v = tl_study_valid(s, candidate, t, 0);
+        if (!isnan(v) && v > tl_study_valid(s, candidate, e->chosen, 0)) e->chosen = t;
+    }
+    e->c.hyper = e->trial[e->chosen];
+}
+
+/* One more trial for each searched candidate, or for none: the same number for all. */
+static tl_status search(tl_ctx *ctx, tl_study *s)
+{
+    tl_status    rc   = TL_OK;
+    const double cost = cost_of_round(s);
+    int          trial = 1;
+
+    if (s->folds || is_settled(s) || cost <= 0.0) return TL_OK;
+    for (; trial < TL_STUDY_TRIALS && left(s) - cost >= 0.5 * s->budget_s; trial++) {
+        tl_study_say(s, "search, round %d: another rate for each trained candidate", trial);
+        for (int i = 0; i < s->entries; i++) {
+            if (!s->entry[i].active || !tl_entry_searched(&s->entry[i])) continue;
+            tl_entry_add_trials(&s->entry[i], trial + 1);
+            TL_TRY(tl_study_run_once(ctx, s, i, trial, 0));
+        }
+    }
+    for (int i = 0; i < s->entries; i++) choose_trial(s, i);
+    s->rounds = trial - 1;
+done:
+    return rc;
+}
+
+/* The best three on validation. */
+static void choose_finalists(tl_study *s, int most)
+{
+    for (int i = 0; i < s->entries; i++) s->entry[i].finalist = false;
+    for (int n = 0; n < most; n++) {
+        int best = -1;
+        for (int i = 0; i < s->entries; i++) {
+            if (!s->entry[i].active || s->entry[i].finalist) continue;
+            const double v = tl_study_valid(s, i, s->entry[i].chosen, 0);
+            if (isnan(v)) continue;
+            if (best < 0 || v > tl_study_valid(s, best, s->entry[best].chosen, 0)) best = i;
+        }
+        if (best >= 0) s->entry[best].finalist = true;
+    }
+}
+
+/* What it takes to bring the finalists (or the others) to `seeds` repeats each. */
+static double cost_of_seeds(const tl_study *s, bool finalists, int seeds)
+{
+    double sum = 0.0;
+
+    for (int i = 0; i < s->entries; i++) {
+        const tl_entry *e = &s->entry[i];
+        if (!e->active || e->finalist != finalists) continue;
+        const int have = tl_study_repeats(s, i, e->chosen);
+        if (have < seeds) sum += (seeds - have) * tl_study_run_seconds(s, e);
+    }
+    return sum;
+}
+
+static tl_status run_seeds(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
+{
+    tl_status rc = TL_OK;
+
+    for (int k = tl_study_repeats(s, candidate, s->entry[candidate].chosen); k < seeds; k++) {
+        TL_TRY(tl_study_run_once(ctx, s, candidate, s->entry[candidate].chosen, k));
+        if (isnan(tl_study_valid(s, candidate, s->entry[candidate].chosen, k))) break;
+    }
+done:
+    return rc;
+}
+
+static tl_status run_seeds_of(tl_ctx *ctx, tl_study *s, bool finalists, int seeds)
+{
+    tl_status rc = TL_OK;
+
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active && s->entry[i].finalist == finalists)
+            TL_TRY(run_seeds(ctx, s, i, seeds));
+done:
+    return rc;
+}
+
+/* Cheapest first: most of the others reach three seeds where not all can. */
+static tl_status seeds_for_others(tl_ctx *ctx, tl_study *s, int seeds)
+{
+    tl_status rc = TL_OK;
+
+    for (;;) {
+        int    next = -1;
+        double cost = INFINITY;
+        for (int i = 0; i < s->entries; i++) {
+            const tl_entry *e = &s->entry[i];
+            if (!e->active || e->finalist || e->status) continue;
+            const int    have = tl_study_repeats(s, i, e->chosen);
+            const double mine = (seeds - have) * tl_study_run_seconds(s, e);
+            if (have > 0 && have < seeds && mine < cost) next = i, cost = mine;
+        }
+        if (next < 0 || cost > left(s)) break;
+        TL_TRY(run_seeds(ctx, s, next, seeds));
+        if (tl_study_repeats(s, next, s->entry[next].chosen) < seeds)
+            s->entry[next].finalist = true; /* it failed: not asked again */
+    }
+done:
+    return rc;
+}
+
+/* Not even three seeds for two finalists: one at a time, while it lasts. */
+static tl_status seeds_in_turn(tl_ctx *ctx, tl_study *s, int seeds)
+{
+    tl_status rc = TL_OK;
+
+    for (int k = 2; k <= seeds; k++)
+        for (int i = 0; i < s->entries; i++) {
+            if (!s->entry[i].active || !s->entry[i].finalist) continue;
+            if (tl_study_run_seconds(s, &s->entry[i]) > left(s)) continue;
+            TL_TRY(run_seeds(ctx, s, i, k));
+        }
+done:
+    return rc;
+}
+
+static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
+{
+    static const int steps[] = { 3, 5, 8 };
+    tl_status        rc      = TL_OK;
+    const int        most    = s->q->seeds > 0 ? TL_MIN(s->q->seeds, TL_STUDY_SEEDS) : TL_STUDY_SEEDS;
+    int              finalists = TL_STUDY_FINALISTS;
+
+    choose_finalists(s, finalists);
+    while (finalists > 2 && cost_of_seeds(s, true, TL_MIN(3, most)) > left(s))
+        choose_finalists(s, --finalists);
+    for (size_t i = 0; i < TL_COUNT(steps); i++) {
+        const int seeds = TL_MIN(steps[i], most);
+        if (cost_of_seeds(s, true, seeds) > left(s)) {
+            if (i == 0) TL_TRY(seeds_in_turn(ctx, s, seeds));
+            break;
+        }
+        TL_TRY(run_seeds_of(ctx, s, true, seeds));
+        if (i == 0) TL_TRY(seeds_for_others(ctx, s, seeds));
+        if (seeds == most) break;
+    }
+done:
+    return rc;
+}
+
+tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc;
+
+    TL_TRY(run_defaults(ctx, s, 0));
+    choose_base(s);
+    TL_TRY(run_defaults(ctx, s, 1));
+    TL_TRY(search(ctx, s));
+    TL_TRY(spend_on_seeds(ctx, s));
+done:
+    return rc;
+}

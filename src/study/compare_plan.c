@@ -1,0 +1,207 @@
+/* compare_plan.c -- the plan: what will run, how long, in how much memory, and what it can find
+ * out; made once, said before anything runs, kept in runs.db and read back by a resumed
+ * comparison.  Floor 4, study. */
+#include "core/json.h"
+#include "core/text.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLANNED_FINALISTS = 2, LEAST_SEEDS = 3 };
+/* Before anything ran: how often two good routes disagree, and how much a seed moves one. */
+static const double DISCORDANCE = 0.15, SEED_SD = 0.01;
+static const double FOR_THE_REST = 0.04; /* of the budget: test scoring, report            */
+
+/* Everything that would make another plan: a resumed comparison must have asked the same. */
+static json_t *asked(const tl_study *s)
+{
+    json_t *a = json_pack("{s:s, s:s, s:f, s:f, s:I, s:i, s:i, s:I, s:I, s:s}", "data", s->sha256,
+                          "metric", s->metric, "margin", s->margin, "budget", s->budget_s, "seed",
+                          (json_int_t)s->q->seed, "seeds", s->q->seeds, "folds", s->folds,
+                          "train_limit", (json_int_t)s->q->train_limit, "memory",
+                          (json_int_t)s->q->memory_bytes, "dtype", tl_dtype_name(s->dtype));
+    json_t *candidates = json_array();
+
+    for (int i = 0; i < s->entries; i++)
+        json_array_append_new(candidates, tl_candidate_to_json(&s->entry[i].c));
+    json_object_set_new(a, "candidates", candidates);
+    return a;
+}
+
+static json_t *entry_json(const tl_study *s, const tl_entry *e)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o}}", "label", e->label, "route",
+                     e->c.route->name, "base",
+                     e->c.base ? json_string(e->c.base->path) : json_null(), "status",
+                     e->status ? json_string(e->status) : json_null(), "why",
+                     e->why[0] ? json_string(e->why) : json_null(), "forecast", "seconds",
+                     e->active ? tl_json_real(tl_study_run_seconds(s, e)) : json_null(),
+                     "peak_bytes", e->active ? json_integer((json_int_t)e->need.peak_bytes)
+                                             : json_null());
+}
+
+static json_t *plan_json(const tl_study *s, const tl_budget_plan *plan)
+{
+    json_t *candidates = json_array();
+
+    for (int i = 0; i < s->entries; i++)
+        json_array_append_new(candidates, entry_json(s, &s->entry[i]));
+    return json_pack("{s:o, s:f, s:b, s:f, s:o, s:o}", "asked", asked(s), "share", plan->share,
+                     "one_base", (int)plan->one_base, "budget", s->budget_s,
+                     "minimum_detectable_difference", tl_json_real(s->detectable), "candidates",
+                     candidates);
+}
+
+/* The same share of the epochs for every trained candidate, said beforehand. */
+static void shorten(tl_study *s, double share)
+{
+    if (share >= 1.0) return;
+    for (int i = 0; i < s->entries; i++) {
+        tl_hyper *h = &s->entry[i].trial[0];
+        if (!tl_entry_trained(&s->entry[i])) continue;
+        h->epochs *= share;
+        h->least_steps = (int64_t)ceil((double)h->least_steps * share);
+        if (h->patience > 0.0) h->patience = fmax(2.0, ceil(h->patience * share));
+        s->entry[i].c.hyper = *h;
+    }
+    tl_study_warn(s, "The budget is short: every trained route gets %.0f %% of its usual epochs, "
+                  "the same share for all.  A larger --budget may change the verdict.",
+                  100.0 * share);
+}
+
+static int rival_of(const tl_study *s, int i)
+{
+    for (int j = 0; j < i; j++)
+        if (s->entry[j].c.route == s->entry[i].c.route) return j + 1;
+    return i + 1;
+}
+
+static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_plan *plan)
+{
+    bool skipped[256] = { false };
+    char seconds[2][32];
+    const tl_budget_plan named = { plan->share, false, plan->left_out };
+
+    if (plan->left_out == 0) return;
+    tl_plan_skipped(item, s->entries, plan->one_base ? plan : &named, skipped);
+    for (int i = 0; i < s->entries; i++) {
+        tl_entry *e = &s->entry[i];
+        bool      whole_route = skipped[i] && e->active;
+        for (int k = 0; k < s->entries; k++)
+            if (item[k].rival == item[i].rival && !skipped[k]) whole_route = false;
+        if (!whole_route) continue;
+        e->active = false;
+        e->status = "not-run";
+        snprintf(e->why, sizeof e->why, "It would take about %s for one run, too much for the "
+                 "budget of %s (give a larger --budget).",
+                 tl_say_seconds(tl_study_run_seconds(s, e), seconds[0]),
+                 tl_say_seconds(s->budget_s, seconds[1]));
+    }
+}
+
+static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
+{
+    tl_status     rc;
+    tl_plan_item *item  = NULL;
+    int           count = 0;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)s->entries, sizeof *item, &item));
+    for (int i = 0; i < s->entries; i++) {
+        const tl_entry *e = &s->entry[i];
+        const double    k = tl_study_slices(s);
+        item[i] = (tl_plan_item){ .rival = rival_of(s, i), .trained = tl_entry_trained(e) };
+        if (!e->active) continue;
+        item[i].setup_s = k * e->setup_s;
+        item[i].work_s  = k * e->s_per_flop * e->need.flops;
+        count++;
+    }
+    *plan = tl_plan_fit(item, s->entries, s->budget_s * (1.0 - FOR_THE_REST),
+                        TL_MIN(PLANNED_FINALISTS, count));
+    leave_out(s, item, plan);
+    shorten(s, plan->share);
+    if (plan->share < 1.0) TL_TRY(tl_study_forecast(ctx, s));
+done:
+    tl_free(ctx, item);
+    return rc;
+}
+
+static void say_plan(tl_study *s)
+{
+    char seconds[32], bytes[32];
+
+    for (int i = 0; i < s->entries; i++) {
+        const tl_entry *e = &s->entry[i];
+        if (e->active)
+            tl_study_say(s, "plan: %s, about %s a seed, %s", e->label,
+                         tl_say_seconds(tl_study_run_seconds(s, e), seconds),
+                         tl_say_bytes((double)e->need.peak_bytes, bytes));
+        else tl_study_say(s, "plan: %s is not run: %s", e->label, e->why);
+    }
+    if (isfinite(s->detectable))
+        tl_study_say(s, "with %" PRId64 " test rows, differences below about %.1f points cannot be "
+                     "told apart", s->test.count, 100.0 * s->detectable);
+}
+
+/* Takes from a kept plan what would otherwise be decided anew. */
+static tl_status take_plan(tl_ctx *ctx, tl_study *s)
+{
+    json_t    *now  = asked(s);
+    const bool same = json_equal(now, json_object_get(s->plan, "asked"));
+    size_t     i;
+    json_t    *c;
+
+    json_decref(now);
+    if (!same)
+        return tl_fail(ctx, TL_EUSAGE, "--out", "%s holds another comparison: other data, models "
+                       "or options (choose another --out, or tailor resume it)", s->q->out);
+    shorten(s, tl_json_number(s->plan, "share", 1.0));
+    s->detectable = tl_json_number(s->plan, "minimum_detectable_difference", NAN);
+    json_array_foreach(json_object_get(s->plan, "candidates"), i, c) {
+        tl_entry   *e      = &s->entry[i];
+        const char *status = tl_json_text(c, "status", NULL);
+        if (!status || strcmp(status, "not-run") != 0) continue;
+        e->active = false;
+        e->status = "not-run";
+        snprintf(e->why, sizeof e->why, "%.390s", tl_json_text(c, "why", ""));
+    }
+    tl_study_say(s, "going on with the comparison in %s", s->q->out);
+    return tl_study_forecast(ctx, s);
+}
+
+tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)
+{
+    tl_status      rc;
+    tl_budget_plan plan = { .share = 1.0 };
+
+    if (s->store) TL_TRY(tl_store_get(ctx, s->store, "plan", &s->plan));
+    TL_TRY(tl_study_forecast(ctx, s));
+    TL_TRY(tl_study_calibrate(ctx, s));
+    if (s->plan) return take_plan(ctx, s);
+    s->detectable = tl_detectable(s->test.count, LEAST_SEEDS, DISCORDANCE, SEED_SD,
+                                  TL_MAX(1, s->entries - 1));
+    json_t *question = asked(s);
+    rc = fit_budget(ctx, s, &plan);
+    if (rc == TL_OK) s->plan = plan_json(s, &plan);
+    if (s->plan) json_object_set(s->plan, "asked", question);
+    json_decref(question);
+    if (rc != TL_OK) return rc;
+    say_plan(s);
+    if (s->store) TL_TRY(tl_store_set(ctx, s->store, "plan", s->plan));
+done:
+    return rc;
+}
+
+json_t *tl_study_dry_run(const tl_study *s)
+{
+    json_t *plan = json_deep_copy(s->plan);
+
+    json_object_del(plan, "asked");
+    json_object_set_new(plan, "task", json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
+    json_object_set_new(plan, "metric", json_string(s->metric));
+    json_object_set_new(plan, "margin", json_real(s->margin));
+    json_object_set(plan, "warnings", s->warnings);
+    return plan;
+}

@@ -1,0 +1,351 @@
+/* compare_run.c -- one run of a candidate on every slice of a repeat: taken from runs.db when it
+ * ended before, else trained (from its checkpoint, if it has one), asked for the test rows,
+ * and kept.  The answers on test rows lie unread until the verdict.  Floor 4, study. */
+#include "core/io.h"
+#include "core/machine.h"
+#include "core/text.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double CHECKPOINT_EVERY_S = 45.0;
+
+tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out)
+{
+    (void)ctx;
+    *out = (tl_run_spec){ .candidate = e->c, .cache = s->view[e->view].cache, .dataset = s->data,
+                          .seed = s->q->seed, .metric = s->metric, .backend = s->backend,
+                          .slab = s->slab, .dtype = s->dtype, .micro_batch = e->micro_batch,
+                          .checkpoint_every_s = CHECKPOINT_EVERY_S, .store = s->store,
+                          .progress = s->q->progress, .user = s->q->user };
+    if (e->c.base && s->features) out->features = s->features[e->base];
+    if (e->c.base && !tl_shape_equal(&e->c.base->arch.row, &e->c.arch.row)) out->features = NULL;
+    return TL_OK;
+}
+
+/* The candidate in words, and a hash of everything that changes its numbers. */
+static tl_status key_of(tl_ctx *ctx, const tl_entry *e, const json_t *settings, char *key,
+                        size_t room)
+{
+    char *text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char  hex[65];
+
+    if (!text) return tl_fail(ctx, TL_ENOMEM, "compare", "no memory for a run's settings");
+    tl_hash_bytes(text, strlen(text), hex);
+    snprintf(key, room, "%.100s %.8s", e->label, hex);
+    free(text);
+    return TL_OK;
+}
+
+static json_t *result_json(const tl_run_result *r)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I}",
+                     "valid_metric", tl_json_real(r->valid_metric),
+                     "valid_loss", tl_json_real(r->valid_loss),
+                     "train_metric", tl_json_real(r->train_metric),
+                     "train_loss", tl_json_real(r->train_loss),
+                     "best_epoch", (json_int_t)r->best_epoch,
+                     "epochs", (json_int_t)r->epochs_run, "steps", (json_int_t)r->steps_run,
+                     "stopped", r->stopped ? r->stopped : "", "detail", r->stop_detail,
+                     "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "flops", r->flops,
+                     "peak_bytes", (json_int_t)r->peak_bytes,
+                     "trainable", (json_int_t)r->trainable,
+                     "parameters", (json_int_t)r->parameters);
+}
+
+static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
+{
+    const tl_status rc = tl_realloc(ctx, (size_t)(s->runs + 1) * sizeof *s->run, &s->run);
+
+    if (rc == TL_OK) s->run[s->runs++] = *run;
+    return rc;
+}
+
+static void to_probabilities(float *y, int64_t rows, int64_t classes)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        float *row = y + r * classes, top = row[0];
+        double sum = 0.0;
+        for (int64_t c = 1; c < classes; c++) top = fmaxf(top, row[c]);
+        for (int64_t c = 0; c < classes; c++) sum += (double)(row[c] = expf(row[c] - top));
+        for (int64_t c = 0; c < classes; c++) row[c] = (float)((double)row[c] / sum);
+    }
+}
+
+tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache *cache,
+                       tl_rows rows, float **out)
+{
+    enum { ROWS = 32 };
+    tl_status     rc;
+    tl_predictor *p = NULL;
+    float        *y = NULL;
+
+    *out = NULL;
+    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, ROWS, s->backend, s->slab, s->dtype, &p));
+    TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * s->data->classes), sizeof *y, &y));
+    TL_TRY(tl_predictor_rows(ctx, p, cache, rows, y));
+    to_probabilities(y, rows.count, s->data->classes);
+    *out = y;
+    y    = NULL;
+done:
+    tl_predictor_free(ctx, p);
+    tl_free(ctx, y);
+    return rc;
+}
+
+static tl_status path_of(tl_ctx *ctx, const tl_study *s, const char *kind, int64_t run, char **out)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "%s-%" PRId64, kind, run);
+    return tl_path_join(ctx, s->checkpoints, name, out);
+}
+
+tl_status tl_study_model_path(tl_ctx *ctx, const tl_study *s, int64_t run, char **out)
+{
+    return path_of(ctx, s, "model", run, out);
+}
+
+static double valid_of(const tl_study_run *run)
+{
+    return tl_json_number(run->result, "valid_metric", NAN);
+}
+
+/* The best so far of a candidate's trial keeps its weights; the others' are let go. */
+static tl_status keep_model(tl_ctx *ctx, tl_study *s, const tl_study_run *run,
+                            const tl_model *model)
+{
+    tl_status rc   = TL_OK;
+    char     *path = NULL;
+
+    for (int i = 0; i < s->runs; i++)
+        if (s->run[i].candidate == run->candidate && s->run[i].trial == run->trial &&
+            valid_of(&s->run[i]) >= valid_of(run))
+            return TL_OK;
+    TL_TRY(tl_study_model_path(ctx, s, run->id, &path));
+    TL_TRY(tl_model_save(ctx, model, NULL, path));
+done:
+    tl_free(ctx, path);
+    return rc;
+}
+
+static tl_status drop_worse_models(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
+{
+    tl_status rc = TL_OK;
+
+    for (int i = 0; i < s->runs; i++) {
+        char *path = NULL;
+        if (s->run[i].candidate != run->candidate || s->run[i].trial != run->trial) continue;
+        if (!(valid_of(&s->run[i]) < valid_of(run))) continue;
+        rc = tl_study_model_path(ctx, s, s->run[i].id, &path);
+        if (rc == TL_OK) rc = tl_remove_tree(ctx, path);
+        tl_free(ctx, path);
+        if (rc != TL_OK) return rc;
+    }
+    return rc;
+}
+
+static void say_run(tl_study *s, const tl_study_run *run, bool stored)
+{
+    char        score[32], seconds[32];
+    const char *stopped = tl_json_text(run->result, "stopped", "");
+    const int64_t best = tl_json_int(run->result, "best_epoch", 0);
+
+    if (s->folds)
+        tl_study_say(s, "%s, seed %" PRIu64 ", fold %d of %d: %s on validation%s",
+                     s->entry[run->candidate].label, run->seed, run->fold + 1, s->folds,
+                     tl_study_score(valid_of(run), score), stored ? " (kept from before)" : "");
+    else if (best > 0 && tl_entry_trained(&s->entry[run->candidate]))
+        tl_study_say(s, "%s%s, seed %" PRIu64 ": %s on validation, best after epoch %" PRId64
+                     " of %" PRId64 " (%s), %s", s->entry[run->candidate].label,
+                     run->trial ? ", another rate" : "", run->seed,
+                     tl_study_score(valid_of(run), score), best,
+                     tl_json_int(run->result, "epochs", 0), stored ? "kept from before" : stopped,
+                     tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
+    else
+        tl_study_say(s, "%s, seed %" PRIu64 ": %s on validation%s, %s",
+                     s->entry[run->candidate].label, run->seed,
+                     tl_study_score(valid_of(run), score), stored ? " (kept from before)" : "",
+                     tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
+}
+
+/* What a failed run does to the study: these end it, the rest end only the candidate. */
+static bool ends_the_study(tl_status rc)
+{
+    return rc == TL_ECANCEL || rc == TL_EIO || rc == TL_ENOSPC || rc == TL_EUSAGE || rc == TL_EDATA;
+}
+
+/* Trains, asks the test rows, keeps weights and answers, and only then calls the run ended. */
+static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run)
+{
+    tl_status     rc;
+    tl_run_result r       = { 0 };
+    float        *answers = NULL;
+    char         *folder  = NULL;
+    const tl_rows test    = s->slice[run->fold].test;
+
+    TL_TRY(path_of(ctx, s, "run", run->id, &folder));
+    spec->checkpoint = folder;
+    TL_TRY(tl_run_train(ctx, spec, &r));
+    if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
+        TL_FAIL(TL_ECANCEL, "compare", "interrupted; what was done is kept (tailor resume %s)",
+                s->q->out);
+    run->result = result_json(&r);
+    if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
+    if (!isfinite(r.valid_metric)) {
+        json_object_set_new(run->result, "failed", json_string(r.stop_detail));
+        TL_TRY(tl_store_end(ctx, s->store, run->id, "failed", run->result));
+        goto done;
+    }
+    TL_TRY(tl_study_ask(ctx, s, r.model, spec->cache, test, &answers));
+    TL_TRY(tl_store_put_blob(ctx, s->store, run->id, "test", answers,
+                             (size_t)(test.count * s->data->classes) * sizeof *answers));
+    TL_TRY(keep_model(ctx, s, run, r.model));
+    TL_TRY(tl_store_end(ctx, s->store, run->id, "done", run->result));
+    TL_TRY(drop_worse_models(ctx, s, run));
+    TL_TRY(tl_remove_tree(ctx, folder));
+done:
+    tl_run_result_free(ctx, &r);
+    tl_free(ctx, answers);
+    tl_free(ctx, folder);
+    return rc;
+}
+
+/* A failure that is the candidate's own is kept as its result; the study goes on. */
+static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_status failed)
+{
+    char why[400];
+
+    snprintf(why, sizeof why, "%.390s", ctx->message);
+    if (ends_the_study(failed)) return failed;
+    json_decref(run->result);
+    run->result = json_pack("{s:s}", "failed", why);
+    return tl_store_end(ctx, s->store, run->id, "failed", run->result);
+}
+
+static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
+                           int fold)
+{
+    tl_status    rc;
+    tl_entry    *e = &s->entry[candidate];
+    tl_run_spec  spec;
+    tl_study_run run = { .candidate = candidate, .trial = trial, .repeat = repeat, .fold = fold,
+                         .seed = s->q->seed + (uint64_t)repeat };
+    tl_rows      train = { 0 }, valid = { 0 };
+    json_t      *settings = NULL;
+    char         key[160], slice[48];
+    bool         stored = false;
+
+    TL_TRY(tl_study_spec(ctx, s, e, &spec));
+    spec.candidate.hyper = e->trial[trial];
+    spec.seed            = run.seed;
+    settings             = tl_candidate_to_json(&spec.candidate);
+    TL_TRY(key_of(ctx, e, settings, key, sizeof key));
+    snprintf(slice, sizeof slice, s->folds ? "repeat %d fold %d" : "repeat %d", repeat, fold);
+    TL_TRY(tl_store_run(ctx, s->store, key, run.seed, slice, settings, &run.id, &stored,
+                        &run.result));
+    if (!stored) {
+        TL_TRY(tl_study_split(ctx, s, repeat, fold, &train, &valid));
+        spec.train     = train;
+        spec.valid     = valid;
+        spec.store_run = run.id;
+        rc             = train_one(ctx, s, &spec, &run);
+        if (rc != TL_OK) TL_TRY(note_failure(ctx, s, &run, rc));
+    }
+    s->used += tl_study_work_seconds(e, tl_json_number(run.result, "flops", 0.0));
+    TL_TRY(keep_run(ctx, s, &run));
+    if (!json_object_get(run.result, "failed")) say_run(s, &run, stored);
+    run.result = NULL;
+done:
+    json_decref(run.result);
+    json_decref(settings);
+    tl_free(ctx, train.row);
+    tl_free(ctx, valid.row);
+    return rc;
+}
+
+static void fail_entry(tl_study *s, tl_entry *e, const tl_study_run *run)
+{
+    e->active = false;
+    e->status = "failed";
+    snprintf(e->why, sizeof e->why, "%.390s", tl_json_text(run->result, "failed", "it failed"));
+    tl_study_warn(s, "%s failed: %.300s", e->label, e->why);
+}
+
+tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat)
+{
+    tl_status rc    = TL_OK;
+    tl_entry *e     = &s->entry[candidate];
+    json_t   *clock = NULL;
+
+    TL_TRY(tl_study_features(ctx, s, e));
+    for (int fold = 0; fold < tl_study_slices(s) && e->active; fold++) {
+        TL_TRY(run_slice(ctx, s, candidate, trial, repeat, fold));
+        const tl_study_run *run = &s->run[s->runs - 1];
+        if (json_object_get(run->result, "failed") && trial == 0) fail_entry(s, e, run);
+    }
+    clock = json_real(s->before_s + tl_time_s() - s->began_s);
+    TL_TRY(tl_store_set(ctx, s->store, "clock", clock));
+done:
+    json_decref(clock);
+    return rc;
+}
+
+const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
+                                  int fold)
+{
+    for (int i = 0; i < s->runs; i++) {
+        const tl_study_run *r = &s->run[i];
+        if (r->candidate == candidate && r->trial == trial && r->repeat == repeat &&
+            r->fold == fold && !json_object_get(r->result, "failed"))
+            return r;
+    }
+    return NULL;
+}
+
+double tl_study_valid(const tl_study *s, int candidate, int trial, int repeat)
+{
+    double sum = 0.0;
+
+    for (int fold = 0; fold < tl_study_slices(s); fold++) {
+        const tl_study_run *r = tl_study_find(s, candidate, trial, repeat, fold);
+        if (!r) return NAN;
+        sum += valid_of(r);
+    }
+    return sum / tl_study_slices(s);
+}
+
+int tl_study_repeats(const tl_study *s, int candidate, int trial)
+{
+    int repeats = 0;
+
+    while (repeats < TL_STUDY_SEEDS && !isnan(tl_study_valid(s, candidate, trial, repeats)))
+        repeats++;
+    return repeats;
+}
+
+double tl_study_valid_mean(const tl_study *s, int candidate)
+{
+    const int trial = s->entry[candidate].chosen;
+    const int k     = tl_study_repeats(s, candidate, trial);
+    double    sum   = 0.0;
+
+    for (int i = 0; i < k; i++) sum += tl_study_valid(s, candidate, trial, i);
+    return k > 0 ? sum / k : NAN;
+}
+
+const tl_study_run *tl_study_best_run(const tl_study *s, int candidate)
+{
+    const tl_study_run *best = NULL;
+
+    for (int i = 0; i < s->runs; i++) {
+        const tl_study_run *r = &s->run[i];
+        if (r->candidate != candidate || r->trial != s->entry[candidate].chosen) continue;
+        if (isnan(valid_of(r)) || json_object_get(r->result, "failed")) continue;
+        if (!best || valid_of(r) > valid_of(best)) best = r;
+    }
+    return best;
+}

@@ -1,0 +1,260 @@
+/* forecast.c -- what a run will take, before it is run: memory and FLOPs from its plans, seconds
+ * from a calibration that is measured once and kept in runs.db.  After that every decision is
+ * taken in these seconds, never by the clock.  Floor 4, study. */
+#include "core/machine.h"
+#include "core/text.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FEATURE_ROWS = 32, CALIBRATION_ROWS = 512 };
+
+const tl_backend *tl_study_backend(void)
+{
+    return &tl_backend_ref;
+}
+
+bool tl_entry_trained(const tl_entry *e)
+{
+    for (int i = 0; i < e->c.route->phases; i++)
+        if (!e->c.route->phase[i].solve) return true;
+    return false;
+}
+
+static bool uses_features(const tl_entry *e)
+{
+    return e->c.base && e->c.route->phases > 0 && e->c.route->phase[0].solve;
+}
+
+/* FLOPs of one row through an evaluation graph. */
+static tl_status flops_of_row(tl_ctx *ctx, const tl_arch *arch, tl_part part, double *out)
+{
+    tl_status  rc;
+    tl_graph  *g      = NULL;
+    tl_params *params = NULL;
+    tl_built   built;
+
+    *out = 0.0;
+    TL_TRY(tl_arch_params(ctx, arch, &params));
+    TL_TRY(tl_graph_new(ctx, &g));
+    tl_net net = { .ctx = ctx, .g = g, .params = params, .dtype = TL_F32 };
+    TL_TRY(tl_arch_build(&net, arch, 1, part, &built));
+    *out = tl_graph_flops(g);
+done:
+    tl_graph_free(ctx, g);
+    tl_params_free(ctx, params);
+    return rc;
+}
+
+/* Same network, input and way of training: same seconds per FLOP. */
+static void calibration_key(const tl_study *s, const tl_entry *e, char *out, size_t room)
+{
+    char shape[96];
+
+    snprintf(out, room, "%s %s %s %s", e->c.arch.name, tl_say_shape(&e->c.arch.row, shape),
+             tl_entry_trained(e) ? "trained" : uses_features(e) ? "features" : "solved",
+             tl_dtype_name(s->dtype));
+}
+
+/* Seconds per FLOP of a body asked for features, after a first run that makes its plan. */
+static tl_status time_features(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *setup_s,
+                               double *s_per_flop)
+{
+    tl_status     rc;
+    tl_predictor *p = NULL;
+    float        *y = NULL;
+    double        row_flops, seconds = INFINITY, start = tl_time_s();
+    const tl_rows rows = { s->slice[0].rest.row, TL_MIN(FEATURE_ROWS, s->slice[0].rest.count) };
+
+    TL_TRY(flops_of_row(ctx, &e->c.arch, TL_PART_BODY, &row_flops));
+    TL_TRY(tl_predictor_new(ctx, s->base[e->base], TL_PART_BODY, FEATURE_ROWS, s->backend, s->slab,
+                            s->dtype, &p));
+    TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * tl_predictor_width(p)), sizeof *y, &y));
+    for (int i = 0; i < 3; i++) {
+        const double before = tl_time_s();
+        if (i == 1) *setup_s = before - start;
+        TL_TRY(tl_predictor_rows(ctx, p, s->view[e->view].cache, rows, y));
+        if (i > 0) seconds = fmin(seconds, tl_time_s() - before);
+    }
+    *s_per_flop = seconds / fmax(1.0, row_flops * (double)rows.count);
+done:
+    tl_predictor_free(ctx, p);
+    tl_free(ctx, y);
+    return rc;
+}
+
+/* A short run on few rows: what an epoch takes after the first, and what comes before. */
+static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *setup_s,
+                               double *s_per_flop)
+{
+    tl_status     rc;
+    tl_run_spec   spec;
+    tl_run_result r = { 0 };
+    tl_run_need   need;
+    tl_rows       train = { 0 }, valid = { 0 };
+
+    TL_TRY(tl_study_spec(ctx, s, e, &spec));
+    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    spec.train          = train;
+    spec.valid          = valid;
+    spec.train.count    = TL_MIN(train.count, 2 * spec.candidate.hyper.batch);
+    spec.valid.count    = TL_MIN(valid.count, spec.candidate.hyper.batch);
+    spec.features       = NULL;
+    spec.store          = NULL;
+    spec.checkpoint     = NULL;
+    spec.progress       = NULL;
+    spec.candidate.hyper.epochs      = 3.0;
+    spec.candidate.hyper.least_steps = 0;
+    spec.candidate.hyper.patience    = 0.0;
+    if (!tl_entry_trained(e)) spec.train.count = TL_MIN(train.count, CALIBRATION_ROWS);
+    TL_TRY(tl_run_forecast(ctx, &spec, &need));
+    TL_TRY(tl_run_train(ctx, &spec, &r));
+    *setup_s    = 0.0;
+    *s_per_flop = r.seconds / fmax(1.0, r.flops > 0.0 ? r.flops : need.flops);
+    if (r.points >= 3) {
+        const double last = r.curve[r.points - 1].seconds, first = r.curve[0].seconds;
+        const double part = (double)(r.points - 1) / (double)r.points;
+        *s_per_flop = (last - first) / fmax(1.0, part * need.flops);
+        *setup_s    = fmax(0.0, r.seconds - *s_per_flop * need.flops);
+    }
+done:
+    tl_run_result_free(ctx, &r);
+    tl_free(ctx, train.row);
+    tl_free(ctx, valid.row);
+    return rc;
+}
+
+static tl_status measure(tl_ctx *ctx, tl_study *s, tl_entry *e, json_t *kept)
+{
+    tl_status rc = TL_OK;
+    char      key[256];
+    json_t   *known;
+
+    calibration_key(s, e, key, sizeof key);
+    known = json_object_get(kept, key);
+    if (!known) {
+        double setup_s = 0.0, s_per_flop = 0.0;
+        if (!tl_entry_trained(e) && uses_features(e))
+            TL_TRY(time_features(ctx, s, e, &setup_s, &s_per_flop));
+        else TL_TRY(time_training(ctx, s, e, &setup_s, &s_per_flop));
+        known = json_pack("{s:f, s:f}", "setup_s", setup_s, "s_per_flop", s_per_flop);
+        json_object_set_new(kept, key, known);
+    }
+    e->setup_s    = tl_json_number(known, "setup_s", 0.0);
+    e->s_per_flop = tl_json_number(known, "s_per_flop", 0.0);
+done:
+    return rc;
+}
+
+tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc   = TL_OK;
+    json_t   *kept = NULL;
+
+    if (s->store) TL_TRY(tl_store_get(ctx, s->store, "calibration", &kept));
+    const bool fresh = !kept;
+    if (fresh) {
+        kept = json_object();
+        tl_study_say(s, "calibrating this machine for each network (once)");
+    }
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active) TL_TRY(measure(ctx, s, &s->entry[i], kept));
+    if (fresh && s->store) TL_TRY(tl_store_set(ctx, s->store, "calibration", kept));
+done:
+    json_decref(kept);
+    return rc;
+}
+
+/* Memory first: a candidate that cannot fit is not run, and says so. */
+static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *spec)
+{
+    tl_status rc;
+
+    if (s->q->memory_bytes == 0) return TL_OK;
+    rc = tl_run_fit_memory(ctx, spec, s->q->memory_bytes);
+    if (rc == TL_ELIMIT) {
+        e->active = false;
+        e->status = "not-run";
+        snprintf(e->why, sizeof e->why, "%.380s", ctx->message);
+        return TL_OK;
+    }
+    e->micro_batch = spec->micro_batch;
+    return rc;
+}
+
+static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
+{
+    tl_status   rc;
+    tl_run_spec spec;
+    tl_rows     train = { 0 }, valid = { 0 };
+
+    TL_TRY(flops_of_row(ctx, &e->c.arch, TL_PART_WHOLE, &e->row_flops));
+    TL_TRY(flops_of_row(ctx, &e->c.arch, TL_PART_BODY, &e->body_flops));
+    TL_TRY(tl_study_spec(ctx, s, e, &spec));
+    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    spec.train    = train;
+    spec.valid    = valid;
+    spec.features = NULL;
+    TL_TRY(fit_memory(ctx, s, e, &spec));
+    if (e->active) TL_TRY(tl_run_forecast(ctx, &spec, &e->need));
+done:
+    tl_free(ctx, train.row);
+    tl_free(ctx, valid.row);
+    return rc;
+}
+
+tl_status tl_study_forecast(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc = TL_OK;
+
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active) TL_TRY(forecast_entry(ctx, s, &s->entry[i]));
+done:
+    return rc;
+}
+
+double tl_study_work_seconds(const tl_entry *e, double flops)
+{
+    return e->setup_s + e->s_per_flop * flops;
+}
+
+double tl_study_run_seconds(const tl_study *s, const tl_entry *e)
+{
+    double flops = e->need.flops;
+
+    if (uses_features(e) && s->features[e->base])
+        flops -= e->body_flops * (double)(s->train_rows + s->valid_rows);
+    return tl_study_slices(s) * tl_study_work_seconds(e, fmax(0.0, flops));
+}
+
+/* With the body's outputs at hand a head costs what is left.  They are made once for all rows,
+ * so that every head, seed and fold shares them. */
+tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
+{
+    tl_status     rc = TL_OK;
+    tl_predictor *p  = NULL;
+    tl_rows       all = { NULL, s->data->rows };
+    const size_t  memory = s->q->memory_bytes ? s->q->memory_bytes : (size_t)2 << 30;
+
+    if (!uses_features(e) || s->features[e->base]) return TL_OK;
+    if (!tl_shape_equal(&s->base[e->base]->arch.row, &e->c.arch.row)) return TL_OK;
+    TL_TRY(tl_predictor_new(ctx, s->base[e->base], TL_PART_BODY, FEATURE_ROWS, s->backend, s->slab,
+                            s->dtype, &p));
+    const size_t width = (size_t)tl_predictor_width(p);
+    if ((size_t)all.count > memory / 4 / sizeof(float) / TL_MAX(1, width)) goto done;
+    TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
+    TL_TRY(tl_alloc_array(ctx, (size_t)all.count * width, sizeof(float), &s->features[e->base]));
+    for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
+    TL_TRY(tl_predictor_rows(ctx, p, s->view[e->view].cache, all, s->features[e->base]));
+    s->used += tl_study_work_seconds(e, e->body_flops * (double)all.count);
+done:
+    if (rc != TL_OK && s->features) {
+        tl_free(ctx, s->features[e->base]);
+        s->features[e->base] = NULL;
+    }
+    tl_predictor_free(ctx, p);
+    tl_free(ctx, all.row);
+    return rc;
+}

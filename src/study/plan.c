@@ -1,0 +1,99 @@
+/* plan.c -- the mildest way to fit a comparison into its budget.  Floor 4, study. */
+#include "study/plan.h"
+
+#include <math.h>
+
+static const double LEAST_SHARE_OF_ALL = 0.5, LEAST_SHARE = 0.2;
+
+static double item_cost(const tl_plan_item *item, double share)
+{
+    return item->setup_s + item->work_s * (item->trained ? share : 1.0);
+}
+
+/* One of the rivals stands for all: the costliest, and the first of equals. */
+static bool stands_aside(const tl_plan_item *item, int count, int i)
+{
+    for (int j = 0; j < count; j++) {
+        if (j == i || item[i].rival == 0 || item[j].rival != item[i].rival) continue;
+        const double mine = item_cost(&item[i], 1.0), other = item_cost(&item[j], 1.0);
+        if (other > mine || (other >= mine && j < i)) return true;
+    }
+    return false;
+}
+
+void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *plan,
+                     bool *skipped)
+{
+    for (int i = 0; i < count; i++)
+        skipped[i] = plan->one_base && item[i].trained && stands_aside(item, count, i);
+    for (int left = plan->left_out; left > 0; left--) {
+        int worst = -1;
+        for (int i = 0; i < count; i++) {
+            if (skipped[i] || !item[i].trained) continue;
+            if (worst < 0 || item_cost(&item[i], 1.0) > item_cost(&item[worst], 1.0)) worst = i;
+        }
+        if (worst < 0) return;
+        for (int i = 0; i < count; i++)
+            if (i == worst || (plan->one_base && item[i].trained && item[worst].rival != 0 &&
+                               item[i].rival == item[worst].rival))
+                skipped[i] = true;
+    }
+}
+
+enum { MOST_ITEMS = 256 };
+
+double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *plan,
+                    int finalists)
+{
+    bool   skipped[MOST_ITEMS] = { false };
+    double sum = 0.0;
+
+    tl_plan_skipped(item, count, plan, skipped);
+    for (int i = 0; i < count; i++)
+        if (!skipped[i]) sum += item_cost(&item[i], plan->share);
+    for (int f = 0; f < finalists; f++) {
+        int costliest = -1;
+        for (int i = 0; i < count; i++) {
+            if (skipped[i]) continue;
+            if (costliest < 0 || item_cost(&item[i], plan->share)
+                                     > item_cost(&item[costliest], plan->share))
+                costliest = i;
+        }
+        if (costliest < 0) break;
+        sum += 2.0 * item_cost(&item[costliest], plan->share);
+        skipped[costliest] = true;
+    }
+    return sum;
+}
+
+/* The largest share in [least, 1] that fits; 0 when none does. */
+static double share_that_fits(const tl_plan_item *item, int count, tl_budget_plan plan,
+                              double budget_s, int finalists, double least)
+{
+    plan.share = 1.0;
+    const double full = tl_plan_cost(item, count, &plan, finalists);
+    if (full <= budget_s) return 1.0;
+    plan.share = least;
+    const double short_ = tl_plan_cost(item, count, &plan, finalists);
+    if (short_ > budget_s) return 0.0;
+    const double share = least + (1.0 - least) * (budget_s - short_) / (full - short_);
+    return fmax(least, floor(share * 20.0) / 20.0);
+}
+
+tl_budget_plan tl_plan_fit(const tl_plan_item *item, int count, double budget_s, int finalists)
+{
+    tl_budget_plan plan    = { .share = 1.0 };
+    int            trained = 0;
+
+    for (int i = 0; i < count; i++) trained += item[i].trained;
+    plan.share = share_that_fits(item, count, plan, budget_s, finalists, LEAST_SHARE_OF_ALL);
+    if (plan.share > 0.0) return plan;
+    plan.one_base = true;
+    for (plan.left_out = 0; plan.left_out <= trained; plan.left_out++) {
+        plan.share = share_that_fits(item, count, plan, budget_s, finalists, LEAST_SHARE);
+        if (plan.share > 0.0) return plan;
+    }
+    plan.share    = LEAST_SHARE;
+    plan.left_out = trained;
+    return plan;
+}

@@ -1,0 +1,154 @@
+/* verdict.c -- the test part, read once: every candidate's answers against the labels, and what
+ * the statistics make of them.  Floor 4, study. */
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool can_be_judged(const tl_study *s, int i)
+{
+    const tl_entry *e = &s->entry[i];
+
+    return !e->status && !e->barred && tl_study_repeats(s, i, e->chosen) > 0;
+}
+
+int tl_judged_place(const tl_judged *j, int entry)
+{
+    for (int i = 0; i < j->count; i++)
+        if (j->entry[i] == entry) return i;
+    return -1;
+}
+
+double tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *predicted,
+                       int64_t rows)
+{
+    if (strcmp(s->metric, "macro-f1") == 0)
+        return tl_macro_f1(label, predicted, rows, (int32_t)s->data->classes);
+    return tl_accuracy(label, predicted, rows);
+}
+
+static void to_classes(const float *probability, int64_t rows, int64_t classes, int32_t *out)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        out[r] = 0;
+        for (int64_t c = 1; c < classes; c++)
+            if (probability[r * classes + c] > probability[r * classes + out[r]])
+                out[r] = (int32_t)c;
+    }
+}
+
+/* The stored answers of one repeat, all slices behind each other. */
+static tl_status read_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat, int32_t *out)
+{
+    tl_status rc   = TL_OK;
+    void     *data = NULL;
+    size_t    bytes;
+
+    for (int fold = 0; fold < tl_study_slices(s); fold++) {
+        const tl_study_run *run = tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
+        const int64_t       rows = s->slice[fold].test.count;
+        TL_TRY(tl_store_get_blob(ctx, s->store, run->id, "test", &data, &bytes));
+        if (!data || bytes != (size_t)(rows * s->data->classes) * sizeof(float))
+            TL_FAIL(TL_EDATA, "runs.db", "the answers of run %" PRId64 " are not whole (start "
+                    "anew in another --out)", run->id);
+        to_classes(data, rows, s->data->classes, out);
+        out += rows;
+        tl_free(ctx, data);
+        data = NULL;
+    }
+done:
+    tl_free(ctx, data);
+    return rc;
+}
+
+static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
+{
+    tl_status    rc;
+    const size_t entries = (size_t)s->entries, rows = (size_t)s->test.count;
+
+    TL_TRY(tl_alloc_array(ctx, entries + 1, sizeof *j->entry, &j->entry));
+    TL_TRY(tl_alloc_array(ctx, entries + 1, sizeof *j->seeds, &j->seeds));
+    TL_TRY(tl_alloc_array(ctx, rows, sizeof *j->label, &j->label));
+    for (int64_t r = 0; r < s->test.count; r++) j->label[r] = s->data->label[s->test.row[r]];
+    for (int i = 0; i < s->entries; i++) {
+        if (!can_be_judged(s, i)) continue;
+        j->seeds[j->count]   = tl_study_repeats(s, i, s->entry[i].chosen);
+        j->most              = TL_MAX(j->most, j->seeds[j->count]);
+        j->entry[j->count++] = i;
+    }
+    if (j->count == 0) TL_FAIL(TL_EFAIL, "compare", "no candidate is left to choose from (see the notes above)");
+    TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->predicted,
+                          &j->predicted));
+    for (int i = 0; i < j->count; i++)
+        for (int k = 0; k < j->seeds[i]; k++)
+            TL_TRY(read_answers(ctx, s, j->entry[i], k,
+                                j->predicted + (i * j->most + k) * s->test.count));
+done:
+    return rc;
+}
+
+typedef struct { float *score; double *inference, *training, *valid; } columns;
+
+static tl_status fill_columns(tl_ctx *ctx, const tl_study *s, const tl_judged *j, columns *c)
+{
+    tl_status     rc;
+    const size_t  n     = (size_t)j->count;
+    const int64_t cells = (int64_t)j->count * j->most * s->test.count;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)cells, sizeof *c->score, &c->score));
+    TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->inference));
+    TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->training));
+    TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->valid));
+    for (int64_t i = 0; i < cells; i++)
+        c->score[i] = j->predicted[i] == j->label[i % s->test.count] ? 1.0f : 0.0f;
+    for (int i = 0; i < j->count; i++) {
+        const tl_entry *e = &s->entry[j->entry[i]];
+        c->inference[i]   = e->row_flops;
+        c->training[i]    = e->need.flops;
+        c->valid[i]       = e->finalist ? tl_study_valid_mean(s, j->entry[i]) : NAN;
+    }
+done:
+    return rc;
+}
+
+tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
+{
+    tl_status rc;
+    columns   c = { 0 };
+
+    *out = (tl_judged){ 0 };
+    TL_TRY(tl_study_measure_inference(ctx, s, out));
+    TL_TRY(collect(ctx, s, out));
+    TL_TRY(fill_columns(ctx, s, out, &c));
+    const bool      f1     = strcmp(s->metric, "macro-f1") == 0;
+    const tl_scores scores = { .candidates = out->count, .seeds = out->most,
+                               .seeds_of = out->seeds, .rows = s->test.count, .score = c.score,
+                               .label = f1 ? out->label : NULL,
+                               .predicted = f1 ? out->predicted : NULL,
+                               .classes = (int32_t)s->data->classes,
+                               .inference_cost = c.inference, .training_cost = c.training,
+                               .valid = c.valid, .margin = s->margin, .seed = s->q->seed };
+    TL_TRY(tl_decide(ctx, &scores, &out->decision));
+    out->best_run = tl_study_best_run(s, out->entry[out->decision.winner]);
+done:
+    tl_free(ctx, c.score);
+    tl_free(ctx, c.inference);
+    tl_free(ctx, c.training);
+    tl_free(ctx, c.valid);
+    if (rc != TL_OK) tl_judged_free(ctx, out);
+    return rc;
+}
+
+void tl_judged_free(tl_ctx *ctx, tl_judged *j)
+{
+    tl_decision_free(ctx, &j->decision);
+    tl_free(ctx, j->entry);
+    tl_free(ctx, j->seeds);
+    tl_free(ctx, j->label);
+    tl_free(ctx, j->predicted);
+    tl_free(ctx, j->ms_per_row);
+    tl_free(ctx, j->model_bytes);
+    tl_free(ctx, j->best_answer);
+    *j = (tl_judged){ 0 };
+}

@@ -1,0 +1,357 @@
+/* verdict_detail.c -- what the report shows beside the verdict: curves, confusion, classes, the
+ * worst mistakes as small pictures, how to go on.  The members are described in compare.h.
+ * Floor 4, study. */
+#include "core/io.h"
+#include "core/machine.h"
+#include "core/text.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MISTAKES = 12, THUMB = 96 };
+
+static json_t *points_json(const tl_curve_point *p, int64_t count)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "epoch",
+                                              (json_int_t)p[i].epoch, "step",
+                                              (json_int_t)p[i].step, "train_loss",
+                                              tl_json_real(p[i].train_loss), "train_metric",
+                                              tl_json_real(p[i].train_metric), "valid_loss",
+                                              tl_json_real(p[i].valid_loss), "valid_metric",
+                                              tl_json_real(p[i].valid_metric)));
+    return list;
+}
+
+static tl_status runs_json(tl_ctx *ctx, const tl_study *s, json_t *out)
+{
+    tl_status rc   = TL_OK;
+    json_t   *list = json_array();
+
+    json_object_set_new(out, "runs", list);
+    for (int i = 0; i < s->runs; i++) {
+        const tl_study_run *r      = &s->run[i];
+        tl_curve_point     *points = NULL;
+        int64_t             count  = 0;
+        if (r->trial != s->entry[r->candidate].chosen || r->fold > 0) continue;
+        TL_TRY(tl_store_points(ctx, s->store, r->id, &points, &count));
+        json_array_append_new(list, json_pack("{s:i, s:I, s:i, s:I, s:s, s:o}", "candidate",
+                                              r->candidate, "seed", (json_int_t)r->seed, "repeat",
+                                              r->repeat, "best_epoch",
+                                              (json_int_t)tl_json_int(r->result, "best_epoch", 0),
+                                              "stopped", tl_json_text(r->result, "stopped", ""),
+                                              "points", points_json(points, count)));
+        tl_free(ctx, points);
+    }
+done:
+    return rc;
+}
+
+static json_t *class_json(const tl_study *s, int64_t c)
+{
+    char number[24];
+
+    if (s->data->class_name && s->data->class_name[c]) return json_string(s->data->class_name[c]);
+    snprintf(number, sizeof number, "%" PRId64, c);
+    return json_string(number);
+}
+
+static int32_t said(const tl_judged *j, int64_t classes, int64_t row)
+{
+    const float *p = j->best_answer + row * classes;
+    int32_t      k = 0;
+
+    for (int32_t c = 1; c < classes; c++)
+        if (p[c] > p[k]) k = c;
+    return k;
+}
+
+/* count[true * classes + predicted] of best/ on its test rows. */
+static tl_status count_confusion(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
+                                 int64_t **out)
+{
+    const int64_t   n  = s->data->classes;
+    const tl_status rc = tl_alloc_array(ctx, (size_t)(n * n), sizeof **out, out);
+
+    for (int64_t r = 0; rc == TL_OK && r < j->best_rows.count; r++)
+        (*out)[s->data->label[j->best_rows.row[r]] * n + said(j, n, r)]++;
+    return rc;
+}
+
+static void confusion_json(const tl_study *s, const int64_t *count, json_t *out)
+{
+    json_t *names = json_array(), *rows = json_array();
+
+    for (int64_t c = 0; c < s->data->classes; c++) {
+        json_t *row = json_array();
+        json_array_append_new(names, class_json(s, c));
+        for (int64_t k = 0; k < s->data->classes; k++)
+            json_array_append_new(row, json_integer(count[c * s->data->classes + k]));
+        json_array_append_new(rows, row);
+    }
+    json_object_set_new(out, "confusion",
+                        json_pack("{s:o, s:o}", "classes", names, "counts", rows));
+}
+
+static void per_class_json(const tl_study *s, const int64_t *count, json_t *out)
+{
+    const int64_t n    = s->data->classes;
+    json_t       *list = json_array();
+
+    for (int64_t c = 0; c < n; c++) {
+        int64_t there = 0, named = 0;
+        for (int64_t k = 0; k < n; k++) {
+            there += count[c * n + k];
+            named += count[k * n + c];
+        }
+        const double      hits   = (double)count[c * n + c];
+        const tl_interval recall = tl_wilson(hits, (double)there, 0.95);
+        const double      f1     = there + named > 0 ? 2.0 * hits / (double)(there + named) : NAN;
+        json_t *ci = isfinite(recall.low) ? json_pack("[f, f]", recall.low, recall.high)
+                                          : json_null();
+        json_array_append_new(list, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "class",
+                                              class_json(s, c), "rows", (json_int_t)there,
+                                              "precision",
+                                              tl_json_real(named > 0 ? hits / (double)named : NAN),
+                                              "recall", tl_json_real(recall.mean), "f1",
+                                              tl_json_real(f1), "recall_ci95", ci));
+    }
+    json_object_set_new(out, "per_class", list);
+}
+
+/* "data:image/png;base64,..." */
+static tl_status add_data_uri(tl_text *t, const uint8_t *data, size_t bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    tl_text_add(t, "data:image/png;base64,");
+    for (size_t i = 0; i < bytes; i += 3) {
+        const uint32_t v = (uint32_t)data[i] << 16 | (i + 1 < bytes ? (uint32_t)data[i + 1] << 8 : 0)
+                           | (i + 2 < bytes ? data[i + 2] : 0);
+        const char out[4] = { digits[v >> 18], digits[v >> 12 & 63],
+                              i + 1 < bytes ? digits[v >> 6 & 63] : '=',
+                              i + 2 < bytes ? digits[v & 63] : '=' };
+        tl_text_add_bytes(t, out, sizeof out);
+    }
+    return t->status;
+}
+
+static tl_status thumbnail(tl_ctx *ctx, const tl_study *s, int64_t row, json_t **out)
+{
+    tl_status rc;
+    tl_image  full = { 0 }, small = { 0 };
+    uint8_t  *png = NULL;
+    size_t    bytes;
+    tl_text   uri = tl_text_make(ctx);
+
+    TL_TRY(s->data->read(ctx, s->data, row, 0, &full));
+    const int64_t longer = TL_MAX(full.height, full.width), side = TL_MIN(THUMB, longer);
+    TL_TRY(tl_image_resize(ctx, &full, NULL, TL_MAX(1, full.height * side / longer),
+                           TL_MAX(1, full.width * side / longer), TL_BILINEAR, &small));
+    TL_TRY(tl_image_write_png(ctx, &small, &png, &bytes));
+    TL_TRY(add_data_uri(&uri, png, bytes));
+    *out = json_string(uri.text);
+done:
+    tl_image_free(ctx, &full);
+    tl_image_free(ctx, &small);
+    tl_free(ctx, png);
+    tl_text_free(&uri);
+    return rc;
+}
+
+static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j, int64_t at,
+                              json_t **out)
+{
+    tl_status     rc;
+    const int64_t n = s->data->classes, row = j->best_rows.row[at];
+    const int32_t k = said(j, n, at);
+    char         *name  = NULL;
+    json_t       *image = NULL;
+
+    *out = NULL;
+    TL_TRY(tl_dataset_row_name(ctx, s->data, row, &name));
+    TL_TRY(thumbnail(ctx, s, row, &image));
+    *out = json_pack("{s:s, s:o, s:o, s:f, s:o}", "row", name, "true",
+                     class_json(s, s->data->label[row]), "predicted", class_json(s, k),
+                     "probability", (double)j->best_answer[at * n + k], "image",
+                     image ? image : json_null());
+done:
+    tl_free(ctx, name);
+    return rc;
+}
+
+/* Wrong with the most confidence first; picked one by one, there are few. */
+static tl_status mistakes_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j, json_t *out)
+{
+    tl_status     rc   = TL_OK;
+    const int64_t n    = s->data->classes;
+    json_t       *list = json_array();
+    int64_t       taken[MISTAKES];
+
+    json_object_set_new(out, "mistakes", list);
+    for (int m = 0; m < MISTAKES; m++) {
+        int64_t worst = -1;
+        json_t *one;
+        for (int64_t r = 0; r < j->best_rows.count; r++) {
+            const int32_t k    = said(j, n, r);
+            bool          used = k == s->data->label[j->best_rows.row[r]];
+            for (int i = 0; i < m; i++) used = used || taken[i] == r;
+            if (used) continue;
+            if (worst < 0 || j->best_answer[r * n + k] >
+                                 j->best_answer[worst * n + said(j, n, worst)]) worst = r;
+        }
+        if (worst < 0) break;
+        taken[m] = worst;
+        TL_TRY(mistake_json(ctx, s, j, worst, &one));
+        json_array_append_new(list, one);
+    }
+done:
+    return rc;
+}
+
+static json_t *texts_json(char *const *text, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) json_array_append_new(list, json_string(text[i]));
+    return list;
+}
+
+static void loads_json(const tl_study *s, json_t *out)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < s->bases; i++) {
+        const tl_load_report *r = &s->base[i]->loaded;
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o, s:o}", "base", s->base[i]->path,
+                                              "scheme", r->scheme ? r->scheme : "", "loaded",
+                                              (json_int_t)r->n_loaded, "fresh",
+                                              texts_json(r->fresh, r->n_fresh), "unused",
+                                              texts_json(r->unused, r->n_unused)));
+    }
+    json_object_set_new(out, "loads", list);
+}
+
+static void routes_json(const tl_study *s, json_t *out)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; tl_route_at(i); i++) {
+        const tl_route *route = tl_route_at(i);
+        bool            here  = false;
+        for (int k = 0; k < s->entries; k++) here = here || s->entry[k].c.route == route;
+        if (here)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", route->name, "doc",
+                                                  route->doc, "plain", route->plain, "source",
+                                                  route->source));
+    }
+    json_object_set_new(out, "routes", list);
+}
+
+/* A word for a shell: in quotes when it holds more than plain characters. */
+static void add_word(tl_text *t, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "._-+/,:=@%";
+
+    if (t->bytes) tl_text_add(t, " ");
+    if (*word && strspn(word, plain) == strlen(word)) {
+        tl_text_add(t, word);
+        return;
+    }
+    tl_text_add(t, "'");
+    for (; *word; word++) {
+        if (*word == '\'') tl_text_add(t, "'\\''");
+        else tl_text_add_bytes(t, word, 1);
+    }
+    tl_text_add(t, "'");
+}
+
+static tl_status add_use(tl_ctx *ctx, json_t *list, const char *title, const char *verb,
+                         const char *model, const char *input)
+{
+    tl_text         t = tl_text_make(ctx);
+    const tl_status rc = (add_word(&t, "tailor"), add_word(&t, verb), add_word(&t, model),
+                          add_word(&t, input), t.status);
+
+    if (rc == TL_OK)
+        json_array_append_new(list, json_pack("{s:s, s:s}", "title", title, "command", t.text));
+    tl_text_free(&t);
+    return rc;
+}
+
+static tl_status use_json(tl_ctx *ctx, const tl_study *s, json_t *out)
+{
+    tl_status rc;
+    json_t   *list = json_array();
+    char     *best = NULL;
+    tl_text   command = tl_text_make(ctx);
+
+    json_object_set_new(out, "use", list);
+    TL_TRY(tl_path_join(ctx, s->q->out, "best", &best));
+    TL_TRY(add_use(ctx, list, "Name new pictures", "predict", best, "NEW-PICTURES/"));
+    TL_TRY(add_use(ctx, list, "Score it on labelled pictures", "evaluate", best, s->q->data.train));
+    for (size_t i = 0; s->q->argv && s->q->argv[i]; i++) add_word(&command, s->q->argv[i]);
+    TL_TRY(command.status);
+    if (command.text) json_object_set_new(out, "command", json_string(command.text));
+done:
+    tl_free(ctx, best);
+    tl_text_free(&command);
+    return rc;
+}
+
+static void machine_json(tl_ctx *ctx, const tl_study *s, json_t *out)
+{
+    json_object_set_new(out, "machine",
+                        json_pack("{s:s, s:i, s:s, s:I, s:s}", "cpu", tl_machine_cpu(), "threads",
+                                  ctx->world->threads, "isa", tl_isa_name(tl_machine_isa()),
+                                  "memory_bytes", (json_int_t)tl_machine_memory_bytes(),
+                                  "precision", tl_dtype_name(s->dtype)));
+    json_object_set_new(out, "started", json_integer(s->started));
+    json_object_set_new(out, "finished", json_integer(tl_time_unix()));
+}
+
+static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
+{
+    const tl_decision *d = &j->decision;
+    char text[700];
+
+    tl_study_sentence(s, j, text, sizeof text);
+    json_object_set_new(out, "sentence", json_string(text));
+    if (isfinite(d->confidence) && d->runner_up >= 0)
+        snprintf(text, sizeof text, "The chance that it is the best, or within %.3g points of it, "
+                 "is %.0f %%. %s", 100.0 * s->margin, 100.0 * d->confidence, d->why);
+    else snprintf(text, sizeof text, "%s", d->why);
+    json_object_set_new(out, "how_sure", json_string(text));
+}
+
+tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t **out)
+{
+    tl_status rc;
+    json_t   *d     = json_object();
+    int64_t  *count = NULL;
+
+    *out = NULL;
+    how_sure_json(s, j, d);
+    TL_TRY(use_json(ctx, s, d));
+    machine_json(ctx, s, d);
+    TL_TRY(runs_json(ctx, s, d));
+    TL_TRY(count_confusion(ctx, s, j, &count));
+    confusion_json(s, count, d);
+    per_class_json(s, count, d);
+    TL_TRY(mistakes_json(ctx, s, j, d));
+    loads_json(s, d);
+    routes_json(s, d);
+    json_object_set_new(d, "detectable_as_measured", tl_json_real(j->decision.detectable));
+    *out = d;
+    d    = NULL;
+done:
+    json_decref(d);
+    tl_free(ctx, count);
+    return rc;
+}

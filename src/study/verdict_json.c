@@ -1,0 +1,196 @@
+/* verdict_json.c -- verdict.json as the contract has it (schemas/verdict.schema.json); what is
+ * not known is null.  Floor 4, study. */
+#include "core/machine.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static json_t *pair_json(double low, double high)
+{
+    if (!isfinite(low) || !isfinite(high)) return json_null();
+    return json_pack("[f, f]", low, high);
+}
+
+json_t *tl_interval_json(tl_interval i)
+{
+    if (!isfinite(i.mean)) return json_null();
+    return json_pack("{s:f, s:o}", "mean", i.mean, "ci95", pair_json(i.low, i.high));
+}
+
+/* With the network's name, which tells two `scratch` of different bases apart. */
+static json_t *hyper_json(const tl_entry *e)
+{
+    json_t *h = tl_hyper_to_json(&e->c.hyper);
+
+    json_object_set_new(h, "arch", json_string(e->c.arch.name));
+    return h;
+}
+
+static json_t *base_json(const tl_entry *e)
+{
+    return e->c.base ? json_string(e->c.base->path) : json_null();
+}
+
+static json_t *valid_json(const tl_study *s, int entry)
+{
+    const int trial = s->entry[entry].chosen, k = tl_study_repeats(s, entry, trial);
+    double    x[TL_STUDY_SEEDS];
+
+    for (int i = 0; i < k; i++) x[i] = tl_study_valid(s, entry, trial, i);
+    return tl_interval_json(tl_mean_t(x, k, 0.95));
+}
+
+/* Sums and means over the runs of the chosen trial; trials of the search add to the cost. */
+typedef struct {
+    double seconds, flops, peak_bytes, gap;
+    int    runs, severe, mild, underfit, stopped;
+    int64_t trainable, parameters;
+} totals;
+
+static totals add_up(const tl_study *s, int entry)
+{
+    totals t = { 0 };
+
+    for (int i = 0; i < s->runs; i++) {
+        const tl_study_run *r = &s->run[i];
+        if (r->candidate != entry || json_object_get(r->result, "failed")) continue;
+        t.seconds += tl_json_number(r->result, "seconds", 0.0);
+        t.flops += tl_json_number(r->result, "flops", 0.0);
+        t.peak_bytes = fmax(t.peak_bytes, tl_json_number(r->result, "peak_bytes", 0.0));
+        if (r->trial != s->entry[entry].chosen) continue;
+        const char *fit = tl_json_text(r->result, "fit", "none");
+        t.severe += strcmp(fit, "severe") == 0;
+        t.mild += strcmp(fit, "mild") == 0;
+        t.underfit += strcmp(fit, "underfit") == 0;
+        t.stopped += strcmp(tl_json_text(r->result, "stopped", ""), "patience") == 0;
+        t.gap += tl_json_number(r->result, "train_metric", NAN)
+                 - tl_json_number(r->result, "valid_metric", NAN);
+        t.trainable  = tl_json_int(r->result, "trainable", 0);
+        t.parameters = tl_json_int(r->result, "parameters", 0);
+        t.runs++;
+    }
+    return t;
+}
+
+/* What most of its runs say, the graver word where they are even. */
+static const char *fit_word(const totals *t)
+{
+    if (2 * t->severe >= t->runs && t->severe) return "severe";
+    if (2 * t->underfit >= t->runs && t->underfit) return "underfit";
+    if (2 * (t->mild + t->severe) >= t->runs && t->mild + t->severe) return "mild";
+    return "none";
+}
+
+static json_t *cost_json(const totals *t)
+{
+    return json_pack("{s:f, s:f, s:f, s:n, s:n}", "seconds", t->seconds, "flops", t->flops,
+                     "peak_bytes", t->peak_bytes, "joules", "money");
+}
+
+/* For as many runs as it had, so that it can be held against the cost. */
+static json_t *forecast_json(const tl_study *s, const tl_entry *e, int runs)
+{
+    const double seconds = tl_study_work_seconds(e, e->need.flops);
+
+    (void)s;
+    if (e->need.flops <= 0.0) return json_null();
+    return json_pack("{s:f, s:f}", "seconds", seconds * TL_MAX(1, runs), "peak_bytes",
+                     (double)e->need.peak_bytes);
+}
+
+static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
+{
+    const tl_entry *e      = &s->entry[i];
+    const totals    t      = add_up(s, i);
+    const int       place  = tl_judged_place(j, i);
+    const char     *status = e->status ? e->status : "done";
+    json_t         *c      = json_object();
+    int             all    = 0;
+
+    for (int r = 0; r < s->runs; r++) all += s->run[r].candidate == i;
+    json_object_set_new(c, "route", json_string(e->c.route->name));
+    json_object_set_new(c, "base", base_json(e));
+    json_object_set_new(c, "status", json_string(status));
+    json_object_set_new(c, "why", e->why[0] ? json_string(e->why) : json_null());
+    json_object_set_new(c, "hyperparameters", hyper_json(e));
+    json_object_set_new(c, "seeds", json_integer(tl_study_repeats(s, i, e->chosen)));
+    json_object_set_new(c, "valid", valid_json(s, i));
+    json_object_set_new(c, "test", place >= 0 ? tl_interval_json(j->decision.test[place])
+                                              : json_null());
+    json_object_set_new(c, "overfit", t.runs ? json_pack("{s:s, s:o}", "verdict", fit_word(&t),
+                                                         "train_minus_valid",
+                                                         tl_json_real(t.gap / t.runs))
+                                             : json_null());
+    json_object_set_new(c, "trainable_parameters", t.runs ? json_integer(t.trainable) : json_null());
+    json_object_set_new(c, "parameters", t.runs ? json_integer(t.parameters) : json_null());
+    json_object_set_new(c, "cost", all ? cost_json(&t) : json_null());
+    json_object_set_new(c, "forecast", forecast_json(s, e, all));
+    json_object_set_new(c, "inference",
+                        t.runs ? json_pack("{s:o, s:o}", "ms_per_row",
+                                           tl_json_real(j->ms_per_row[i]), "bytes",
+                                           j->model_bytes[i] >= 0 ? json_integer(j->model_bytes[i])
+                                                                  : json_null())
+                               : json_null());
+    return c;
+}
+
+static json_t *winner_json(const tl_study *s, const tl_judged *j)
+{
+    const tl_entry *e = &s->entry[j->entry[j->decision.winner]];
+
+    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:o, s:I}", "route", e->c.route->name, "base",
+                     base_json(e), "hyperparameters", hyper_json(e), "model", "best/", "seed",
+                     (json_int_t)j->best_run->seed, "test", tl_json_real(j->best_test), "rows",
+                     (json_int_t)j->best_rows.count);
+}
+
+static json_t *runner_up_json(const tl_study *s, const tl_judged *j)
+{
+    const tl_decision *d = &j->decision;
+    if (d->runner_up < 0) return json_null();
+    const tl_entry *e = &s->entry[j->entry[d->runner_up]];
+
+    return json_pack("{s:s, s:o, s:{s:o, s:o, s:o}}", "route", e->c.route->name, "base",
+                     base_json(e), "difference", "mean", tl_json_real(d->difference.mean), "ci95",
+                     pair_json(d->difference.low, d->difference.high), "p", tl_json_real(d->p));
+}
+
+static json_t *data_json(const tl_study *s)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "path", s->data->path, "train",
+                     (json_int_t)s->train_rows, "valid", (json_int_t)s->valid_rows, "test",
+                     (json_int_t)s->test.count, "classes", (json_int_t)s->data->classes, "sha256",
+                     s->sha256);
+}
+
+json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
+{
+    static const char *const outcomes[] = { "better", "tie", "undecided" };
+    const tl_entry *winner = &s->entry[j->entry[j->decision.winner]];
+    json_t         *v = json_object(), *candidates = json_array();
+
+    for (int i = 0; i < s->entries; i++)
+        json_array_append_new(candidates, candidate_json(s, j, i));
+    json_object_set_new(v, "version", json_string(TAILOR_VERSION));
+    json_object_set_new(v, "task", json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
+    json_object_set_new(v, "metric", json_string(s->metric));
+    json_object_set_new(v, "higher_is_better", json_true());
+    json_object_set_new(v, "data", data_json(s));
+    json_object_set_new(v, "decision", json_string(winner->c.route->decision));
+    json_object_set_new(v, "outcome", json_string(outcomes[j->decision.outcome]));
+    json_object_set_new(v, "winner", winner_json(s, j));
+    json_object_set_new(v, "runner_up", runner_up_json(s, j));
+    json_object_set_new(v, "confidence", tl_json_real(j->decision.confidence));
+    json_object_set_new(v, "minimum_detectable_difference", tl_json_real(s->detectable));
+    json_object_set_new(v, "crossover", json_null());
+    json_object_set_new(v, "pretraining_worth_examples", json_null());
+    json_object_set_new(v, "candidates", candidates);
+    json_object_set_new(v, "curve", json_array());
+    json_object_set_new(v, "reasons", tl_study_reasons(s, j));
+    json_object_set(v, "warnings", s->warnings);
+    json_object_set_new(v, "budget",
+                        json_pack("{s:f, s:f}", "seconds", s->budget_s, "used",
+                                  s->before_s + tl_time_s() - s->began_s));
+    return v;
+}

@@ -1,0 +1,124 @@
+/* verdict_words.c -- the verdict in sentences: what to take, how sure, and why.  Floor 4, study. */
+#include "core/text.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add(json_t *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(json_t *list, const char *format, ...)
+{
+    char    line[700];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    json_array_append_new(list, json_string(line));
+}
+
+static const char *metric_words(const tl_study *s)
+{
+    return strcmp(s->metric, "macro-f1") == 0 ? "macro-F1" : "right on the test part";
+}
+
+void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room)
+{
+    const tl_decision *d      = &j->decision;
+    const tl_entry    *winner = &s->entry[j->entry[d->winner]];
+    const double       mean   = 100.0 * d->test[d->winner].mean;
+
+    if (d->outcome == TL_BETTER)
+        snprintf(text, room, "Take %s: %.1f %% %s, better than every other route.", winner->label,
+                 mean, metric_words(s));
+    else if (d->outcome == TL_TIE)
+        snprintf(text, room, "Take %s: %.1f %% %s, as good as the best within the margin, and the "
+                 "cheapest of them.", winner->label, mean, metric_words(s));
+    else if (d->runner_up < 0)
+        snprintf(text, room, "Only %s was run: %.1f %% %s.", winner->label, mean, metric_words(s));
+    else
+        snprintf(text, room, "Undecided; %s is the cheapest that was not shown to be worse: "
+                 "%.1f %% %s.", winner->label, mean, metric_words(s));
+}
+
+/* The best entry of a way: from a base, from scratch, baseline; -1: none was judged. */
+typedef enum { FROM_BASE, FROM_SCRATCH, BASELINE } way;
+
+static int best_of(const tl_study *s, const tl_judged *j, way wanted)
+{
+    int best = -1;
+
+    for (int i = 0; i < j->count; i++) {
+        const tl_route *route = s->entry[j->entry[i]].c.route;
+        const way mine = route->needs_base ? FROM_BASE
+                         : strcmp(route->decision, "baseline") == 0 ? BASELINE : FROM_SCRATCH;
+        if (mine != wanted) continue;
+        if (best < 0 || j->decision.test[i].mean > j->decision.test[best].mean) best = i;
+    }
+    return best;
+}
+
+static void say_gap(const tl_study *s, const tl_judged *j, json_t *list, int a, int b,
+                    const char *what)
+{
+    if (a < 0 || b < 0) return;
+    const tl_interval *x = &j->decision.test[a], *y = &j->decision.test[b];
+    const bool apart = x->low > y->high || y->low > x->high;
+
+    add(list, "%s: %s reaches %.1f %%, %s %.1f %% on test (%+.1f points%s).", what,
+        s->entry[j->entry[a]].label, 100.0 * x->mean, s->entry[j->entry[b]].label, 100.0 * y->mean,
+        100.0 * (x->mean - y->mean), apart ? "" : "; their intervals overlap");
+}
+
+static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
+{
+    const tl_study_run *run = j->best_run;
+    const char         *fit = tl_json_text(run->result, "fit", "none");
+    const double        gap = tl_json_number(run->result, "train_metric", NAN)
+                              - tl_json_number(run->result, "valid_metric", NAN);
+    const char         *label = s->entry[run->candidate].label;
+
+    if (strcmp(fit, "severe") == 0 || strcmp(fit, "mild") == 0)
+        add(list, "%s overfits (%s): %.1f points better on rows it was trained on than on "
+            "validation; more data or stronger augmentation would help.", label, fit, 100.0 * gap);
+    if (strcmp(fit, "underfit") == 0)
+        add(list, "%s underfits: it does not even learn its training rows well; more epochs or a "
+            "larger network would help.", label);
+}
+
+static void say_search(const tl_study *s, json_t *list)
+{
+    if (s->rounds > 0)
+        add(list, "%d other settings of rate and decay were tried for each trained route, chosen "
+            "on validation.", s->rounds);
+    else if (s->folds)
+        add(list, "Settings are each route's own: with so few rows, every one that would choose "
+            "them is needed to test.");
+    else
+        add(list, "Settings are each route's own; the budget left no room to search others.");
+}
+
+json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
+{
+    const tl_decision *d    = &j->decision;
+    json_t            *list = json_array();
+    const int own = best_of(s, j, FROM_SCRATCH), based = best_of(s, j, FROM_BASE);
+    const int plain = best_of(s, j, BASELINE), net = based >= 0 ? based : own;
+
+    add(list, "%s", d->why);
+    say_gap(s, j, list, based, own, "What the pretrained network brings");
+    say_gap(s, j, list, net, plain, "What a network brings over the classical baseline");
+    say_fit(s, j, list);
+    say_search(s, list);
+    if (s->folds)
+        add(list, "With %" PRId64 " rows, each was tested once in %d folds by models that had not "
+            "seen it; best/ is the model of one fold, and winner.test is its own fold.",
+            s->test.count, s->folds);
+    if (isfinite(s->detectable))
+        add(list, "Said before anything ran: differences below about %.1f points cannot be told "
+            "apart with %" PRId64 " test rows.", 100.0 * s->detectable, s->test.count);
+    return list;
+}
