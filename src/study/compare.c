@@ -19,7 +19,8 @@ static tl_status choose_precision(tl_ctx *ctx, tl_study *s)
     s->dtype = TL_F32;
     if (strcmp(p, "bf16") == 0 || (strcmp(p, "auto") == 0 && tl_machine_bf16())) s->dtype = TL_BF16;
     else if (strcmp(p, "f32") != 0 && strcmp(p, "auto") != 0)
-        return tl_fail(ctx, TL_EUSAGE, "--precision", "\"%.20s\" is not known (auto, f32, bf16)", p);
+        return tl_fail(ctx, TL_EUSAGE, "--precision",
+                       "\"%.20s\" is not known (auto, f32, bf16)", p);
     return TL_OK;
 }
 

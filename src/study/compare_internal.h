@@ -115,7 +115,8 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);
 /* compare_run.c */
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out);
 tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat);
-const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat, int fold);
+const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
+                                  int fold);
 int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones       */
 double    tl_study_valid(const tl_study *s, int candidate, int trial, int repeat); /* over folds */
 double    tl_study_valid_mean(const tl_study *s, int candidate); /* over its repeats; NaN     */

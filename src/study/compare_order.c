@@ -53,7 +53,8 @@ static void choose_base(tl_study *s)
     const int kept = base >= 0 ? base : 0;
     tl_study_say(s, "the budget allows one base for the trained routes: %s%s",
                  s->base[kept]->arch.name, base >= 0 ? ", whose probe validates best" : "");
-    snprintf(why, sizeof why, "The budget of %s allows the trained routes one base; %s was taken%s.",
+    snprintf(why, sizeof why,
+             "The budget of %s allows the trained routes one base; %s was taken%s.",
              tl_say_seconds(s->budget_s, seconds), s->base[kept]->arch.name,
              base >= 0 ? " because its probe was better on validation" : "");
     for (int i = 0; i < s->entries; i++)
@@ -221,7 +222,8 @@ static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
 {
     static const int steps[] = { 3, 5, 8 };
     tl_status        rc      = TL_OK;
-    const int        most    = s->q->seeds > 0 ? TL_MIN(s->q->seeds, TL_STUDY_SEEDS) : TL_STUDY_SEEDS;
+    const int        asked   = s->q->seeds > 0 ? s->q->seeds : TL_STUDY_SEEDS;
+    const int        most    = TL_MIN(asked, TL_STUDY_SEEDS);
     int              finalists = TL_STUDY_FINALISTS;
 
     choose_finalists(s, finalists);

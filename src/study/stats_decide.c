@@ -143,7 +143,7 @@ static void say_what_would_decide(const tl_scores *s, const tl_rival *r, char *t
     const double times = need * need;
 
     if (r->pair.seeds < 2)
-        snprintf(text, room, "More seeds, so a larger --budget, would show how much of it is luck.");
+        snprintf(text, room, "More seeds (a larger --budget) would show how much is luck.");
     else if (!(times > 0.0) || times > 20.0)
         snprintf(text, room, "Over 20 times the test data and seeds would be needed to tell them "
                  "apart: treat them as equal, or give a larger --margin.");

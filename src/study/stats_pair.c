@@ -7,7 +7,8 @@
  * seen, their part is taken as `prior` times what sampling the rows alone would make of it, worth
  * PRIOR_DF degrees of freedom; Jordan 2023 finds that seeds add close to nothing to it, we take a
  * quarter.  The prior learns from all differences of the comparison; where this one's own seeds
- * disagree strongly with it, they alone count.  tests/unit/verdict_promises.c holds the numbers.  Degrees of freedom by Satterthwaite 1946.  Floor 4, study. */
+ * disagree strongly with it, they alone count.  tests/unit/verdict_promises.c holds the numbers.
+ * Degrees of freedom by Satterthwaite 1946.  Floor 4, study. */
 #include "study/stats_internal.h"
 
 #include <math.h>

@@ -77,7 +77,8 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
         j->most              = TL_MAX(j->most, j->seeds[j->count]);
         j->entry[j->count++] = i;
     }
-    if (j->count == 0) TL_FAIL(TL_EFAIL, "compare", "no candidate is left to choose from (see the notes above)");
+    if (j->count == 0)
+        TL_FAIL(TL_EFAIL, "compare", "no candidate is left to choose from (see the notes above)");
     TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->predicted,
                           &j->predicted));
     for (int i = 0; i < j->count; i++)

@@ -131,8 +131,9 @@ static tl_status add_data_uri(tl_text *t, const uint8_t *data, size_t bytes)
 
     tl_text_add(t, "data:image/png;base64,");
     for (size_t i = 0; i < bytes; i += 3) {
-        const uint32_t v = (uint32_t)data[i] << 16 | (i + 1 < bytes ? (uint32_t)data[i + 1] << 8 : 0)
-                           | (i + 2 < bytes ? data[i + 2] : 0);
+        const uint32_t second = i + 1 < bytes ? data[i + 1] : 0;
+        const uint32_t third  = i + 2 < bytes ? data[i + 2] : 0;
+        const uint32_t v      = (uint32_t)data[i] << 16 | second << 8 | third;
         const char out[4] = { digits[v >> 18], digits[v >> 12 & 63],
                               i + 1 < bytes ? digits[v >> 6 & 63] : '=',
                               i + 2 < bytes ? digits[v & 63] : '=' };
@@ -246,9 +247,9 @@ static void routes_json(const tl_study *s, json_t *out)
         bool            here  = false;
         for (int k = 0; k < s->entries; k++) here = here || s->entry[k].c.route == route;
         if (here)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", route->name, "doc",
-                                                  route->doc, "plain", route->plain, "source",
-                                                  route->source));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", route->name,
+                                                  "doc", route->doc, "plain", route->plain,
+                                                  "source", route->source));
     }
     json_object_set_new(out, "routes", list);
 }

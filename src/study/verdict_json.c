@@ -122,7 +122,8 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
                                                          "train_minus_valid",
                                                          tl_json_real(t.gap / t.runs))
                                              : json_null());
-    json_object_set_new(c, "trainable_parameters", t.runs ? json_integer(t.trainable) : json_null());
+    json_object_set_new(c, "trainable_parameters",
+                        t.runs ? json_integer(t.trainable) : json_null());
     json_object_set_new(c, "parameters", t.runs ? json_integer(t.parameters) : json_null());
     json_object_set_new(c, "cost", all ? cost_json(&t) : json_null());
     json_object_set_new(c, "forecast", forecast_json(s, e, all));
