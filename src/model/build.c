@@ -75,6 +75,7 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
         TL_FAIL(TL_EUSAGE, arch->name, "its own head does not work on features (give it a new one)");
     TL_TRY(input_shape(net, arch, rows, part, &shape));
     net->prefix[0] = 0;
+    net->depth     = 0;
     net->dropouts  = 0;
     net->block     = 0;
     built.x        = tl_graph_input(net->g, "x", TL_F32, shape);

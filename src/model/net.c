@@ -6,6 +6,7 @@
 
 #include "core/rand.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,8 @@ void tl_net_push(tl_net *net, const char *format, ...)
     const size_t used = strlen(net->prefix), room = sizeof net->prefix - used;
     va_list      args;
 
+    assert(net->depth < (int)TL_COUNT(net->mark));
+    net->mark[net->depth++] = (uint8_t)used;
     va_start(args, format);
     const int bytes = vsnprintf(net->prefix + used, room, format, args);
     va_end(args);
@@ -44,11 +47,8 @@ void tl_net_push(tl_net *net, const char *format, ...)
 
 void tl_net_pop(tl_net *net)
 {
-    size_t used = strlen(net->prefix);
-
-    if (used) used--;
-    while (used && net->prefix[used - 1] != '.') used--;
-    net->prefix[used] = 0;
+    assert(net->depth > 0);
+    net->prefix[net->mark[--net->depth]] = 0;
 }
 
 static bool full_name(tl_net *net, const char *name, char full[NAME_BYTES])

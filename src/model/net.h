@@ -17,10 +17,13 @@ typedef struct {
     bool       head;        /* they belong to the head                                      */
     uint64_t   dropouts;    /* numbers the dropout streams                                  */
     char       prefix[160]; /* "layer1.0." in front of names                                */
+    uint8_t    mark[16];    /* its length before each push                                  */
+    int        depth;
     tl_status  status;      /* of the parameter store, where the graph only says TL_EUSAGE  */
 } tl_net;
 
-/* Names nest: push "layer1", push "0", conv "conv1" declares layer1.0.conv1.weight. */
+/* Names nest: push "layer1.0", conv "conv1" declares layer1.0.conv1.weight; a pop for each
+ * push. */
 void tl_net_push(tl_net *net, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tl_net_pop(tl_net *net);
 

@@ -9,7 +9,7 @@ static const float norm_eps = 1e-5f, norm_momentum = 0.1f; /* PyTorch's defaults
 typedef struct {
     tl_net             *net;
     const tl_word_item *items;
-    int                 to;
+    int                 to, end; /* emitted before `to`, seen before `end`               */
     int                 used[TL_WORD_ACT + 1];
     bool                top;  /* not inside a residual: blocks are counted here             */
     bool                seen; /* a layer with weights                                       */
@@ -31,7 +31,7 @@ static tl_init init_for(tl_activation act)
 static tl_activation meets(const level *l, int i)
 {
     if (l->items[i].act != TL_ACT_NONE) return l->items[i].act;
-    for (i++; i < l->to; i++) {
+    for (i++; i < l->end; i++) {
         if (l->items[i].word == TL_WORD_ACT) return l->items[i].act;
         if (l->items[i].word != TL_WORD_NORM && l->items[i].word != TL_WORD_DROPOUT) break;
     }
@@ -40,7 +40,7 @@ static tl_activation meets(const level *l, int i)
 
 static bool norm_follows(const level *l, int i)
 {
-    return i + 1 < l->to && l->items[i + 1].word == TL_WORD_NORM &&
+    return i + 1 < l->end && l->items[i + 1].word == TL_WORD_NORM &&
            l->items[i].act == TL_ACT_NONE;
 }
 
@@ -137,7 +137,8 @@ static tl_tensor emit_residual(level *outer, int i, const char *name, tl_tensor 
                                tl_activation act)
 {
     const tl_word_item *last = NULL;
-    level               l = { .net = outer->net, .items = outer->items, .to = outer->items[i].end };
+    const int           end  = outer->items[i].end;
+    level               l = { .net = outer->net, .items = outer->items, .to = end, .end = end };
     tl_tensor           y, sum;
     char                norm[24];
 
@@ -207,7 +208,7 @@ static tl_tensor emit_levels(level *l, int from, tl_tensor x)
 
 tl_tensor tl_words_emit(tl_net *net, const tl_word_item *items, int from, int to, tl_tensor x)
 {
-    level l = { .net = net, .items = items, .to = to, .top = true };
+    level l = { .net = net, .items = items, .to = to, .end = to, .top = true };
 
     return emit_levels(&l, from, x);
 }

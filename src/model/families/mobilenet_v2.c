@@ -169,7 +169,7 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
             x = inverted_residual(net, &p, x, stages[s].expand,
                                   widened(stages[s].channels * p.multiplier),
                                   b == 0 ? stages[s].stride : 1);
-            net->prefix[0] = 0;
+            tl_net_pop(net);
         }
     net->block = LAST;
     x = conv_norm(net, &p, "features.18.0", "features.18.1", x, last, 0);

@@ -207,7 +207,6 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
             tl_net_push(net, "layer%d.%" PRId64, s + 1, b);
             x = block(net, &p, x, p.width[s], s > 0 && b == 0 ? 2 : 1);
             tl_net_pop(net);
-            tl_net_pop(net);
         }
     tl_net_layer(net, "avgpool");
     return tl_global_avg_pool(net->g, x);

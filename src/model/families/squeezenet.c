@@ -109,7 +109,7 @@ static tl_tensor features(tl_net *net, const tl_arch *arch, tl_tensor x)
             tl_net_layer(net, "maxpool");
             x = tl_max_pool(net->g, x, &pool);
         }
-        net->prefix[0] = 0;
+        tl_net_pop(net);
     }
     return x;
 }
