@@ -5,7 +5,8 @@
 
 A case is a name and arrays: `param`, `input`, `int` and `state` go in; `mix` weighs the output
 in the loss sum(mix * y); `out`, `grad` and `after` (a state after the run) are held against.
-Pictures are written N H W C.  Inputs come from a fixed seed.
+Pictures are written N H W C.  Inputs come from a fixed seed and are f32 values; PyTorch computes
+in double, so that what differs is our own rounding.
 """
 import sys
 
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 torch.manual_seed(20)
+torch.set_default_dtype(torch.float64)
 
 
 class Case:
@@ -32,7 +34,7 @@ class Case:
         print(role, name, t.dim(), *t.shape, values)
 
     def draw(self, role, name, *shape, low=-1.0, high=1.0, picture=False):
-        t = torch.rand(*shape) * (high - low) + low
+        t = (torch.rand(*shape) * (high - low) + low).float().double()
         t.requires_grad_(role == "param")
         self.tensors[name] = (t, picture)
         self.write(role, name, t, picture)
@@ -44,7 +46,7 @@ class Case:
         return t
 
     def end(self, y, picture=False, rows=None):
-        mix = torch.rand(y.shape) * 2 - 1
+        mix = (torch.rand(y.shape) * 2 - 1).float().double()
         (y * mix).sum().backward()
         self.write("mix", "mix", mix, picture)
         self.write("out", "y", y, picture)
@@ -187,7 +189,28 @@ def shapes():
     c.end(c.draw("param", "x", 2, 3) * -1.75)
 
 
+def residual_net():
+    """A whole net in small: both kinds of shortcut, pooling, norms with batch statistics."""
+    c = Case("residual_net")
+
+    def unit(x, name, o, i, k, stride=1):
+        w = c.draw("param", name + ".w", o, i, k, k)
+        gamma, beta = c.draw("param", name + ".g", o, low=0.5, high=1.5), c.draw("param", name + ".b", o)
+        mean, var = c.draw("state", name + ".m", o), c.draw("state", name + ".v", o, low=0.5, high=2)
+        return F.batch_norm(F.conv2d(x, w, None, stride, k // 2), mean, var, gamma, beta, True, 0.1, 1e-5)
+
+    h = F.max_pool2d(F.relu(unit(c.draw("param", "x", 3, 3, 9, 8, picture=True), "stem", 4, 3, 3)),
+                     3, 2, 1)
+    h = F.relu(unit(F.relu(unit(h, "a1", 4, 4, 3)), "a2", 4, 4, 3) + h)
+    h = F.relu(unit(F.relu(unit(h, "b1", 6, 4, 3, 2)), "b2", 6, 6, 3) + unit(h, "bd", 6, 4, 1, 2))
+    h = F.linear(h.mean((2, 3)), c.draw("param", "w", 3, 6), c.draw("param", "b", 3))
+    target = c.integers("target", [2, 0, 1])
+    rows = F.cross_entropy(h, target, reduction="none", label_smoothing=0.1)
+    weight = c.draw("input", "weight", 3, low=0)
+    c.end((weight * rows).sum(), rows=rows)
+
+
 print(f"# torch {torch.__version__.split('+')[0]}, numpy {numpy.__version__}, "
       f"python {sys.version.split()[0]}; made by tools/golden/ops.py")
-for group in (dense, conv, pool, batch_norm, norms, activations, losses, shapes):
+for group in (dense, conv, pool, batch_norm, norms, activations, losses, shapes, residual_net):
     group()
