@@ -6,12 +6,12 @@
 
 typedef struct tl_store tl_store; /* runs.db and events/, in train/store.h */
 
-/* Reported after every step worth a line; also at the first step, within 2 s. */
+/* Reported at the first step (within 2 s), then about twice a second, and at epoch ends. */
 typedef struct {
     const char *route;
-    const char *phase;       /* "features", "head", "train"                                  */
-    int64_t     epoch, epochs, step, steps; /* within the epoch                              */
-    double      loss, metric, valid_loss, valid_metric; /* NaN where not known yet           */
+    const char *phase;       /* "features", "head", "train"                                 */
+    int64_t     epoch, epochs, step, steps; /* from 1; steps of this epoch                  */
+    double      loss, metric, valid_loss, valid_metric; /* NaN where not known yet          */
     double      lr, seconds, eta_seconds;
     bool        epoch_end;
 } tl_progress;
@@ -19,46 +19,68 @@ typedef struct {
 /* What a run is asked.  Rows and seed decide everything drawn in it. */
 typedef struct {
     tl_candidate candidate;
-    tl_cache    *cache;                 /* of (dataset, prep); shared between candidates      */
+    tl_cache    *cache;                 /* of (dataset, prep); shared between candidates    */
     const tl_dataset *dataset;
-    tl_rows      train, valid;          /* borrowed                                           */
+    tl_rows      train, valid;          /* borrowed; no other row is ever read              */
     uint64_t     seed;
-    const char  *metric;                /* "accuracy" or "macro-f1": what chooses the best    */
+    const char  *metric;                /* "accuracy" or "macro-f1": what chooses the best  */
     const tl_backend *backend;
     tl_slab     *slab;
     tl_dtype     dtype;
-    int64_t      micro_batch;           /* rows of one plan; 0: batch / shards                */
-    const char  *checkpoint;            /* folder; NULL: none                                 */
-    double       checkpoint_every_s;
-    tl_store    *store;                 /* may be NULL */
-    int64_t      store_run;             /* its id there                                       */
-    const float *features;              /* [dataset->rows, width] cached body outputs for heads;
-                                           NULL: computed by the run                          */
+    int64_t      micro_batch;           /* rows of one plan; 0: batch / shards              */
+    int64_t      most_steps;            /* stops with "budget" there; 0: none               */
+    const char  *checkpoint;            /* folder; NULL: none                               */
+    double       checkpoint_every_s;    /* at most 60; 0: 30                                */
+    tl_store    *store;                 /* may be NULL                                      */
+    int64_t      store_run;             /* its id there                                     */
+    const float *features;              /* [dataset->rows, width] cached body outputs for
+                                           heads, of tl_run_features; NULL: by the run      */
     void (*progress)(void *user, const tl_progress *p);
     void        *user;
 } tl_run_spec;
 
-typedef struct { int64_t epoch, step; double train_loss, train_metric, valid_loss, valid_metric, lr, seconds; } tl_curve_point;
+typedef struct {
+    int64_t epoch, step;                /* epochs ended, optimiser steps taken              */
+    double  train_loss, train_metric;   /* since the point before, while training           */
+    double  valid_loss, valid_metric, lr, seconds;
+} tl_curve_point;
 
 typedef struct {
-    tl_model  *model;         /* the best weights by validation, owned                        */
-    double     valid_metric, valid_loss, train_metric, train_loss; /* of those weights; train on
-                                 as many rows as valid has, without augmentation              */
-    int64_t    best_epoch, epochs_run, steps_run;
-    const char *stopped;      /* "epochs", "patience", "interrupted", "nan", "solved", "budget" */
+    tl_model  *model;         /* the best weights by validation; owned                      */
+    double     valid_metric, valid_loss, train_metric, train_loss; /* of those weights; train
+                                 on as many rows as valid has, without augmentation         */
+    int64_t    best_epoch, best_step, epochs_run, steps_run;
+    const char *stopped;      /* "epochs", "patience", "interrupted", "nan", "solved",
+                                 "budget"                                                   */
     char       stop_detail[256];
-    const char *fit;          /* "none", "mild", "severe" (overfit) or "underfit"              */
-    tl_curve_point *curve; int64_t points;
+    const char *fit;          /* "none", "mild", "severe" (overfit) or "underfit"           */
+    tl_curve_point *curve;
+    int64_t    points;
     double     seconds, flops;
-    size_t     peak_bytes;
+    size_t     peak_bytes;    /* accounted memory while it ran                              */
     int64_t    trainable, parameters;
 } tl_run_result;
-/* Trains, or goes on from spec->checkpoint.  TL_ECANCEL: saved, go on later. */
+
+/* Trains, or goes on from spec->checkpoint.  Interrupted with a checkpoint folder: saved and
+ * TL_ECANCEL; without one: TL_OK, stopped "interrupted", the best so far.
+ * TL_ENAN: not even the first evaluation was finite. */
 tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out);
 void      tl_run_result_free(tl_ctx *ctx, tl_run_result *r);
-/* Memory and FLOPs of the run, from its plans, before anything is trained. */
-typedef struct { size_t peak_bytes; double flops; double rows; /* row visits, forward and backward */ } tl_run_need;
+
+/* Body outputs of `rows` of the dataset into their places of features [dataset->rows, width]:
+ * one pass that serves every head, seed and trial over this base. */
+tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows, float *features);
+
+/* Memory and FLOPs of the run, from its plans, before anything is trained or allocated.
+ * peak_bytes counts what is allocated now, too. */
+typedef struct {
+    size_t peak_bytes;
+    double flops;
+    double rows;              /* row visits: a training step's count once, a forward's a third */
+} tl_run_need;
 tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *spec, tl_run_need *out);
-/* The largest micro-batch (a divisor of batch / shards) whose need fits limit_bytes; TL_ELIMIT. */
+/* The largest micro-batch (a divisor of batch / shards) whose need fits limit_bytes.  Nets
+ * with batch statistics get more shards instead, of at least 8 rows: that is part of the
+ * candidate.  TL_ELIMIT: not even the smallest fits. */
 tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes);
 #endif

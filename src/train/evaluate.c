@@ -1,0 +1,87 @@
+/* evaluate.c -- see evaluate.h.  Floor 3, train. */
+#include "train/evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PIECE = 1024 };
+
+tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
+                           int64_t rows, tl_evaluator *out)
+{
+    tl_evaluator e = { .spec = spec };
+    tl_status    rc;
+
+    TL_TRY(tl_tally_new(ctx, model->arch.outputs, &e.tally));
+    TL_TRY(tl_alloc_array(ctx, PIECE * sizeof(float), (size_t)model->arch.outputs, &e.logits));
+    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, rows, spec->backend, spec->slab,
+                            spec->dtype, &e.predictor));
+done:
+    *out = e;
+    if (rc != TL_OK) tl_evaluator_free(ctx, out);
+    return rc;
+}
+
+void tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e)
+{
+    tl_predictor_free(ctx, e->predictor);
+    tl_free(ctx, e->logits);
+    tl_tally_free(ctx, &e->tally);
+    *e = (tl_evaluator){ 0 };
+}
+
+tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
+{
+    const int32_t *label   = e->spec->dataset->label;
+    const int64_t  classes = e->tally.classes;
+    tl_status      rc      = TL_OK;
+
+    tl_tally_clear(&e->tally);
+    tl_predictor_weights_changed(e->predictor);
+    for (int64_t at = 0; at < rows.count; at += PIECE) {
+        const tl_rows piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };
+        TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));
+        for (int64_t i = 0; i < piece.count; i++)
+            tl_tally_row(&e->tally, e->logits + i * classes, label[piece.row[i]]);
+    }
+done:
+    return rc;
+}
+
+tl_status tl_rows_spread(tl_ctx *ctx, tl_rows rows, int64_t most, tl_rows *out)
+{
+    const int64_t n = TL_MIN(rows.count, most);
+    tl_status     rc;
+
+    *out = (tl_rows){ 0 };
+    rc   = tl_alloc_array(ctx, (size_t)n, sizeof *out->row, &out->row);
+    if (rc != TL_OK) return rc;
+    for (int64_t i = 0; i < n; i++) out->row[i] = rows.row[i * rows.count / n];
+    out->count = n;
+    return TL_OK;
+}
+
+double tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count, int64_t classes)
+{
+    double entropy = 0.0;
+
+    memset(count, 0, (size_t)classes * sizeof *count);
+    for (int64_t i = 0; i < rows.count; i++) count[label[rows.row[i]]]++;
+    for (int64_t c = 0; c < classes; c++) {
+        const double p = (double)count[c] / (double)rows.count;
+        if (count[c]) entropy -= p * log(p);
+    }
+    return entropy;
+}
+
+const char *tl_fit_word(double train_metric, double valid_metric, double train_loss,
+                        double entropy, int64_t rows)
+{
+    const double gap   = train_metric - valid_metric;
+    const double p     = fmin(fmax(valid_metric, 0.0), 1.0);
+    const double error = sqrt(fmax(p * (1.0 - p), 0.01) / (double)TL_MAX(rows, 1));
+
+    if (gap > fmax(0.10, 3.0 * error)) return "severe";
+    if (!(train_loss < 0.75 * entropy)) return "underfit";
+    return gap > fmax(0.02, 2.0 * error) ? "mild" : "none";
+}

@@ -1,0 +1,278 @@
+/* stepper.c -- see stepper.h.  Floor 3, train. */
+#include "train/stepper.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void tl_train_select(tl_params *params, tl_which which, double head_rate)
+{
+    for (int32_t i = 0; i < params->count; i++) {
+        tl_param *p  = &params->param[i];
+        p->trainable = p->role != TL_ROLE_STATE &&
+                       (which == TL_TRAIN_ALL || (which == TL_TRAIN_HEAD && p->head));
+        p->lr_scale  = p->head && which == TL_TRAIN_ALL ? (float)head_rate : 1.0f;
+    }
+}
+
+bool tl_params_have_state(const tl_params *params)
+{
+    for (int32_t i = 0; i < params->count; i++)
+        if (params->param[i].role == TL_ROLE_STATE) return true;
+    return false;
+}
+
+tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                         tl_params *params, tl_which which, int64_t rows, tl_graph *g,
+                         tl_stepper *out)
+{
+    const tl_hyper *h = &spec->candidate.hyper;
+    tl_built  built;
+    tl_tensor class_weight = 0;
+    tl_net    net = { .ctx = ctx, .g = g, .params = params, .training = true,
+                      .frozen_norm = h->frozen_norm || which != TL_TRAIN_ALL,
+                      .dtype = spec->dtype };
+    tl_status rc;
+
+    TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_WHOLE, &built));
+    out->x      = built.x;
+    out->logits = built.logits;
+    out->label  = tl_graph_input(g, "label", TL_I32, TL_SHAPE(rows));
+    out->weight = tl_graph_input(g, "weight", TL_F32, TL_SHAPE(rows));
+    if (h->class_weights)
+        class_weight = tl_graph_input(g, "class_weight", TL_F32, TL_SHAPE(arch->outputs));
+    tl_graph_layer(g, "loss");
+    out->loss = tl_cross_entropy(g, built.logits, out->label, out->weight, class_weight,
+                                 (float)h->smoothing);
+    tl_graph_keep(g, out->loss, "loss");
+    tl_graph_backward(g, out->loss);
+    rc = tl_graph_status(g);
+done:
+    return rc;
+}
+
+/* Inverse frequency among the training rows, 1 on average over them. */
+static tl_status weigh_classes(tl_ctx *ctx, tl_stepper *s)
+{
+    const tl_run_spec *spec    = s->spec;
+    const int64_t      classes = s->model->arch.outputs;
+    tl_status          rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)classes, sizeof *s->class_weight, &s->class_weight));
+    for (int64_t i = 0; i < spec->train.count; i++)
+        s->class_weight[spec->dataset->label[spec->train.row[i]]] += 1.0f;
+    for (int64_t c = 0; c < classes; c++)
+        s->class_weight[c] = (float)((double)spec->train.count / (double)classes /
+                                     fmax(1.0, (double)s->class_weight[c]));
+    TL_TRY(tl_plan_bind(ctx, s->plan, tl_graph_find(s->g, "class_weight"), s->class_weight));
+done:
+    return rc;
+}
+
+static tl_status bind_params(tl_ctx *ctx, tl_stepper *s)
+{
+    const tl_params *params = s->model->params;
+    tl_status        rc     = TL_OK;
+
+    for (int32_t i = 0; i < params->count; i++) {
+        const tl_param *p = &params->param[i];
+        const tl_tensor t = tl_graph_find(s->g, p->name);
+        const int64_t   at = tl_params_grad_at(params, p);
+        if (!t) continue;
+        TL_TRY(tl_plan_bind(ctx, s->plan, t, tl_params_value(params, p)));
+        if (at >= 0 && tl_graph_gradient(s->g, t))
+            TL_TRY(tl_plan_bind(ctx, s->plan, tl_graph_gradient(s->g, t), s->part + at));
+    }
+done:
+    return rc;
+}
+
+/* Statistics move while training only; they are the last thing a broken step could spoil. */
+static tl_status keep_states(tl_ctx *ctx, tl_stepper *s)
+{
+    const tl_params *params = s->model->params;
+
+    for (int32_t i = 0; i < params->count; i++)
+        if (params->param[i].role == TL_ROLE_STATE) s->state_floats += params->param[i].count;
+    return tl_alloc_array(ctx, (size_t)s->state_floats, sizeof(float), &s->state_kept);
+}
+
+static void copy_states(tl_stepper *s, bool back)
+{
+    const tl_params *params = s->model->params;
+    float           *kept   = s->state_kept;
+
+    for (int32_t i = 0; s->state_floats && i < params->count; i++) {
+        const tl_param *p = &params->param[i];
+        if (p->role != TL_ROLE_STATE) continue;
+        float *value = tl_params_value(params, p);
+        memcpy(back ? value : kept, back ? kept : value, (size_t)p->count * sizeof *kept);
+        kept += p->count;
+    }
+}
+
+static tl_status new_buffers(tl_ctx *ctx, tl_stepper *s)
+{
+    const int64_t batch = s->spec->candidate.hyper.batch;
+    size_t        n;
+    tl_status     rc;
+
+    TL_TRY(tl_params_spans(ctx, s->model->params, &s->span, &s->spans, &s->grad_floats));
+    n = (size_t)s->grad_floats;
+    TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->grad));
+    s->part = s->grad;
+    if (s->parts > 1) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->part));
+    if (s->optimizer->moments > 0) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->m));
+    if (s->optimizer->moments > 1) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->v));
+    TL_TRY(tl_alloc_array(ctx, (size_t)tl_squares_parts(s->grad_floats), sizeof(double), &s->square));
+    TL_TRY(tl_alloc_array(ctx, (size_t)batch, sizeof(float), &s->row_weight));
+    TL_TRY(keep_states(ctx, s));
+done:
+    return rc;
+}
+
+tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model, tl_which which,
+                         tl_stepper *out)
+{
+    const tl_hyper *h = &spec->candidate.hyper;
+    tl_stepper      s = { .spec = spec, .model = model };
+    tl_status       rc;
+
+    s.optimizer = tl_optimizer_find(h->optimizer);
+    s.rows      = spec->micro_batch > 0 ? spec->micro_batch : h->batch / h->shards;
+    s.parts     = h->batch / s.rows;
+    tl_train_select(model->params, which, h->head_rate);
+    TL_TRY(tl_graph_new(ctx, &s.g));
+    TL_TRY(tl_train_graph(ctx, spec, &model->arch, model->params, which, s.rows, s.g, &s));
+    TL_TRY(tl_plan_new(ctx, s.g, spec->backend, spec->slab, &s.plan));
+    TL_TRY(new_buffers(ctx, &s));
+    TL_TRY(bind_params(ctx, &s));
+    if (h->class_weights) TL_TRY(weigh_classes(ctx, &s));
+    s.flops = tl_graph_flops(s.g);
+done:
+    *out = s;
+    if (rc != TL_OK) tl_stepper_free(ctx, out);
+    return rc;
+}
+
+void tl_stepper_free(tl_ctx *ctx, tl_stepper *s)
+{
+    tl_plan_free(ctx, s->plan);
+    tl_graph_free(ctx, s->g);
+    tl_free(ctx, s->span);
+    if (s->part != s->grad) tl_free(ctx, s->part);
+    tl_free(ctx, s->grad);
+    tl_free(ctx, s->m);
+    tl_free(ctx, s->v);
+    tl_free(ctx, s->square);
+    tl_free(ctx, s->row_weight);
+    tl_free(ctx, s->class_weight);
+    tl_free(ctx, s->state_kept);
+    *s = (tl_stepper){ 0 };
+}
+
+/* As PyTorch's mean: one over the summed class weights of the rows that count. */
+static void weigh_rows(tl_stepper *s, const tl_batch *batch)
+{
+    double sum = 0.0;
+
+    for (int64_t r = 0; r < batch->rows; r++)
+        sum += (double)batch->weight[r] *
+               (s->class_weight ? (double)s->class_weight[batch->label[r]] : 1.0);
+    for (int64_t r = 0; r < s->rows * s->parts; r++)
+        s->row_weight[r] = r < batch->rows ? (float)((double)batch->weight[r] / sum) : 0.0f;
+}
+
+static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t part,
+                          int64_t step)
+{
+    const int64_t at    = part * s->rows;
+    const int64_t width = tl_shape_count(&batch->x_shape) / batch->capacity;
+    const tl_tick tick  = { s->spec->seed, (uint64_t)(step * s->parts + part) };
+    tl_status     rc;
+
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->x, batch->x + at * width));
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->label, batch->label + at));
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->row_weight + at));
+    rc = tl_plan_run(ctx, s->plan, tick);
+done:
+    return rc;
+}
+
+static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part, tl_tally *tally)
+{
+    const float  *logits = tl_plan_data(s->plan, s->logits);
+    const int64_t at     = part * s->rows;
+
+    for (int64_t r = 0; r < s->rows && at + r < batch->rows; r++)
+        tl_tally_class(tally, logits + r * tally->classes, batch->label[at + r]);
+}
+
+/* The step again, part by part, to the first node that makes what is not finite. */
+static tl_status name_nan(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step, double lr)
+{
+    const tl_node *node = NULL;
+    tl_status      rc   = TL_OK;
+
+    for (int64_t part = 0; part < s->parts && part * s->rows < batch->rows && !node; part++) {
+        const tl_tick tick = { s->spec->seed, (uint64_t)(step * s->parts + part) };
+        copy_states(s, true);
+        TL_TRY(run_part(ctx, s, batch, part, step));
+        TL_TRY(tl_plan_find_nan(ctx, s->plan, tick, &node));
+    }
+    rc = tl_fail(ctx, TL_ENAN, node && node->layer ? node->layer : "gradient",
+                 "not finite after %s at step %lld with rate %.3g (lower optim.lr, or set clip)",
+                 node ? node->op->name : "the sum of all parts", (long long)step + 1, lr);
+done:
+    copy_states(s, true);
+    return rc;
+}
+
+/* Gradient of the whole batch into s->grad, its loss and squared norm. */
+static tl_status gradient(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
+                          tl_tally *tally, double *loss, double *square)
+{
+    const int     threads = ctx->world->threads;
+    const int64_t n       = s->grad_floats;
+    tl_status     rc      = TL_OK;
+
+    *loss = 0.0;
+    for (int64_t part = 0; part < s->parts && part * s->rows < batch->rows; part++) {
+        TL_TRY(run_part(ctx, s, batch, part, step));
+        *loss += (double)*(const float *)tl_plan_data(s->plan, s->loss);
+        if (!isfinite(*loss)) break;
+        count_part(s, batch, part, tally);
+        if (s->part == s->grad) continue;
+        if (part == 0) memcpy(s->grad, s->part, (size_t)n * sizeof *s->grad);
+        else tl_add_into(s->grad, s->part, n, threads);
+    }
+    *square = isfinite(*loss) ? tl_squares(s->grad, n, s->square, threads) : *loss;
+done:
+    return rc;
+}
+
+tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
+                          double lr, tl_tally *tally, tl_step_result *out)
+{
+    const tl_hyper *h       = &s->spec->candidate.hyper;
+    const int       threads = ctx->world->threads;
+    double          square, norm;
+    tl_status       rc;
+
+    *out = (tl_step_result){ .lr = lr, .rows = batch->rows };
+    weigh_rows(s, batch);
+    copy_states(s, false);
+    TL_TRY(gradient(ctx, s, batch, step, tally, &out->loss, &square));
+    if (!isfinite(square)) return name_nan(ctx, s, batch, step, lr);
+    norm = sqrt(square);
+    if (h->clip > 0.0 && norm > h->clip)
+        tl_multiply(s->grad, s->grad_floats, (float)(h->clip / (norm + 1e-6)), threads);
+    for (int32_t i = 0; i < s->spans; i++) {
+        const tl_span *p = &s->span[i];
+        s->optimizer->step(&h->optim, lr * (double)p->lr_scale, p->decay ? h->optim.weight_decay : 0.0,
+                           step + 1, p->count, s->model->params->value + p->at, s->grad + p->grad_at,
+                           s->m ? s->m + p->grad_at : NULL, s->v ? s->v + p->grad_at : NULL, threads);
+    }
+done:
+    return rc;
+}

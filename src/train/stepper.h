@@ -1,0 +1,49 @@
+/* stepper.h -- one optimiser step: gradients of the batch's parts summed in order, checked,
+ * clipped, applied.  A batch of B rows is S shards; a shard may be run as several
+ * micro-batches.  Row weights are divided by what the whole batch holds, so that neither cut
+ * changes the sum.  Floor 3, train. */
+#ifndef TL_TRAIN_STEPPER_H
+#define TL_TRAIN_STEPPER_H
+#include "train/metric.h"
+#include "train/run.h"
+
+typedef struct {
+    const tl_run_spec *spec;
+    tl_model *model;
+    tl_graph *g;
+    tl_plan  *plan;
+    tl_tensor x, label, weight, loss, logits;
+    int64_t   rows, parts;         /* of one plan; plans in a full batch                    */
+    const tl_optimizer *optimizer;
+    tl_span  *span;
+    int32_t   spans;
+    int64_t   grad_floats;
+    float    *grad;                /* [grad_floats] of the step                             */
+    float    *part;                /* of one part; `grad` itself where there is only one    */
+    float    *m, *v;               /* moments; NULL where the optimiser has none            */
+    double   *square;              /* partial sums of the norm                              */
+    float    *row_weight;          /* [batch]                                               */
+    float    *class_weight;        /* [classes]; NULL: all 1                                */
+    float    *state, *state_kept;  /* running statistics: the block's, and before the step  */
+    int64_t   state_floats;
+    double    flops;               /* of one part                                           */
+} tl_stepper;
+
+typedef struct { double loss, lr; int64_t rows; } tl_step_result;
+
+/* Which parameters move and at which share of the rate, written into model->params. */
+void      tl_train_select(tl_params *params, tl_which which, double head_rate);
+/* The training graph of `rows` rows into g; params may be unsealed (forecasts). */
+tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                         tl_params *params, tl_which which, int64_t rows, tl_graph *g,
+                         tl_stepper *out);
+bool      tl_params_have_state(const tl_params *params);
+
+tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model, tl_which which,
+                         tl_stepper *out);
+void      tl_stepper_free(tl_ctx *ctx, tl_stepper *s);
+/* step counts from 0.  TL_ENAN: nothing was applied, running statistics are as before, and the
+ * message names layer, batch and rate. */
+tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
+                          double lr, tl_tally *tally, tl_step_result *out);
+#endif
