@@ -105,38 +105,20 @@ done:
     return rc;
 }
 
-static tl_status copy_sections(tl_ctx *ctx, const char *path, const json_t *header,
-                               const uint8_t *data, const uint8_t *end,
-                               const tl_section *section, size_t sections)
+/* Of one file: generation -1 where there is none or it is damaged. */
+static tl_status look(tl_ctx *ctx, const char *folder, int64_t slot, const char *fingerprint,
+                      tl_checkpoint *c)
 {
-    const json_t *list = json_object_get(header, "sections");
+    tl_status rc;
 
-    for (size_t i = 0; i < sections; i++) {
-        const json_t *row   = json_array_get(list, i);
-        const int64_t bytes = tl_json_int(row, "bytes", -1);
-        if (bytes < 0 || (size_t)bytes != section[i].bytes || (size_t)bytes > (size_t)(end - data) ||
-            strcmp(tl_json_text(row, "name", ""), section[i].name) != 0)
-            return tl_fail(ctx, TL_EUSAGE, path, "holds another run's %s (choose another --out)",
-                           section[i].name);
-        if (bytes) memcpy(section[i].data, data, (size_t)bytes);
-        data += bytes;
-    }
-    return TL_OK;
-}
-
-/* Of one file: its generation, or -1 where there is none or it is damaged. */
-static tl_status look(tl_ctx *ctx, const char *path, const char *fingerprint,
-                      int64_t *generation, json_t **header, tl_map *map, const uint8_t **data)
-{
-    tl_status rc = TL_OK;
-
-    *generation = -1;
-    if (tl_file_bytes(path) < 0) return TL_OK;
-    if (tl_file_bytes(path) > 0) {
-        TL_TRY(tl_map_open(ctx, path, map));
-        rc = open_whole(ctx, path, map, header, data);
+    *c = (tl_checkpoint){ .generation = -1 };
+    TL_TRY(file_of(ctx, folder, slot, &c->path));
+    if (tl_file_bytes(c->path) < 0) goto done;
+    if (tl_file_bytes(c->path) > 0) {
+        TL_TRY(tl_map_open(ctx, c->path, &c->map));
+        rc = open_whole(ctx, c->path, &c->map, &c->header, &c->data);
     } else {
-        rc = tl_fail(ctx, TL_EDATA, path, "is empty");
+        rc = tl_fail(ctx, TL_EDATA, c->path, "is empty");
     }
     if (rc == TL_EDATA) {
         tl_log(ctx, TL_LOG_WARN, "%s; the checkpoint before it is used", ctx->message);
@@ -144,42 +126,59 @@ static tl_status look(tl_ctx *ctx, const char *path, const char *fingerprint,
         goto done;
     }
     if (rc != TL_OK) goto done;
-    if (strcmp(tl_json_text(*header, "fingerprint", ""), fingerprint) != 0)
-        TL_FAIL(TL_EUSAGE, path, "belongs to a run with other settings (choose another --out)");
-    *generation = tl_json_int(*header, "generation", -1);
+    if (strcmp(tl_json_text(c->header, "fingerprint", ""), fingerprint) != 0)
+        TL_FAIL(TL_EUSAGE, c->path, "belongs to a run with other settings (choose another --out)");
+    c->generation = tl_json_int(c->header, "generation", -1);
+    c->state      = json_object_get(c->header, "state");
 done:
     return rc;
 }
 
-tl_status tl_checkpoint_load(tl_ctx *ctx, const char *folder, const char *fingerprint,
-                             const tl_section *section, size_t sections, json_t **state,
-                             int64_t *generation)
+tl_status tl_checkpoint_open(tl_ctx *ctx, const char *folder, const char *fingerprint,
+                             tl_checkpoint *out)
 {
-    char          *path[GENERATIONS]   = { NULL };
-    json_t        *header[GENERATIONS] = { NULL };
-    tl_map         map[GENERATIONS]    = { { 0 } };
-    const uint8_t *data[GENERATIONS]   = { NULL };
-    int64_t        number[GENERATIONS];
-    int            best = 0;
-    tl_status      rc;
+    tl_checkpoint c[GENERATIONS] = { { .generation = -1 }, { .generation = -1 } };
+    int           best           = 0;
+    tl_status     rc             = TL_OK;
 
-    *state      = NULL;
-    *generation = -1;
+    *out = (tl_checkpoint){ .generation = -1 };
     for (int i = 0; i < GENERATIONS; i++) {
-        TL_TRY(file_of(ctx, folder, i, &path[i]));
-        TL_TRY(look(ctx, path[i], fingerprint, &number[i], &header[i], &map[i], &data[i]));
-        if (number[i] > number[best]) best = i;
+        TL_TRY(look(ctx, folder, i, fingerprint, &c[i]));
+        if (c[i].generation > c[best].generation) best = i;
     }
-    if (number[best] < 0) goto done;
-    TL_TRY(copy_sections(ctx, path[best], header[best], data[best],
-                         map[best].data + map[best].bytes - HASH, section, sections));
-    *state      = json_incref(json_object_get(header[best], "state"));
-    *generation = number[best];
+    if (c[best].generation < 0) goto done;
+    *out    = c[best];
+    c[best] = (tl_checkpoint){ 0 };
 done:
-    for (int i = 0; i < GENERATIONS; i++) {
-        tl_map_close(ctx, &map[i]);
-        tl_free(ctx, path[i]);
-        json_decref(header[i]);
-    }
+    for (int i = 0; i < GENERATIONS; i++) tl_checkpoint_close(ctx, &c[i]);
     return rc;
+}
+
+void tl_checkpoint_close(tl_ctx *ctx, tl_checkpoint *c)
+{
+    tl_map_close(ctx, &c->map);
+    tl_free(ctx, c->path);
+    json_decref(c->header);
+    *c = (tl_checkpoint){ .generation = -1 };
+}
+
+tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c, const tl_section *section)
+{
+    const uint8_t *at = c->data, *end = c->map.data + c->map.bytes - HASH;
+    const json_t  *row;
+    size_t         i;
+
+    json_array_foreach(json_object_get(c->header, "sections"), i, row) {
+        const int64_t bytes = tl_json_int(row, "bytes", -1);
+        if (bytes < 0 || bytes > end - at) break;
+        if (strcmp(tl_json_text(row, "name", ""), section->name) != 0) {
+            at += bytes;
+            continue;
+        }
+        if ((size_t)bytes != section->bytes) break;
+        if (bytes) memcpy(section->data, at, (size_t)bytes);
+        return TL_OK;
+    }
+    return tl_fail(ctx, TL_EDATA, c->path, "does not hold %s as this run needs it (delete it)",
+                   section->name);
 }

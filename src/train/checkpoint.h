@@ -6,6 +6,7 @@
  * everything before them.  Floor 3, train. */
 #ifndef TL_TRAIN_CHECKPOINT_H
 #define TL_TRAIN_CHECKPOINT_H
+#include "core/io.h"
 #include "core/json.h"
 
 typedef struct { const char *name; void *data; size_t bytes; } tl_section;
@@ -14,10 +15,18 @@ typedef struct { const char *name; void *data; size_t bytes; } tl_section;
 tl_status tl_checkpoint_save(tl_ctx *ctx, const char *folder, const char *fingerprint,
                              int64_t generation, const json_t *state, const tl_section *section,
                              size_t sections);
-/* The newest whole one: sections filled, *state owned by the caller, *generation its number.
- * *state NULL: there is none.  A damaged file is said (log) and the other one taken.
- * TL_EUSAGE: it belongs to another run. */
-tl_status tl_checkpoint_load(tl_ctx *ctx, const char *folder, const char *fingerprint,
-                             const tl_section *section, size_t sections, json_t **state,
-                             int64_t *generation);
+/* The newest whole one of a folder, mapped; generation -1: there is none.  A damaged file is
+ * said (log) and the other one taken.  TL_EUSAGE: it belongs to another run. */
+typedef struct {
+    int64_t        generation;
+    json_t        *header, *state; /* state is borrowed from the header                      */
+    char          *path;
+    tl_map         map;
+    const uint8_t *data;           /* sections, in the mapping                               */
+} tl_checkpoint;
+tl_status tl_checkpoint_open(tl_ctx *ctx, const char *folder, const char *fingerprint,
+                             tl_checkpoint *out);
+void      tl_checkpoint_close(tl_ctx *ctx, tl_checkpoint *c); /* safe to repeat */
+/* Copies a section of exactly section->bytes to its data; TL_EDATA where there is none. */
+tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c, const tl_section *section);
 #endif

@@ -37,7 +37,7 @@ tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
     tl_status      rc      = TL_OK;
 
     tl_tally_clear(&e->tally);
-    tl_predictor_weights_changed(e->predictor);
+    TL_TRY(tl_predictor_weights_changed(ctx, e->predictor));
     for (int64_t at = 0; at < rows.count; at += PIECE) {
         const tl_rows piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };
         TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));

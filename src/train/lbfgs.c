@@ -100,6 +100,15 @@ static void learn_curvature(search *q, const double *x)
     q->pairs  = TL_MIN(q->pairs + 1, PAIRS);
 }
 
+/* Lower by enough; or level as far as f can tell, where its slope says the step is not too
+ * long (Hager and Zhang 2005, the approximate Wolfe conditions): values summed from f32 stop
+ * telling long before their gradients do. */
+static bool low_enough(double f, double next_f, double step, double slope, double next_slope)
+{
+    return next_f <= f + 1e-4 * step * slope ||
+           (next_f <= f + 1e-7 * fabs(f) && next_slope <= -0.9998 * slope);
+}
+
 /* Doubles, then bisects, until the step lowers f enough and the slope is less steep.
  * *found false: no such step in f64. */
 static tl_status line_search(tl_ctx *ctx, search *q, const double *x, double f, double first,
@@ -115,8 +124,9 @@ static tl_status line_search(tl_ctx *ctx, search *q, const double *x, double f, 
         move(q->next_x, q->direction, step, q->n);
         TL_TRY(q->spec->value(ctx, q->spec->user, q->next_x, next_f, q->next_g));
         ++*calls;
-        if (!(*next_f <= f + 1e-4 * step * slope)) high = step;
-        else if (dot(q->next_g, q->direction, q->n) < 0.9 * slope) low = step;
+        const double next_slope = dot(q->next_g, q->direction, q->n);
+        if (!low_enough(f, *next_f, step, slope, next_slope)) high = step;
+        else if (next_slope < 0.9 * slope) low = step;
         else {
             *found = true;
             break;

@@ -2,6 +2,7 @@
  * sums over pieces and the search itself are in double.  Floor 3, train. */
 #include "train/linear.h"
 #include "core/par.h"
+#include "tensor/ops.h"
 
 #include <math.h>
 #include <string.h>

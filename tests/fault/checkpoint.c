@@ -22,7 +22,8 @@ static tl_status save(const char *folder, int64_t generation, float mark)
 {
     pair             p     = { .best = (double)mark };
     json_t          *state = json_pack("{s:I}", "step", (json_int_t)generation * 10);
-    const tl_section s[]   = { { "weights", p.weight, sizeof p.weight }, { "best", &p.best, sizeof p.best } };
+    const tl_section s[]   = { { "weights", p.weight, sizeof p.weight },
+                               { "best", &p.best, sizeof p.best } };
     tl_status        rc;
 
     for (int i = 0; i < 37; i++) p.weight[i] = mark + (float)i;
@@ -34,16 +35,23 @@ static tl_status save(const char *folder, int64_t generation, float mark)
 /* Generation found, or -1; checks that all of it belongs together. */
 static tl_status load(const char *folder, const char *print, int64_t *generation)
 {
-    pair             p     = { .best = 0.0 };
-    json_t          *state = NULL;
-    const tl_section s[]   = { { "weights", p.weight, sizeof p.weight }, { "best", &p.best, sizeof p.best } };
-    const tl_status  rc    = tl_checkpoint_load(test_ctx(), folder, print, s, 2, &state, generation);
+    pair          p = { .best = 0.0 };
+    tl_checkpoint c;
+    tl_status     rc = tl_checkpoint_open(test_ctx(), folder, print, &c);
 
-    if (rc == TL_OK && *generation >= 0) {
-        assert_int_equal(tl_json_int(state, "step", -1), *generation * 10);
-        assert_true(p.best == (double)*generation && p.weight[36] == (float)*generation + 36.0f);
+    *generation = c.generation;
+    if (rc == TL_OK && c.generation >= 0) {
+        TEST_OK(tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "best", &p.best, sizeof p.best }));
+        TEST_OK(tl_checkpoint_take(test_ctx(), &c,
+                                   &(tl_section){ "weights", p.weight, sizeof p.weight }));
+        assert_int_equal(tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "weights", p.weight, 8 }),
+                         TL_EDATA);
+        assert_int_equal(tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "moments", p.weight, 8 }),
+                         TL_EDATA);
+        assert_int_equal(tl_json_int(c.state, "step", -1), c.generation * 10);
+        assert_true(p.best == (double)c.generation && p.weight[36] == (float)c.generation + 36.0f);
     }
-    json_decref(state);
+    tl_checkpoint_close(test_ctx(), &c);
     return rc;
 }
 

@@ -1,0 +1,212 @@
+/* forecast.c -- memory and FLOPs of a run from its plans, and the micro-batch that fits a
+ * limit.  Nothing of the run's size is allocated: parameters are declared, not sealed, and
+ * plans lay out their slab without taking it.  Floor 3, train. */
+#include "train/linear.h"
+#include "train/optim_kernels.h"
+#include "train/trainer.h"
+
+#include <math.h>
+
+enum { READ_AHEAD = 4 /* batches a loader holds */, LEAST_GROUP = 8, LBFGS_VECTORS = 24 };
+
+typedef struct {
+    tl_params *params;     /* declared only */
+    size_t     plan_bytes; /* of the largest plan seen */
+    double     train_flops, forward_flops; /* of one row */
+    int64_t    width;      /* of the features */
+    int64_t    row_floats;
+} sketch;
+
+static tl_status plan_bytes(tl_ctx *ctx, const tl_run_spec *spec, const tl_graph *g, sketch *k)
+{
+    tl_slab  *slab = NULL; /* its own, never taken: what others planned before does not count */
+    tl_plan  *plan = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_slab_new(ctx, spec->backend, &slab));
+    TL_TRY(tl_plan_new(ctx, g, spec->backend, slab, &plan));
+    k->plan_bytes = TL_MAX(k->plan_bytes, tl_plan_bytes(plan));
+done:
+    tl_plan_free(ctx, plan);
+    tl_slab_free(ctx, slab);
+    return rc;
+}
+
+/* The graph that predicts: declares every parameter on the way. */
+static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch, sketch *k)
+{
+    const int64_t rows = TL_MIN(spec->micro_batch, (int64_t)32);
+    tl_graph *g   = NULL;
+    tl_net    net = { .ctx = ctx, .params = k->params, .dtype = spec->dtype };
+    tl_built  built;
+    tl_status rc;
+
+    TL_TRY(tl_graph_new(ctx, &g));
+    net.g = g;
+    TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_WHOLE, &built));
+    k->forward_flops = tl_graph_flops(g) / (double)rows;
+    k->row_floats    = tl_shape_count(tl_graph_shape(g, built.x)) / rows;
+    if (built.features) k->width = tl_shape_count(tl_graph_shape(g, built.features)) / rows;
+    rc = plan_bytes(ctx, spec, g, k);
+done:
+    tl_graph_free(ctx, g);
+    return rc;
+}
+
+static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                                 tl_which which, sketch *k)
+{
+    tl_graph  *g = NULL;
+    tl_stepper tensors;
+    tl_status  rc;
+
+    TL_TRY(tl_graph_new(ctx, &g));
+    tl_train_select(k->params, which, 1.0);
+    TL_TRY(tl_train_graph(ctx, spec, arch, k->params, which, spec->micro_batch, g, &tensors));
+    k->train_flops = tl_graph_flops(g) / (double)spec->micro_batch;
+    rc = plan_bytes(ctx, spec, g, k);
+done:
+    tl_graph_free(ctx, g);
+    return rc;
+}
+
+static size_t floats(int64_t n)
+{
+    return (size_t)n * sizeof(float);
+}
+
+/* Gradients, moments, batches: what a phase of steps holds beside parameters and plans. */
+static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *k, size_t *out)
+{
+    const tl_hyper     *h = &spec->candidate.hyper;
+    const tl_optimizer *o = tl_optimizer_find(h->optimizer);
+    const int64_t       copies = 1 + (h->batch > spec->micro_batch) + o->moments;
+    tl_span  *span;
+    int32_t   spans;
+    int64_t   grad;
+    tl_status rc = tl_params_spans(ctx, k->params, &span, &spans, &grad);
+
+    if (rc != TL_OK) return rc;
+    tl_free(ctx, span);
+    *out = floats(copies * grad) + floats(READ_AHEAD * h->batch * k->row_floats) +
+           floats((READ_AHEAD + 1) * TL_MIN(spec->micro_batch, (int64_t)32) * k->row_floats);
+    return TL_OK;
+}
+
+static size_t solve_bytes(const tl_run_spec *spec, const sketch *k)
+{
+    const int64_t rows = spec->train.count + spec->valid.count, classes = spec->dataset->classes;
+    const int64_t n    = classes * (k->width + 1);
+
+    return floats(rows * k->width) + (size_t)(LBFGS_VECTORS + 2) * (size_t)n * sizeof(double) +
+           floats(2 * n) + floats(3 * TL_MIN(spec->train.count, (int64_t)2048) * classes);
+}
+
+static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                                const tl_phase *phase, sketch *k, size_t *bytes, tl_run_need *out)
+{
+    const double rows = (double)spec->train.count, valid = (double)spec->valid.count;
+    tl_status    rc   = TL_OK;
+
+    if (phase->solve) {
+        const double passes = spec->features ? 0.0 : rows + valid;
+        *bytes = solve_bytes(spec, k);
+        out->flops += passes * k->forward_flops;
+        out->rows += passes / 3.0;
+        return TL_OK;
+    }
+    const tl_length length = tl_loop_length(spec, phase, NULL);
+    const double    looks  = ceil(length.epochs / (double)length.evaluate_every) + 1.0;
+    const double    steps  = spec->most_steps > 0
+                                 ? fmin((double)spec->most_steps, (double)length.steps)
+                                 : (double)length.steps;
+    const double    visits = fmin(steps * (double)spec->candidate.hyper.batch, length.epochs * rows);
+    TL_TRY(sketch_training(ctx, spec, arch, phase->which, k));
+    TL_TRY(loop_bytes(ctx, spec, k, bytes));
+    out->flops += visits * k->train_flops + looks * valid * k->forward_flops;
+    out->rows += visits + looks * valid / 3.0;
+done:
+    return rc;
+}
+
+static void settle_groups(const tl_params *params, tl_run_spec *spec)
+{
+    if (tl_run_groups(spec, params))
+        spec->micro_batch = spec->candidate.hyper.batch / spec->candidate.hyper.shards;
+}
+
+tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *out)
+{
+    tl_run_spec     spec;
+    const tl_route *route = asked->candidate.route;
+    tl_arch         arch;
+    sketch          k    = { 0 };
+    size_t          most = 0, bytes;
+    tl_run_need     need = { 0 };
+    tl_status       rc;
+
+    *out = need;
+    TL_TRY(tl_run_settle(ctx, asked, &spec));
+    arch             = route->start == TL_START_NEW ? spec.candidate.arch : spec.candidate.base->arch;
+    arch.outputs     = spec.dataset->classes;
+    arch.source_head = false;
+    TL_TRY(tl_params_new(ctx, &k.params));
+    TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
+    settle_groups(k.params, &spec);
+    for (int i = 0; i < route->phases; i++) {
+        TL_TRY(forecast_phase(ctx, &spec, &arch, &route->phase[i], &k, &bytes, &need));
+        most = TL_MAX(most, bytes);
+    }
+    const size_t taken = tl_slab_bytes(spec.slab);
+    need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) + most +
+                      (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
+    *out = need;
+done:
+    tl_params_free(ctx, k.params);
+    return rc;
+}
+
+/* The next smaller thing to try; false: there is none. */
+static bool shrink(tl_run_spec *spec, bool groups)
+{
+    tl_hyper     *h     = &spec->candidate.hyper;
+    const int64_t shard = h->batch / h->shards;
+
+    if (groups) {
+        int64_t shards = h->shards + 1;
+        while (shards <= h->batch && h->batch % shards) shards++;
+        if (h->batch / shards < LEAST_GROUP) return false;
+        h->shards         = shards;
+        spec->micro_batch = h->batch / shards;
+        return true;
+    }
+    if (spec->micro_batch <= 1) return false;
+    do spec->micro_batch--;
+    while (shard % spec->micro_batch);
+    return true;
+}
+
+tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes)
+{
+    tl_run_spec one    = *spec;
+    tl_params  *params = NULL;
+    tl_run_need need;
+    tl_status   rc;
+
+    TL_TRY(tl_run_settle(ctx, spec, &one));
+    TL_TRY(tl_arch_params(ctx, &one.candidate.arch, &params));
+    for (;;) {
+        TL_TRY(tl_run_forecast(ctx, &one, &need));
+        if (need.peak_bytes <= limit_bytes) break;
+        if (!shrink(&one, tl_run_groups(&one, params)))
+            TL_FAIL(TL_ELIMIT, "--memory", "%s needs at least %zu MiB, %zu MiB are allowed (raise "
+                    "--memory)", one.candidate.route->name, (need.peak_bytes >> 20) + 1,
+                    limit_bytes >> 20);
+    }
+    spec->micro_batch            = one.micro_batch;
+    spec->candidate.hyper.batch  = one.candidate.hyper.batch;
+    spec->candidate.hyper.shards = one.candidate.hyper.shards;
+done:
+    tl_params_free(ctx, params);
+    return rc;
+}

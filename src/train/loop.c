@@ -1,0 +1,270 @@
+/* loop.c -- a phase of optimiser steps.  Every turn looks at the place alone to decide what
+ * comes next (evaluate, end the epoch, stop, step), so that a run resumed at any step decides
+ * the same.  Nothing is allocated between evaluations.  Floor 3, train. */
+#include "train/trainer.h"
+#include "core/machine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_POINTS = 100 }; /* evaluations at epoch ends, however many epochs */
+
+typedef struct {
+    tl_trainer        *t;
+    const tl_phase    *phase;
+    const tl_schedule *schedule;
+    tl_augment         augment;
+    tl_loader         *loader;
+    tl_stepper         stepper;
+    tl_evaluator       evaluator;
+    tl_length          length;
+    int64_t            first_step; /* of this process, for the ETA */
+    double             first_time;
+} loop;
+
+static int64_t batches(const tl_run_spec *spec, const tl_loader *loader, int64_t epoch)
+{
+    const int64_t batch = spec->candidate.hyper.batch;
+
+    return loader ? tl_loader_batches(loader, epoch) : (spec->train.count + batch - 1) / batch;
+}
+
+tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase, const tl_loader *loader)
+{
+    const tl_hyper *h      = &spec->candidate.hyper;
+    const double    rows   = (double)spec->train.count;
+    const double    least  = (double)h->least_steps * (double)h->batch / rows;
+    const double    epochs = fmax(h->epochs, least) * phase->budget_share;
+    const int64_t   whole  = (int64_t)epochs;
+    tl_length       length = { .epochs = epochs };
+
+    for (int64_t e = 0; e < whole; e++) length.steps += batches(spec, loader, e);
+    length.steps += llround((epochs - (double)whole) * (double)batches(spec, loader, whole));
+    length.steps          = TL_MAX(length.steps, (int64_t)1);
+    length.warmup         = (int64_t)(h->warmup * (double)length.steps);
+    length.evaluate_every = TL_MAX((int64_t)1, (whole + MOST_POINTS - 1) / MOST_POINTS);
+    return length;
+}
+
+static double rate(const loop *l, int64_t step)
+{
+    return l->t->spec.candidate.hyper.optim.lr * l->phase->lr_scale *
+           tl_schedule_factor(l->schedule, step, l->length.steps, l->length.warmup, NULL);
+}
+
+static int64_t last_step(const loop *l)
+{
+    const int64_t budget = l->t->spec.most_steps;
+
+    return budget > 0 ? TL_MIN(budget, l->length.steps) : l->length.steps;
+}
+
+/* Powers of two within the first epoch, once as many rows were trained as twice validation's. */
+static bool early_look(const loop *l)
+{
+    const int64_t step = l->t->at.step;
+
+    return step > 0 && (step & (step - 1)) == 0 && l->t->at.epoch == 0 &&
+           step * l->t->spec.candidate.hyper.batch >= 2 * l->t->spec.valid.count;
+}
+
+static bool epoch_over(const loop *l)
+{
+    return l->t->at.position >= tl_loader_batches(l->loader, l->t->at.epoch);
+}
+
+static bool look_due(const loop *l)
+{
+    const tl_place *at = &l->t->at;
+
+    if (at->evaluated == at->step) return false;
+    if (at->step == 0) return at->has_best; /* the phase before left a head worth judging */
+    return early_look(l) || at->step >= last_step(l) ||
+           (epoch_over(l) && (at->epoch + 1) % l->length.evaluate_every == 0);
+}
+
+static tl_progress where(const loop *l)
+{
+    const tl_trainer *t    = l->t;
+    const int64_t     done = t->at.step - l->first_step;
+
+    return (tl_progress){
+        .phase = "train", .epoch = t->at.epoch + 1, .epochs = (int64_t)ceil(l->length.epochs),
+        .step = t->at.position, .steps = tl_loader_batches(l->loader, t->at.epoch),
+        .loss   = t->at.loss_rows ? t->at.loss_sum / (double)t->at.loss_rows : (double)NAN,
+        .metric = t->at.loss_rows ? tl_tally_metric(&t->tally, t->spec.metric) : (double)NAN,
+        .lr     = rate(l, TL_MAX(t->at.step - 1, (int64_t)0)),
+        .eta_seconds = done > 0 ? (tl_time_s() - l->first_time) / (double)done *
+                                      (double)(last_step(l) - t->at.step)
+                                : (double)NAN
+    };
+}
+
+static tl_status look(tl_ctx *ctx, loop *l)
+{
+    tl_trainer   *t   = l->t;
+    const bool    end = epoch_over(l);
+    const int64_t epochs = t->at.epoch + end;
+    tl_progress   p = where(l); /* before the sums of the epoch start anew */
+    tl_status     rc;
+
+    TL_TRY(tl_evaluate(ctx, &l->evaluator, t->spec.valid));
+    t->at.flops += l->stepper.flops / 3.0 / (double)l->stepper.rows * (double)t->spec.valid.count;
+    TL_TRY(tl_trainer_judge(ctx, t, epochs, tl_tally_metric(&l->evaluator.tally, t->spec.metric),
+                            tl_tally_loss(&l->evaluator.tally), p.lr));
+    p.epoch_end = end;
+    tl_trainer_say(t, &p, end);
+done:
+    return rc;
+}
+
+static bool out_of_patience(const loop *l)
+{
+    const tl_place *at       = &l->t->at;
+    const double    patience = l->t->spec.candidate.hyper.patience;
+
+    return patience > 0.0 && at->has_best &&
+           (double)(at->epoch - at->best_epoch) >= patience;
+}
+
+/* The end marker comes between epochs. */
+static tl_status end_epoch(tl_ctx *ctx, loop *l)
+{
+    const tl_batch *batch;
+    tl_status       rc;
+
+    TL_TRY(tl_loader_next(ctx, l->loader, &batch));
+    if (batch->rows != 0) TL_FAIL(TL_EFAIL, "loader", "an epoch is longer than it said");
+    l->t->at.epoch++;
+    l->t->at.position = 0;
+    if (out_of_patience(l)) {
+        l->t->stopped = "patience";
+        snprintf(l->t->detail, sizeof l->t->detail,
+                 "no better %s on validation for %lld epochs", l->t->spec.metric,
+                 (long long)(l->t->at.epoch - l->t->at.best_epoch));
+    }
+done:
+    return rc;
+}
+
+static tl_status step_once(tl_ctx *ctx, loop *l)
+{
+    tl_trainer     *t  = l->t;
+    tl_place       *at = &t->at;
+    const tl_batch *batch;
+    tl_step_result  r;
+    tl_status       rc;
+
+    TL_TRY(tl_loader_next(ctx, l->loader, &batch));
+    if (batch->rows == 0) TL_FAIL(TL_EFAIL, "loader", "an epoch is shorter than it said");
+    rc = tl_stepper_step(ctx, &l->stepper, batch, at->step, rate(l, at->step), &t->tally, &r);
+    if (rc == TL_ENAN) { /* the weights are those before this step: judge and keep them */
+        t->stopped = "nan";
+        snprintf(t->detail, sizeof t->detail, "epoch %lld, batch %lld: %.180s",
+                 (long long)at->epoch + 1, (long long)at->position + 1, ctx->message);
+        return TL_OK;
+    }
+    TL_TRY(rc);
+    at->step++;
+    at->position++;
+    at->loss_sum += r.loss * (double)r.rows;
+    at->loss_rows += r.rows;
+    at->flops += l->stepper.flops / (double)l->stepper.rows * (double)r.rows;
+    tl_progress p = where(l);
+    tl_trainer_say(t, &p, at->step == l->first_step + 1);
+done:
+    return rc;
+}
+
+/* Saved, if there is a place to save to; otherwise the run ends here with its best. */
+static tl_status interrupted(tl_ctx *ctx, loop *l)
+{
+    tl_status rc = TL_OK;
+
+    if (l->t->spec.checkpoint) {
+        TL_TRY(tl_trainer_save(ctx, l->t, &l->stepper));
+        TL_FAIL(TL_ECANCEL, l->t->spec.checkpoint, "interrupted, saved (tailor resume goes on)");
+    }
+    l->t->stopped = "interrupted";
+done:
+    return rc;
+}
+
+static tl_status turn(tl_ctx *ctx, loop *l)
+{
+    tl_status rc = TL_OK;
+
+    if (tl_cancelled(ctx)) return interrupted(ctx, l);
+    if (look_due(l)) {
+        rc = look(ctx, l);
+        return rc == TL_ECANCEL ? interrupted(ctx, l) : rc;
+    }
+    if (l->t->at.step >= last_step(l)) {
+        if (epoch_over(l)) l->t->at.epoch++;
+        l->t->stopped = l->t->at.step < l->length.steps ? "budget" : "epochs";
+        return TL_OK;
+    }
+    if (epoch_over(l)) TL_TRY(end_epoch(ctx, l));
+    else TL_TRY(step_once(ctx, l));
+    if (!l->t->stopped && tl_trainer_save_due(l->t)) rc = tl_trainer_save(ctx, l->t, &l->stepper);
+done:
+    return rc;
+}
+
+static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpoint *from)
+{
+    const tl_run_spec   *spec = &t->spec;
+    const tl_hyper      *h    = &spec->candidate.hyper;
+    const tl_loader_spec ask  = {
+        .cache = spec->cache, .rows = spec->train, .batch = h->batch, .shuffle = true,
+        .drop_short = tl_run_groups(spec, t->model->params), .seed = spec->seed,
+        .augment = strcmp(h->augment, "none") != 0 ? &l->augment : NULL
+    };
+    tl_status rc;
+
+    if (!tl_augment_named(h->augment, &l->augment))
+        TL_FAIL(TL_EUSAGE, "augment", "\"%.40s\" is not known", h->augment);
+    l->schedule = tl_schedule_find(h->schedule);
+    TL_TRY(tl_loader_new(ctx, &ask, &l->loader));
+    l->length = tl_loop_length(spec, l->phase, l->loader);
+    TL_TRY(tl_stepper_new(ctx, spec, t->model, l->phase->which, &l->stepper));
+    TL_TRY(tl_evaluator_new(ctx, spec, t->model, TL_MIN(spec->micro_batch, (int64_t)32),
+                            &l->evaluator));
+    if (from) TL_TRY(tl_stepper_restore(ctx, &l->stepper, from));
+    if (t->at.step > 0 || t->at.epoch > 0)
+        TL_TRY(tl_loader_seek(ctx, l->loader, t->at.epoch, t->at.position));
+    l->first_step = t->at.step;
+    l->first_time = tl_time_s();
+done:
+    return rc;
+}
+
+/* After a stop in the middle: the weights as they are may still be the best. */
+static tl_status last_look(tl_ctx *ctx, loop *l)
+{
+    const int cancel = atomic_load(&ctx->world->cancel);
+    tl_status rc     = TL_OK;
+
+    if (l->t->at.evaluated == l->t->at.step || l->t->at.step == 0) return TL_OK;
+    atomic_store(&ctx->world->cancel, 0); /* without a checkpoint this is all that is kept */
+    rc = look(ctx, l);
+    if (cancel) atomic_store(&ctx->world->cancel, cancel);
+    return rc;
+}
+
+tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase, const tl_checkpoint *from)
+{
+    loop      l = { .t = t, .phase = phase };
+    tl_status rc;
+
+    TL_TRY(open_loop(ctx, t, &l, from));
+    while (!t->stopped) TL_TRY(turn(ctx, &l));
+    TL_TRY(last_look(ctx, &l));
+    if (strcmp(t->stopped, "epochs") == 0) t->stopped = NULL; /* the next phase's turn */
+done:
+    tl_loader_free(ctx, l.loader);
+    tl_evaluator_free(ctx, &l.evaluator);
+    tl_stepper_free(ctx, &l.stepper);
+    return rc;
+}

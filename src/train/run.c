@@ -1,0 +1,292 @@
+/* run.c -- one run from its question to its result: settled, phase by phase, judged, told.
+ * Floor 3, train. */
+#include "train/run.h"
+#include "core/machine.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+bool tl_run_groups(const tl_run_spec *spec, const tl_params *params)
+{
+    const tl_candidate *c = &spec->candidate;
+    bool                all = false;
+
+    for (int i = 0; i < c->route->phases; i++) all |= c->route->phase[i].which == TL_TRAIN_ALL;
+    return all && !c->hyper.frozen_norm && tl_params_have_state(params);
+}
+
+/* The largest divisor of n that is at most `most`. */
+static int64_t divisor(int64_t n, int64_t most)
+{
+    int64_t d = TL_MAX((int64_t)1, TL_MIN(n, most));
+
+    while (n % d) d--;
+    return d;
+}
+
+static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
+{
+    const tl_hyper *h  = &spec->candidate.hyper;
+    tl_status       rc = TL_OK;
+
+    if (spec->train.count < 1) TL_FAIL(TL_EDATA, "train", "no rows to train on (give more data)");
+    if (spec->valid.count < 1) TL_FAIL(TL_EDATA, "valid", "no rows to validate on (give more data)");
+    if (!tl_metric_known(spec->metric))
+        TL_FAIL(TL_EUSAGE, "--metric", "\"%.40s\" is not known (accuracy or macro-f1)", spec->metric);
+    if (h->batch < 1 || h->shards < 1 || h->batch % h->shards)
+        TL_FAIL(TL_EUSAGE, "shards", "a batch of %lld rows cannot be %lld equal parts",
+                (long long)h->batch, (long long)h->shards);
+    if (!tl_optimizer_find(h->optimizer) || !tl_schedule_find(h->schedule))
+        TL_FAIL(TL_EUSAGE, "optimizer", "%s with %s is not known", h->optimizer, h->schedule);
+    if (spec->candidate.route->needs_base && !spec->candidate.base)
+        TL_FAIL(TL_EUSAGE, spec->candidate.route->name, "needs a base (give --base)");
+done:
+    return rc;
+}
+
+/* A batch has no more rows than there are; shards keep their size as far as they can. */
+tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out)
+{
+    tl_hyper       *h;
+    int64_t         shard;
+    const tl_status rc = check_spec(ctx, asked);
+
+    *out = *asked;
+    if (rc != TL_OK) return rc;
+    h     = &out->candidate.hyper;
+    shard = h->batch / h->shards;
+    if (h->batch > out->train.count) {
+        h->shards = TL_MAX((int64_t)1, out->train.count / shard);
+        shard     = TL_MIN(shard, out->train.count);
+        h->batch  = h->shards * shard;
+    }
+    out->micro_batch = out->micro_batch > 0 ? divisor(shard, out->micro_batch) : shard;
+    if (out->checkpoint_every_s <= 0.0) out->checkpoint_every_s = 30.0;
+    return TL_OK;
+}
+
+tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
+{
+    const tl_candidate *c    = &spec->candidate;
+    const tl_dataset   *d    = spec->dataset;
+    tl_arch             arch = c->arch;
+
+    arch.outputs = d->classes;
+    if (c->hyper.dropout >= 0.0) arch.dropout = c->hyper.dropout;
+    if (c->route->start == TL_START_NEW)
+        return tl_model_new(ctx, &arch, &c->prep, d->class_name, spec->seed, out);
+    return tl_model_with_head(ctx, c->base, d->classes, d->class_name, c->hyper.dropout,
+                              spec->seed, out);
+}
+
+double tl_trainer_seconds(const tl_trainer *t)
+{
+    return t->at.seconds + tl_time_s() - t->started;
+}
+
+void tl_trainer_say(tl_trainer *t, tl_progress *p, bool now)
+{
+    const double time = tl_time_s();
+
+    if (!t->spec.progress || (!now && time - t->said < 0.5)) return;
+    t->said         = time;
+    p->route        = t->spec.candidate.route->name;
+    p->seconds      = tl_trainer_seconds(t);
+    p->valid_loss   = t->last_valid_loss;
+    p->valid_metric = t->last_valid_metric;
+    t->spec.progress(t->spec.user, p);
+}
+
+static tl_status add_point(tl_ctx *ctx, tl_trainer *t, const tl_curve_point *p)
+{
+    tl_status rc = TL_OK;
+
+    if (t->points == t->room) {
+        const int64_t room = TL_MAX((int64_t)32, 2 * t->room);
+        TL_TRY(tl_realloc(ctx, (size_t)room * sizeof *t->curve, &t->curve));
+        t->room = room;
+    }
+    t->curve[t->points++] = *p;
+    if (t->spec.store) rc = tl_store_point(ctx, t->spec.store, t->spec.store_run, p);
+done:
+    return rc;
+}
+
+/* NaN is never best; between equals the lower loss wins, then the earlier. */
+static bool better(const tl_place *at, double metric, double loss)
+{
+    if (isnan(metric) || isnan(loss)) return false;
+    if (!at->has_best || metric > at->best_metric) return true;
+    return metric == at->best_metric && loss < at->best_loss;
+}
+
+tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric, double loss,
+                           double lr)
+{
+    tl_place            *at    = &t->at;
+    const bool           rows  = at->loss_rows > 0;
+    const tl_curve_point point = {
+        .epoch = epochs, .step = at->earlier_steps + at->step,
+        .train_loss   = rows ? at->loss_sum / (double)at->loss_rows : (double)NAN,
+        .train_metric = rows ? tl_tally_metric(&t->tally, t->spec.metric) : (double)NAN,
+        .valid_loss = loss, .valid_metric = metric, .lr = lr, .seconds = tl_trainer_seconds(t)
+    };
+
+    t->last_valid_loss   = loss;
+    t->last_valid_metric = metric;
+    at->evaluated        = at->step;
+    at->loss_sum         = 0.0;
+    at->loss_rows        = 0;
+    tl_tally_clear(&t->tally);
+    if (better(at, metric, loss)) {
+        memcpy(t->best, t->model->params->value,
+               (size_t)t->model->params->floats * sizeof *t->best);
+        at->has_best    = true;
+        at->best_metric = metric;
+        at->best_loss   = loss;
+        at->best_epoch  = epochs;
+        at->best_step   = point.step;
+    }
+    return add_point(ctx, t, &point);
+}
+
+/* Train metrics of the weights that are kept, on rows as many as validation has. */
+static tl_status judge_train(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
+{
+    tl_evaluator e    = { 0 };
+    tl_rows      rows = { 0 };
+    int64_t     *count = NULL;
+    double       entropy;
+    tl_status    rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)t->spec.dataset->classes, sizeof *count, &count));
+    entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count,
+                               t->spec.dataset->classes);
+    TL_TRY(tl_rows_spread(ctx, t->spec.train, t->spec.valid.count, &rows));
+    TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model, TL_MIN(t->spec.micro_batch, (int64_t)32), &e));
+    TL_TRY(tl_evaluate(ctx, &e, rows));
+    out->train_metric = tl_tally_metric(&e.tally, t->spec.metric);
+    out->train_loss   = tl_tally_loss(&e.tally);
+    out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy, rows.count);
+done:
+    tl_evaluator_free(ctx, &e);
+    tl_free(ctx, rows.row);
+    tl_free(ctx, count);
+    return rc;
+}
+
+static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from)
+{
+    const tl_route *route = t->spec.candidate.route;
+    tl_status       rc    = TL_OK;
+
+    while (t->at.phase < route->phases && !t->stopped) {
+        const tl_phase *phase = &route->phase[t->at.phase];
+        if (phase->solve) TL_TRY(tl_solve_run(ctx, t));
+        else TL_TRY(tl_loop_run(ctx, t, phase, from));
+        from = NULL;
+        if (t->stopped || t->at.phase + 1 == route->phases) break;
+        t->at.phase++;
+        t->at.earlier_steps += t->at.step;
+        t->at.step = t->at.epoch = t->at.position = 0;
+        t->at.evaluated = -1;
+    }
+    if (!t->stopped) t->stopped = route->phase[route->phases - 1].solve ? "solved" : "epochs";
+done:
+    return rc;
+}
+
+static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t, tl_checkpoint *from)
+{
+    tl_status rc;
+
+    t->started         = tl_time_s();
+    t->saved           = t->started;
+    t->at.evaluated    = -1;
+    t->last_valid_loss = t->last_valid_metric = (double)NAN;
+    TL_TRY(tl_run_settle(ctx, asked, &t->spec));
+    TL_TRY(tl_trainer_model(ctx, &t->spec, &t->model));
+    if (tl_run_groups(&t->spec, t->model->params)) {
+        if (t->spec.train.count < 2)
+            TL_FAIL(TL_EDATA, "train", "batch statistics need two rows (give more data)");
+        t->spec.micro_batch = t->spec.candidate.hyper.batch / t->spec.candidate.hyper.shards;
+    }
+    TL_TRY(tl_alloc_array(ctx, (size_t)t->model->params->floats, sizeof(float), &t->best));
+    TL_TRY(tl_tally_new(ctx, t->spec.dataset->classes, &t->tally));
+    TL_TRY(tl_trainer_fingerprint(ctx, t));
+    if (t->spec.checkpoint)
+        TL_TRY(tl_checkpoint_open(ctx, t->spec.checkpoint, t->fingerprint, from));
+    if (from->generation >= 0) TL_TRY(tl_trainer_restore(ctx, t, from));
+    if (t->spec.store)
+        TL_TRY(tl_store_cut(ctx, t->spec.store, t->spec.store_run,
+                            t->points ? t->curve[t->points - 1].step : -1));
+done:
+    return rc;
+}
+
+static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
+{
+    tl_params *params = t->model->params;
+    tl_status  rc;
+
+    if (!t->at.has_best)
+        TL_FAIL(TL_ENAN, "train", "no finite result: %s",
+                *t->detail ? t->detail : "the loss on validation is not finite");
+    memcpy(params->value, t->best, (size_t)params->floats * sizeof *t->best);
+    out->valid_metric = t->at.best_metric;
+    out->valid_loss   = t->at.best_loss;
+    TL_TRY(judge_train(ctx, t, out));
+    out->best_epoch = t->at.best_epoch;
+    out->best_step  = t->at.best_step;
+    out->epochs_run = t->at.epoch;
+    out->steps_run  = t->at.earlier_steps + t->at.step;
+    out->stopped    = t->stopped;
+    out->seconds    = tl_trainer_seconds(t);
+    out->flops      = t->at.flops;
+    out->parameters = tl_params_numel(params, false);
+    out->trainable  = tl_params_numel(params, true);
+    snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
+    tl_train_select(params, TL_TRAIN_ALL, 1.0);
+    out->curve  = t->curve;
+    out->points = t->points;
+    out->model  = t->model;
+    t->curve    = NULL;
+    t->model    = NULL;
+done:
+    return rc;
+}
+
+tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out)
+{
+    tl_world     *world = ctx->world;
+    const size_t  peak  = atomic_load(&world->peak_bytes);
+    tl_trainer    t     = { 0 };
+    tl_checkpoint from  = { .generation = -1 };
+    tl_run_result made  = { 0 };
+    tl_status     rc;
+
+    *out = made;
+    atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
+    TL_TRY(prepare(ctx, spec, &t, &from));
+    TL_TRY(run_phases(ctx, &t, from.generation >= 0 ? &from : NULL));
+    TL_TRY(conclude(ctx, &t, &made));
+    made.peak_bytes = atomic_load(&world->peak_bytes);
+    *out            = made;
+done:
+    if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);
+    tl_checkpoint_close(ctx, &from);
+    tl_model_free(ctx, t.model);
+    tl_tally_free(ctx, &t.tally);
+    tl_free(ctx, t.best);
+    tl_free(ctx, t.curve);
+    return rc;
+}
+
+void tl_run_result_free(tl_ctx *ctx, tl_run_result *r)
+{
+    tl_model_free(ctx, r->model);
+    tl_free(ctx, r->curve);
+    *r = (tl_run_result){ 0 };
+}

@@ -1,0 +1,194 @@
+/* save.c -- a run to and from its checkpoint.  Floor 3, train. */
+#include "train/trainer.h"
+#include "core/machine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What must be the same for a checkpoint to be gone on from: all that changes the numbers. */
+tl_status tl_trainer_fingerprint(tl_ctx *ctx, tl_trainer *t)
+{
+    const tl_run_spec *spec = &t->spec;
+    json_t   *value = tl_candidate_to_json(&spec->candidate);
+    char     *text  = NULL;
+    tl_hash  *hash  = NULL;
+    const int64_t number[] = { (int64_t)spec->seed, spec->micro_batch, spec->most_steps,
+                               (int64_t)spec->dtype, spec->train.count, spec->valid.count };
+    tl_status rc;
+
+    text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (!text) TL_FAIL(TL_ENOMEM, "checkpoint", "no room for its fingerprint");
+    TL_TRY(tl_hash_new(ctx, &hash));
+    tl_hash_add(hash, text, strlen(text));
+    tl_hash_add(hash, spec->metric, strlen(spec->metric));
+    tl_hash_add(hash, number, sizeof number);
+    tl_hash_add(hash, spec->train.row, (size_t)spec->train.count * sizeof *spec->train.row);
+    tl_hash_add(hash, spec->valid.row, (size_t)spec->valid.count * sizeof *spec->valid.row);
+    tl_hash_end(ctx, hash, t->fingerprint);
+done:
+    free(text);
+    json_decref(value);
+    return rc;
+}
+
+/* Seconds between checkpoints: as asked, longer where one takes over 2 % of that, but never so
+ * long that over a minute of work could be lost. */
+bool tl_trainer_save_due(const tl_trainer *t)
+{
+    const double every = fmax(t->spec.checkpoint_every_s, 50.0 * t->save_cost);
+
+    return t->spec.checkpoint && tl_time_s() - t->saved >= fmin(every, 60.0);
+}
+
+static json_t *point_to_json(const tl_curve_point *p)
+{
+    return json_pack("[I, I, o, o, o, o, o, o]", (json_int_t)p->epoch, (json_int_t)p->step,
+                     tl_json_real(p->train_loss), tl_json_real(p->train_metric),
+                     tl_json_real(p->valid_loss), tl_json_real(p->valid_metric),
+                     tl_json_real(p->lr), tl_json_real(p->seconds));
+}
+
+static double real_at(const json_t *list, size_t i)
+{
+    const json_t *value = json_array_get(list, i);
+
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static tl_curve_point point_from_json(const json_t *list)
+{
+    return (tl_curve_point){ json_integer_value(json_array_get(list, 0)),
+                             json_integer_value(json_array_get(list, 1)), real_at(list, 2),
+                             real_at(list, 3), real_at(list, 4), real_at(list, 5),
+                             real_at(list, 6), real_at(list, 7) };
+}
+
+/* Numbers of tl_place, by name; doubles are exact in JSON's 17 digits. */
+typedef struct { const char *name; size_t at; bool real; } member;
+#define INTEGER(name) { #name, offsetof(tl_place, name), false }
+#define REAL(name) { #name, offsetof(tl_place, name), true }
+static const member members[] = {
+    INTEGER(step), INTEGER(epoch), INTEGER(position), INTEGER(evaluated), INTEGER(best_epoch),
+    INTEGER(best_step), INTEGER(loss_rows), INTEGER(earlier_steps), REAL(best_metric),
+    REAL(best_loss), REAL(loss_sum), REAL(flops),
+};
+
+static json_t *place_to_json(const tl_trainer *t)
+{
+    json_t *value = json_object(), *curve = json_array();
+
+    json_object_set_new(value, "phase", json_integer(t->at.phase));
+    json_object_set_new(value, "has_best", json_boolean(t->at.has_best));
+    json_object_set_new(value, "seconds", json_real(tl_trainer_seconds(t)));
+    json_object_set_new(value, "tally_rows", json_integer(t->tally.rows));
+    json_object_set_new(value, "detail", json_string(t->detail));
+    for (size_t i = 0; i < TL_COUNT(members); i++) {
+        const char *at = (const char *)&t->at + members[i].at;
+        double      real;
+        int64_t     whole;
+        memcpy(&real, at, sizeof real);
+        memcpy(&whole, at, sizeof whole);
+        json_object_set_new(value, members[i].name,
+                            members[i].real ? json_real(real) : json_integer(whole));
+    }
+    for (int64_t i = 0; i < t->points; i++)
+        json_array_append_new(curve, point_to_json(&t->curve[i]));
+    json_object_set_new(value, "curve", curve);
+    return value;
+}
+
+static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value)
+{
+    const json_t *curve = json_object_get(value, "curve");
+    tl_status     rc;
+
+    t->at.phase    = (int)tl_json_int(value, "phase", 0);
+    t->at.has_best = tl_json_bool(value, "has_best", false);
+    t->at.seconds  = tl_json_number(value, "seconds", 0.0);
+    t->tally.rows  = tl_json_int(value, "tally_rows", 0);
+    strncat(t->detail, tl_json_text(value, "detail", ""), sizeof t->detail - 1);
+    for (size_t i = 0; i < TL_COUNT(members); i++) {
+        char         *at    = (char *)&t->at + members[i].at;
+        const double  real  = tl_json_number(value, members[i].name, 0.0);
+        const int64_t whole = tl_json_int(value, members[i].name, 0);
+        memcpy(at, members[i].real ? (const void *)&real : (const void *)&whole, sizeof real);
+    }
+    t->room = (int64_t)json_array_size(curve) + 32;
+    TL_TRY(tl_realloc(ctx, (size_t)t->room * sizeof *t->curve, &t->curve));
+    for (size_t i = 0; i < json_array_size(curve); i++)
+        t->curve[t->points++] = point_from_json(json_array_get(curve, i));
+    if (t->points) {
+        t->last_valid_loss   = t->curve[t->points - 1].valid_loss;
+        t->last_valid_metric = t->curve[t->points - 1].valid_metric;
+    }
+done:
+    return rc;
+}
+
+static size_t value_bytes(const tl_trainer *t)
+{
+    return (size_t)t->model->params->floats * sizeof(float);
+}
+
+static tl_section tally_section(const tl_trainer *t)
+{
+    return (tl_section){ "tally", t->tally.right,
+                         (size_t)t->tally.classes * 3 * sizeof *t->tally.right };
+}
+
+tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s)
+{
+    const double     start  = tl_time_s();
+    const size_t     floats = s ? (size_t)s->grad_floats * sizeof(float) : 0;
+    const tl_section all[]  = {
+        { "values", t->model->params->value, value_bytes(t) },
+        { "best", t->best, value_bytes(t) },
+        tally_section(t),
+        { "m", s ? s->m : NULL, s && s->m ? floats : 0 },
+        { "v", s ? s->v : NULL, s && s->v ? floats : 0 },
+    };
+    json_t   *state;
+    tl_status rc;
+
+    if (!t->spec.checkpoint) return TL_OK;
+    state = place_to_json(t);
+    rc    = tl_checkpoint_save(ctx, t->spec.checkpoint, t->fingerprint, t->generation, state, all,
+                            TL_COUNT(all));
+    json_decref(state);
+    if (rc != TL_OK) return rc;
+    t->generation++;
+    t->saved     = tl_time_s();
+    t->save_cost = t->saved - start;
+    return TL_OK;
+}
+
+tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c)
+{
+    const tl_section values = { "values", t->model->params->value, value_bytes(t) };
+    const tl_section best   = { "best", t->best, value_bytes(t) }, tally = tally_section(t);
+    tl_status        rc;
+
+    t->generation = c->generation + 1;
+    TL_TRY(tl_checkpoint_take(ctx, c, &values));
+    TL_TRY(tl_checkpoint_take(ctx, c, &best));
+    TL_TRY(tl_checkpoint_take(ctx, c, &tally));
+    TL_TRY(place_from_json(ctx, t, c->state));
+    if (t->at.phase >= t->spec.candidate.route->phases)
+        TL_FAIL(TL_EDATA, c->path, "names a phase this route has not (delete it)");
+    tl_log(ctx, TL_LOG_INFO, "goes on from step %lld (%s)", (long long)t->at.step, c->path);
+done:
+    return rc;
+}
+
+tl_status tl_stepper_restore(tl_ctx *ctx, tl_stepper *s, const tl_checkpoint *c)
+{
+    const size_t     bytes = (size_t)s->grad_floats * sizeof(float);
+    const tl_section m = { "m", s->m, bytes }, v = { "v", s->v, bytes };
+    tl_status        rc = TL_OK;
+
+    if (s->m) TL_TRY(tl_checkpoint_take(ctx, c, &m));
+    if (s->v) TL_TRY(tl_checkpoint_take(ctx, c, &v));
+done:
+    return rc;
+}

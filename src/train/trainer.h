@@ -1,0 +1,63 @@
+/* trainer.h -- what run.c, loop.c, solve.c, save.c and forecast.c share: one run in progress.
+ * Floor 3, train. */
+#ifndef TL_TRAIN_TRAINER_H
+#define TL_TRAIN_TRAINER_H
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/stepper.h"
+#include "train/store.h"
+
+/* Where a run stands; with the weights and moments, all that a checkpoint holds. */
+typedef struct {
+    int     phase;
+    int64_t step;              /* optimiser steps taken in this phase                       */
+    int64_t epoch, position;   /* epochs ended; batches taken of the one under way          */
+    int64_t evaluated;         /* the step of the last evaluation; -1: none                 */
+    bool    has_best;
+    double  best_metric, best_loss;
+    int64_t best_epoch, best_step;
+    double  loss_sum, flops, seconds; /* training loss since the last curve point, by rows  */
+    int64_t loss_rows, earlier_steps; /* steps of the phases before                         */
+} tl_place;
+
+typedef struct {
+    tl_run_spec   spec;        /* as asked, with batch, shards and micro-batch settled      */
+    tl_model     *model;
+    float        *best;        /* [params->floats] weights of place.best_*                  */
+    tl_place      at;
+    tl_tally      tally;       /* training rows since the last curve point                  */
+    tl_curve_point *curve;
+    int64_t       points, room;
+    char          fingerprint[65];
+    int64_t       generation;  /* of the next checkpoint                                    */
+    double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
+    double        last_valid_loss, last_valid_metric;
+    const char   *stopped;
+    char          detail[256];
+} tl_trainer;
+
+/* run.c */
+tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out);
+bool      tl_run_groups(const tl_run_spec *spec, const tl_params *params); /* batch statistics
+                                                      are taken while all is trained        */
+tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out);
+double    tl_trainer_seconds(const tl_trainer *t);
+/* Weights as they are now become the best if they score better; a curve point is written.
+ * `epochs` have ended. */
+tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric, double loss,
+                           double lr);
+void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
+/* loop.c: a phase of optimiser steps, from t->at on. */
+tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase, const tl_checkpoint *from);
+/* How long the phase is; by the loader's count of batches, or without one by division. */
+typedef struct { double epochs; int64_t steps, warmup, evaluate_every; } tl_length;
+tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase, const tl_loader *loader);
+/* solve.c: a phase that solves the head on features. */
+tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t);
+/* save.c */
+tl_status tl_trainer_fingerprint(tl_ctx *ctx, tl_trainer *t);
+tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s);
+tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c);
+tl_status tl_stepper_restore(tl_ctx *ctx, tl_stepper *s, const tl_checkpoint *c);
+bool      tl_trainer_save_due(const tl_trainer *t);
+#endif
