@@ -246,7 +246,7 @@ static tl_status last_look(tl_ctx *ctx, loop *l)
     const int cancel = atomic_load(&ctx->world->cancel);
     tl_status rc     = TL_OK;
 
-    if (l->t->at.evaluated == l->t->at.step || l->t->at.step == 0) return TL_OK;
+    if (l->t->at.evaluated == l->t->at.step) return TL_OK;
     atomic_store(&ctx->world->cancel, 0); /* without a checkpoint this is all that is kept */
     rc = look(ctx, l);
     if (cancel) atomic_store(&ctx->world->cancel, cancel);
