@@ -97,18 +97,21 @@ static bool grow(tl_graph *g, void *array, size_t size, int32_t count, int32_t *
     return g->status == TL_OK;
 }
 
-/* The product is checked once, here: later code multiplies freely. */
+/* Counts are checked once, here: later code multiplies, and adds up bytes, freely. */
 static bool sound_shape(tl_graph *g, const tl_shape *s)
 {
-    int64_t left = INT64_MAX / 64;
+    int64_t left = INT64_C(1) << 40;
     char    said[96];
 
     if (s->ndim < 0 || s->ndim > TL_DIMS)
         return tl_graph_fail(g, "a tensor has %d axes (at most %d)", s->ndim, TL_DIMS), false;
     for (int i = 0; i < s->ndim; i++) {
-        if (s->dim[i] < 1 || s->dim[i] > left)
+        if (s->dim[i] < 1)
             return tl_graph_fail(g, "a tensor has shape %s (every axis needs at least 1; is the "
                                  "picture too small for this network?)",
+                                 tl_say_shape(s, said)), false;
+        if (s->dim[i] > left)
+            return tl_graph_fail(g, "a tensor has shape %s (over 2^40 elements; lower the sizes)",
                                  tl_say_shape(s, said)), false;
         left /= s->dim[i];
     }

@@ -68,7 +68,7 @@ static bool may_alias(const tl_plan *plan, const tl_node *n)
     return !tl_graph_info(plan->g, n->out[0])->keep || (!s->fixed && !s->kept);
 }
 
-/* Every wanted tensor gets a store; `step_of` counts the nodes that must run. */
+/* Every wanted tensor gets a store, alive to its last use. */
 static void make_stores(tl_plan *plan)
 {
     for (tl_tensor t = 0; t <= plan->tensors; t++) plan->store_at[t] = -1;
@@ -98,14 +98,22 @@ static bool runs(const tl_plan *plan, const tl_node *n)
     return !n->op->alias || plan->store_at[n->out[0]] != plan->store_at[n->in[0]];
 }
 
+/* Bytes alone do not tell: half as many f32 as bf16 take the same room. */
+static bool same_elements(const tl_plan *plan, tl_tensor a, tl_tensor b)
+{
+    const tl_tensor_info *x = tl_graph_info(plan->g, a), *y = tl_graph_info(plan->g, b);
+
+    return x->dtype == y->dtype && tl_shape_count(&x->shape) == tl_shape_count(&y->shape);
+}
+
 static bool may_replace(const tl_plan *plan, const tl_node *n, int32_t i, int k)
 {
-    const int32_t      at  = n->in[k] ? tl_plan_store(plan, n->in[k]) : -1;
-    const tl_store_of *out = &plan->store[tl_plan_store(plan, n->out[0])];
+    const int32_t at = n->in[k] ? tl_plan_store(plan, n->in[k]) : -1;
 
     if (at < 0 || !(n->op->inplace >> k & 1)) return false;
     const tl_store_of *in = &plan->store[at];
-    if (in->fixed || in->kept || in->last != i || in->bytes != out->bytes) return false;
+    if (in->fixed || in->kept || in->last != i || !same_elements(plan, n->in[k], n->out[0]))
+        return false;
     for (int j = 0; j < n->n_in; j++)
         if (!(n->op->inplace >> j & 1) && n->in[j] && tl_plan_store(plan, n->in[j]) == at)
             return false;

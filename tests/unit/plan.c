@@ -232,6 +232,33 @@ static void kept_outputs_lie_in_the_slab_or_where_bound(void **state)
     end(&a), end(&b);
 }
 
+/* As many bytes are not as many elements: b must not be overwritten while it repeats. */
+static void what_repeats_is_not_overwritten(void **state)
+{
+    tl_ctx   *ctx = test_fresh();
+    tl_graph *g;
+    tl_plan  *plan;
+    uint16_t  p[8];
+    float     q[4] = { 1, 2, 3, 4 };
+
+    (void)state;
+    TEST_OK(tl_graph_new(ctx, &g));
+    const tl_tensor a = tl_graph_input(g, "a", TL_BF16, TL_SHAPE(2, 4));
+    const tl_tensor b = tl_graph_input(g, "b", TL_F32, TL_SHAPE(4));
+    const tl_tensor y = tl_add(g, a, tl_scale(g, b, 2.0f), TL_ACT_NONE);
+    const tl_tensor z = tl_cast(g, y, TL_F32);
+    tl_graph_keep(g, z, "z");
+    TEST_OK(tl_plan_new(ctx, g, &tl_backend_ref, NULL, &plan));
+    TEST_OK(tl_plan_bind(ctx, plan, a, p));
+    TEST_OK(tl_plan_bind(ctx, plan, b, q));
+    for (int i = 0; i < 8; i++) p[i] = tl_f32_to_bf16((float)i);
+    TEST_OK(tl_plan_run(ctx, plan, tick));
+    for (int i = 0; i < 8; i++)
+        assert_true(((float *)tl_plan_data(plan, z))[i] == (float)i + 2.0f * q[i % 4]);
+    tl_plan_free(ctx, plan);
+    tl_graph_free(ctx, g);
+}
+
 static void one_gradient_for_two_parameters_is_two_tensors(void **state)
 {
     tl_ctx  *ctx = test_fresh();
@@ -495,6 +522,7 @@ int main(void)
         cmocka_unit_test(bytes_are_known_before_memory_is_taken),
         cmocka_unit_test(what_is_not_bound_is_named),
         cmocka_unit_test(kept_outputs_lie_in_the_slab_or_where_bound),
+        cmocka_unit_test(what_repeats_is_not_overwritten),
         cmocka_unit_test(one_gradient_for_two_parameters_is_two_tensors),
         cmocka_unit_test(errors_stick_and_name_the_layer),
         cmocka_unit_test(every_allocation_may_fail),

@@ -25,16 +25,16 @@ static int64_t out_size(int64_t in, int64_t k, int pad, int stride, int dilation
     return room < 0 ? 0 : room / stride + 1;
 }
 
-static bool sound_attr(tl_graph *g, const tl_conv_attr *a)
+static bool sound_attr(tl_graph *g, const tl_conv_attr *a, const tl_shape *w)
 {
     enum { MOST = 1 << 16 };
-    bool good = a->groups >= 1;
+    bool good = a->groups >= 1 && w->dim[2] < MOST && w->dim[3] < MOST;
 
     for (int i = 0; i < 2; i++)
         good &= a->stride[i] >= 1 && a->stride[i] < MOST && a->dilation[i] >= 1 &&
                 a->dilation[i] < MOST;
     for (int i = 0; i < 4; i++) good &= a->pad[i] >= 0 && a->pad[i] < MOST;
-    if (!good) tl_graph_fail(g, "conv: stride, dilation, groups or padding is out of range");
+    if (!good) tl_graph_fail(g, "conv: kernel, stride, dilation, groups or padding is out of range");
     return good;
 }
 
@@ -44,7 +44,7 @@ static tl_status conv_shape(tl_graph *g, const tl_node *n, tl_tensor_info *out)
     const tl_shape     *x = tl_in_shape(g, n, 0), *w = tl_in_shape(g, n, 1);
 
     if (tl_need_float(g, n, 0) != TL_OK || tl_need_axes(g, n, 0, 4) != TL_OK ||
-        tl_need_axes(g, n, 1, 4) != TL_OK || !sound_attr(g, a))
+        tl_need_axes(g, n, 1, 4) != TL_OK || !sound_attr(g, a, w))
         return TL_EUSAGE;
     if (x->dim[3] % a->groups || w->dim[0] % a->groups || x->dim[3] / a->groups != w->dim[1])
         return tl_graph_fail(g, "conv: %" PRId64 " channels in %d groups do not fit a weight of %"
