@@ -1,6 +1,7 @@
 /* ops.c -- every op against PyTorch's numbers (tests/golden/ops.txt, made by
  * tools/golden/ops.py): values, gradients of sum(mix * y), statistics that a norm moves. */
 #include "support/support.h"
+#include "backend/cpu/cpu.h"
 #include "core/io.h"
 #include "tensor/ops.h"
 #include "tensor/plan.h"
@@ -225,10 +226,8 @@ static void differentiate(golden *c)
     }
 }
 
-static void compare(golden *c)
+static void compare(golden *c, double tolerance)
 {
-    static const double TOLERANCE = 1e-6;
-
     for (int i = 0; i < c->n; i++) {
         const array *a = &c->a[i];
         if (!is(a, "out") && !is(a, "grad") && !is(a, "after")) continue;
@@ -236,12 +235,12 @@ static void compare(golden *c)
             fail_msg("%s: %s %s has another shape", c->name, a->role, a->name);
         const double error = test_error(tl_plan_data(c->plan, a->t), a->value,
                                         tl_shape_count(&a->shape));
-        if (!(error < TOLERANCE))
+        if (!(error < tolerance))
             fail_msg("%s: %s %s is off by %g", c->name, a->role, a->name, error);
     }
 }
 
-static void check_case(golden *c, const tl_backend *backend)
+static void check_case(golden *c, const tl_backend *backend, double tolerance)
 {
     declare(c);
     differentiate(c);
@@ -250,7 +249,7 @@ static void check_case(golden *c, const tl_backend *backend)
         if (c->a[i].t && !is(&c->a[i], "after"))
             TEST_OK(tl_plan_bind(test_ctx(), c->plan, c->a[i].t, c->a[i].bound));
     TEST_OK(tl_plan_run(test_ctx(), c->plan, (tl_tick){ 0 }));
-    compare(c);
+    compare(c, tolerance);
     tl_plan_free(test_ctx(), c->plan);
     tl_graph_free(test_ctx(), c->g);
     for (int i = 0; i < c->n; i++) {
@@ -260,7 +259,7 @@ static void check_case(golden *c, const tl_backend *backend)
 }
 
 /* Every case of the file; returns how many. */
-static int check_all(const tl_backend *backend)
+static int check_all(const tl_backend *backend, double tolerance)
 {
     uint8_t *text;
     size_t   bytes;
@@ -279,27 +278,38 @@ static int check_all(const tl_backend *backend)
             read_array(&c.a[c.n++], line);
             continue;
         }
-        if (c.n > 0) check_case(&c, backend), cases++;
+        if (c.n > 0) check_case(&c, backend, tolerance), cases++;
         c = (golden){ .n = 0 };
         snprintf(c.name, sizeof c.name, "%s", line + 5);
     }
-    check_case(&c, backend);
+    check_case(&c, backend, tolerance);
     tl_free(test_ctx(), text);
     assert_int_equal(test_ctx()->world->now_bytes, 0);
     return cases + 1;
 }
 
+/* The rows, and the activations but "none". */
+enum { CASES = (int)TL_COUNT(rows) + TL_ACTS - 1 };
+
+/* f32 storage, sums in double */
 static void ref_agrees_with_pytorch(void **state)
 {
     (void)state;
-    /* the rows, and the activations but "none" */
-    assert_int_equal(check_all(&tl_backend_ref), TL_COUNT(rows) + 1 + TL_ACTS - 1 - 1);
+    assert_int_equal(check_all(&tl_backend_ref, 1e-6), CASES);
+}
+
+/* f32 sums of up to some hundred products */
+static void cpu_agrees_with_pytorch(void **state)
+{
+    (void)state;
+    assert_int_equal(check_all(&tl_backend_cpu, 1e-5), CASES);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ref_agrees_with_pytorch),
+        cmocka_unit_test(cpu_agrees_with_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
