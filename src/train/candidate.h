@@ -38,7 +38,8 @@ typedef struct {
 
 typedef struct tl_route {
     const char *name, *doc, *source;
-    const char *decision;  /* "fine-tune", "feature-extraction", "from-scratch", "hybrid" or
+    const char
+        *decision; /* "fine-tune", "feature-extraction", "from-scratch", "hybrid" or
                               "baseline"                                                    */
     const char *plain;     /* what it is, in the words of a beginner, for the report        */
     bool        needs_base;

@@ -23,13 +23,15 @@ static json_t *header_of(const char *fingerprint, int64_t generation, const json
     json_t *list = json_array();
 
     for (size_t i = 0; i < sections; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I}", "name", section[i].name, "bytes",
-                                              (json_int_t)section[i].bytes));
+        json_array_append_new(list, json_pack("{s:s, s:I}", "name", section[i].name,
+                                              "bytes", (json_int_t)section[i].bytes));
     return json_pack("{s:s, s:I, s:O, s:o}", "fingerprint", fingerprint, "generation",
-                     (json_int_t)generation, "state", (json_t *)(uintptr_t)state, "sections", list);
+                     (json_int_t)generation, "state", (json_t *)(uintptr_t)state,
+                     "sections", list);
 }
 
-static tl_status put(tl_ctx *ctx, tl_output *out, tl_hash *hash, const void *data, size_t bytes)
+static tl_status put(tl_ctx *ctx, tl_output *out, tl_hash *hash, const void *data,
+                     size_t bytes)
 {
     if (hash) tl_hash_add(hash, data, bytes);
     return bytes ? tl_write(ctx, out, data, bytes) : TL_OK;
@@ -60,8 +62,8 @@ done:
 }
 
 tl_status tl_checkpoint_save(tl_ctx *ctx, const char *folder, const char *fingerprint,
-                             int64_t generation, const json_t *state, const tl_section *section,
-                             size_t sections)
+                             int64_t generation, const json_t *state,
+                             const tl_section *section, size_t sections)
 {
     json_t    *header = header_of(fingerprint, generation, state, section, sections);
     char      *text   = header ? json_dumps(header, JSON_COMPACT) : NULL;
@@ -84,8 +86,8 @@ done:
 }
 
 /* The header of a whole file, its sections at *data; TL_EDATA where it is not whole. */
-static tl_status open_whole(tl_ctx *ctx, const char *path, const tl_map *map, json_t **header,
-                            const uint8_t **data)
+static tl_status open_whole(tl_ctx *ctx, const char *path, const tl_map *map,
+                            json_t **header, const uint8_t **data)
 {
     const size_t bytes = map->bytes;
     char         hex[HASH + 1];
@@ -106,8 +108,8 @@ done:
 }
 
 /* Of one file: generation -1 where there is none or it is damaged. */
-static tl_status look(tl_ctx *ctx, const char *folder, int64_t slot, const char *fingerprint,
-                      tl_checkpoint *c)
+static tl_status look(tl_ctx *ctx, const char *folder, int64_t slot,
+                      const char *fingerprint, tl_checkpoint *c)
 {
     tl_status rc;
 
@@ -127,7 +129,8 @@ static tl_status look(tl_ctx *ctx, const char *folder, int64_t slot, const char 
     }
     if (rc != TL_OK) goto done;
     if (strcmp(tl_json_text(c->header, "fingerprint", ""), fingerprint) != 0)
-        TL_FAIL(TL_EUSAGE, c->path, "belongs to a run with other settings (choose another --out)");
+        TL_FAIL(TL_EUSAGE, c->path,
+                "belongs to a run with other settings (choose another --out)");
     c->generation = tl_json_int(c->header, "generation", -1);
     c->state      = json_object_get(c->header, "state");
 done:
@@ -162,7 +165,8 @@ void tl_checkpoint_close(tl_ctx *ctx, tl_checkpoint *c)
     *c = (tl_checkpoint){ .generation = -1 };
 }
 
-tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c, const tl_section *section)
+tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c,
+                             const tl_section *section)
 {
     const uint8_t *at = c->data, *end = c->map.data + c->map.bytes - HASH;
     const json_t  *row;
@@ -179,6 +183,6 @@ tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c, const tl_secti
         if (bytes) memcpy(section->data, at, (size_t)bytes);
         return TL_OK;
     }
-    return tl_fail(ctx, TL_EDATA, c->path, "does not hold %s as this run needs it (delete it)",
-                   section->name);
+    return tl_fail(ctx, TL_EDATA, c->path,
+                   "does not hold %s as this run needs it (delete it)", section->name);
 }

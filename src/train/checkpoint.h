@@ -13,8 +13,8 @@ typedef struct { const char *name; void *data; size_t bytes; } tl_section;
 
 /* Writes generation `generation` into folder (made if absent) over the one before the last. */
 tl_status tl_checkpoint_save(tl_ctx *ctx, const char *folder, const char *fingerprint,
-                             int64_t generation, const json_t *state, const tl_section *section,
-                             size_t sections);
+                             int64_t generation, const json_t *state,
+                             const tl_section *section, size_t sections);
 /* The newest whole one of a folder, mapped; generation -1: there is none.  A damaged file is
  * said (log) and the other one taken.  TL_EUSAGE: it belongs to another run. */
 typedef struct {
@@ -28,5 +28,6 @@ tl_status tl_checkpoint_open(tl_ctx *ctx, const char *folder, const char *finger
                              tl_checkpoint *out);
 void      tl_checkpoint_close(tl_ctx *ctx, tl_checkpoint *c); /* safe to repeat */
 /* Copies a section of exactly section->bytes to its data; TL_EDATA where there is none. */
-tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c, const tl_section *section);
+tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c,
+                             const tl_section *section);
 #endif

@@ -13,7 +13,8 @@ tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model 
     tl_status    rc;
 
     TL_TRY(tl_tally_new(ctx, model->arch.outputs, &e.tally));
-    TL_TRY(tl_alloc_array(ctx, PIECE * sizeof(float), (size_t)model->arch.outputs, &e.logits));
+    TL_TRY(tl_alloc_array(ctx, PIECE * sizeof(float), (size_t)model->arch.outputs,
+                          &e.logits));
     TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, rows, spec->backend, spec->slab,
                             spec->dtype, &e.predictor));
 done:
@@ -61,7 +62,8 @@ tl_status tl_rows_spread(tl_ctx *ctx, tl_rows rows, int64_t most, tl_rows *out)
     return TL_OK;
 }
 
-double tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count, int64_t classes)
+double tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count,
+                        int64_t classes)
 {
     double entropy = 0.0;
 

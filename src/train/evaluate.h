@@ -25,5 +25,6 @@ tl_status tl_rows_spread(tl_ctx *ctx, tl_rows rows, int64_t most, tl_rows *out);
  * entropy of the labels: little of what could be learnt was learnt. */
 const char *tl_fit_word(double train_metric, double valid_metric, double train_loss,
                         double entropy, int64_t rows);
-double      tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count, int64_t classes);
+double      tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count,
+                             int64_t classes);
 #endif

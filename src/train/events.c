@@ -40,12 +40,14 @@ static void put_bytes(message *m, const void *data, size_t bytes)
 
 static void put_little(message *m, uint64_t value, int bytes)
 {
-    for (int i = 0; i < bytes; i++) put_bytes(m, &(uint8_t){ (uint8_t)(value >> (8 * i)) }, 1);
+    for (int i = 0; i < bytes; i++)
+        put_bytes(m, &(uint8_t){ (uint8_t)(value >> (8 * i)) }, 1);
 }
 
 static void put_varint(message *m, uint64_t value)
 {
-    for (; value >= 0x80; value >>= 7) put_bytes(m, &(uint8_t){ (uint8_t)(value | 0x80) }, 1);
+    for (; value >= 0x80; value >>= 7)
+        put_bytes(m, &(uint8_t){ (uint8_t)(value | 0x80) }, 1);
     put_bytes(m, &(uint8_t){ (uint8_t)value }, 1);
 }
 
@@ -141,7 +143,9 @@ tl_status tl_events_cut(tl_ctx *ctx, const char *path, int64_t after_step)
     TL_TRY(tl_file_read(ctx, path, (size_t)1 << 30, &data, &bytes));
     while (bytes - keep >= AROUND) {
         const uint64_t length = tl_le64(data + keep);
-        if (length > bytes - keep - AROUND || step_of(data + keep + 12, length) > after_step) break;
+        if (length > bytes - keep - AROUND ||
+            step_of(data + keep + 12, length) > after_step)
+            break;
         keep += (size_t)length + AROUND;
     }
     if (keep < bytes) TL_TRY(tl_file_cut(ctx, path, keep));

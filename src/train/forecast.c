@@ -17,7 +17,8 @@ typedef struct {
     int64_t    row_floats;
 } sketch;
 
-static tl_status plan_bytes(tl_ctx *ctx, const tl_run_spec *spec, const tl_graph *g, sketch *k)
+static tl_status plan_bytes(tl_ctx *ctx, const tl_run_spec *spec, const tl_graph *g,
+                            sketch *k)
 {
     tl_slab  *slab = NULL; /* its own, never taken: what others planned before does not count */
     tl_plan  *plan = NULL;
@@ -33,7 +34,8 @@ done:
 }
 
 /* The graph that predicts: declares every parameter on the way. */
-static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch, sketch *k)
+static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                                sketch *k)
 {
     const int64_t rows = TL_MIN(spec->micro_batch, (int64_t)32);
     tl_graph *g   = NULL;
@@ -46,15 +48,16 @@ static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_WHOLE, &built));
     k->forward_flops = tl_graph_flops(g) / (double)rows;
     k->row_floats    = tl_shape_count(tl_graph_shape(g, built.x)) / rows;
-    if (built.features) k->width = tl_shape_count(tl_graph_shape(g, built.features)) / rows;
+    if (built.features)
+        k->width = tl_shape_count(tl_graph_shape(g, built.features)) / rows;
     rc = plan_bytes(ctx, spec, g, k);
 done:
     tl_graph_free(ctx, g);
     return rc;
 }
 
-static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
-                                 tl_which which, sketch *k)
+static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec,
+                                 const tl_arch *arch, tl_which which, sketch *k)
 {
     tl_graph  *g = NULL;
     tl_stepper tensors;
@@ -62,7 +65,8 @@ static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec, const tl_
 
     TL_TRY(tl_graph_new(ctx, &g));
     tl_train_select(k->params, which, 1.0);
-    TL_TRY(tl_train_graph(ctx, spec, arch, k->params, which, spec->micro_batch, g, &tensors));
+    TL_TRY(tl_train_graph(ctx, spec, arch, k->params, which, spec->micro_batch, g,
+                          &tensors));
     k->train_flops = tl_graph_flops(g) / (double)spec->micro_batch;
     rc = plan_bytes(ctx, spec, g, k);
 done:
@@ -76,7 +80,8 @@ static size_t floats(int64_t n)
 }
 
 /* Gradients, moments, batches: what a phase of steps holds beside parameters and plans. */
-static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *k, size_t *out)
+static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *k,
+                            size_t *out)
 {
     const tl_hyper     *h = &spec->candidate.hyper;
     const tl_optimizer *o = tl_optimizer_find(h->optimizer);
@@ -88,22 +93,26 @@ static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *
 
     if (rc != TL_OK) return rc;
     tl_free(ctx, span);
-    *out = floats(copies * grad) + floats(READ_AHEAD * h->batch * k->row_floats) +
-           floats((READ_AHEAD + 1) * TL_MIN(spec->micro_batch, (int64_t)32) * k->row_floats);
+    *out =
+        floats(copies * grad) + floats(READ_AHEAD * h->batch * k->row_floats) +
+        floats((READ_AHEAD + 1) * TL_MIN(spec->micro_batch, (int64_t)32) * k->row_floats);
     return TL_OK;
 }
 
 static size_t solve_bytes(const tl_run_spec *spec, const sketch *k)
 {
-    const int64_t rows = spec->train.count + spec->valid.count, classes = spec->dataset->classes;
+    const int64_t rows    = spec->train.count + spec->valid.count,
+                  classes = spec->dataset->classes;
     const int64_t n    = classes * (k->width + 1);
 
-    return floats(rows * k->width) + (size_t)(LBFGS_VECTORS + 2) * (size_t)n * sizeof(double) +
-           floats(2 * n) + floats(3 * TL_MIN(spec->train.count, (int64_t)2048) * classes);
+    return floats(rows * k->width) +
+           (size_t)(LBFGS_VECTORS + 2) * (size_t)n * sizeof(double) + floats(2 * n) +
+           floats(3 * TL_MIN(spec->train.count, (int64_t)2048) * classes);
 }
 
 static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
-                                const tl_phase *phase, sketch *k, size_t *bytes, tl_run_need *out)
+                                const tl_phase *phase, sketch *k, size_t *bytes,
+                                tl_run_need *out)
 {
     const double rows = (double)spec->train.count, valid = (double)spec->valid.count;
     tl_status    rc   = TL_OK;
@@ -120,7 +129,8 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     const double    steps  = spec->most_steps > 0
                                  ? fmin((double)spec->most_steps, (double)length.steps)
                                  : (double)length.steps;
-    const double    visits = fmin(steps * (double)spec->candidate.hyper.batch, length.epochs * rows);
+    const double    visits =
+        fmin(steps * (double)spec->candidate.hyper.batch, length.epochs * rows);
     TL_TRY(sketch_training(ctx, spec, arch, phase->which, k));
     TL_TRY(loop_bytes(ctx, spec, k, bytes));
     out->flops += visits * k->train_flops + looks * valid * k->forward_flops;
@@ -147,7 +157,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
 
     *out = need;
     TL_TRY(tl_run_settle(ctx, asked, &spec));
-    arch             = route->start == TL_START_NEW ? spec.candidate.arch : spec.candidate.base->arch;
+    arch = route->start == TL_START_NEW ? spec.candidate.arch : spec.candidate.base->arch;
     arch.outputs     = spec.dataset->classes;
     arch.source_head = false;
     TL_TRY(tl_params_new(ctx, &k.params));
@@ -158,8 +168,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         most = TL_MAX(most, bytes);
     }
     const size_t taken = tl_slab_bytes(spec.slab);
-    need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) + most +
-                      (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
+    need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) +
+                      most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     *out = need;
 done:
     tl_params_free(ctx, k.params);
@@ -199,8 +209,10 @@ tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes)
         TL_TRY(tl_run_forecast(ctx, &one, &need));
         if (need.peak_bytes <= limit_bytes) break;
         if (!shrink(&one, tl_run_groups(&one, params)))
-            TL_FAIL(TL_ELIMIT, "--memory", "%s needs at least %zu MiB, %zu MiB are allowed (raise "
-                    "--memory)", one.candidate.route->name, (need.peak_bytes >> 20) + 1,
+            TL_FAIL(TL_ELIMIT, "--memory",
+                    "%s needs at least %zu MiB, %zu MiB are allowed (raise "
+                    "--memory)",
+                    one.candidate.route->name, (need.peak_bytes >> 20) + 1,
                     limit_bytes >> 20);
     }
     spec->micro_batch            = one.micro_batch;

@@ -65,8 +65,8 @@ static const char *augment_at(size_t i)
     return i < TL_COUNT(names) ? names[i] : NULL;
 }
 
-static tl_status set_name(tl_ctx *ctx, const char *dotted, const char *value, tl_name_at at,
-                          const char **out)
+static tl_status set_name(tl_ctx *ctx, const char *dotted, const char *value,
+                          tl_name_at at, const char **out)
 {
     tl_text     known = tl_text_make(ctx);
     const char *meant = tl_did_you_mean(value, at);
@@ -81,7 +81,8 @@ static tl_status set_name(tl_ctx *ctx, const char *dotted, const char *value, tl
         tl_text_printf(&known, "%s%s", i ? ", " : "", at(i));
     }
     if (meant)
-        rc = tl_fail(ctx, TL_EUSAGE, dotted, "\"%.40s\" is not known (did you mean %s?)", value, meant);
+        rc = tl_fail(ctx, TL_EUSAGE, dotted, "\"%.40s\" is not known (did you mean %s?)",
+                     value, meant);
     else
         rc = tl_fail(ctx, TL_EUSAGE, dotted, "\"%.40s\" is not known (one of %s)", value,
                      known.text ? known.text : "");
@@ -95,15 +96,17 @@ static tl_status set_number(tl_ctx *ctx, const field *f, const char *value, void
     int64_t whole;
 
     if (f->what == COUNT) {
-        if (!tl_parse_int(value, &whole) || (double)whole < f->low || (double)whole > f->high)
-            return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is not a whole number from %g to %g",
-                           value, f->low, f->high);
+        if (!tl_parse_int(value, &whole) || (double)whole < f->low ||
+            (double)whole > f->high)
+            return tl_fail(ctx, TL_EUSAGE, f->name,
+                           "\"%.40s\" is not a whole number from %g to %g", value, f->low,
+                           f->high);
         memcpy(at, &whole, sizeof whole);
         return TL_OK;
     }
     if (!tl_parse_double(value, &real) || !(real >= f->low) || real > f->high)
-        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is not a number from %g to %g", value,
-                       f->low, f->high);
+        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is not a number from %g to %g",
+                       value, f->low, f->high);
     memcpy(at, &real, sizeof real);
     return TL_OK;
 }
@@ -113,7 +116,8 @@ static tl_status set_flag(tl_ctx *ctx, const field *f, const char *value, void *
     const bool on = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
 
     if (!on && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
-        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is neither true nor false", value);
+        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is neither true nor false",
+                       value);
     memcpy(at, &on, sizeof on);
     return TL_OK;
 }
@@ -136,10 +140,12 @@ tl_status tl_hyper_set(tl_ctx *ctx, tl_hyper *h, const char *dotted, const char 
     const char *meant;
 
     for (size_t i = 0; i < TL_COUNT(fields); i++)
-        if (strcmp(fields[i].name, dotted) == 0) return set_field(ctx, h, &fields[i], value);
+        if (strcmp(fields[i].name, dotted) == 0)
+            return set_field(ctx, h, &fields[i], value);
     meant = tl_did_you_mean(dotted, tl_hyper_field_at);
     if (meant)
-        return tl_fail(ctx, TL_EUSAGE, dotted, "is not a setting (did you mean %s?)", meant);
+        return tl_fail(ctx, TL_EUSAGE, dotted, "is not a setting (did you mean %s?)",
+                       meant);
     return tl_fail(ctx, TL_EUSAGE, dotted, "is not a setting (see tailor help train)");
 }
 
@@ -194,9 +200,11 @@ json_t *tl_candidate_to_json(const tl_candidate *c)
     json_t *object = json_object();
 
     json_object_set_new(object, "route", json_string(c->route->name));
-    json_object_set_new(object, "base", c->base && c->base->path ? json_string(c->base->path)
-                                                                 : json_null());
-    json_object_set_new(object, "base_sha256", c->base ? json_string(c->base->sha256) : json_null());
+    json_object_set_new(object, "base",
+                        c->base && c->base->path ? json_string(c->base->path)
+                                                 : json_null());
+    json_object_set_new(object, "base_sha256",
+                        c->base ? json_string(c->base->sha256) : json_null());
     json_object_set_new(object, "arch", tl_arch_to_json(&c->arch));
     json_object_set_new(object, "prep", tl_prep_to_json(&c->prep));
     json_object_set_new(object, "hyper", tl_hyper_to_json(&c->hyper));

@@ -103,7 +103,8 @@ static void learn_curvature(search *q, const double *x)
 /* Lower by enough; or level as far as f can tell, where its slope says the step is not too
  * long (Hager and Zhang 2005, the approximate Wolfe conditions): values summed from f32 stop
  * telling long before their gradients do. */
-static bool low_enough(double f, double next_f, double step, double slope, double next_slope)
+static bool low_enough(double f, double next_f, double step, double slope,
+                       double next_slope)
 {
     return next_f <= f + 1e-4 * step * slope ||
            (next_f <= f + 1e-7 * fabs(f) && next_slope <= -0.9998 * slope);
@@ -111,8 +112,8 @@ static bool low_enough(double f, double next_f, double step, double slope, doubl
 
 /* Doubles, then bisects, until the step lowers f enough and the slope is less steep.
  * *found false: no such step in f64. */
-static tl_status line_search(tl_ctx *ctx, search *q, const double *x, double f, double first,
-                             double *next_f, int64_t *calls, bool *found)
+static tl_status line_search(tl_ctx *ctx, search *q, const double *x, double f,
+                             double first, double *next_f, int64_t *calls, bool *found)
 {
     const double slope = dot(q->g, q->direction, q->n);
     double       low = 0.0, high = INFINITY, step = first;
@@ -148,11 +149,14 @@ static tl_status descend(tl_ctx *ctx, search *q, double *x, tl_lbfgs_result *out
     out->calls    = 1;
     out->gradient = largest(q->g, q->n);
     if (!isfinite(out->value) || !isfinite(out->gradient))
-        TL_FAIL(TL_ENAN, "head", "the loss is not finite at the start (check the features)");
-    while (out->gradient > q->spec->tolerance && out->iterations < q->spec->most_iterations) {
+        TL_FAIL(TL_ENAN, "head",
+                "the loss is not finite at the start (check the features)");
+    while (out->gradient > q->spec->tolerance &&
+           out->iterations < q->spec->most_iterations) {
         choose_direction(q);
-        TL_TRY(line_search(ctx, q, x, out->value, q->pairs ? 1.0 : TL_MIN(1.0, 1.0 / out->gradient),
-                           &next_f, &out->calls, &found));
+        TL_TRY(line_search(ctx, q, x, out->value,
+                           q->pairs ? 1.0 : TL_MIN(1.0, 1.0 / out->gradient), &next_f,
+                           &out->calls, &found));
         if (!found && q->pairs) { /* stale curvature: once more along the gradient */
             q->pairs = 0;
             continue;
@@ -172,7 +176,8 @@ done:
     return rc;
 }
 
-tl_status tl_lbfgs(tl_ctx *ctx, const tl_lbfgs_spec *spec, double *x, tl_lbfgs_result *out)
+tl_status tl_lbfgs(tl_ctx *ctx, const tl_lbfgs_spec *spec, double *x,
+                   tl_lbfgs_result *out)
 {
     search    q;
     tl_status rc;

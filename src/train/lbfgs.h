@@ -17,9 +17,14 @@ typedef struct {
     int64_t most_iterations;
 } tl_lbfgs_spec;
 
-typedef struct { double value, gradient; int64_t iterations, calls; bool converged; } tl_lbfgs_result;
+typedef struct {
+    double  value, gradient;
+    int64_t iterations, calls;
+    bool    converged;
+} tl_lbfgs_result;
 
 /* Moves x [n] to a minimum.  TL_ENAN where the function is not finite at the start.  Not
  * converged: out of iterations, or of f64 resolution on the line; x is the best point seen. */
-tl_status tl_lbfgs(tl_ctx *ctx, const tl_lbfgs_spec *spec, double *x, tl_lbfgs_result *out);
+tl_status tl_lbfgs(tl_ctx *ctx, const tl_lbfgs_spec *spec, double *x,
+                   tl_lbfgs_result *out);
 #endif

@@ -85,7 +85,8 @@ static void standardise_piece(void *arg, int64_t low, int64_t high)
         }
 }
 
-void tl_table_standardise(tl_table *t, const double *mean, const double *scale, int threads)
+void tl_table_standardise(tl_table *t, const double *mean, const double *scale,
+                          int threads)
 {
     standardise_job job = { t, mean, scale };
 
@@ -138,9 +139,9 @@ done:
     return rc;
 }
 
-tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab, int64_t rows,
-                        int64_t width, int64_t classes, const float *class_weight,
-                        tl_linear **out)
+tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab,
+                        int64_t rows, int64_t width, int64_t classes,
+                        const float *class_weight, tl_linear **out)
 {
     /* each part at a multiple of 16 floats, as plans ask of what is bound */
     const int64_t n = (classes * width + 15) / 16 * 16, c = (classes + 15) / 16 * 16;
@@ -153,7 +154,8 @@ tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab, i
     l->width        = width;
     l->classes      = classes;
     l->class_weight = class_weight;
-    TL_TRY(tl_alloc_array(ctx, (size_t)(2 * n + 2 * c + 2 * (l->rows + 15)), sizeof(float), &l->block));
+    TL_TRY(tl_alloc_array(ctx, (size_t)(2 * n + 2 * c + 2 * (l->rows + 15)),
+                          sizeof(float), &l->block));
     l->w          = l->block;
     l->dw         = l->w + n;
     l->b          = l->dw + n;
@@ -260,10 +262,14 @@ static tl_status after_step(tl_ctx *ctx, void *user, int64_t iteration, double f
 }
 
 tl_status tl_linear_fit(tl_ctx *ctx, tl_linear *l, const tl_table *t,
-                        const tl_linear_settings *settings, double *w, tl_lbfgs_result *out)
+                        const tl_linear_settings *settings, double *w,
+                        tl_lbfgs_result *out)
 {
-    const tl_lbfgs_spec spec = { .n = l->classes * (l->width + 1), .value = penalised,
-                                 .after = after_step, .user = l, .tolerance = settings->tolerance,
+    const tl_lbfgs_spec spec = { .n               = l->classes * (l->width + 1),
+                                 .value           = penalised,
+                                 .after           = after_step,
+                                 .user            = l,
+                                 .tolerance       = settings->tolerance,
                                  .most_iterations = settings->most_iterations };
 
     l->table    = t;

@@ -18,13 +18,14 @@ tl_status tl_table_new(tl_ctx *ctx, int64_t rows, int64_t width, tl_table *out);
 void      tl_table_free(tl_ctx *ctx, tl_table *t);
 /* Mean and 1 / sd of each column (0 for a constant one), sums in double and row order. */
 void      tl_table_moments(const tl_table *t, double *mean, double *scale);
-void      tl_table_standardise(tl_table *t, const double *mean, const double *scale, int threads);
+void      tl_table_standardise(tl_table *t, const double *mean, const double *scale,
+                               int threads);
 
 typedef struct tl_linear tl_linear;
 /* class_weight [classes] or NULL, borrowed. */
-tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab, int64_t rows,
-                        int64_t width, int64_t classes, const float *class_weight,
-                        tl_linear **out);
+tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab,
+                        int64_t rows, int64_t width, int64_t classes,
+                        const float *class_weight, tl_linear **out);
 void      tl_linear_free(tl_ctx *ctx, tl_linear *l);
 /* w: [classes width] then [classes] biases.  Mean loss without penalty; gradient and tally may
  * be NULL. */
@@ -37,7 +38,8 @@ typedef struct {
     void   *user;
 } tl_linear_settings;
 tl_status tl_linear_fit(tl_ctx *ctx, tl_linear *l, const tl_table *t,
-                        const tl_linear_settings *settings, double *w, tl_lbfgs_result *out);
+                        const tl_linear_settings *settings, double *w,
+                        tl_lbfgs_result *out);
 double    tl_linear_flops(const tl_linear *l, const tl_table *t); /* of one call of the loss */
 size_t    tl_linear_bytes(const tl_linear *l);                    /* of its plan             */
 #endif

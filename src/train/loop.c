@@ -27,10 +27,12 @@ static int64_t batches(const tl_run_spec *spec, const tl_loader *loader, int64_t
 {
     const int64_t batch = spec->candidate.hyper.batch;
 
-    return loader ? tl_loader_batches(loader, epoch) : (spec->train.count + batch - 1) / batch;
+    return loader ? tl_loader_batches(loader, epoch)
+                  : (spec->train.count + batch - 1) / batch;
 }
 
-tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase, const tl_loader *loader)
+tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
+                         const tl_loader *loader)
 {
     const tl_hyper *h      = &spec->candidate.hyper;
     const double    rows   = (double)spec->train.count;
@@ -40,7 +42,8 @@ tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase, const t
     tl_length       length = { .epochs = epochs };
 
     for (int64_t e = 0; e < whole; e++) length.steps += batches(spec, loader, e);
-    length.steps += llround((epochs - (double)whole) * (double)batches(spec, loader, whole));
+    length.steps +=
+        llround((epochs - (double)whole) * (double)batches(spec, loader, whole));
     length.steps          = TL_MAX(length.steps, (int64_t)1);
     length.warmup         = (int64_t)(h->warmup * (double)length.steps);
     length.evaluate_every = TL_MAX((int64_t)1, (whole + MOST_POINTS - 1) / MOST_POINTS);
@@ -90,11 +93,15 @@ static tl_progress where(const loop *l)
     const int64_t     done = t->at.step - l->first_step;
 
     return (tl_progress){
-        .phase = "train", .epoch = t->at.epoch + 1, .epochs = (int64_t)ceil(l->length.epochs),
-        .step = t->at.position, .steps = tl_loader_batches(l->loader, t->at.epoch),
-        .loss   = t->at.loss_rows ? t->at.loss_sum / (double)t->at.loss_rows : (double)NAN,
-        .metric = t->at.loss_rows ? tl_tally_metric(&t->tally, t->spec.metric) : (double)NAN,
-        .lr     = rate(l, TL_MAX(t->at.step - 1, (int64_t)0)),
+        .phase  = "train",
+        .epoch  = t->at.epoch + 1,
+        .epochs = (int64_t)ceil(l->length.epochs),
+        .step   = t->at.position,
+        .steps  = tl_loader_batches(l->loader, t->at.epoch),
+        .loss = t->at.loss_rows ? t->at.loss_sum / (double)t->at.loss_rows : (double)NAN,
+        .metric =
+            t->at.loss_rows ? tl_tally_metric(&t->tally, t->spec.metric) : (double)NAN,
+        .lr          = rate(l, TL_MAX(t->at.step - 1, (int64_t)0)),
         .eta_seconds = done > 0 ? (tl_time_s() - l->first_time) / (double)done *
                                       (double)(last_step(l) - t->at.step)
                                 : (double)NAN
@@ -110,8 +117,10 @@ static tl_status look(tl_ctx *ctx, loop *l)
     tl_status     rc;
 
     TL_TRY(tl_evaluate(ctx, &l->evaluator, t->spec.valid));
-    t->at.flops += l->stepper.flops / 3.0 / (double)l->stepper.rows * (double)t->spec.valid.count;
-    TL_TRY(tl_trainer_judge(ctx, t, epochs, tl_tally_metric(&l->evaluator.tally, t->spec.metric),
+    t->at.flops +=
+        l->stepper.flops / 3.0 / (double)l->stepper.rows * (double)t->spec.valid.count;
+    TL_TRY(tl_trainer_judge(ctx, t, epochs,
+                            tl_tally_metric(&l->evaluator.tally, t->spec.metric),
                             tl_tally_loss(&l->evaluator.tally), p.lr));
     p.epoch_end = end;
     tl_trainer_say(t, &p, end);
@@ -158,7 +167,8 @@ static tl_status step_once(tl_ctx *ctx, loop *l)
 
     TL_TRY(tl_loader_next(ctx, l->loader, &batch));
     if (batch->rows == 0) TL_FAIL(TL_EFAIL, "loader", "an epoch is shorter than it said");
-    rc = tl_stepper_step(ctx, &l->stepper, batch, at->step, rate(l, at->step), &t->tally, &r);
+    rc = tl_stepper_step(ctx, &l->stepper, batch, at->step, rate(l, at->step), &t->tally,
+                         &r);
     if (rc == TL_ENAN) { /* the weights are those before this step: judge and keep them */
         t->stopped = "nan";
         snprintf(t->detail, sizeof t->detail, "epoch %lld, batch %lld: %.180s",
@@ -184,7 +194,8 @@ static tl_status interrupted(tl_ctx *ctx, loop *l)
 
     if (l->t->spec.checkpoint) {
         TL_TRY(tl_trainer_save(ctx, l->t, &l->stepper));
-        TL_FAIL(TL_ECANCEL, l->t->spec.checkpoint, "interrupted, saved (tailor resume goes on)");
+        TL_FAIL(TL_ECANCEL, l->t->spec.checkpoint,
+                "interrupted, saved (tailor resume goes on)");
     }
     l->t->stopped = "interrupted";
 done:
@@ -207,7 +218,8 @@ static tl_status turn(tl_ctx *ctx, loop *l)
     }
     if (epoch_over(l)) TL_TRY(end_epoch(ctx, l));
     else TL_TRY(step_once(ctx, l));
-    if (!l->t->stopped && tl_trainer_save_due(l->t)) rc = tl_trainer_save(ctx, l->t, &l->stepper);
+    if (!l->t->stopped && tl_trainer_save_due(l->t))
+        rc = tl_trainer_save(ctx, l->t, &l->stepper);
 done:
     return rc;
 }
@@ -253,7 +265,8 @@ static tl_status last_look(tl_ctx *ctx, loop *l)
     return rc;
 }
 
-tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase, const tl_checkpoint *from)
+tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
+                      const tl_checkpoint *from)
 {
     loop      l = { .t = t, .phase = phase };
     tl_status rc;

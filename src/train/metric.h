@@ -6,7 +6,8 @@
 
 typedef struct {
     int64_t  classes, rows;
-    int64_t *right, *said, *there; /* [classes] of each class: predicted rightly, predicted,
+    int64_t *right, *said,
+        *there; /* [classes] of each class: predicted rightly, predicted,
                                       labelled; one allocation                               */
     double   loss;                 /* sum over rows                                          */
 } tl_tally;

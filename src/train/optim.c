@@ -26,29 +26,38 @@ static void sgd_step(const tl_optim_settings *s, double lr, double decay, int64_
                      int64_t n, float *w, const float *g, float *m, float *v, int threads)
 {
     const float     momentum = (float)s->momentum;
-    const tl_update u        = {
-        .w = w, .g = g, .m = s->momentum > 0.0 ? m : NULL, .lr = (float)lr,
-        .decay = (float)decay, .momentum = momentum, .of_gradient = s->nesterov ? 1.0f : 0.0f,
-        .of_momentum = s->nesterov ? momentum : 1.0f
-    };
+    const tl_update u        = { .w           = w,
+                                 .g           = g,
+                                 .m           = s->momentum > 0.0 ? m : NULL,
+                                 .lr          = (float)lr,
+                                 .decay       = (float)decay,
+                                 .momentum    = momentum,
+                                 .of_gradient = s->nesterov ? 1.0f : 0.0f,
+                                 .of_momentum = s->nesterov ? momentum : 1.0f };
     update_job job = { &u, tl_optim_chosen()->sgd };
 
     (void)step, (void)v;
     tl_par_for(threads, n, GRAIN, update_piece, &job);
 }
 
-static tl_update adam_update(const tl_optim_settings *s, double lr, int64_t step, float *w,
-                             const float *g, float *m, float *v)
+static tl_update adam_update(const tl_optim_settings *s, double lr, int64_t step,
+                             float *w, const float *g, float *m, float *v)
 {
-    return (tl_update){ .w = w, .g = g, .m = m, .v = v,
-                        .lr = (float)(lr / (1.0 - pow(s->beta1, (double)step))),
-                        .shrink = 1.0f, .beta1 = (float)s->beta1, .beta2 = (float)s->beta2,
-                        .eps  = (float)s->eps,
-                        .root = (float)sqrt(1.0 - pow(s->beta2, (double)step)) };
+    return (tl_update){ .w      = w,
+                        .g      = g,
+                        .m      = m,
+                        .v      = v,
+                        .lr     = (float)(lr / (1.0 - pow(s->beta1, (double)step))),
+                        .shrink = 1.0f,
+                        .beta1  = (float)s->beta1,
+                        .beta2  = (float)s->beta2,
+                        .eps    = (float)s->eps,
+                        .root   = (float)sqrt(1.0 - pow(s->beta2, (double)step)) };
 }
 
 static void adam_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                      int64_t n, float *w, const float *g, float *m, float *v, int threads)
+                      int64_t n, float *w, const float *g, float *m, float *v,
+                      int threads)
 {
     tl_update  u   = adam_update(s, lr, step, w, g, m, v);
     update_job job = { &u, tl_optim_chosen()->adam };
@@ -58,7 +67,8 @@ static void adam_step(const tl_optim_settings *s, double lr, double decay, int64
 }
 
 static void adamw_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                       int64_t n, float *w, const float *g, float *m, float *v, int threads)
+                       int64_t n, float *w, const float *g, float *m, float *v,
+                       int threads)
 {
     tl_update  u   = adam_update(s, lr, step, w, g, m, v);
     update_job job = { &u, tl_optim_chosen()->adam };
@@ -68,9 +78,10 @@ static void adamw_step(const tl_optim_settings *s, double lr, double decay, int6
 }
 
 static const tl_optimizer optimizers[] = {
-    { "sgd", "stochastic gradient descent with momentum", "Robbins and Monro 1951; torch.optim.SGD",
-      1, false, sgd_step },
-    { "adam", "adaptive moments", "Kingma and Ba 2015, arXiv:1412.6980", 2, false, adam_step },
+    { "sgd", "stochastic gradient descent with momentum",
+      "Robbins and Monro 1951; torch.optim.SGD", 1, false, sgd_step },
+    { "adam", "adaptive moments", "Kingma and Ba 2015, arXiv:1412.6980", 2, false,
+      adam_step },
     { "adamw", "Adam with decay apart from the gradient",
       "Loshchilov and Hutter 2019, arXiv:1711.05101", 2, true, adamw_step },
 };
@@ -101,7 +112,7 @@ static void squares_piece(void *arg, int64_t low, int64_t high)
 
     for (int64_t b = low; b < high; b++) {
         const int64_t at = b * TL_SUM_BLOCK;
-        job->part[b]     = job->k->squares(job->x + at, TL_MIN(TL_SUM_BLOCK, job->n - at));
+        job->part[b] = job->k->squares(job->x + at, TL_MIN(TL_SUM_BLOCK, job->n - at));
     }
 }
 
@@ -115,7 +126,8 @@ double tl_squares(const float *x, int64_t n, double *part, int threads)
     pass_job job = { .k = tl_optim_chosen(), .x = x, .part = part, .n = n };
     double   sum = 0.0;
 
-    tl_par_for(threads, tl_squares_parts(n), 2 * GRAIN / TL_SUM_BLOCK, squares_piece, &job);
+    tl_par_for(threads, tl_squares_parts(n), 2 * GRAIN / TL_SUM_BLOCK, squares_piece,
+               &job);
     for (int64_t b = 0; b < tl_squares_parts(n); b++) sum += part[b];
     return sum;
 }

@@ -15,8 +15,8 @@ typedef struct {
     bool        decoupled;    /* weight decay apart from the gradient (AdamW)                */
     /* One span at `lr`; step counts from 1; m, v as the gradient.  Multi-threaded, same bits on
      * any thread count. */
-    void (*step)(const tl_optim_settings *s, double lr, double decay, int64_t step, int64_t n,
-                 float *w, const float *g, float *m, float *v, int threads);
+    void (*step)(const tl_optim_settings *s, double lr, double decay, int64_t step,
+                 int64_t n, float *w, const float *g, float *m, float *v, int threads);
 } tl_optimizer;
 const tl_optimizer *tl_optimizer_at(size_t i); /* sgd, adam, adamw */
 const tl_optimizer *tl_optimizer_find(const char *name);
@@ -37,6 +37,6 @@ const tl_schedule *tl_schedule_at(size_t i);   /* constant, step, cosine, one-cy
 const tl_schedule *tl_schedule_find(const char *name);
 /* With linear warmup over the first `warmup` steps: (step + 1) / (warmup + 1) of the rate; the
  * schedule covers the rest.  settings NULL: the schedule's own. */
-double tl_schedule_factor(const tl_schedule *s, int64_t step, int64_t total, int64_t warmup,
-                          const double settings[2]);
+double tl_schedule_factor(const tl_schedule *s, int64_t step, int64_t total,
+                          int64_t warmup, const double settings[2]);
 #endif

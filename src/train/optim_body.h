@@ -9,12 +9,14 @@
 enum { LANES = 16 };
 
 /* Pointers as parameters: only there does every compiler believe `restrict`. */
-static void sgd_plain(const tl_update c, float *restrict w, const float *restrict g, int64_t n)
+static void sgd_plain(const tl_update c, float *restrict w, const float *restrict g,
+                      int64_t         n)
 {
     int64_t i = 0;
 
     for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++) w[i + k] -= c.lr * (g[i + k] + c.decay * w[i + k]);
+        for (int k = 0; k < LANES; k++)
+            w[i + k] -= c.lr * (g[i + k] + c.decay * w[i + k]);
     for (; i < n; i++) w[i] -= c.lr * (g[i] + c.decay * w[i]);
 }
 
@@ -72,7 +74,8 @@ static void adam_span(const tl_update c, float *restrict w, const float *restric
         for (int64_t j = 0; j < LANES; j++) {
             const int64_t k = i + j;
             const float x = w[k] * c.shrink, slope = g[k] + c.decay * x;
-            const float mean = adam_mean(&c, slope, m[k]), square = adam_square(&c, slope, v[k]);
+            const float   mean = adam_mean(&c, slope, m[k]),
+                        square = adam_square(&c, slope, v[k]);
             m[k] = mean;
             v[k] = square;
             w[k] = x - adam_change(&c, mean, square);

@@ -40,13 +40,23 @@ void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
     enum { GROUP = 32 }; /* rows that share batch statistics */
 
-    *h = (tl_hyper){
-        .optimizer = "sgd", .schedule = "cosine", .augment = "none",
-        .optim = { .lr = 0.01, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
-                   .weight_decay = 5e-4, .nesterov = true },
-        .head_rate = 1.0, .epochs = 30.0, .least_steps = 1000, .shards = 1, .warmup = 0.05,
-        .dropout = -1.0, .l2_head = -1.0
-    };
+    *h       = (tl_hyper){ .optimizer   = "sgd",
+                           .schedule    = "cosine",
+                           .augment     = "none",
+                           .optim       = { .lr           = 0.01,
+                                            .momentum     = 0.9,
+                                            .beta1        = 0.9,
+                                            .beta2        = 0.999,
+                                            .eps          = 1e-8,
+                                            .weight_decay = 5e-4,
+                                            .nesterov     = true },
+                           .head_rate   = 1.0,
+                           .epochs      = 30.0,
+                           .least_steps = 1000,
+                           .shards      = 1,
+                           .warmup      = 0.05,
+                           .dropout     = -1.0,
+                           .l2_head     = -1.0 };
     h->batch = train_rows < 8000 ? GROUP : train_rows < 30000 ? 2 * GROUP : 4 * GROUP;
     if (tl_arch_batch_norms(arch)) h->shards = h->batch / GROUP;
 }

@@ -13,7 +13,8 @@ bool tl_run_groups(const tl_run_spec *spec, const tl_params *params)
     const tl_candidate *c = &spec->candidate;
     bool                all = false;
 
-    for (int i = 0; i < c->route->phases; i++) all |= c->route->phase[i].which == TL_TRAIN_ALL;
+    for (int i = 0; i < c->route->phases; i++)
+        all |= c->route->phase[i].which == TL_TRAIN_ALL;
     return all && !c->hyper.frozen_norm && tl_params_have_state(params);
 }
 
@@ -31,15 +32,19 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
     const tl_hyper *h  = &spec->candidate.hyper;
     tl_status       rc = TL_OK;
 
-    if (spec->train.count < 1) TL_FAIL(TL_EDATA, "train", "no rows to train on (give more data)");
-    if (spec->valid.count < 1) TL_FAIL(TL_EDATA, "valid", "no rows to validate on (give more data)");
+    if (spec->train.count < 1)
+        TL_FAIL(TL_EDATA, "train", "no rows to train on (give more data)");
+    if (spec->valid.count < 1)
+        TL_FAIL(TL_EDATA, "valid", "no rows to validate on (give more data)");
     if (!tl_metric_known(spec->metric))
-        TL_FAIL(TL_EUSAGE, "--metric", "\"%.40s\" is not known (accuracy or macro-f1)", spec->metric);
+        TL_FAIL(TL_EUSAGE, "--metric", "\"%.40s\" is not known (accuracy or macro-f1)",
+                spec->metric);
     if (h->batch < 1 || h->shards < 1 || h->batch % h->shards)
         TL_FAIL(TL_EUSAGE, "shards", "a batch of %lld rows cannot be %lld equal parts",
                 (long long)h->batch, (long long)h->shards);
     if (!tl_optimizer_find(h->optimizer) || !tl_schedule_find(h->schedule))
-        TL_FAIL(TL_EUSAGE, "optimizer", "%s with %s is not known", h->optimizer, h->schedule);
+        TL_FAIL(TL_EUSAGE, "optimizer", "%s with %s is not known", h->optimizer,
+                h->schedule);
     if (spec->candidate.route->needs_base && !spec->candidate.base)
         TL_FAIL(TL_EUSAGE, spec->candidate.route->name, "needs a base (give --base)");
 done:
@@ -122,16 +127,20 @@ static bool better(const tl_place *at, double metric, double loss)
     return metric == at->best_metric && loss < at->best_loss;
 }
 
-tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric, double loss,
-                           double lr)
+tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric,
+                           double loss, double lr)
 {
     tl_place            *at    = &t->at;
     const bool           rows  = at->loss_rows > 0;
     const tl_curve_point point = {
-        .epoch = epochs, .step = at->earlier_steps + at->step,
+        .epoch        = epochs,
+        .step         = at->earlier_steps + at->step,
         .train_loss   = rows ? at->loss_sum / (double)at->loss_rows : (double)NAN,
         .train_metric = rows ? tl_tally_metric(&t->tally, t->spec.metric) : (double)NAN,
-        .valid_loss = loss, .valid_metric = metric, .lr = lr, .seconds = tl_trainer_seconds(t)
+        .valid_loss   = loss,
+        .valid_metric = metric,
+        .lr           = lr,
+        .seconds      = tl_trainer_seconds(t)
     };
 
     t->last_valid_loss   = loss;
@@ -165,11 +174,13 @@ static tl_status judge_train(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count,
                                t->spec.dataset->classes);
     TL_TRY(tl_rows_spread(ctx, t->spec.train, t->spec.valid.count, &rows));
-    TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model, TL_MIN(t->spec.micro_batch, (int64_t)32), &e));
+    TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model,
+                            TL_MIN(t->spec.micro_batch, (int64_t)32), &e));
     TL_TRY(tl_evaluate(ctx, &e, rows));
     out->train_metric = tl_tally_metric(&e.tally, t->spec.metric);
     out->train_loss   = tl_tally_loss(&e.tally);
-    out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy, rows.count);
+    out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy,
+                           rows.count);
 done:
     tl_evaluator_free(ctx, &e);
     tl_free(ctx, rows.row);
@@ -193,12 +204,14 @@ static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *fro
         t->at.step = t->at.epoch = t->at.position = 0;
         t->at.evaluated = -1;
     }
-    if (!t->stopped) t->stopped = route->phase[route->phases - 1].solve ? "solved" : "epochs";
+    if (!t->stopped)
+        t->stopped = route->phase[route->phases - 1].solve ? "solved" : "epochs";
 done:
     return rc;
 }
 
-static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t, tl_checkpoint *from)
+static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
+                         tl_checkpoint *from)
 {
     tl_status rc;
 
@@ -211,9 +224,11 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t, t
     if (tl_run_groups(&t->spec, t->model->params)) {
         if (t->spec.train.count < 2)
             TL_FAIL(TL_EDATA, "train", "batch statistics need two rows (give more data)");
-        t->spec.micro_batch = t->spec.candidate.hyper.batch / t->spec.candidate.hyper.shards;
+        t->spec.micro_batch =
+            t->spec.candidate.hyper.batch / t->spec.candidate.hyper.shards;
     }
-    TL_TRY(tl_alloc_array(ctx, (size_t)t->model->params->floats, sizeof(float), &t->best));
+    TL_TRY(
+        tl_alloc_array(ctx, (size_t)t->model->params->floats, sizeof(float), &t->best));
     TL_TRY(tl_tally_new(ctx, t->spec.dataset->classes, &t->tally));
     TL_TRY(tl_trainer_fingerprint(ctx, t));
     if (t->spec.checkpoint)

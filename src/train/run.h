@@ -47,10 +47,10 @@ typedef struct {
 
 typedef struct {
     tl_model  *model;         /* the best weights by validation; owned                      */
-    double     valid_metric, valid_loss, train_metric, train_loss; /* of those weights; train
+    double valid_metric, valid_loss, train_metric, train_loss; /* of those weights; train
                                  on as many rows as valid has, without augmentation         */
     int64_t    best_epoch, best_step, epochs_run, steps_run;
-    const char *stopped;      /* "epochs", "patience", "interrupted", "nan", "solved",
+    const char     *stopped; /* "epochs", "patience", "interrupted", "nan", "solved",
                                  "budget"                                                   */
     char       stop_detail[256];
     const char *fit;          /* "none", "mild", "severe" (overfit) or "underfit"           */
@@ -69,7 +69,8 @@ void      tl_run_result_free(tl_ctx *ctx, tl_run_result *r);
 
 /* Body outputs of `rows` of the dataset into their places of features [dataset->rows, width]:
  * one pass that serves every head, seed and trial over this base. */
-tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows, float *features);
+tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
+                          float *features);
 
 /* Memory and FLOPs of the run, from its plans, before anything is trained or allocated.
  * peak_bytes counts what is allocated now, too. */

@@ -13,8 +13,10 @@ tl_status tl_trainer_fingerprint(tl_ctx *ctx, tl_trainer *t)
     json_t   *value = tl_candidate_to_json(&spec->candidate);
     char     *text  = NULL;
     tl_hash  *hash  = NULL;
-    const int64_t number[] = { (int64_t)spec->seed, spec->micro_batch, spec->most_steps,
-                               (int64_t)spec->dtype, spec->train.count, spec->valid.count };
+    const int64_t      number[] = {
+             (int64_t)spec->seed,  spec->micro_batch, spec->most_steps,
+             (int64_t)spec->dtype, spec->train.count, spec->valid.count
+    };
     tl_status rc;
 
     text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
@@ -23,8 +25,10 @@ tl_status tl_trainer_fingerprint(tl_ctx *ctx, tl_trainer *t)
     tl_hash_add(hash, text, strlen(text));
     tl_hash_add(hash, spec->metric, strlen(spec->metric));
     tl_hash_add(hash, number, sizeof number);
-    tl_hash_add(hash, spec->train.row, (size_t)spec->train.count * sizeof *spec->train.row);
-    tl_hash_add(hash, spec->valid.row, (size_t)spec->valid.count * sizeof *spec->valid.row);
+    tl_hash_add(hash, spec->train.row,
+                (size_t)spec->train.count * sizeof *spec->train.row);
+    tl_hash_add(hash, spec->valid.row,
+                (size_t)spec->valid.count * sizeof *spec->valid.row);
     tl_hash_end(ctx, hash, t->fingerprint);
 done:
     free(text);
@@ -43,10 +47,11 @@ bool tl_trainer_save_due(const tl_trainer *t)
 
 static json_t *point_to_json(const tl_curve_point *p)
 {
-    return json_pack("[I, I, o, o, o, o, o, o]", (json_int_t)p->epoch, (json_int_t)p->step,
-                     tl_json_real(p->train_loss), tl_json_real(p->train_metric),
-                     tl_json_real(p->valid_loss), tl_json_real(p->valid_metric),
-                     tl_json_real(p->lr), tl_json_real(p->seconds));
+    return json_pack("[I, I, o, o, o, o, o, o]", (json_int_t)p->epoch,
+                     (json_int_t)p->step, tl_json_real(p->train_loss),
+                     tl_json_real(p->train_metric), tl_json_real(p->valid_loss),
+                     tl_json_real(p->valid_metric), tl_json_real(p->lr),
+                     tl_json_real(p->seconds));
 }
 
 static double real_at(const json_t *list, size_t i)
@@ -59,9 +64,13 @@ static double real_at(const json_t *list, size_t i)
 static tl_curve_point point_from_json(const json_t *list)
 {
     return (tl_curve_point){ json_integer_value(json_array_get(list, 0)),
-                             json_integer_value(json_array_get(list, 1)), real_at(list, 2),
-                             real_at(list, 3), real_at(list, 4), real_at(list, 5),
-                             real_at(list, 6), real_at(list, 7) };
+                             json_integer_value(json_array_get(list, 1)),
+                             real_at(list, 2),
+                             real_at(list, 3),
+                             real_at(list, 4),
+                             real_at(list, 5),
+                             real_at(list, 6),
+                             real_at(list, 7) };
 }
 
 /* Numbers of tl_place, by name; doubles are exact in JSON's 17 digits. */
@@ -69,9 +78,9 @@ typedef struct { const char *name; size_t at; bool real; } member;
 #define INTEGER(name) { #name, offsetof(tl_place, name), false }
 #define REAL(name) { #name, offsetof(tl_place, name), true }
 static const member members[] = {
-    INTEGER(step), INTEGER(epoch), INTEGER(position), INTEGER(evaluated), INTEGER(best_epoch),
-    INTEGER(best_step), INTEGER(loss_rows), INTEGER(earlier_steps), REAL(best_metric),
-    REAL(best_loss), REAL(loss_sum), REAL(flops),
+    INTEGER(step),       INTEGER(epoch),     INTEGER(position),  INTEGER(evaluated),
+    INTEGER(best_epoch), INTEGER(best_step), INTEGER(loss_rows), INTEGER(earlier_steps),
+    REAL(best_metric),   REAL(best_loss),    REAL(loss_sum),     REAL(flops),
 };
 
 static json_t *place_to_json(const tl_trainer *t)
@@ -112,7 +121,8 @@ static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value
         char         *at    = (char *)&t->at + members[i].at;
         const double  real  = tl_json_number(value, members[i].name, 0.0);
         const int64_t whole = tl_json_int(value, members[i].name, 0);
-        memcpy(at, members[i].real ? (const void *)&real : (const void *)&whole, sizeof real);
+        memcpy(at, members[i].real ? (const void *)&real : (const void *)&whole,
+               sizeof real);
     }
     t->room = (int64_t)json_array_size(curve) + 32;
     TL_TRY(tl_realloc(ctx, (size_t)t->room * sizeof *t->curve, &t->curve));
@@ -153,8 +163,8 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s)
 
     if (!t->spec.checkpoint) return TL_OK;
     state = place_to_json(t);
-    rc    = tl_checkpoint_save(ctx, t->spec.checkpoint, t->fingerprint, t->generation, state, all,
-                            TL_COUNT(all));
+    rc = tl_checkpoint_save(ctx, t->spec.checkpoint, t->fingerprint, t->generation, state,
+                            all, TL_COUNT(all));
     json_decref(state);
     if (rc != TL_OK) return rc;
     t->generation++;
@@ -166,7 +176,7 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s)
 tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c)
 {
     const tl_section values = { "values", t->model->params->value, value_bytes(t) };
-    const tl_section best   = { "best", t->best, value_bytes(t) }, tally = tally_section(t);
+    const tl_section best = { "best", t->best, value_bytes(t) }, tally = tally_section(t);
     tl_status        rc;
 
     t->generation = c->generation + 1;
@@ -176,7 +186,8 @@ tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c)
     TL_TRY(place_from_json(ctx, t, c->state));
     if (t->at.phase >= t->spec.candidate.route->phases)
         TL_FAIL(TL_EDATA, c->path, "names a phase this route has not (delete it)");
-    tl_log(ctx, TL_LOG_INFO, "goes on from step %lld (%s)", (long long)t->at.step, c->path);
+    tl_log(ctx, TL_LOG_INFO, "goes on from step %lld (%s)", (long long)t->at.step,
+           c->path);
 done:
     return rc;
 }

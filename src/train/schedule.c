@@ -57,13 +57,15 @@ static double linear(double at, double total, const double settings[2])
 }
 
 static const tl_schedule schedules[] = {
-    { "constant", "the same rate throughout", "torch.optim.lr_scheduler.ConstantLR", constant },
+    { "constant", "the same rate throughout", "torch.optim.lr_scheduler.ConstantLR",
+      constant },
     { "step", "a tenth after each third", "torch.optim.lr_scheduler.StepLR", step },
-    { "cosine", "half a cosine down to zero", "Loshchilov and Hutter 2017, arXiv:1608.03983",
-      cosine },
-    { "one-cycle", "up for 30 % of the steps, then down", "Smith and Topin 2018, arXiv:1708.07120",
-      one_cycle },
-    { "linear", "a straight line down to zero", "torch.optim.lr_scheduler.LinearLR", linear },
+    { "cosine", "half a cosine down to zero",
+      "Loshchilov and Hutter 2017, arXiv:1608.03983", cosine },
+    { "one-cycle", "up for 30 % of the steps, then down",
+      "Smith and Topin 2018, arXiv:1708.07120", one_cycle },
+    { "linear", "a straight line down to zero", "torch.optim.lr_scheduler.LinearLR",
+      linear },
 };
 
 const tl_schedule *tl_schedule_at(size_t i)
@@ -78,9 +80,10 @@ const tl_schedule *tl_schedule_find(const char *name)
     return NULL;
 }
 
-double tl_schedule_factor(const tl_schedule *s, int64_t step_now, int64_t total, int64_t warmup,
-                          const double settings[2])
+double tl_schedule_factor(const tl_schedule *s, int64_t step_now, int64_t total,
+                          int64_t warmup, const double settings[2])
 {
     if (step_now < warmup) return (double)(step_now + 1) / (double)(warmup + 1);
-    return s->factor((double)(step_now - warmup), (double)TL_MAX(total - warmup, 1), settings);
+    return s->factor((double)(step_now - warmup), (double)TL_MAX(total - warmup, 1),
+                     settings);
 }

@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* The first is as good as infinite: what is left is the majority class. */
-static const double penalties[] = { 1e3, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4 };
+static const double penalties[] = { 1e3,  10.0, 3.0,  1.0,  0.3, 0.1,
+                                    0.03, 0.01, 3e-3, 1e-3, 1e-4 };
 enum { MOST_ITERATIONS = 1000, GIVE_UP_AFTER = 3, PIECE = 256 };
 
 typedef struct {
@@ -26,10 +27,17 @@ typedef struct {
     int64_t     iterations;
 } solver;
 
-static void say(tl_trainer *t, const char *phase, int64_t step, int64_t steps, double loss)
+static void say(tl_trainer *t, const char *phase, int64_t step, int64_t steps,
+                double loss)
 {
-    tl_progress p = { .phase = phase, .epoch = 1, .epochs = 1, .step = step, .steps = steps,
-                      .loss = loss, .metric = (double)NAN, .lr = (double)NAN,
+    tl_progress p = { .phase       = phase,
+                      .epoch       = 1,
+                      .epochs      = 1,
+                      .step        = step,
+                      .steps       = steps,
+                      .loss        = loss,
+                      .metric      = (double)NAN,
+                      .lr          = (double)NAN,
                       .eta_seconds = (double)NAN };
 
     if (step > 0 && steps > 0)
@@ -58,8 +66,9 @@ done:
 static tl_status body_of(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                          tl_predictor **out)
 {
-    return tl_predictor_new(ctx, model, TL_PART_BODY, TL_MIN(spec->micro_batch, (int64_t)32),
-                            spec->backend, spec->slab, spec->dtype, out);
+    return tl_predictor_new(ctx, model, TL_PART_BODY,
+                            TL_MIN(spec->micro_batch, (int64_t)32), spec->backend,
+                            spec->slab, spec->dtype, out);
 }
 
 static tl_status fill_table(tl_ctx *ctx, solver *s, tl_predictor *body, tl_rows rows,
@@ -70,7 +79,8 @@ static tl_status fill_table(tl_ctx *ctx, solver *s, tl_predictor *body, tl_rows 
     tl_status          rc;
 
     TL_TRY(tl_table_new(ctx, rows.count, width, table));
-    for (int64_t i = 0; i < rows.count; i++) table->label[i] = spec->dataset->label[rows.row[i]];
+    for (int64_t i = 0; i < rows.count; i++)
+        table->label[i] = spec->dataset->label[rows.row[i]];
     rc = gather(ctx, s->t, body, rows, width, before, all, table->x);
 done:
     return rc;
@@ -108,13 +118,14 @@ static tl_status open_solver(tl_ctx *ctx, solver *s)
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &s->best_w));
     if (s->t->spec.candidate.hyper.class_weights) {
         TL_TRY(tl_alloc_array(ctx, (size_t)classes, sizeof(float), &s->class_weight));
-        for (int64_t i = 0; i < s->train.rows; i++) s->class_weight[s->train.label[i]] += 1.0f;
+        for (int64_t i = 0; i < s->train.rows; i++)
+            s->class_weight[s->train.label[i]] += 1.0f;
         for (int64_t c = 0; c < classes; c++)
             s->class_weight[c] = (float)s->train.rows /
                                  ((float)classes * fmaxf(s->class_weight[c], 1.0f));
     }
-    TL_TRY(tl_linear_new(ctx, s->t->spec.backend, s->t->spec.slab, s->train.room, width, classes,
-                         s->class_weight, &s->linear));
+    TL_TRY(tl_linear_new(ctx, s->t->spec.backend, s->t->spec.slab, s->train.room, width,
+                         classes, s->class_weight, &s->linear));
 done:
     return rc;
 }
@@ -131,11 +142,14 @@ static tl_status watch(tl_ctx *ctx, void *user, int64_t iteration, double f)
 }
 
 /* Solves from s->w on and scores on validation. */
-static tl_status solve_one(tl_ctx *ctx, solver *s, double l2, double tolerance, double *loss,
-                           double *metric)
+static tl_status solve_one(tl_ctx *ctx, solver *s, double l2, double tolerance,
+                           double *loss, double *metric)
 {
-    const tl_linear_settings settings = { .l2 = l2, .tolerance = tolerance, .after = watch,
-                                          .most_iterations = MOST_ITERATIONS, .user = s };
+    const tl_linear_settings settings = { .l2              = l2,
+                                          .tolerance       = tolerance,
+                                          .after           = watch,
+                                          .most_iterations = MOST_ITERATIONS,
+                                          .user            = s };
     tl_lbfgs_result r;
     tl_status       rc;
 
@@ -159,7 +173,8 @@ static tl_status choose_penalty(tl_ctx *ctx, solver *s)
 
     s->best_loss = INFINITY;
     s->best_l2   = asked >= 0.0 ? asked : penalties[0];
-    for (size_t i = 0; asked < 0.0 && i < TL_COUNT(penalties) && worse < GIVE_UP_AFTER; i++) {
+    for (size_t i = 0; asked < 0.0 && i < TL_COUNT(penalties) && worse < GIVE_UP_AFTER;
+         i++) {
         TL_TRY(solve_one(ctx, s, penalties[i], 1e-4, &loss, &metric));
         worse = loss < s->best_loss ? 0 : worse + 1;
         if (worse) continue;
@@ -186,7 +201,8 @@ static tl_status fold(tl_ctx *ctx, solver *s)
         if (p->head && p->role == TL_ROLE_BIAS) bias = p;
     }
     if (!weight || !bias || weight->count != width * classes || bias->count != classes)
-        return tl_fail(ctx, TL_EUSAGE, s->t->model->arch.name, "its head is not one linear layer");
+        return tl_fail(ctx, TL_EUSAGE, s->t->model->arch.name,
+                       "its head is not one linear layer");
     for (int64_t c = 0; c < classes; c++) {
         double b = s->w[classes * width + c];
         for (int64_t k = 0; k < width; k++) {
@@ -213,7 +229,8 @@ static void close_solver(tl_ctx *ctx, solver *s)
 }
 
 /* The forward pass over what was not given, in FLOPs of products. */
-static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch, double *out)
+static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                            double *out)
 {
     tl_graph *g   = NULL;
     tl_params *p  = NULL;
@@ -259,7 +276,8 @@ done:
     return rc;
 }
 
-tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows, float *features)
+tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
+                          float *features)
 {
     tl_run_spec   one   = *spec;
     tl_trainer    t     = { 0 };
@@ -280,7 +298,8 @@ tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows, fl
         say(&t, "features", at, rows.count, (double)NAN);
         TL_TRY(tl_predictor_rows(ctx, body, spec->cache, piece, x));
         for (int64_t i = 0; i < piece.count; i++)
-            memcpy(features + piece.row[i] * width, x + i * width, (size_t)width * sizeof *x);
+            memcpy(features + piece.row[i] * width, x + i * width,
+                   (size_t)width * sizeof *x);
     }
 done:
     tl_predictor_free(ctx, body);

@@ -58,13 +58,15 @@ static tl_status weigh_classes(tl_ctx *ctx, tl_stepper *s)
     const int64_t      classes = s->model->arch.outputs;
     tl_status          rc;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)classes, sizeof *s->class_weight, &s->class_weight));
+    TL_TRY(
+        tl_alloc_array(ctx, (size_t)classes, sizeof *s->class_weight, &s->class_weight));
     for (int64_t i = 0; i < spec->train.count; i++)
         s->class_weight[spec->dataset->label[spec->train.row[i]]] += 1.0f;
     for (int64_t c = 0; c < classes; c++)
         s->class_weight[c] = (float)((double)spec->train.count / (double)classes /
                                      fmax(1.0, (double)s->class_weight[c]));
-    TL_TRY(tl_plan_bind(ctx, s->plan, tl_graph_find(s->g, "class_weight"), s->class_weight));
+    TL_TRY(
+        tl_plan_bind(ctx, s->plan, tl_graph_find(s->g, "class_weight"), s->class_weight));
 done:
     return rc;
 }
@@ -93,7 +95,8 @@ static tl_status keep_states(tl_ctx *ctx, tl_stepper *s)
     const tl_params *params = s->model->params;
 
     for (int32_t i = 0; i < params->count; i++)
-        if (params->param[i].role == TL_ROLE_STATE) s->state_floats += params->param[i].count;
+        if (params->param[i].role == TL_ROLE_STATE)
+            s->state_floats += params->param[i].count;
     return tl_alloc_array(ctx, (size_t)s->state_floats, sizeof(float), &s->state_kept);
 }
 
@@ -124,15 +127,16 @@ static tl_status new_buffers(tl_ctx *ctx, tl_stepper *s)
     if (s->parts > 1) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->part));
     if (s->optimizer->moments > 0) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->m));
     if (s->optimizer->moments > 1) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->v));
-    TL_TRY(tl_alloc_array(ctx, (size_t)tl_squares_parts(s->grad_floats), sizeof(double), &s->square));
+    TL_TRY(tl_alloc_array(ctx, (size_t)tl_squares_parts(s->grad_floats), sizeof(double),
+                          &s->square));
     TL_TRY(tl_alloc_array(ctx, (size_t)batch, sizeof(float), &s->row_weight));
     TL_TRY(keep_states(ctx, s));
 done:
     return rc;
 }
 
-tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model, tl_which which,
-                         tl_stepper *out)
+tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
+                         tl_which which, tl_stepper *out)
 {
     const tl_hyper *h = &spec->candidate.hyper;
     tl_stepper      s = { .spec = spec, .model = model };
@@ -143,7 +147,8 @@ tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model, 
     s.parts     = h->batch / s.rows;
     tl_train_select(model->params, which, h->head_rate);
     TL_TRY(tl_graph_new(ctx, &s.g));
-    TL_TRY(tl_train_graph(ctx, spec, &model->arch, model->params, which, s.rows, s.g, &s));
+    TL_TRY(
+        tl_train_graph(ctx, spec, &model->arch, model->params, which, s.rows, s.g, &s));
     TL_TRY(tl_plan_new(ctx, s.g, spec->backend, spec->slab, &s.plan));
     TL_TRY(new_buffers(ctx, &s));
     TL_TRY(bind_params(ctx, &s));
@@ -180,7 +185,8 @@ static void weigh_rows(tl_stepper *s, const tl_batch *batch)
         sum += (double)batch->weight[r] *
                (s->class_weight ? (double)s->class_weight[batch->label[r]] : 1.0);
     for (int64_t r = 0; r < s->rows * s->parts; r++)
-        s->row_weight[r] = r < batch->rows ? (float)((double)batch->weight[r] / sum) : 0.0f;
+        s->row_weight[r] =
+            r < batch->rows ? (float)((double)batch->weight[r] / sum) : 0.0f;
 }
 
 static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t part,
@@ -199,7 +205,8 @@ done:
     return rc;
 }
 
-static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part, tl_tally *tally)
+static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part,
+                       tl_tally *tally)
 {
     const float  *logits = tl_plan_data(s->plan, s->logits);
     const int64_t at     = part * s->rows;
@@ -209,20 +216,23 @@ static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part, tl_ta
 }
 
 /* The step again, part by part, to the first node that makes what is not finite. */
-static tl_status name_nan(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step, double lr)
+static tl_status name_nan(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
+                          double lr)
 {
     const tl_node *node = NULL;
     tl_status      rc   = TL_OK;
 
-    for (int64_t part = 0; part < s->parts && part * s->rows < batch->rows && !node; part++) {
+    for (int64_t part = 0; part < s->parts && part * s->rows < batch->rows && !node;
+         part++) {
         const tl_tick tick = { s->spec->seed, (uint64_t)(step * s->parts + part) };
         copy_states(s, true);
         TL_TRY(run_part(ctx, s, batch, part, step));
         TL_TRY(tl_plan_find_nan(ctx, s->plan, tick, &node));
     }
-    rc = tl_fail(ctx, TL_ENAN, node && node->layer ? node->layer : "gradient",
-                 "not finite after %s at step %lld with rate %.3g (lower optim.lr, or set clip)",
-                 node ? node->op->name : "the sum of all parts", (long long)step + 1, lr);
+    rc = tl_fail(
+        ctx, TL_ENAN, node && node->layer ? node->layer : "gradient",
+        "not finite after %s at step %lld with rate %.3g (lower optim.lr, or set clip)",
+        node ? node->op->name : "the sum of all parts", (long long)step + 1, lr);
 done:
     copy_states(s, true);
     return rc;
@@ -269,9 +279,10 @@ tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
         tl_multiply(s->grad, s->grad_floats, (float)(h->clip / (norm + 1e-6)), threads);
     for (int32_t i = 0; i < s->spans; i++) {
         const tl_span *p = &s->span[i];
-        s->optimizer->step(&h->optim, lr * (double)p->lr_scale, p->decay ? h->optim.weight_decay : 0.0,
-                           step + 1, p->count, s->model->params->value + p->at, s->grad + p->grad_at,
-                           s->m ? s->m + p->grad_at : NULL, s->v ? s->v + p->grad_at : NULL, threads);
+        s->optimizer->step(
+            &h->optim, lr * (double)p->lr_scale, p->decay ? h->optim.weight_decay : 0.0,
+            step + 1, p->count, s->model->params->value + p->at, s->grad + p->grad_at,
+            s->m ? s->m + p->grad_at : NULL, s->v ? s->v + p->grad_at : NULL, threads);
     }
 done:
     return rc;

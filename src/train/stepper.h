@@ -39,8 +39,8 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
                          tl_stepper *out);
 bool      tl_params_have_state(const tl_params *params);
 
-tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model, tl_which which,
-                         tl_stepper *out);
+tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
+                         tl_which which, tl_stepper *out);
 void      tl_stepper_free(tl_ctx *ctx, tl_stepper *s);
 /* step counts from 0.  TL_ENAN: nothing was applied, running statistics are as before, and the
  * message names layer, batch and rate. */

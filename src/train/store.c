@@ -43,14 +43,18 @@ static tl_status fail_sql(tl_ctx *ctx, const tl_store *s)
     const char *text = s->db ? sqlite3_errmsg(s->db) : "no memory";
 
     switch (code) {
-    case SQLITE_FULL: return tl_fail(ctx, TL_ENOSPC, s->path, "cannot write: %s (free some space)", text);
+    case SQLITE_FULL:
+        return tl_fail(ctx, TL_ENOSPC, s->path, "cannot write: %s (free some space)",
+                       text);
     case SQLITE_NOMEM: return tl_fail(ctx, TL_ENOMEM, s->path, "%s", text);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-    case SQLITE_READONLY: return tl_fail(ctx, TL_EIO, s->path, "%s (choose another --out)", text);
+    case SQLITE_READONLY:
+        return tl_fail(ctx, TL_EIO, s->path, "%s (choose another --out)", text);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return tl_fail(ctx, TL_EDATA, s->path, "%s (move it away)", text);
-    case SQLITE_BUSY: return tl_fail(ctx, TL_EFAIL, s->path, "in use by another process (wait for it)");
+    case SQLITE_BUSY:
+        return tl_fail(ctx, TL_EFAIL, s->path, "in use by another process (wait for it)");
     default: return tl_fail(ctx, TL_EFAIL, s->path, "%s", text);
     }
 }
@@ -79,7 +83,8 @@ static void bind_one(sqlite3_stmt *q, int at, char kind, va_list *args)
 
 /* Prepares `sql` and binds: i int64_t, r double (NaN is null), t text, b data and bytes; all
  * borrowed until the statement ends. */
-static tl_status ask(tl_ctx *ctx, tl_store *s, sqlite3_stmt **q, const char *sql, const char *kinds, ...)
+static tl_status ask(tl_ctx *ctx, tl_store *s, sqlite3_stmt **q, const char *sql,
+                     const char *kinds, ...)
 {
     va_list args;
 
@@ -105,7 +110,8 @@ static tl_status finish(tl_ctx *ctx, tl_store *s, sqlite3_stmt *q, tl_status rc)
     bool row;
 
     if (rc == TL_OK && tl_fault_now(&ctx->world->fault_write))
-        rc = tl_fail(ctx, TL_ENOSPC, s->path, "cannot write: disk full (free some space)");
+        rc =
+            tl_fail(ctx, TL_ENOSPC, s->path, "cannot write: disk full (free some space)");
     if (rc == TL_OK) rc = next_row(ctx, s, q, &row);
     sqlite3_finalize(q);
     return rc;
@@ -159,14 +165,16 @@ tl_status tl_store_set(tl_ctx *ctx, tl_store *s, const char *key, const json_t *
 }
 
 /* Column `at` as JSON; *out NULL where it is null. */
-static tl_status column_json(tl_ctx *ctx, const tl_store *s, sqlite3_stmt *q, int at, json_t **out)
+static tl_status column_json(tl_ctx *ctx, const tl_store *s, sqlite3_stmt *q, int at,
+                             json_t **out)
 {
     const char *text = (const char *)sqlite3_column_text(q, at);
 
     *out = NULL;
     if (!text) return TL_OK;
     *out = json_loads(text, JSON_DECODE_ANY, NULL);
-    return *out ? TL_OK : tl_fail(ctx, TL_EDATA, s->path, "holds broken JSON (move it away)");
+    return *out ? TL_OK
+                : tl_fail(ctx, TL_EDATA, s->path, "holds broken JSON (move it away)");
 }
 
 tl_status tl_store_get(tl_ctx *ctx, tl_store *s, const char *key, json_t **out)
@@ -191,16 +199,18 @@ static tl_status insert_run(tl_ctx *ctx, tl_store *s, const char *key, uint64_t 
     sqlite3_stmt *q;
     tl_status     rc;
 
-    rc = ask(ctx, s, &q, "INSERT OR IGNORE INTO runs(key, seed, slice, settings, status, started)"
-             " VALUES(?, ?, ?, ?, 'running', ?)", "titti", key, (int64_t)seed, slice, text,
-             tl_time_unix());
+    rc = ask(ctx, s, &q,
+             "INSERT OR IGNORE INTO runs(key, seed, slice, settings, status, started)"
+             " VALUES(?, ?, ?, ?, 'running', ?)",
+             "titti", key, (int64_t)seed, slice, text, tl_time_unix());
     rc = finish(ctx, s, q, rc);
     free(text);
     return rc;
 }
 
-tl_status tl_store_run(tl_ctx *ctx, tl_store *s, const char *key, uint64_t seed, const char *slice,
-                       const json_t *settings, int64_t *id, bool *done, json_t **result)
+tl_status tl_store_run(tl_ctx *ctx, tl_store *s, const char *key, uint64_t seed,
+                       const char *slice, const json_t *settings, int64_t *id, bool *done,
+                       json_t **result)
 {
     sqlite3_stmt *q = NULL;
     bool          row;
@@ -210,8 +220,10 @@ tl_status tl_store_run(tl_ctx *ctx, tl_store *s, const char *key, uint64_t seed,
     *done   = false;
     *result = NULL;
     TL_TRY(insert_run(ctx, s, key, seed, slice, settings));
-    TL_TRY(ask(ctx, s, &q, "SELECT id, status <> 'running', result FROM runs WHERE key = ? AND"
-               " seed = ? AND slice = ?", "tit", key, (int64_t)seed, slice));
+    TL_TRY(ask(ctx, s, &q,
+               "SELECT id, status <> 'running', result FROM runs WHERE key = ? AND"
+               " seed = ? AND slice = ?",
+               "tit", key, (int64_t)seed, slice));
     TL_TRY(next_row(ctx, s, q, &row));
     if (!row) TL_FAIL(TL_EFAIL, s->path, "lost the run it has just made");
     *id   = sqlite3_column_int64(q, 0);
@@ -253,19 +265,24 @@ done:
 tl_status tl_store_point(tl_ctx *ctx, tl_store *s, int64_t run, const tl_curve_point *p)
 {
     const tl_scalar scalar[] = {
-        { "train/loss", p->train_loss }, { "train/metric", p->train_metric },
-        { "valid/loss", p->valid_loss }, { "valid/metric", p->valid_metric }, { "lr", p->lr },
+        { "train/loss", p->train_loss },
+        { "train/metric", p->train_metric },
+        { "valid/loss", p->valid_loss },
+        { "valid/metric", p->valid_metric },
+        { "lr", p->lr },
     };
     char         *path = NULL;
     sqlite3_stmt *q;
     tl_status     rc;
 
-    rc = ask(ctx, s, &q, "INSERT OR REPLACE INTO points VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-             "iiirrrrrr", run, p->step, p->epoch, p->train_loss, p->train_metric, p->valid_loss,
-             p->valid_metric, p->lr, p->seconds);
+    rc =
+        ask(ctx, s, &q, "INSERT OR REPLACE INTO points VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "iiirrrrrr", run, p->step, p->epoch, p->train_loss, p->train_metric,
+            p->valid_loss, p->valid_metric, p->lr, p->seconds);
     TL_TRY(finish(ctx, s, q, rc));
     TL_TRY(events_file(ctx, s, run, &path));
-    rc = tl_events_append(ctx, path, p->step, (double)tl_time_unix(), scalar, TL_COUNT(scalar));
+    rc = tl_events_append(ctx, path, p->step, (double)tl_time_unix(), scalar,
+                          TL_COUNT(scalar));
 done:
     tl_free(ctx, path);
     return rc;
@@ -277,7 +294,8 @@ tl_status tl_store_cut(tl_ctx *ctx, tl_store *s, int64_t run, int64_t after_step
     sqlite3_stmt *q;
     tl_status     rc;
 
-    rc = ask(ctx, s, &q, "DELETE FROM points WHERE run = ? AND step > ?", "ii", run, after_step);
+    rc = ask(ctx, s, &q, "DELETE FROM points WHERE run = ? AND step > ?", "ii", run,
+             after_step);
     TL_TRY(finish(ctx, s, q, rc));
     TL_TRY(events_file(ctx, s, run, &path));
     rc = tl_events_cut(ctx, path, after_step);
@@ -288,10 +306,12 @@ done:
 
 static double column_real(sqlite3_stmt *q, int at)
 {
-    return sqlite3_column_type(q, at) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(q, at);
+    return sqlite3_column_type(q, at) == SQLITE_NULL ? (double)NAN
+                                                     : sqlite3_column_double(q, at);
 }
 
-tl_status tl_store_points(tl_ctx *ctx, tl_store *s, int64_t run, tl_curve_point **out, int64_t *count)
+tl_status tl_store_points(tl_ctx *ctx, tl_store *s, int64_t run, tl_curve_point **out,
+                          int64_t *count)
 {
     tl_curve_point *point = NULL;
     sqlite3_stmt   *q     = NULL;
@@ -301,8 +321,10 @@ tl_status tl_store_points(tl_ctx *ctx, tl_store *s, int64_t run, tl_curve_point 
 
     *out   = NULL;
     *count = 0;
-    TL_TRY(ask(ctx, s, &q, "SELECT epoch, step, train_loss, train_metric, valid_loss, valid_metric,"
-               " lr, seconds FROM points WHERE run = ? ORDER BY step", "i", run));
+    TL_TRY(ask(ctx, s, &q,
+               "SELECT epoch, step, train_loss, train_metric, valid_loss, valid_metric,"
+               " lr, seconds FROM points WHERE run = ? ORDER BY step",
+               "i", run));
     for (;;) {
         TL_TRY(next_row(ctx, s, q, &row));
         if (!row) break;
@@ -310,9 +332,11 @@ tl_status tl_store_points(tl_ctx *ctx, tl_store *s, int64_t run, tl_curve_point 
             room = room ? 2 * room : 64;
             TL_TRY(tl_realloc(ctx, room * sizeof *point, &point));
         }
-        point[n++] = (tl_curve_point){ sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1),
-                                       column_real(q, 2), column_real(q, 3), column_real(q, 4),
-                                       column_real(q, 5), column_real(q, 6), column_real(q, 7) };
+        point[n++] =
+            (tl_curve_point){ sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1),
+                              column_real(q, 2),          column_real(q, 3),
+                              column_real(q, 4),          column_real(q, 5),
+                              column_real(q, 6),          column_real(q, 7) };
     }
     *out   = point;
     *count = (int64_t)n;
@@ -323,31 +347,33 @@ done:
     return rc;
 }
 
-tl_status tl_store_end(tl_ctx *ctx, tl_store *s, int64_t run, const char *status, const json_t *result)
+tl_status tl_store_end(tl_ctx *ctx, tl_store *s, int64_t run, const char *status,
+                       const json_t *result)
 {
     char         *text = result ? json_dumps(result, JSON_COMPACT) : NULL;
     sqlite3_stmt *q;
     tl_status     rc;
 
-    rc = ask(ctx, s, &q, "UPDATE runs SET status = ?, result = ?, ended = ? WHERE id = ?", "ttii",
-             status, text, tl_time_unix(), run);
+    rc = ask(ctx, s, &q, "UPDATE runs SET status = ?, result = ?, ended = ? WHERE id = ?",
+             "ttii", status, text, tl_time_unix(), run);
     rc = finish(ctx, s, q, rc);
     free(text);
     return rc;
 }
 
-tl_status tl_store_put_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *name, const void *data,
-                            size_t bytes)
+tl_status tl_store_put_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *name,
+                            const void *data, size_t bytes)
 {
     sqlite3_stmt *q;
     tl_status     rc;
 
-    rc = ask(ctx, s, &q, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", "itb", run, name, data, bytes);
+    rc = ask(ctx, s, &q, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", "itb", run, name,
+             data, bytes);
     return finish(ctx, s, q, rc);
 }
 
-tl_status tl_store_get_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *name, void **data,
-                            size_t *bytes)
+tl_status tl_store_get_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *name,
+                            void **data, size_t *bytes)
 {
     sqlite3_stmt *q = NULL;
     void         *block;
@@ -356,7 +382,8 @@ tl_status tl_store_get_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *n
 
     *data  = NULL;
     *bytes = 0;
-    TL_TRY(ask(ctx, s, &q, "SELECT data FROM blobs WHERE run = ? AND name = ?", "it", run, name));
+    TL_TRY(ask(ctx, s, &q, "SELECT data FROM blobs WHERE run = ? AND name = ?", "it", run,
+               name));
     TL_TRY(next_row(ctx, s, q, &row));
     if (!row) goto done;
     const size_t n = (size_t)sqlite3_column_bytes(q, 0);
@@ -376,7 +403,8 @@ static const char *column_text(sqlite3_stmt *q, int at)
 
 static tl_status list_one(tl_ctx *ctx, const tl_store *s, sqlite3_stmt *q, json_t *list)
 {
-    static const char *const name[] = { "id", "key", "seed", "slice", "status", "started", "ended" };
+    static const char *const name[] = { "id",     "key",     "seed", "slice",
+                                        "status", "started", "ended" };
     json_t   *run = json_object(), *settings = NULL, *result = NULL;
     tl_status rc;
 
@@ -385,9 +413,10 @@ static tl_status list_one(tl_ctx *ctx, const tl_store *s, sqlite3_stmt *q, json_
     for (int i = 0; i < (int)TL_COUNT(name); i++) {
         const int type = sqlite3_column_type(q, i);
         json_object_set_new(run, name[i],
-                            type == SQLITE_INTEGER ? json_integer(sqlite3_column_int64(q, i))
-                            : type == SQLITE_TEXT  ? json_string(column_text(q, i))
-                                                   : json_null());
+                            type == SQLITE_INTEGER
+                                ? json_integer(sqlite3_column_int64(q, i))
+                            : type == SQLITE_TEXT ? json_string(column_text(q, i))
+                                                  : json_null());
     }
     json_object_set(run, "settings", settings ? settings : json_null());
     json_object_set(run, "result", result ? result : json_null());
@@ -407,8 +436,10 @@ tl_status tl_store_list(tl_ctx *ctx, tl_store *s, json_t **out)
     tl_status     rc;
 
     *out = NULL;
-    TL_TRY(ask(ctx, s, &q, "SELECT id, key, seed, slice, status, started, ended, settings, result"
-               " FROM runs ORDER BY id", ""));
+    TL_TRY(ask(ctx, s, &q,
+               "SELECT id, key, seed, slice, status, started, ended, settings, result"
+               " FROM runs ORDER BY id",
+               ""));
     for (;;) {
         TL_TRY(next_row(ctx, s, q, &row));
         if (!row) break;

@@ -15,8 +15,9 @@ tl_status tl_store_set(tl_ctx *ctx, tl_store *s, const char *key, const json_t *
 tl_status tl_store_get(tl_ctx *ctx, tl_store *s, const char *key, json_t **out);
 /* The run of (candidate key, seed, slice), made if new; `done`: it ended, result holds its JSON
  * (the caller's, may be NULL). */
-tl_status tl_store_run(tl_ctx *ctx, tl_store *s, const char *key, uint64_t seed, const char *slice,
-                       const json_t *settings, int64_t *id, bool *done, json_t **result);
+tl_status tl_store_run(tl_ctx *ctx, tl_store *s, const char *key, uint64_t seed,
+                       const char *slice, const json_t *settings, int64_t *id, bool *done,
+                       json_t **result);
 /* Points come in order of their steps. */
 tl_status tl_store_point(tl_ctx *ctx, tl_store *s, int64_t run, const tl_curve_point *p);
 tl_status tl_store_cut(tl_ctx *ctx, tl_store *s, int64_t run, int64_t after_step);
@@ -28,8 +29,8 @@ tl_status tl_store_end(tl_ctx *ctx, tl_store *s, int64_t run, const char *status
 tl_status tl_store_put_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *name,
                             const void *data, size_t bytes);
 /* *data is the caller's (tl_free); NULL: there is none. */
-tl_status tl_store_get_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *name, void **data,
-                            size_t *bytes);
+tl_status tl_store_get_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *name,
+                            void **data, size_t *bytes);
 /* All runs as a JSON array, for `tailor runs` and `show`. */
 tl_status tl_store_list(tl_ctx *ctx, tl_store *s, json_t **out);
 #endif

@@ -38,20 +38,22 @@ typedef struct {
 
 /* run.c */
 tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out);
-bool      tl_run_groups(const tl_run_spec *spec, const tl_params *params); /* batch statistics
+bool tl_run_groups(const tl_run_spec *spec, const tl_params *params); /* batch statistics
                                                       are taken while all is trained        */
 tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out);
 double    tl_trainer_seconds(const tl_trainer *t);
 /* Weights as they are now become the best if they score better; a curve point is written.
  * `epochs` have ended. */
-tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric, double loss,
-                           double lr);
+tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric,
+                           double loss, double lr);
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
 /* loop.c: a phase of optimiser steps, from t->at on. */
-tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase, const tl_checkpoint *from);
+tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
+                      const tl_checkpoint *from);
 /* How long the phase is; by the loader's count of batches, or without one by division. */
 typedef struct { double epochs; int64_t steps, warmup, evaluate_every; } tl_length;
-tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase, const tl_loader *loader);
+tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
+                         const tl_loader *loader);
 /* solve.c: a phase that solves the head on features. */
 tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t);
 /* save.c */

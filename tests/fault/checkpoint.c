@@ -41,15 +41,19 @@ static tl_status load(const char *folder, const char *print, int64_t *generation
 
     *generation = c.generation;
     if (rc == TL_OK && c.generation >= 0) {
-        TEST_OK(tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "best", &p.best, sizeof p.best }));
         TEST_OK(tl_checkpoint_take(test_ctx(), &c,
-                                   &(tl_section){ "weights", p.weight, sizeof p.weight }));
-        assert_int_equal(tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "weights", p.weight, 8 }),
-                         TL_EDATA);
-        assert_int_equal(tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "moments", p.weight, 8 }),
-                         TL_EDATA);
+                                   &(tl_section){ "best", &p.best, sizeof p.best }));
+        TEST_OK(tl_checkpoint_take(
+            test_ctx(), &c, &(tl_section){ "weights", p.weight, sizeof p.weight }));
+        assert_int_equal(
+            tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "weights", p.weight, 8 }),
+            TL_EDATA);
+        assert_int_equal(
+            tl_checkpoint_take(test_ctx(), &c, &(tl_section){ "moments", p.weight, 8 }),
+            TL_EDATA);
         assert_int_equal(tl_json_int(c.state, "step", -1), c.generation * 10);
-        assert_true(p.best == (double)c.generation && p.weight[36] == (float)c.generation + 36.0f);
+        assert_true(p.best == (double)c.generation &&
+                    p.weight[36] == (float)c.generation + 36.0f);
     }
     tl_checkpoint_close(test_ctx(), &c);
     return rc;

@@ -19,7 +19,8 @@ static void open_world(world *w)
 {
     const json_t *x, *label;
 
-    TEST_OK(tl_json_read(test_fresh(), TEST_FOLDER "/golden/linear.json", 1 << 20, &w->file));
+    TEST_OK(
+        tl_json_read(test_fresh(), TEST_FOLDER "/golden/linear.json", 1 << 20, &w->file));
     w->rows    = tl_json_int(w->file, "rows", 0);
     w->width   = tl_json_int(w->file, "width", 0);
     w->classes = tl_json_int(w->file, "classes", 0);
@@ -57,7 +58,8 @@ static double worst(const json_t *want, const double *got)
 
 static void one_case(world *w, const json_t *c)
 {
-    const tl_linear_settings settings = { .l2 = tl_json_number(c, "l2", NAN), .tolerance = 1e-6,
+    const tl_linear_settings settings = { .l2              = tl_json_number(c, "l2", NAN),
+                                          .tolerance       = 1e-6,
                                           .most_iterations = 2000 };
     const int64_t   n = w->classes * w->width;
     double          x[256] = { 0 }, loss;
@@ -65,17 +67,20 @@ static void one_case(world *w, const json_t *c)
     tl_lbfgs_result r;
     tl_tally        tally;
 
-    TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, w->slab, w->rows, w->width, w->classes,
+    TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, w->slab, w->rows, w->width,
+                          w->classes,
                           tl_json_bool(c, "balanced", false) ? w->weight : NULL, &l));
     TEST_OK(tl_tally_new(test_ctx(), w->classes, &tally));
     TEST_OK(tl_linear_fit(test_ctx(), l, &w->table, &settings, x, &r));
-    print_message("# it %d calls %d g %g conv %d\n", (int)r.iterations, (int)r.calls, r.gradient, r.converged);
     assert_true(r.converged);
     TEST_OK(tl_linear_loss(test_ctx(), l, &w->table, x, &loss, NULL, &tally));
     assert_true(fabs(loss - tl_json_number(c, "loss", NAN)) < 1e-5);
-    assert_true(fabs(tl_tally_loss(&tally) - tl_json_number(c, "plain_loss", NAN)) < 1e-5);
-    assert_true(fabs(tl_tally_metric(&tally, "accuracy") - tl_json_number(c, "accuracy", NAN)) < 1e-9);
-    assert_true(fabs(tl_tally_metric(&tally, "macro-f1") - tl_json_number(c, "macro_f1", NAN)) < 1e-9);
+    assert_true(fabs(tl_tally_loss(&tally) - tl_json_number(c, "plain_loss", NAN)) <
+                1e-5);
+    assert_true(fabs(tl_tally_metric(&tally, "accuracy") -
+                     tl_json_number(c, "accuracy", NAN)) < 1e-9);
+    assert_true(fabs(tl_tally_metric(&tally, "macro-f1") -
+                     tl_json_number(c, "macro_f1", NAN)) < 1e-9);
     assert_true(worst(json_object_get(c, "w"), x) < 5e-4);
     double mean = 0.0;
     for (int64_t k = 0; k < w->classes; k++) mean += x[n + k] / (double)w->classes;
@@ -106,7 +111,9 @@ static void as_scikit_learn(void **state)
 static void pieces_change_nothing(void **state)
 {
     enum { ROWS = 5000, WIDTH = 3 };
-    const tl_linear_settings settings = { .l2 = 0.01, .tolerance = 1e-6, .most_iterations = 500 };
+    const tl_linear_settings settings = { .l2              = 0.01,
+                                          .tolerance       = 1e-6,
+                                          .most_iterations = 500 };
     double          a[8] = { 0 }, loss, g[8], small = 1e-3;
     tl_table        t;
     tl_slab        *slab;
@@ -117,11 +124,12 @@ static void pieces_change_nothing(void **state)
     TEST_OK(tl_slab_new(test_fresh(), &tl_backend_ref, &slab));
     TEST_OK(tl_table_new(test_ctx(), ROWS, WIDTH, &t));
     assert_true(t.room >= ROWS && t.label[t.room - 1] == -1);
-    for (int i = 0; i < ROWS * WIDTH; i++) t.x[i] = (float)((i * 7919) % 2003) / 1000.0f - 1.0f;
-    for (int i = 0; i < ROWS; i++) t.label[i] = t.x[i * WIDTH] + 0.5f * t.x[i * WIDTH + 1] > 0.1f;
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        t.x[i] = (float)((i * 7919) % 2003) / 1000.0f - 1.0f;
+    for (int i = 0; i < ROWS; i++)
+        t.label[i] = t.x[i * WIDTH] + 0.5f * t.x[i * WIDTH + 1] > 0.1f;
     TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, slab, ROWS, WIDTH, 2, NULL, &l));
     TEST_OK(tl_linear_fit(test_ctx(), l, &t, &settings, a, &r));
-    print_message("# it %d calls %d g %g conv %d %g %g\n", (int)r.iterations, (int)r.calls, r.gradient, r.converged, a[0], a[3]);
     assert_true(r.converged && a[0] < 0.0 && a[WIDTH] > 0.0);
     for (int i = 0; i < 8; i++) { /* the gradient is that of the loss */
         double up, down;

@@ -23,19 +23,20 @@ static int64_t floats(const json_t *list, float *out)
     const size_t n = json_array_size(list);
 
     assert_true(n > 0 && n <= MOST);
-    for (size_t i = 0; i < n; i++) out[i] = (float)json_number_value(json_array_get(list, i));
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)json_number_value(json_array_get(list, i));
     return (int64_t)n;
 }
 
 static tl_optim_settings settings_of(const json_t *c)
 {
-    return (tl_optim_settings){
-        .lr = tl_json_number(c, "lr", NAN), .momentum = tl_json_number(c, "momentum", NAN),
-        .beta1 = tl_json_number(c, "beta1", NAN), .beta2 = tl_json_number(c, "beta2", NAN),
-        .eps = tl_json_number(c, "eps", NAN),
-        .weight_decay = tl_json_number(c, "weight_decay", NAN),
-        .nesterov = tl_json_bool(c, "nesterov", false)
-    };
+    return (tl_optim_settings){ .lr           = tl_json_number(c, "lr", NAN),
+                                .momentum     = tl_json_number(c, "momentum", NAN),
+                                .beta1        = tl_json_number(c, "beta1", NAN),
+                                .beta2        = tl_json_number(c, "beta2", NAN),
+                                .eps          = tl_json_number(c, "eps", NAN),
+                                .weight_decay = tl_json_number(c, "weight_decay", NAN),
+                                .nesterov     = tl_json_bool(c, "nesterov", false) };
 }
 
 /* Largest relative error over the shown steps; `lie` scales the rate, to see a wrong one fail. */
@@ -85,15 +86,16 @@ static void schedules(void **state)
     json_array_foreach(json_object_get(file, "schedule"), i, c) {
         const tl_schedule *s     = tl_schedule_find(tl_json_text(c, "schedule", ""));
         const json_t      *rate  = json_object_get(c, "rate");
-        const int64_t      total = tl_json_int(c, "total", 0), warmup = tl_json_int(c, "warmup", 0);
+        const int64_t      total = tl_json_int(c, "total", 0),
+                      warmup     = tl_json_int(c, "warmup", 0);
         assert_non_null(s);
         assert_int_equal(json_array_size(rate), total);
         for (int64_t k = 0; k < total; k++) {
             const double want = json_number_value(json_array_get(rate, (size_t)k));
             const double got  = tl_schedule_factor(s, k, total, warmup, NULL);
             if (fabs(got - want) > 1e-9)
-                fail_msg("%s total %d warmup %d step %d: %.12f, not %.12f", s->name, (int)total,
-                         (int)warmup, (int)k, got, want);
+                fail_msg("%s total %d warmup %d step %d: %.12f, not %.12f", s->name,
+                         (int)total, (int)warmup, (int)k, got, want);
         }
     }
     assert_true(i >= 10);
@@ -111,8 +113,12 @@ static void fill(float *x, int64_t n, uint32_t seed)
 /* Bits after three steps on `threads` threads, by the kernels chosen. */
 static void run_wide(const tl_optimizer *o, int64_t n, int threads, float *w)
 {
-    const tl_optim_settings s = { .lr = 0.01, .momentum = 0.9, .nesterov = true, .beta1 = 0.9,
-                                  .beta2 = 0.999, .eps = 1e-8 };
+    const tl_optim_settings s = { .lr       = 0.01,
+                                  .momentum = 0.9,
+                                  .nesterov = true,
+                                  .beta1    = 0.9,
+                                  .beta2    = 0.999,
+                                  .eps      = 1e-8 };
     float *g, *m, *v;
 
     TEST_OK(tl_alloc_array(test_ctx(), (size_t)n, sizeof *g, &g));
@@ -157,10 +163,20 @@ static void same_bits_on_any_set(void **state)
     fill(g, N, 3);
     for (size_t j = 0; j < 2; j++) {
         fill(w[j], N, 1), fill(m[j], N, 2);
-        tl_update u = { .w = w[j], .g = g, .m = m[j], .v = v[j], .lr = 0.1f, .decay = 0.01f,
-                        .shrink = 0.99f, .momentum = 0.9f, .of_gradient = 1.0f,
-                        .of_momentum = 0.9f, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f,
-                        .root = 0.1f };
+        tl_update u = { .w           = w[j],
+                        .g           = g,
+                        .m           = m[j],
+                        .v           = v[j],
+                        .lr          = 0.1f,
+                        .decay       = 0.01f,
+                        .shrink      = 0.99f,
+                        .momentum    = 0.9f,
+                        .of_gradient = 1.0f,
+                        .of_momentum = 0.9f,
+                        .beta1       = 0.9f,
+                        .beta2       = 0.99f,
+                        .eps         = 1e-8f,
+                        .root        = 0.1f };
         k[j]->sgd(&u, 3, N);
         k[j]->adam(&u, 0, N - 5);
         u.m = NULL;
@@ -194,11 +210,13 @@ static void every_row_is_documented(void **state)
 {
     (void)state;
     for (size_t i = 0; tl_optimizer_at(i); i++) {
-        assert_true(strlen(tl_optimizer_at(i)->doc) > 5 && strlen(tl_optimizer_at(i)->source) > 5);
+        assert_true(strlen(tl_optimizer_at(i)->doc) > 5 &&
+                    strlen(tl_optimizer_at(i)->source) > 5);
         assert_ptr_equal(tl_optimizer_find(tl_optimizer_at(i)->name), tl_optimizer_at(i));
     }
     for (size_t i = 0; tl_schedule_at(i); i++) {
-        assert_true(strlen(tl_schedule_at(i)->doc) > 5 && strlen(tl_schedule_at(i)->source) > 5);
+        assert_true(strlen(tl_schedule_at(i)->doc) > 5 &&
+                    strlen(tl_schedule_at(i)->source) > 5);
         assert_ptr_equal(tl_schedule_find(tl_schedule_at(i)->name), tl_schedule_at(i));
     }
     assert_null(tl_optimizer_find("lion"));
@@ -208,9 +226,12 @@ static void every_row_is_documented(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trajectories),          cmocka_unit_test(schedules),
-        cmocka_unit_test(same_bits_on_any_threads), cmocka_unit_test(same_bits_on_any_set),
-        cmocka_unit_test(squares_see_everything), cmocka_unit_test(every_row_is_documented),
+        cmocka_unit_test(trajectories),
+        cmocka_unit_test(schedules),
+        cmocka_unit_test(same_bits_on_any_threads),
+        cmocka_unit_test(same_bits_on_any_set),
+        cmocka_unit_test(squares_see_everything),
+        cmocka_unit_test(every_row_is_documented),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,8 @@ static tl_status bowl(tl_ctx *ctx, void *user, const double *x, double *f, doubl
     (void)ctx;
     *f = 0.0;
     for (int64_t i = 0; i < n; i++) {
-        const double scale = pow(10.0, 4.0 * (double)i / (double)n), away = x[i] - (double)i;
+        const double scale = pow(10.0, 4.0 * (double)i / (double)n),
+                     away  = x[i] - (double)i;
         *f += scale * away * away;
         g[i] = 2.0 * scale * away;
     }
@@ -54,7 +55,9 @@ static void finds_minima(void **state)
 {
     int64_t         n = 40;
     double          x[40];
-    tl_lbfgs_spec   spec = { .n = n, .user = &n, .tolerance = 1e-8, .most_iterations = 2000 };
+    tl_lbfgs_spec   spec = {
+          .n = n, .user = &n, .tolerance = 1e-8, .most_iterations = 2000
+    };
     tl_lbfgs_result r;
 
     (void)state;
@@ -76,7 +79,7 @@ static void says_when_it_cannot(void **state)
     int64_t         n    = 1;
     double          x[1] = { 0.0 };
     tl_lbfgs_result r;
-    tl_lbfgs_spec   spec = { .n = 1, .user = &n, .tolerance = 1e-8, .most_iterations = 9 };
+    tl_lbfgs_spec spec = { .n = 1, .user = &n, .tolerance = 1e-8, .most_iterations = 9 };
 
     (void)state;
     spec.value = broken;

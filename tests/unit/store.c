@@ -20,9 +20,14 @@ static void crc32c_known_values(void **state)
 
 static tl_curve_point point_at(int64_t step)
 {
-    return (tl_curve_point){ .epoch = step / 10, .step = step, .train_loss = 1.0 / (double)step,
-                             .train_metric = NAN, .valid_loss = 2.0, .valid_metric = 0.5,
-                             .lr = 0.1, .seconds = (double)step };
+    return (tl_curve_point){ .epoch        = step / 10,
+                             .step         = step,
+                             .train_loss   = 1.0 / (double)step,
+                             .train_metric = NAN,
+                             .valid_loss   = 2.0,
+                             .valid_metric = 0.5,
+                             .lr           = 0.1,
+                             .seconds      = (double)step };
 }
 
 static char *event_file(const char *folder)
@@ -55,30 +60,39 @@ static void keeps_runs_and_points(void **state)
     (void)state;
     test_fresh();
     TEST_OK(tl_store_open(test_ctx(), folder, &s));
-    TEST_OK(tl_store_run(test_ctx(), s, "full of a/b", 3, "all", settings, &id, &done, &result));
+    TEST_OK(tl_store_run(test_ctx(), s, "full of a/b", 3, "all", settings, &id, &done,
+                         &result));
     assert_false(done);
     assert_null(result);
     for (int64_t step = 10; step <= 50; step += 10)
-        TEST_OK(tl_store_point(test_ctx(), s, id, &(tl_curve_point){ .epoch = point_at(step).epoch,
-            .step = step, .train_loss = point_at(step).train_loss, .train_metric = NAN }));
+        TEST_OK(tl_store_point(test_ctx(), s, id,
+                               &(tl_curve_point){ .epoch      = point_at(step).epoch,
+                                                  .step       = step,
+                                                  .train_loss = point_at(step).train_loss,
+                                                  .train_metric = NAN }));
     const int64_t whole = tl_file_bytes(event_file(folder));
     TEST_OK(tl_store_cut(test_ctx(), s, id, 30));
     assert_true(tl_file_bytes(event_file(folder)) < whole);
     tl_store_close(test_ctx(), s);
 
     TEST_OK(tl_store_open(test_ctx(), folder, &s));
-    TEST_OK(tl_store_run(test_ctx(), s, "full of a/b", 3, "all", settings, &again, &done, &result));
+    TEST_OK(tl_store_run(test_ctx(), s, "full of a/b", 3, "all", settings, &again, &done,
+                         &result));
     assert_int_equal(again, id);
     TEST_OK(tl_store_points(test_ctx(), s, id, &points, &count));
     assert_int_equal(count, 3);
     assert_true(points[2].step == 30 && isnan(points[0].train_metric) != 0);
     tl_free(test_ctx(), points);
     for (int64_t step = 40; step <= 50; step += 10)
-        TEST_OK(tl_store_point(test_ctx(), s, id, &(tl_curve_point){ .epoch = point_at(step).epoch,
-            .step = step, .train_loss = point_at(step).train_loss, .train_metric = NAN }));
+        TEST_OK(tl_store_point(test_ctx(), s, id,
+                               &(tl_curve_point){ .epoch      = point_at(step).epoch,
+                                                  .step       = step,
+                                                  .train_loss = point_at(step).train_loss,
+                                                  .train_metric = NAN }));
     assert_int_equal(tl_file_bytes(event_file(folder)), whole);
     TEST_OK(tl_store_end(test_ctx(), s, id, "done", settings));
-    TEST_OK(tl_store_run(test_ctx(), s, "full of a/b", 3, "all", settings, &again, &done, &result));
+    TEST_OK(tl_store_run(test_ctx(), s, "full of a/b", 3, "all", settings, &again, &done,
+                         &result));
     assert_true(done && json_equal(result, settings));
     json_decref(result);
     json_decref(settings);
@@ -107,7 +121,8 @@ static void keeps_settings_and_blobs(void **state)
     TEST_OK(tl_store_get(test_ctx(), s, "plan", &got));
     assert_true(json_equal(got, value) != 0);
     json_decref(got);
-    TEST_OK(tl_store_run(test_ctx(), s, "probe", UINT64_MAX, "n=500", NULL, &id, &done, &got));
+    TEST_OK(tl_store_run(test_ctx(), s, "probe", UINT64_MAX, "n=500", NULL, &id, &done,
+                         &got));
     TEST_OK(tl_store_put_blob(test_ctx(), s, id, "test", logits, sizeof logits));
     TEST_OK(tl_store_get_blob(test_ctx(), s, id, "valid", &data, &bytes));
     assert_null(data);
@@ -132,7 +147,8 @@ static void a_broken_file_is_said(void **state)
 
     (void)state;
     snprintf(path, sizeof path, "%s/runs.db", folder);
-    TEST_OK(tl_file_write(test_fresh(), path, "this is no database, whatever its name says...", 46));
+    TEST_OK(tl_file_write(test_fresh(), path,
+                          "this is no database, whatever its name says...", 46));
     assert_int_equal(tl_store_open(test_ctx(), folder, &s), TL_EDATA);
     assert_null(s);
     assert_non_null(strstr(test_ctx()->message, "runs.db"));
@@ -143,8 +159,10 @@ static void a_broken_file_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crc32c_known_values),      cmocka_unit_test(keeps_runs_and_points),
-        cmocka_unit_test(keeps_settings_and_blobs), cmocka_unit_test(a_broken_file_is_said),
+        cmocka_unit_test(crc32c_known_values),
+        cmocka_unit_test(keeps_runs_and_points),
+        cmocka_unit_test(keeps_settings_and_blobs),
+        cmocka_unit_test(a_broken_file_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

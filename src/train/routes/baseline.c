@@ -13,7 +13,8 @@ const tl_route tl_route_baseline = {
     .doc      = "logistic regression on pixels, or the majority class",
     .source   = "Cox 1966, multinomial logit",
     .decision = "baseline",
-    .plain    = "no network: each pixel of a small copy of the picture gets a weight per class",
+    .plain =
+        "no network: each pixel of a small copy of the picture gets a weight per class",
     .start    = TL_START_NEW,
     .phase    = { { .which = TL_TRAIN_HEAD, .solve = true } },
     .phases   = 1,

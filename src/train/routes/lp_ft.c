@@ -8,11 +8,12 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 }
 
 const tl_route tl_route_lp_ft = {
-    .name       = "lp-ft",
-    .doc        = "probe first, then full from that head",
-    .source     = "Kumar et al. 2022, arXiv:2202.10054",
-    .decision   = "hybrid",
-    .plain      = "first only the last layer is learnt, then the whole network goes on from there",
+    .name     = "lp-ft",
+    .doc      = "probe first, then full from that head",
+    .source   = "Kumar et al. 2022, arXiv:2202.10054",
+    .decision = "hybrid",
+    .plain =
+        "first only the last layer is learnt, then the whole network goes on from there",
     .needs_base = true,
     .start      = TL_START_BASE,
     .phase      = { { .which = TL_TRAIN_HEAD, .solve = true },

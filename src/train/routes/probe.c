@@ -8,11 +8,11 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 }
 
 const tl_route tl_route_probe = {
-    .name       = "probe",
-    .doc        = "base frozen, features computed once, new head trained on them",
-    .source     = "Kornblith et al. 2019, arXiv:1805.08974",
-    .decision   = "feature-extraction",
-    .plain      = "the pretrained network is used as it is; only the last layer is learnt",
+    .name     = "probe",
+    .doc      = "base frozen, features computed once, new head trained on them",
+    .source   = "Kornblith et al. 2019, arXiv:1805.08974",
+    .decision = "feature-extraction",
+    .plain    = "the pretrained network is used as it is; only the last layer is learnt",
     .needs_base = true,
     .start      = TL_START_BASE,
     .phase      = { { .which = TL_TRAIN_HEAD, .solve = true } },
