@@ -11,28 +11,36 @@ typedef struct {
     bool    crop;                     /* centre crop to h x w after resize_short             */
     tl_interpolation interpolation;
     double  scale;                    /* of bytes: 1/255, or 1 for Caffe                     */
-    double  mean[3], std[3];          /* (byte * scale - mean) / std, in the file's order    */
+    double  mean[3], std[3];          /* (byte * scale - mean) / std, in the network's order */
     bool    bgr;                      /* channels swapped before mean                        */
 } tl_prep;
 
-bool      tl_prep_named(const char *name, tl_prep *out); /* imagenet, half (mean and std .5),
-                                                             caffe, cifar, unit               */
-json_t   *tl_prep_to_json(const tl_prep *prep);          /* keys of preprocessor_config.json  */
+/* imagenet (256, crop 224, ImageNet's mean and std), half (the same with mean and std .5), caffe
+ * (256, crop 227, BGR minus 104/117/123), cifar (32, ImageNet's mean and std), unit (224, bytes
+ * / 255).  Sizes and channels may be set anew by the caller. */
+bool      tl_prep_named(const char *name, tl_prep *out);
+/* The keys of Hugging Face's preprocessor_config.json, and ours: channels, bgr. */
+json_t   *tl_prep_to_json(const tl_prep *prep);
 tl_status tl_prep_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_prep *out);
+/* x: [height width channels] floats.  `image` has prep->channels. */
 tl_status tl_prep_apply(tl_ctx *ctx, const tl_prep *prep, const tl_image *image, float *x);
 
 typedef struct {
     bool   flip;            /* left-right, half of the time                                  */
-    int    pad_crop;        /* zero border of this many pixels, then a random crop; 0: none  */
-    bool   resized_crop;    /* random area [least_area, 1] and aspect [3/4, 4/3]             */
+    int    pad_crop;        /* the window moves at random by up to so many pixels of an input of
+                               32 (more in proportion); zeros beyond the picture; 0: stays    */
+    bool   resized_crop;    /* random area [least_area, 1] and aspect [3/4, 4/3] instead of the
+                               moving window, for inputs of 64 pixels and more                */
     double least_area;
     double jitter;          /* brightness, contrast, saturation within 1 +- this; 0: none    */
     double erase;           /* probability of an erased rectangle (Zhong 2017); 0: none      */
 } tl_augment;
-bool    tl_augment_named(const char *name, tl_augment *out); /* none, light, crop, strong     */
+/* none; light (flip, window by 2); crop (flip, window by 4 or area from .35); strong (area from
+ * .2, jitter and erasing besides). */
+bool    tl_augment_named(const char *name, tl_augment *out);
 json_t *tl_augment_to_json(const tl_augment *a);
-/* A function of (seed, epoch, index) alone.  `image` is at least the size prep asks before its
- * crop; x is [h w c] floats, normalised. */
+/* A function of (seed, epoch, index) and the picture alone.  `image` is as decoded, or as
+ * prep's resize made it; x is [h w c] floats, normalised. */
 tl_status tl_augment_apply(tl_ctx *ctx, const tl_prep *prep, const tl_augment *a, uint64_t seed,
                            int64_t epoch, int64_t index, const tl_image *image, float *x);
 #endif

@@ -1,0 +1,22 @@
+/* cache.h -- what loaders ask the cache for.  Inside the data room only.  Floor 2, data. */
+#ifndef TL_DATA_CACHE_H
+#define TL_DATA_CACHE_H
+#include "data/loader.h"
+#include "data/window.h"
+
+struct tl_cache {
+    const tl_dataset *d;
+    tl_prep           prep;
+    tl_levels         levels;
+    size_t            budget_bytes;
+    _Atomic size_t    used_bytes;
+    _Atomic(uint8_t *) *data;      /* [rows] NULL: not held                                  */
+    _Atomic uint64_t  *size;       /* [rows] height << 32 | width, written before data       */
+};
+
+/* Row `row` with prep's channels: as decoded, or as prep's resize makes it where that is
+ * smaller; which of them depends on the row alone.  *owned: the caller ends it. */
+tl_status tl_cache_get(tl_ctx *ctx, tl_cache *cache, int64_t row, tl_image *out, bool *owned);
+/* Are all rows held as bytes, so that a get costs next to nothing? */
+bool      tl_cache_is_quick(const tl_cache *cache);
+#endif
