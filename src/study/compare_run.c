@@ -255,7 +255,7 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
         rc             = train_one(ctx, s, &spec, &run);
         if (rc != TL_OK) TL_TRY(note_failure(ctx, s, &run, rc));
     }
-    s->used += tl_study_work_seconds(e, tl_json_number(run.result, "flops", 0.0));
+    s->used += tl_study_spent(s, e, tl_json_number(run.result, "flops", 0.0));
     TL_TRY(keep_run(ctx, s, &run));
     if (!json_object_get(run.result, "failed")) say_run(s, &run, stored);
     run.result = NULL;
