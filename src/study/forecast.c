@@ -1,6 +1,7 @@
 /* forecast.c -- what a run will take, before it is run: memory and FLOPs from its plans, seconds
  * from a calibration that is measured once and kept in runs.db.  After that every decision is
  * taken in these seconds, never by the clock.  Floor 4, study. */
+#include "backend/cpu/cpu.h"
 #include "core/machine.h"
 #include "core/text.h"
 #include "study/compare_internal.h"
@@ -9,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FEATURE_ROWS = 32, CALIBRATION_ROWS = 512 };
+enum { FEATURE_ROWS = 32, FEW_ROWS = 400 };
 
 const tl_backend *tl_study_backend(void)
 {
-    return &tl_backend_ref;
+    return &tl_backend_cpu;
 }
 
 bool tl_entry_trained(const tl_entry *e)
@@ -133,19 +134,31 @@ done:
     return rc;
 }
 
+/* Seconds to solve a head on `rows`, without what the body took for its features. */
+static tl_status time_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
+                           const pace *body, double *out)
+{
+    double          seconds = 0.0, flops;
+    const tl_status rc = short_run(ctx, s, e, rows, 0, &seconds, &flops);
+    const double    passes = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
+
+    *out = fmax(0.0, seconds - body->setup_s - body->s_per_flop * e->body_flops * passes);
+    return rc;
+}
+
+/* Twice, on few rows and on more: what comes with every solve, and what with every row. */
 static tl_status time_solving(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
-    const int64_t rows = TL_MIN(CALIBRATION_ROWS, s->train_rows);
-    double        seconds, flops, body = 0.0;
-    tl_status     rc;
+    const int64_t few = TL_MAX(1, TL_MIN(FEW_ROWS, s->train_rows / 2));
+    const int64_t more = TL_MIN(3 * few, s->train_rows);
+    double        few_s, more_s;
+    tl_status     rc = TL_OK;
 
-    if (uses_features(e)) {
-        TL_TRY(time_features(ctx, s, e, out));
-        body = out->setup_s + out->s_per_flop * e->body_flops
-               * (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
-    }
-    TL_TRY(short_run(ctx, s, e, rows, 0, &seconds, &flops));
-    out->head_s_per_row = fmax(0.0, seconds - body) / (double)rows;
+    if (uses_features(e)) TL_TRY(time_features(ctx, s, e, out));
+    TL_TRY(time_head(ctx, s, e, few, out, &few_s));
+    TL_TRY(time_head(ctx, s, e, more, out, &more_s));
+    if (more > few) out->head_s_per_row = fmax(0.0, more_s - few_s) / (double)(more - few);
+    out->setup_s += fmax(0.0, few_s - out->head_s_per_row * (double)few);
 done:
     return rc;
 }

@@ -35,6 +35,13 @@ static void on_say(void *user, const char *line)
 static const char *const routes[]   = { "baseline", "scratch", NULL };
 static const char *const settings[] = { "epochs=3", "least_steps=20", "batch=32", NULL };
 
+/* One thread: the pictures are so few that a team waits more than it works. */
+static tl_ctx *fresh(void)
+{
+    test_fresh()->world->threads = 1;
+    return test_ctx();
+}
+
 static tl_question question(const char *data, const char *out, listener *l)
 {
     return (tl_question){ .data = { .train = data, .limit_bytes = (size_t)256 << 20 },
@@ -137,7 +144,7 @@ static void check_candidates(const json_t *verdict, size_t count)
 
 static void a_comparison_writes_what_it_promises(void **state)
 {
-    tl_ctx     *ctx = test_fresh();
+    tl_ctx     *ctx = fresh();
     char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
     listener    l   = { 0 };
     tl_question q   = question(data, out, &l);
@@ -171,7 +178,7 @@ static void a_comparison_writes_what_it_promises(void **state)
 
 static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
 {
-    tl_ctx     *ctx = test_fresh();
+    tl_ctx     *ctx = fresh();
     char       *top = test_folder(), *data = in(top, "data");
     char       *straight = in(top, "straight"), *broken = in(top, "broken");
     listener    l = { 0 }, stopping = { .stop_at = 5 };
