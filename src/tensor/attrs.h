@@ -65,6 +65,11 @@ typedef struct { tl_pool_attr pool; tl_shape shape; /* of dx */ } tl_pool_grad_a
  *               sqrt(var + eps); x is absent where dgamma is not wanted.
  *             dgamma = sum(g * xhat), dbeta = sum(g), dresidual = g (wanted only with act).
  *             in place: dy, x
+ * fold_weight in  w [o ...], gamma [o], var [o]      out w * gamma / sqrt(var + eps)
+ *             tl_norm_attr.  Appended with fold_bias by tl_batch_norm instead of batch_norm
+ *             where a convolution made x and nothing of it trains: conv then has the norm in
+ *             its weights, which are constant (see tl_call) though not parameters.
+ * fold_bias   in  gamma, beta, mean, var, b? [o]     out beta + (b - mean) gamma / sqrt(var + eps)
  * layer_norm  in  x a[.. c], gamma [c], beta [c]     out y a[.. c], save_mean [rows],
  *             save_invstd [rows]; rows = count / c   tl_norm_attr       in place: x
  * layer_norm_grad  in dy, x, gamma, save_mean, save_invstd

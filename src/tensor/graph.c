@@ -30,6 +30,7 @@ void tl_graph_free(tl_ctx *ctx, tl_graph *g)
     }
     tl_free(ctx, g->info);
     tl_free(ctx, g->node);
+    tl_free(ctx, g->live);
     tl_free(ctx, g->gradient);
     tl_free(ctx, g);
 }
@@ -124,6 +125,7 @@ static tl_tensor add_tensor(tl_graph *g, const tl_tensor_info *like)
 
     if (g->status != TL_OK || !sound_shape(g, &like->shape)) return 0;
     if (!grow(g, &g->info, sizeof *g->info, g->tensors + 1, &g->info_room)) return 0;
+    if (!grow(g, &g->live, sizeof *g->live, g->tensors + 1, &g->live_room)) return 0;
     t = keep_bytes(g, sizeof *t);
     if (!t) return 0;
     *t                    = *like;
@@ -249,12 +251,20 @@ tl_tensor tl_graph_find(const tl_graph *g, const char *name)
     return 0;
 }
 
+/* Only what kept tensors need is run, so only that counts. */
 double tl_graph_flops(const tl_graph *g)
 {
     double sum = 0.0;
 
-    for (int32_t i = 0; i < g->nodes; i++)
-        if (g->node[i]->op->flops) sum += g->node[i]->op->flops(g, g->node[i]);
+    for (tl_tensor t = 1; t <= g->tensors; t++) g->live[t] = g->info[t]->keep;
+    for (int32_t i = g->nodes - 1; i >= 0; i--) {
+        const tl_node *n      = g->node[i];
+        bool           wanted = false;
+        for (int k = 0; k < n->n_out; k++) wanted |= g->live[n->out[k]];
+        for (int k = 0; k < n->n_in && wanted; k++)
+            if (n->in[k]) g->live[n->in[k]] = true;
+        if (wanted && n->op->flops) sum += n->op->flops(g, n);
+    }
     return sum;
 }
 

@@ -70,6 +70,7 @@ const tl_shape       *tl_graph_shape(const tl_graph *g, tl_tensor t);
 const tl_node        *tl_graph_node(const tl_graph *g, int32_t i); /* NULL past the end */
 int32_t               tl_graph_tensors(const tl_graph *g);         /* ids are 1..count  */
 tl_tensor             tl_graph_find(const tl_graph *g, const char *name); /* 0: none    */
-double                tl_graph_flops(const tl_graph *g); /* products and convolutions, one run */
+/* Of products and convolutions in one run; what no kept tensor needs does not count. */
+double                tl_graph_flops(const tl_graph *g);
 tl_ctx               *tl_graph_ctx(const tl_graph *g);
 #endif

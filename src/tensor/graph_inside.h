@@ -13,7 +13,8 @@ struct tl_graph {
     tl_node        **node;      /* [0 .. nodes)  ; entries do not move */
     tl_tensor       *gradient;  /* [0 .. gradients): of each tensor that was there when the
                                    backward pass was made; NULL before */
-    int32_t          tensors, nodes, info_room, node_room, gradients;
+    bool            *live;      /* [1 .. tensors] scratch of tl_graph_flops */
+    int32_t          tensors, nodes, info_room, node_room, live_room, gradients;
     const char      *layer;
     bool             in_backward;
 };

@@ -30,6 +30,10 @@ typedef struct {
     const tl_tick *tick;
     int            threads;
     unsigned       wanted;     /* bit k: output k is wanted; known in prepare too            */
+    unsigned       constant;   /* bit i: input i changes only in runs with weights_changed   */
+    unsigned       holds;      /* set by prepare: bit i: of constant input i the kernel keeps
+                                  what it needs from one such run to the next (packed), so
+                                  that what makes that input need not run in between        */
     size_t         held_bytes; /* set by prepare: what `state` holds (packed weights)        */
     bool           weights_changed; /* parameters differ from the previous run: packed
                                        copies of frozen ones must be made again            */

@@ -47,7 +47,8 @@ tl_tensor tl_global_max_pool(tl_graph *g, tl_tensor x);
 
 /* y = act(gamma * (x - mean) / sqrt(var + eps) + beta [+ residual]) over the last axis'
  * channels.  `batch`: statistics of this batch, and running ones moved by momentum (variance
- * unbiased, as PyTorch); otherwise the running ones are used and not a bit of them changes. */
+ * unbiased, as PyTorch); otherwise the running ones are used and not a bit of them changes.
+ * Where a convolution made x and nothing of it trains, the norm goes into its weights. */
 typedef struct { float eps, momentum; bool batch; tl_activation act; } tl_batch_norm_attr;
 tl_tensor tl_batch_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta,
                         tl_tensor mean, tl_tensor var, tl_tensor residual,

@@ -27,6 +27,7 @@ void tl_plan_free(tl_ctx *ctx, tl_plan *plan)
     leave_slab(plan);
     if (plan->own_slab) tl_slab_free(ctx, plan->slab);
     tl_free(ctx, plan->wanted);
+    tl_free(ctx, plan->constant);
     tl_free(ctx, plan->store_at);
     tl_free(ctx, plan->store);
     tl_free(ctx, plan->step);
@@ -176,6 +177,7 @@ tl_status tl_plan_run(tl_ctx *ctx, tl_plan *plan, tl_tick tick)
     plan->tick = tick;
     for (int32_t i = 0; i < plan->steps; i++) {
         if (stop_at_once(ctx)) TL_FAIL(TL_ECANCEL, "", "interrupted");
+        if (plan->step[i].once && !plan->weights_changed) continue;
         TL_TRY(plan->profile ? run_timed(ctx, &plan->step[i]) : run_step(ctx, &plan->step[i]));
     }
     plan->weights_changed = false;

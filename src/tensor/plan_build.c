@@ -164,6 +164,7 @@ static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
         tl_status rc = TL_OK;
         if (strcmp(k->op, op) != 0) continue;
         s->call.held_bytes = 0;
+        s->call.holds      = 0;
         s->work_bytes      = 0;
         ctx->message[0]    = '\0';
         if (k->prepare) rc = k->prepare(ctx, plan->g, &s->call, &s->work_bytes);
@@ -175,6 +176,7 @@ static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
         return TL_OK;
     }
     s->work_bytes = 0;
+    s->call.holds = 0;
     if (plan->backend->host_memory) return TL_OK;
     return tl_fail(ctx, TL_EUSAGE, plan->backend->name, "has no kernel for %s (use --backend cpu)",
                    op);
@@ -190,7 +192,10 @@ static tl_status make_steps(tl_ctx *ctx, tl_plan *plan)
         s->call.tick    = &plan->tick;
         s->call.threads = ctx->world->threads;
         for (int k = 0; k < n->n_in; k++)
-            if (n->in[k]) s->call.in[k] = view_of(plan, n->in[k]);
+            if (n->in[k]) {
+                s->call.in[k] = view_of(plan, n->in[k]);
+                s->call.constant |= (unsigned)plan->constant[n->in[k]] << k;
+            }
         for (int k = 0; k < n->n_out; k++) {
             s->call.out[k] = view_of(plan, n->out[k]);
             if (plan->wanted[n->out[k]]) s->call.wanted |= 1u << k;
@@ -270,6 +275,7 @@ tl_status tl_plan_new(tl_ctx *ctx, const tl_graph *g, const tl_backend *backend,
     *p = (tl_plan){ .ctx = ctx, .g = g, .backend = backend, .nodes = count_nodes(g),
                     .tensors = tl_graph_tensors(g), .dirty = true, .weights_changed = true };
     TL_TRY(tl_alloc_array(ctx, (size_t)p->tensors + 1, sizeof *p->wanted, &p->wanted));
+    TL_TRY(tl_alloc_array(ctx, (size_t)p->tensors + 1, sizeof *p->constant, &p->constant));
     TL_TRY(tl_alloc_array(ctx, (size_t)p->tensors + 1, sizeof *p->store_at, &p->store_at));
     TL_TRY(tl_alloc_array(ctx, (size_t)p->tensors + 1, sizeof *p->store, &p->store));
     TL_TRY(tl_alloc_array(ctx, (size_t)p->nodes, sizeof *p->step, &p->step));
@@ -277,7 +283,9 @@ tl_status tl_plan_new(tl_ctx *ctx, const tl_graph *g, const tl_backend *backend,
     make_stores(p);
     merge_in_place(p);
     mark_gradients(p);
+    tl_plan_mark_constant(p);
     TL_TRY(make_steps(ctx, p));
+    TL_TRY(tl_plan_mark_once(ctx, p));
     TL_TRY(lay_out(ctx, p));
     TL_TRY(take_slab(ctx, p, slab));
     *out = p;

@@ -30,6 +30,7 @@ typedef struct {
     tl_call          call;
     const tl_kernel *kernel; /* NULL: the op's ref */
     bool             ready;  /* prepared, to be released */
+    bool             once;   /* runs only after weights changed: its readers keep what it made */
     size_t           work_bytes, work_at;
     double           seconds;
     int64_t          calls;
@@ -44,6 +45,7 @@ struct tl_plan {
     tl_plan          *next;      /* of the slab's plans */
     int32_t           nodes, tensors, stores, steps;
     bool             *wanted;    /* [tensors + 1] */
+    bool             *constant;  /* [tensors + 1]: changes only when weights do */
     int32_t          *store_at;  /* [tensors + 1]; -1: none */
     tl_store_of      *store;
     tl_step          *step;
@@ -56,6 +58,10 @@ struct tl_plan {
     bool              weights_changed, told_changed, profile;
     tl_tick           tick;
 };
+
+/* plan_constant.c.  Constants are known before kernels are chosen; what runs once, after. */
+void    tl_plan_mark_constant(tl_plan *plan);
+tl_status tl_plan_mark_once(tl_ctx *ctx, tl_plan *plan);
 
 int32_t tl_plan_store(const tl_plan *plan, tl_tensor t); /* -1: none; merges followed */
 #endif

@@ -1,6 +1,7 @@
 /* plan.c -- plans: one slab known beforehand, nothing allocated while running, memory shared by
  * plans, frozen parts without backward, kept outputs, profile, NaN finder. */
 #include "support/support.h"
+#include "backend/cpu/cpu.h"
 #include "core/rand.h"
 #include "tensor/batch.h"
 #include "tensor/layout.h"
@@ -458,6 +459,61 @@ static void dropout_keeps_its_promise(void **state)
     end(&n);
 }
 
+/* conv, norm with running statistics, residual, relu; `trainable` keeps the norm a norm. */
+static tl_tensor make_frozen(net *n, const tl_backend *backend, bool trainable, bool residual)
+{
+    static const char *const  names[] = { "gamma", "beta", "bias" };
+    const tl_batch_norm_attr  a = { .eps = 1e-3f, .act = TL_ACT_RELU };
+    tl_tensor                 t[3];
+
+    *n = (net){ 0 };
+    TEST_OK(tl_graph_new(test_ctx(), &n->g));
+    n->x = tl_graph_input(n->g, "x", TL_F32, TL_SHAPE(2, 6, 6, 16));
+    const tl_tensor w = tl_graph_param(n->g, "w", TL_SHAPE(16, 16, 3, 3), trainable);
+    for (int i = 0; i < 3; i++) t[i] = tl_graph_param(n->g, names[i], TL_SHAPE(16), trainable);
+    const tl_tensor mean = tl_graph_state(n->g, "mean", TL_SHAPE(16));
+    const tl_tensor var  = tl_graph_state(n->g, "var", TL_SHAPE(16));
+    tl_tensor y = tl_conv(n->g, n->x, w, t[2], &(tl_conv_attr){ .pad = { 1, 1, 1, 1 } });
+    y = tl_batch_norm(n->g, y, t[0], t[1], mean, var, residual ? n->x : 0, &a);
+    tl_graph_keep(n->g, y, "y");
+    TEST_OK(tl_graph_status(n->g));
+    TEST_OK(tl_plan_new(test_ctx(), n->g, backend, NULL, &n->plan));
+    bind_all(n);
+    return y;
+}
+
+static double difference(net *a, tl_tensor ya, net *b, tl_tensor yb)
+{
+    TEST_OK(tl_plan_run(test_ctx(), a->plan, tick));
+    TEST_OK(tl_plan_run(test_ctx(), b->plan, tick));
+    return test_error(tl_plan_data(a->plan, ya), tl_plan_data(b->plan, yb), 2 * 6 * 6 * 16);
+}
+
+static void a_frozen_norm_folds_into_its_convolution(void **state)
+{
+    static const tl_backend *const backends[] = { &tl_backend_ref, &tl_backend_cpu };
+
+    (void)state;
+    test_fresh();
+    for (size_t i = 0; i < TL_COUNT(backends) * 2; i++) {
+        net             folded, plain;
+        const tl_tensor yf = make_frozen(&folded, backends[i / 2], false, i % 2 == 1);
+        const tl_tensor yp = make_frozen(&plain, &tl_backend_ref, true, i % 2 == 1);
+        assert_true(tl_graph_flops(folded.g) == tl_graph_flops(plain.g));
+        for (int run = 0; run < 2; run++) assert_true(difference(&folded, yf, &plain, yp) < 1e-5);
+        /* other weights are taken up when told */
+        for (tl_tensor t = 1; t <= tl_graph_tensors(plain.g); t++)
+            if (tl_graph_info(plain.g, t)->kind == TL_PARAM) {
+                ((float *)tl_plan_data(plain.plan, t))[5] += 0.75f;
+                ((float *)tl_plan_data(folded.plan, t))[5] += 0.75f;
+            }
+        tl_plan_weights_changed(folded.plan);
+        for (int run = 0; run < 2; run++) assert_true(difference(&folded, yf, &plain, yp) < 1e-5);
+        end(&folded);
+        end(&plain);
+    }
+}
+
 static void blocks_alive_together_never_overlap(void **state)
 {
     enum { N = 300 };
@@ -531,6 +587,7 @@ int main(void)
         cmocka_unit_test(cancelling_at_once_stops_within_a_node),
         cmocka_unit_test(frozen_statistics_keep_their_bits),
         cmocka_unit_test(dropout_keeps_its_promise),
+        cmocka_unit_test(a_frozen_norm_folds_into_its_convolution),
         cmocka_unit_test(blocks_alive_together_never_overlap),
         cmocka_unit_test(a_batch_has_room_and_ends),
         cmocka_unit_test(same_padding_is_tensorflows),

@@ -34,16 +34,19 @@ static tl_status hold(tl_ctx *ctx, tl_call *call, tl_status rc)
 {
     held *h = call->state;
 
-    if (rc != TL_OK)
+    if (rc != TL_OK) {
         held_release(ctx, call);
-    else
-        call->held_bytes = h->dnn ? tl_dnn_held_bytes(h->dnn) : 0;
-    return rc;
+        return rc;
+    }
+    call->held_bytes = h->dnn ? tl_dnn_held_bytes(h->dnn) : 0;
+    call->holds      = call->held_bytes ? 1u << 1 : 0; /* packed weights */
+    return TL_OK;
 }
 
-static bool is_trained(const tl_graph *g, tl_tensor w)
+/* Of the weights, input 1: they may differ in every run. */
+static bool is_trained(const tl_call *call)
 {
-    return tl_graph_gradient(g, w) != 0;
+    return !(call->constant >> 1 & 1);
 }
 
 static bool wants(const tl_call *call, int out)
@@ -66,10 +69,11 @@ static tl_status dense_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                .b            = TL_F32,
                                .c            = y->dtype,
                                .pack         = true,
-                               .trained      = is_trained(g, call->node->in[1]),
+                               .trained      = is_trained(call),
                                .bias         = call->node->n_in > 2 && call->node->in[2],
                                .act          = a->act };
 
+    (void)g;
     if (!tl_is_real(x)) return TL_EUSAGE;
     TL_TRY(held_new(ctx, call, &h));
     TL_TRY(tl_dnn_product_new(ctx, &p, call->threads, &h->dnn, work_bytes));
@@ -104,8 +108,9 @@ static tl_status dense_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                .b       = TL_F32,
                                .c       = dx->dtype,
                                .pack    = true,
-                               .trained = is_trained(g, call->node->in[1]) };
+                               .trained = is_trained(call) };
 
+    (void)g;
     if (!tl_is_real(dy)) return TL_EUSAGE;
     TL_TRY(held_new(ctx, call, &h));
     TL_TRY(tl_dnn_product_new(ctx, &p, call->threads, &h->dnn, work_bytes));
@@ -189,8 +194,9 @@ static tl_status conv_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                               .conv    = *a,
                               .dtype   = call->in[0].dtype,
                               .bias    = call->node->n_in > 2 && call->node->in[2],
-                              .trained = is_trained(g, call->node->in[1]) };
+                              .trained = is_trained(call) };
 
+    (void)g;
     return conv_new(ctx, call, &c, work_bytes);
 }
 
@@ -204,8 +210,9 @@ static tl_status conv_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                    .y       = call->in[0].shape,
                                    .conv    = a->conv,
                                    .dtype   = call->in[0].dtype,
-                                   .trained = is_trained(g, call->node->in[1]) };
+                                   .trained = is_trained(call) };
 
+    (void)g;
     return conv_new(ctx, call, &c, work_bytes);
 }
 

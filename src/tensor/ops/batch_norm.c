@@ -164,6 +164,35 @@ const tl_op tl_op_batch_norm_grad = {
     .shape = batch_norm_grad_shape, .ref = batch_norm_grad_ref,
 };
 
+/* Whether x comes straight from a convolution, and nothing here or upstream trains. */
+static const tl_node *foldable(const tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta,
+                               const tl_batch_norm_attr *a)
+{
+    const tl_node *n = tl_graph_node(g, tl_graph_info(g, x)->node);
+
+    if (a->batch || !n || n->op != &tl_op_conv || tl_graph_info(g, x)->needs_grad ||
+        tl_graph_info(g, gamma)->needs_grad || tl_graph_info(g, beta)->needs_grad)
+        return NULL;
+    return ((const tl_conv_attr *)n->attr)->act == TL_ACT_NONE ? n : NULL;
+}
+
+/* The norm goes into the weights of a second convolution; the first then has no reader and is
+ * never run. */
+static tl_tensor fold(tl_graph *g, const tl_node *n, tl_tensor gamma, tl_tensor beta,
+                      tl_tensor mean, tl_tensor var, tl_tensor residual,
+                      const tl_batch_norm_attr *a)
+{
+    const tl_norm_attr eps = { a->eps, 0 };
+    const tl_tensor    w   = TL_APPLY(g, fold_weight, &eps, n->in[1], gamma, var);
+    const tl_tensor    b   = TL_APPLY(g, fold_bias, &eps, gamma, beta, mean, var, n->in[2]);
+    tl_conv_attr       c   = *(const tl_conv_attr *)n->attr;
+    tl_tensor          y;
+
+    c.act = residual ? TL_ACT_NONE : a->act;
+    y     = TL_APPLY(g, conv, &c, n->in[0], w, b);
+    return residual ? tl_add(g, y, residual, a->act) : y;
+}
+
 tl_tensor tl_batch_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta, tl_tensor mean,
                         tl_tensor var, tl_tensor residual, const tl_batch_norm_attr *attr)
 {
@@ -171,7 +200,9 @@ tl_tensor tl_batch_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor bet
     const bool         fused = tl_act_from_output(a.act);
     tl_tensor          y;
 
+    const tl_node *conv = foldable(g, x, gamma, beta, attr);
     if (!fused) a.act = TL_ACT_NONE;
-    y = TL_APPLY(g, batch_norm, &a, x, gamma, beta, mean, var, residual);
+    if (conv) y = fold(g, conv, gamma, beta, mean, var, residual, &a);
+    else y = TL_APPLY(g, batch_norm, &a, x, gamma, beta, mean, var, residual);
     return fused ? y : tl_act(g, y, attr->act);
 }
