@@ -166,7 +166,8 @@ void tl_checkpoint_close(tl_ctx *ctx, tl_checkpoint *c)
 }
 
 /* Where a section lies; NULL: it is not there, or not whole. */
-static const uint8_t *find_section(const tl_checkpoint *c, const char *name, int64_t *bytes)
+static const uint8_t *find_section(const tl_checkpoint *c, const char *name,
+                                   int64_t *bytes)
 {
     const uint8_t *at = c->data, *end = c->map.data + c->map.bytes - HASH;
     const json_t  *row;
@@ -188,14 +189,16 @@ int64_t tl_checkpoint_bytes(const tl_checkpoint *c, const char *name)
     return find_section(c, name, &bytes) ? bytes : -1;
 }
 
-tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c, const tl_section *section)
+tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c,
+                             const tl_section *section)
 {
     int64_t        bytes;
     const uint8_t *at = find_section(c, section->name, &bytes);
 
     if (!at || (size_t)bytes != section->bytes)
         return tl_fail(ctx, TL_EDATA, c->path,
-                       "does not hold %s as this run needs it (delete it)", section->name);
+                       "does not hold %s as this run needs it (delete it)",
+                       section->name);
     if (bytes) memcpy(section->data, at, (size_t)bytes);
     return TL_OK;
 }

@@ -8,10 +8,17 @@
 enum { PIECE = 256 }; /* rows between looks at the clock and the interrupt */
 static const double worth_saving_s = 5.0;
 
-void tl_features_say(tl_trainer *t, const char *phase, int64_t step, int64_t steps, double loss)
+void tl_features_say(tl_trainer *t, const char *phase, int64_t step, int64_t steps,
+                     double loss)
 {
-    tl_progress p = { .phase = phase, .epoch = 1, .epochs = 1, .step = step, .steps = steps,
-                      .loss = loss, .metric = (double)NAN, .lr = (double)NAN,
+    tl_progress p = { .phase       = phase,
+                      .epoch       = 1,
+                      .epochs      = 1,
+                      .step        = step,
+                      .steps       = steps,
+                      .loss        = loss,
+                      .metric      = (double)NAN,
+                      .lr          = (double)NAN,
                       .eta_seconds = (double)NAN };
 
     if (step > 0 && steps > 0)
@@ -48,8 +55,8 @@ static void sections_of(const tl_table *train, const tl_table *valid, int64_t do
     out[1] = (tl_section){ "features.valid", valid->x, (size_t)(done - first) * row };
 }
 
-static tl_status save(tl_ctx *ctx, tl_trainer *t, const tl_table *train, const tl_table *valid,
-                      int64_t done)
+static tl_status save(tl_ctx *ctx, tl_trainer *t, const tl_table *train,
+                      const tl_table *valid, int64_t done)
 {
     tl_section section[2];
 
@@ -99,9 +106,10 @@ static tl_status compute(tl_ctx *ctx, tl_trainer *t, tl_predictor *body, tl_tabl
         const tl_table *table = first ? train : valid;
         const tl_rows   rows  = first ? spec->train : spec->valid;
         const int64_t   at    = first ? *done : *done - train->rows;
-        const tl_rows   piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };
+        const tl_rows piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };
         tl_features_say(t, "features", *done, all, (double)NAN);
-        TL_TRY(tl_predictor_rows(ctx, body, spec->cache, piece, table->x + at * table->width));
+        TL_TRY(tl_predictor_rows(ctx, body, spec->cache, piece,
+                                 table->x + at * table->width));
         *done += piece.count;
         if (tl_trainer_save_due(t)) TL_TRY(save(ctx, t, train, valid, *done));
     }
@@ -111,7 +119,8 @@ done:
 }
 
 /* The forward pass in FLOPs of products, of one row. */
-static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch, double *out)
+static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                            double *out)
 {
     tl_graph *g   = NULL;
     tl_params *p  = NULL;
@@ -150,7 +159,8 @@ static tl_status fill_from_body(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint 
         TL_TRY(save(ctx, t, train, valid, done));
     if (rc == TL_ECANCEL && t->spec.checkpoint) {
         TL_TRY(save(ctx, t, train, valid, done));
-        TL_FAIL(TL_ECANCEL, t->spec.checkpoint, "interrupted, saved (tailor resume goes on)");
+        TL_FAIL(TL_ECANCEL, t->spec.checkpoint,
+                "interrupted, saved (tailor resume goes on)");
     }
 done:
     tl_predictor_free(ctx, body);
@@ -173,7 +183,8 @@ done:
     return rc;
 }
 
-tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows, float *features)
+tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
+                          float *features)
 {
     tl_trainer    t    = { .spec = *spec };
     tl_predictor *body = NULL;
@@ -193,7 +204,8 @@ tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows, fl
         tl_features_say(&t, "features", at, rows.count, (double)NAN);
         TL_TRY(tl_predictor_rows(ctx, body, spec->cache, piece, x));
         for (int64_t i = 0; i < piece.count; i++)
-            memcpy(features + piece.row[i] * width, x + i * width, (size_t)width * sizeof *x);
+            memcpy(features + piece.row[i] * width, x + i * width,
+                   (size_t)width * sizeof *x);
     }
 done:
     tl_predictor_free(ctx, body);

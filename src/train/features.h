@@ -10,5 +10,6 @@
 tl_status tl_features_fill(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from,
                            tl_table *train, tl_table *valid);
 /* A progress line of a phase that has no epochs; steps 0: their number is not known. */
-void tl_features_say(tl_trainer *t, const char *phase, int64_t step, int64_t steps, double loss);
+void tl_features_say(tl_trainer *t, const char *phase, int64_t step, int64_t steps,
+                     double loss);
 #endif

@@ -158,8 +158,8 @@ static tl_section tally_section(const tl_trainer *t)
                          (size_t)t->tally.classes * 3 * sizeof *t->tally.right };
 }
 
-tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s, const tl_section *more,
-                          size_t count)
+tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
+                          const tl_section *more, size_t count)
 {
     enum { OWN = 5, MOST = 8 };
     const double start   = tl_time_s();
@@ -178,8 +178,8 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s, const tl_se
     assert(OWN + count <= MOST);
     for (size_t i = 0; i < count; i++) all[OWN + i] = more[i];
     state = place_to_json(t);
-    rc    = tl_checkpoint_save(ctx, t->spec.checkpoint, t->fingerprint, t->generation, state, all,
-                               OWN + count);
+    rc = tl_checkpoint_save(ctx, t->spec.checkpoint, t->fingerprint, t->generation, state,
+                            all, OWN + count);
     json_decref(state);
     if (rc != TL_OK) return rc;
     t->generation++;

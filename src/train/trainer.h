@@ -60,8 +60,8 @@ tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from);
 /* save.c */
 tl_status tl_trainer_fingerprint(tl_ctx *ctx, tl_trainer *t);
 /* With the moments of `s` (NULL: a phase without steps) and `more` sections of the phase. */
-tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s, const tl_section *more,
-                          size_t count);
+tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
+                          const tl_section *more, size_t count);
 tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c);
 tl_status tl_stepper_restore(tl_ctx *ctx, tl_stepper *s, const tl_checkpoint *c);
 bool      tl_trainer_save_due(const tl_trainer *t);
