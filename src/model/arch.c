@@ -220,14 +220,17 @@ static int64_t outputs_of_config(const json_t *config)
 tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config, tl_arch *out)
 {
     tl_status   rc;
-    tl_arch     arch = { .dropout = -1.0, .source_head = true };
+    tl_arch     arch = { .dropout = -1.0 };
     const char *size;
 
     *out = (tl_arch){ 0 };
+    TL_TRY(tl_config_bool(ctx, where, config, "source_head", true, &arch.source_head));
     arch.family = family_of_config(config, &size);
     if (!arch.family)
         TL_FAIL(TL_EDATA, where, "model_type \"%.60s\" is not supported",
                 tl_json_text(config, "model_type", "(none)"));
+    if (size && json_object_size(json_object_get(config, "model_args")))
+        TL_FAIL(TL_EDATA, where, "\"model_args\" change the network, and are not supported");
     arch.outputs = outputs_of_config(config);
     if (arch.outputs == 0) arch.outputs = 2; /* Transformers' default */
     TL_TRY(arch.family->configure(ctx, where, size, size ? NULL : config, &arch));
@@ -250,6 +253,7 @@ json_t *tl_arch_to_config(const tl_arch *arch)
         if (*c == '-') *c = '_';
     json_object_set_new(made, "model_type", json_string(type));
     json_object_set_new(made, "num_labels", json_integer(arch->outputs));
+    json_object_set_new(made, "source_head", json_boolean(arch->source_head));
     if (arch->family->pictures) {
         json_object_set_new(made, "image_size", tl_config_from_ints(arch->row.dim, 2));
         json_object_set_new(made, "num_channels", json_integer(arch->row.dim[2]));

@@ -215,6 +215,7 @@ static void an_arch_survives_its_json_and_config(void **state)
         assert_non_null(json);
         TEST_OK(tl_arch_from_config(ctx, "config.json", json, &back));
         check_same(&arch, &back);
+        assert_false(back.source_head);
         json_decref(json);
         TEST_OK(tl_arch_copy(ctx, &arch, &copy));
         check_same(&arch, &copy);
@@ -408,6 +409,7 @@ static void configs_of_others(void **state)
     static const struct { const char *text, *say; } bad[] = {
         { "{}", "model_type" },
         { "{\"model_type\":\"bert\"}", "bert" },
+        { "{\"architecture\":\"resnet50\",\"model_args\":{\"stem_width\":32}}", "model_args" },
         { "{\"model_type\":\"resnet\",\"hidden_act\":\"gelu\"}", "hidden_act" },
         { "{\"model_type\":\"resnet\",\"downsample_in_bottleneck\":true}", "downsample_in_bottleneck" },
         { "{\"model_type\":\"resnet\",\"depths\":[1,2]}", "depths" },
