@@ -1,13 +1,14 @@
-# A file as a C array: const unsigned char tl_asset_ID[]; const size_t tl_asset_ID_bytes.
-file(READ ${IN} hex HEX)
-string(LENGTH "${hex}" digits)
-math(EXPR bytes "${digits} / 2")
-string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," body "${hex}")
-string(REGEX REPLACE "(................................................................................)" "\\1\n" body "${body}")
-file(WRITE ${OUT} "#include <stddef.h>
-extern const unsigned char tl_asset_${ID}[];
-extern const size_t tl_asset_${ID}_bytes;
-const unsigned char tl_asset_${ID}[] = {
-${body} 0 };
-const size_t tl_asset_${ID}_bytes = ${bytes};
+# A file's bytes as tl_asset_ID[] and their number as tl_asset_ID_bytes: the assembler includes
+# the file itself, which a C array of a megabyte would cost the compiler half a minute to read.
+file(SIZE ${IN} bytes)
+file(WRITE ${OUT} "    .section .rodata
+    .balign 8
+    .globl tl_asset_${ID}_bytes
+tl_asset_${ID}_bytes:
+    .quad ${bytes}
+    .globl tl_asset_${ID}
+tl_asset_${ID}:
+    .incbin \"${IN}\"
+    .byte 0
+    .section .note.GNU-stack,\"\",%progbits
 ")

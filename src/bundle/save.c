@@ -49,7 +49,7 @@ static tl_status save_json(tl_ctx *ctx, const char *folder, const char *name, js
 
     TL_TRY(tl_path_join(ctx, folder, name, &path));
     if (!value) TL_FAIL(TL_ENOMEM, path, "no room (free memory)");
-    TL_TRY(tl_json_write(ctx, path, value));
+    TL_TRY(tl_json_write_exact(ctx, path, value));
 done:
     tl_free(ctx, path);
     json_decref(value);

@@ -36,15 +36,26 @@ done:
     return rc;
 }
 
-tl_status tl_json_write(tl_ctx *ctx, const char *path, const json_t *value)
+static tl_status write_digits(tl_ctx *ctx, const char *path, const json_t *value, size_t digits)
 {
-    char     *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(12) | JSON_ENCODE_ANY);
+    char     *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY |
+                                           JSON_REAL_PRECISION(digits));
     tl_status rc;
 
     if (!text) return tl_fail(ctx, TL_ENOMEM, path, "no room to write JSON (free memory)");
     rc = tl_file_write(ctx, path, text, strlen(text));
     free(text);
     return rc;
+}
+
+tl_status tl_json_write(tl_ctx *ctx, const char *path, const json_t *value)
+{
+    return write_digits(ctx, path, value, 12);
+}
+
+tl_status tl_json_write_exact(tl_ctx *ctx, const char *path, const json_t *value)
+{
+    return write_digits(ctx, path, value, 17);
 }
 
 int64_t tl_json_int(const json_t *object, const char *key, int64_t fallback)

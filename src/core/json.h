@@ -11,6 +11,8 @@ tl_status tl_json_read(tl_ctx *ctx, const char *path, size_t limit, json_t **out
 tl_status tl_json_parse(tl_ctx *ctx, const char *where, const char *text, size_t bytes, json_t **out);
 /* Indented, keys in the order they were set; written atomically. */
 tl_status tl_json_write(tl_ctx *ctx, const char *path, const json_t *value);
+/* The same with all 17 digits of a number, which come back as the same bits. */
+tl_status tl_json_write_exact(tl_ctx *ctx, const char *path, const json_t *value);
 
 /* Typed reading with defaults: `fallback` when the key is absent or of another type. */
 int64_t     tl_json_int(const json_t *object, const char *key, int64_t fallback);

@@ -165,24 +165,40 @@ void tl_checkpoint_close(tl_ctx *ctx, tl_checkpoint *c)
     *c = (tl_checkpoint){ .generation = -1 };
 }
 
-tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c,
-                             const tl_section *section)
+/* Where a section lies; NULL: it is not there, or not whole. */
+static const uint8_t *find_section(const tl_checkpoint *c, const char *name,
+                                   int64_t *bytes)
 {
     const uint8_t *at = c->data, *end = c->map.data + c->map.bytes - HASH;
     const json_t  *row;
     size_t         i;
 
     json_array_foreach(json_object_get(c->header, "sections"), i, row) {
-        const int64_t bytes = tl_json_int(row, "bytes", -1);
-        if (bytes < 0 || bytes > end - at) break;
-        if (strcmp(tl_json_text(row, "name", ""), section->name) != 0) {
-            at += bytes;
-            continue;
-        }
-        if ((size_t)bytes != section->bytes) break;
-        if (bytes) memcpy(section->data, at, (size_t)bytes);
-        return TL_OK;
+        *bytes = tl_json_int(row, "bytes", -1);
+        if (*bytes < 0 || *bytes > end - at) return NULL;
+        if (strcmp(tl_json_text(row, "name", ""), name) == 0) return at;
+        at += *bytes;
     }
-    return tl_fail(ctx, TL_EDATA, c->path,
-                   "does not hold %s as this run needs it (delete it)", section->name);
+    return NULL;
+}
+
+int64_t tl_checkpoint_bytes(const tl_checkpoint *c, const char *name)
+{
+    int64_t bytes = -1;
+
+    return find_section(c, name, &bytes) ? bytes : -1;
+}
+
+tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c,
+                             const tl_section *section)
+{
+    int64_t        bytes;
+    const uint8_t *at = find_section(c, section->name, &bytes);
+
+    if (!at || (size_t)bytes != section->bytes)
+        return tl_fail(ctx, TL_EDATA, c->path,
+                       "does not hold %s as this run needs it (delete it)",
+                       section->name);
+    if (bytes) memcpy(section->data, at, (size_t)bytes);
+    return TL_OK;
 }

@@ -27,6 +27,8 @@ typedef struct {
 tl_status tl_checkpoint_open(tl_ctx *ctx, const char *folder, const char *fingerprint,
                              tl_checkpoint *out);
 void      tl_checkpoint_close(tl_ctx *ctx, tl_checkpoint *c); /* safe to repeat */
+/* Bytes of a section; -1: there is none. */
+int64_t tl_checkpoint_bytes(const tl_checkpoint *c, const char *name);
 /* Copies a section of exactly section->bytes to its data; TL_EDATA where there is none. */
 tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c,
                              const tl_section *section);

@@ -147,6 +147,7 @@ static tl_status end_epoch(tl_ctx *ctx, loop *l)
     if (batch->rows != 0) TL_FAIL(TL_EFAIL, "loader", "an epoch is longer than it said");
     l->t->at.epoch++;
     l->t->at.position = 0;
+    tl_trainer_forget(l->t);
     if (out_of_patience(l)) {
         l->t->stopped = "patience";
         snprintf(l->t->detail, sizeof l->t->detail,
@@ -193,7 +194,7 @@ static tl_status interrupted(tl_ctx *ctx, loop *l)
     tl_status rc = TL_OK;
 
     if (l->t->spec.checkpoint) {
-        TL_TRY(tl_trainer_save(ctx, l->t, &l->stepper));
+        TL_TRY(tl_trainer_save(ctx, l->t, &l->stepper, NULL, 0));
         TL_FAIL(TL_ECANCEL, l->t->spec.checkpoint,
                 "interrupted, saved (tailor resume goes on)");
     }
@@ -219,7 +220,7 @@ static tl_status turn(tl_ctx *ctx, loop *l)
     if (epoch_over(l)) TL_TRY(end_epoch(ctx, l));
     else TL_TRY(step_once(ctx, l));
     if (!l->t->stopped && tl_trainer_save_due(l->t))
-        rc = tl_trainer_save(ctx, l->t, &l->stepper);
+        rc = tl_trainer_save(ctx, l->t, &l->stepper, NULL, 0);
 done:
     return rc;
 }
@@ -244,6 +245,7 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
     TL_TRY(tl_evaluator_new(ctx, spec, t->model, TL_MIN(spec->micro_batch, (int64_t)32),
                             &l->evaluator));
     if (from) TL_TRY(tl_stepper_restore(ctx, &l->stepper, from));
+    else if (t->at.phase > 0) TL_TRY(tl_trainer_save(ctx, t, &l->stepper, NULL, 0));
     if (t->at.step > 0 || t->at.epoch > 0)
         TL_TRY(tl_loader_seek(ctx, l->loader, t->at.epoch, t->at.position));
     l->first_step = t->at.step;

@@ -119,6 +119,13 @@ done:
     return rc;
 }
 
+void tl_trainer_forget(tl_trainer *t)
+{
+    t->at.loss_sum  = 0.0;
+    t->at.loss_rows = 0;
+    tl_tally_clear(&t->tally);
+}
+
 /* NaN is never best; between equals the lower loss wins, then the earlier. */
 static bool better(const tl_place *at, double metric, double loss)
 {
@@ -146,9 +153,6 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
     t->last_valid_loss   = loss;
     t->last_valid_metric = metric;
     at->evaluated        = at->step;
-    at->loss_sum         = 0.0;
-    at->loss_rows        = 0;
-    tl_tally_clear(&t->tally);
     if (better(at, metric, loss)) {
         memcpy(t->best, t->model->params->value,
                (size_t)t->model->params->floats * sizeof *t->best);
@@ -195,7 +199,7 @@ static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *fro
 
     while (t->at.phase < route->phases && !t->stopped) {
         const tl_phase *phase = &route->phase[t->at.phase];
-        if (phase->solve) TL_TRY(tl_solve_run(ctx, t));
+        if (phase->solve) TL_TRY(tl_solve_run(ctx, t, from));
         else TL_TRY(tl_loop_run(ctx, t, phase, from));
         from = NULL;
         if (t->stopped || t->at.phase + 1 == route->phases) break;
@@ -203,6 +207,7 @@ static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *fro
         t->at.earlier_steps += t->at.step;
         t->at.step = t->at.epoch = t->at.position = 0;
         t->at.evaluated = -1;
+        tl_trainer_forget(t);
     }
     if (!t->stopped)
         t->stopped = route->phase[route->phases - 1].solve ? "solved" : "epochs";

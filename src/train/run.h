@@ -41,7 +41,7 @@ typedef struct {
 
 typedef struct {
     int64_t epoch, step;                /* epochs ended, optimiser steps taken              */
-    double  train_loss, train_metric;   /* since the point before, while training           */
+    double  train_loss, train_metric;   /* of the epoch so far, while training              */
     double  valid_loss, valid_metric, lr, seconds;
 } tl_curve_point;
 

@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 #include "core/machine.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,18 +74,33 @@ static tl_curve_point point_from_json(const json_t *list)
                              real_at(list, 7) };
 }
 
-/* Numbers of tl_place, by name; doubles are exact in JSON's 17 digits. */
-typedef struct { const char *name; size_t at; bool real; } member;
-#define INTEGER(name) { #name, offsetof(tl_place, name), false }
-#define REAL(name) { #name, offsetof(tl_place, name), true }
-static const member members[] = {
-    INTEGER(step),       INTEGER(epoch),     INTEGER(position),  INTEGER(evaluated),
-    INTEGER(best_epoch), INTEGER(best_step), INTEGER(loss_rows), INTEGER(earlier_steps),
-    REAL(best_metric),   REAL(best_loss),    REAL(loss_sum),     REAL(flops),
-};
+/* Numbers of a place, by name; doubles are exact in JSON's 17 digits. */
+typedef struct { const char *name; int64_t *whole; double *real; } member;
+enum { MEMBERS = 12 };
 
-static json_t *place_to_json(const tl_trainer *t)
+static void members_of(tl_place *at, member out[MEMBERS])
 {
+    const member all[MEMBERS] = {
+        { "step", &at->step, NULL },
+        { "epoch", &at->epoch, NULL },
+        { "position", &at->position, NULL },
+        { "evaluated", &at->evaluated, NULL },
+        { "best_epoch", &at->best_epoch, NULL },
+        { "best_step", &at->best_step, NULL },
+        { "loss_rows", &at->loss_rows, NULL },
+        { "earlier_steps", &at->earlier_steps, NULL },
+        { "best_metric", NULL, &at->best_metric },
+        { "best_loss", NULL, &at->best_loss },
+        { "loss_sum", NULL, &at->loss_sum },
+        { "flops", NULL, &at->flops },
+    };
+
+    memcpy(out, all, sizeof all);
+}
+
+static json_t *place_to_json(tl_trainer *t)
+{
+    member  number[MEMBERS];
     json_t *value = json_object(), *curve = json_array();
 
     json_object_set_new(value, "phase", json_integer(t->at.phase));
@@ -92,15 +108,11 @@ static json_t *place_to_json(const tl_trainer *t)
     json_object_set_new(value, "seconds", json_real(tl_trainer_seconds(t)));
     json_object_set_new(value, "tally_rows", json_integer(t->tally.rows));
     json_object_set_new(value, "detail", json_string(t->detail));
-    for (size_t i = 0; i < TL_COUNT(members); i++) {
-        const char *at = (const char *)&t->at + members[i].at;
-        double      real;
-        int64_t     whole;
-        memcpy(&real, at, sizeof real);
-        memcpy(&whole, at, sizeof whole);
-        json_object_set_new(value, members[i].name,
-                            members[i].real ? json_real(real) : json_integer(whole));
-    }
+    members_of(&t->at, number);
+    for (size_t i = 0; i < MEMBERS; i++)
+        json_object_set_new(value, number[i].name,
+                            number[i].real ? json_real(*number[i].real)
+                                           : json_integer(*number[i].whole));
     for (int64_t i = 0; i < t->points; i++)
         json_array_append_new(curve, point_to_json(&t->curve[i]));
     json_object_set_new(value, "curve", curve);
@@ -110,6 +122,7 @@ static json_t *place_to_json(const tl_trainer *t)
 static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value)
 {
     const json_t *curve = json_object_get(value, "curve");
+    member        number[MEMBERS];
     tl_status     rc;
 
     t->at.phase    = (int)tl_json_int(value, "phase", 0);
@@ -117,12 +130,10 @@ static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value
     t->at.seconds  = tl_json_number(value, "seconds", 0.0);
     t->tally.rows  = tl_json_int(value, "tally_rows", 0);
     strncat(t->detail, tl_json_text(value, "detail", ""), sizeof t->detail - 1);
-    for (size_t i = 0; i < TL_COUNT(members); i++) {
-        char         *at    = (char *)&t->at + members[i].at;
-        const double  real  = tl_json_number(value, members[i].name, 0.0);
-        const int64_t whole = tl_json_int(value, members[i].name, 0);
-        memcpy(at, members[i].real ? (const void *)&real : (const void *)&whole,
-               sizeof real);
+    members_of(&t->at, number);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        if (number[i].real) *number[i].real = tl_json_number(value, number[i].name, 0.0);
+        else *number[i].whole = tl_json_int(value, number[i].name, 0);
     }
     t->room = (int64_t)json_array_size(curve) + 32;
     TL_TRY(tl_realloc(ctx, (size_t)t->room * sizeof *t->curve, &t->curve));
@@ -147,11 +158,13 @@ static tl_section tally_section(const tl_trainer *t)
                          (size_t)t->tally.classes * 3 * sizeof *t->tally.right };
 }
 
-tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s)
+tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
+                          const tl_section *more, size_t count)
 {
-    const double     start  = tl_time_s();
-    const size_t     floats = s ? (size_t)s->grad_floats * sizeof(float) : 0;
-    const tl_section all[]  = {
+    enum { OWN = 5, MOST = 8 };
+    const double start   = tl_time_s();
+    const size_t floats  = s ? (size_t)s->grad_floats * sizeof(float) : 0;
+    tl_section all[MOST] = {
         { "values", t->model->params->value, value_bytes(t) },
         { "best", t->best, value_bytes(t) },
         tally_section(t),
@@ -162,9 +175,11 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s)
     tl_status rc;
 
     if (!t->spec.checkpoint) return TL_OK;
+    assert(OWN + count <= MOST);
+    for (size_t i = 0; i < count; i++) all[OWN + i] = more[i];
     state = place_to_json(t);
     rc = tl_checkpoint_save(ctx, t->spec.checkpoint, t->fingerprint, t->generation, state,
-                            all, TL_COUNT(all));
+                            all, OWN + count);
     json_decref(state);
     if (rc != TL_OK) return rc;
     t->generation++;

@@ -16,7 +16,7 @@ typedef struct {
     bool    has_best;
     double  best_metric, best_loss;
     int64_t best_epoch, best_step;
-    double  loss_sum, flops, seconds; /* training loss since the last curve point, by rows  */
+    double  loss_sum, flops, seconds; /* training loss of the epoch so far, by rows          */
     int64_t loss_rows, earlier_steps; /* steps of the phases before                         */
 } tl_place;
 
@@ -25,7 +25,7 @@ typedef struct {
     tl_model     *model;
     float        *best;        /* [params->floats] weights of place.best_*                  */
     tl_place      at;
-    tl_tally      tally;       /* training rows since the last curve point                  */
+    tl_tally      tally;       /* training rows of the epoch so far                         */
     tl_curve_point *curve;
     int64_t       points, room;
     char          fingerprint[65];
@@ -46,6 +46,7 @@ double    tl_trainer_seconds(const tl_trainer *t);
  * `epochs` have ended. */
 tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric,
                            double loss, double lr);
+void      tl_trainer_forget(tl_trainer *t); /* the epoch's sums start anew */
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
 /* loop.c: a phase of optimiser steps, from t->at on. */
 tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
@@ -55,10 +56,12 @@ typedef struct { double epochs; int64_t steps, warmup, evaluate_every; } tl_leng
 tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
                          const tl_loader *loader);
 /* solve.c: a phase that solves the head on features. */
-tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t);
+tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from);
 /* save.c */
 tl_status tl_trainer_fingerprint(tl_ctx *ctx, tl_trainer *t);
-tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s);
+/* With the moments of `s` (NULL: a phase without steps) and `more` sections of the phase. */
+tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
+                          const tl_section *more, size_t count);
 tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c);
 tl_status tl_stepper_restore(tl_ctx *ctx, tl_stepper *s, const tl_checkpoint *c);
 bool      tl_trainer_save_due(const tl_trainer *t);

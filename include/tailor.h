@@ -1,0 +1,200 @@
+/* tailor.h -- the public library: open or make a network, load data, train, evaluate, predict,
+ * save, and ask which way of training suits the data.
+ *
+ *     tailor       *t = tailor_new();
+ *     tailor_data  *d = NULL;
+ *     tailor_model *m = NULL;
+ *     if (tailor_data_open(t, "flowers/", NULL, &d) != TAILOR_OK ||
+ *         tailor_model_open(t, "squeezenet.pth", NULL, &m) != TAILOR_OK ||
+ *         tailor_fit(t, m, d, &(tailor_fit_options){ .route = "full", .epochs = 5 }, NULL))
+ *         fprintf(stderr, "%s\n", tailor_error(t));
+ *
+ * Every call that can fail returns a tailor_status; results come last, are NULL or zero on error
+ * and belong to the caller.  tailor_error gives one line: "WHERE: WHAT (WHAT TO DO)".
+ * A context and what was opened with it are used by one thread at a time; tailor_interrupt may be
+ * called from anywhere, signal handlers too.  Free models and data before their context.
+ * Texts are UTF-8.  Times are seconds, sizes bytes.  Options may be zero: defaults are meant.
+ * Structs may grow at their end between minor versions: make them with designated initialisers. */
+#ifndef TAILOR_H
+#define TAILOR_H
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#define TAILOR_API __attribute__((visibility("default")))
+#else
+#define TAILOR_API
+#endif
+
+/* The same numbers as the exit status of the command. */
+typedef enum {
+    TAILOR_OK          = 0,
+    TAILOR_FAILED      = 1,   /* something failed while running; reading or writing failed    */
+    TAILOR_USAGE       = 2,   /* an argument or option is wrong                               */
+    TAILOR_BAD_DATA    = 3,   /* a data or model file is wrong                                */
+    TAILOR_LIMIT       = 4,   /* not enough memory, disk or budget                            */
+    TAILOR_INTERRUPTED = 130  /* tailor_interrupt was called; state is saved where asked      */
+} tailor_status;
+
+typedef struct tailor       tailor;       /* a context: settings, limits, last error           */
+typedef struct tailor_data  tailor_data;  /* rows with labels, and which part each belongs to  */
+typedef struct tailor_model tailor_model; /* network, weights, preprocessing, class names      */
+
+/* ---- context ---- */
+TAILOR_API const char *tailor_version(void);            /* "0.1.0"                             */
+TAILOR_API tailor     *tailor_new(void);                /* NULL: no memory                     */
+TAILOR_API void        tailor_free(tailor *t);          /* NULL is fine                        */
+TAILOR_API const char *tailor_error(const tailor *t);   /* of the last failure; "" when none   */
+TAILOR_API tailor_status tailor_set_threads(tailor *t, int threads);      /* 0: all cores      */
+TAILOR_API tailor_status tailor_set_memory(tailor *t, size_t bytes);      /* 0: no limit       */
+TAILOR_API tailor_status tailor_set_precision(tailor *t, const char *precision); /* auto f32 bf16 */
+/* Finish the step, save, return TAILOR_INTERRUPTED.  Safe in a signal handler. */
+TAILOR_API void tailor_interrupt(tailor *t);
+/* Texts that calls below return are ended with this. */
+TAILOR_API void tailor_text_free(tailor *t, char *text);
+
+typedef struct {
+    const char *route, *phase;       /* "full"; "features", "head", "train"                   */
+    int64_t epoch, epochs;           /* from 1                                                */
+    int64_t step, steps;             /* of this epoch                                         */
+    double  loss, metric;            /* of training so far in this epoch; NaN: not known      */
+    double  valid_loss, valid_metric;/* at an epoch's end; NaN: not known                     */
+    double  lr, seconds, eta_seconds;
+    int     epoch_end;               /* 1: the epoch's last report                            */
+    const char *metric_name;         /* "accuracy", "macro-f1"; NULL: not said                */
+} tailor_progress;
+/* Both may be NULL.  A progress call that returns non-zero interrupts. */
+TAILOR_API void tailor_on_progress(tailor *t, int (*call)(void *user, const tailor_progress *p),
+                                   void *user);
+TAILOR_API void tailor_on_message(tailor *t, void (*call)(void *user, const char *line),
+                                  void *user);
+
+/* ---- data ---- */
+typedef struct {
+    const char *valid, *test; /* paths of these parts; NULL: as found beside or in the data   */
+    int         skip_bad;     /* 1: leave unreadable rows out instead of failing               */
+    uint64_t    seed;         /* of the cut where the files name no test part                  */
+} tailor_data_options;
+/* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form. */
+TAILOR_API tailor_status tailor_data_open(tailor *t, const char *path,
+                                          const tailor_data_options *options, tailor_data **out);
+/* Pictures in memory: pixels [rows height width channels] bytes with channels 1 or 3, row-major;
+ * label [rows] from 0 to classes - 1.  Both are copied. */
+TAILOR_API tailor_status tailor_data_from_arrays(tailor *t, const uint8_t *pixels,
+                                                 const int32_t *label, int64_t rows,
+                                                 int64_t height, int64_t width, int64_t channels,
+                                                 int64_t classes, tailor_data **out);
+/* Generated stroke-drawn digits, 28 x 28 grey: no download, the same for the same seed. */
+TAILOR_API tailor_status tailor_data_demo(tailor *t, int64_t rows, uint64_t seed,
+                                          tailor_data **out);
+/* The demo's files: generated digits as IDX files in FOLDER/digits, and in FOLDER/letters the
+ * base that Tailor trained on generated letters. */
+TAILOR_API tailor_status tailor_demo_files(tailor *t, const char *folder, uint64_t seed);
+TAILOR_API int64_t     tailor_data_rows(const tailor_data *data);
+TAILOR_API int64_t     tailor_data_classes(const tailor_data *data);
+TAILOR_API const char *tailor_data_class_name(const tailor_data *data, int64_t label);
+TAILOR_API void        tailor_data_free(tailor *t, tailor_data *data);
+/* What the data looks like, as JSON: counts, balance, sizes, unreadable files, duplicates and
+ * leaks between parts. */
+TAILOR_API tailor_status tailor_data_inspect(tailor *t, const tailor_data *data, char **json);
+
+/* ---- models ---- */
+/* A model directory, a bare weight file, or a folder holding exactly one; `arch` names the
+ * network where the file does not say ("squeezenet1_0"; NULL: recognise it). */
+TAILOR_API tailor_status tailor_model_open(tailor *t, const char *path, const char *arch,
+                                           tailor_model **out);
+/* A new network for this data: "resnet20", "mlp", or layers in words, "conv 32 3 relu, pool 2,
+ * dense 64 relu".  Input size and output layer follow from the data. */
+TAILOR_API tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *data,
+                                          uint64_t seed, tailor_model **out);
+TAILOR_API tailor_status tailor_model_save(tailor *t, const tailor_model *model,
+                                           const char *folder);
+TAILOR_API tailor_status tailor_model_summary(tailor *t, const tailor_model *model, char **text);
+TAILOR_API int64_t     tailor_model_parameters(const tailor_model *model);
+TAILOR_API int64_t     tailor_model_outputs(const tailor_model *model);
+/* NULL: not known. */
+TAILOR_API const char *tailor_model_class_name(const tailor_model *model, int64_t label);
+TAILOR_API void        tailor_model_free(tailor *t, tailor_model *model);
+
+/* ---- training ---- */
+typedef struct {
+    const char *route;      /* NULL: "full" for an opened model, "scratch" for a new one         */
+    const char *optimizer;  /* "sgd", "adam", "adamw"; NULL: the route's                         */
+    const char *loss;       /* NULL or "categorical_crossentropy"                                */
+    const char *metric;     /* chooses the best weights: "accuracy" or "macro-f1"                */
+    double      epochs, lr; /* 0: the route's                                                    */
+    int64_t     batch_size; /* rows of an optimiser step; 0: the route's                         */
+    double      valid_share;/* of the training rows, where no part is named valid; 0: 0.1 to 0.15*/
+    uint64_t    seed;       /* order, initialisation and split                                   */
+    const char *const *settings; /* "optim.momentum=0.9", NULL-terminated; may be NULL           */
+    const char *out;        /* folder for runs.db, events/, checkpoints/, best/; NULL: no files   */
+    const char *const *command;  /* kept in runs.db for `tailor resume`; NULL-terminated, or NULL */
+    int64_t     train_rows; /* use at most so many; 0: all                                       */
+    int         dry_run;    /* 1: only the resolved plan and its forecast, in *json              */
+} tailor_fit_options;
+/* Trains; the model then holds the best weights by validation, with a head for the data's classes.
+ * `json` (may be NULL): what was run, curve, scores with intervals, cost. */
+TAILOR_API tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data,
+                                    const tailor_fit_options *options, char **json);
+
+/* ---- evaluation and prediction ---- */
+typedef struct {
+    int64_t rows;
+    double  loss;                                   /* mean per row, natural log                */
+    double  accuracy, accuracy_low, accuracy_high;  /* 95 % Wilson interval                     */
+    double  macro_f1, macro_f1_low, macro_f1_high;  /* 95 % bootstrap interval over rows        */
+} tailor_metrics;
+/* part: "train", "valid", "test" or "all"; NULL: the test part if there is one, else all.  Where
+ * the files name no test part, "test" is what was cut off when the model was trained.
+ * `json` (may be NULL): the same, with every class and the confusion counts. */
+TAILOR_API tailor_status tailor_evaluate(tailor *t, const tailor_model *model,
+                                         const tailor_data *data, const char *part,
+                                         tailor_metrics *out, char **json);
+/* Pictures by path, one call of `each` a picture in their order, with a JSON line such as
+ * {"input": "a.png", "label": "rose", "score": 0.93, "top5": [{"label": ..., "score": ...}]}.
+ * An unreadable picture gets {"input": ..., "error": ...} and the call ends with
+ * TAILOR_BAD_DATA after the last one.  Non-zero from `each` stops. */
+TAILOR_API tailor_status tailor_predict(tailor *t, const tailor_model *model,
+                                        const char *const *path, size_t paths,
+                                        int (*each)(void *user, const char *json), void *user);
+
+/* ---- the question ---- */
+typedef struct {
+    const char *data, *valid, *test; /* as for tailor_data_open                                 */
+    const char *const *base;         /* paths of pretrained models, NULL-terminated; or NULL     */
+    const char *arch;                /* network for `scratch` without a base, or of bare files   */
+    const char *const *routes;       /* NULL-terminated; NULL: all that apply                    */
+    const char *metric;              /* NULL: by task                                            */
+    double      margin;              /* differences below it do not matter; 0: the default       */
+    double      budget_s;            /* 0: a default, which is said                              */
+    double      max_latency_ms, max_size_mb; /* of the winner; 0: none                           */
+    int         seeds, folds;        /* 0: by budget, by rule                                    */
+    int64_t     train_rows;          /* 0: all                                                   */
+    uint64_t    seed;
+    const char *const *settings;     /* "optim.lr=0.01", NULL-terminated; may be NULL            */
+    int         skip_bad, dry_run;
+    const char *out;                 /* folder; made; a run that was interrupted goes on there   */
+    const char *const *command;      /* as in tailor_fit_options                                 */
+} tailor_question;
+/* Runs the routes and writes verdict.json, report.html, best/, runs.db, events/ under `out`.
+ * *json: the text of verdict.json; with dry_run the plan and its forecast. */
+TAILOR_API tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json);
+
+/* ---- past runs, and this machine, as JSON ---- */
+/* {"folder", "command", "finished", "runs": [...]} of one --out folder. */
+TAILOR_API tailor_status tailor_runs(tailor *t, const char *folder, char **json);
+/* One run with its settings, result and curve. */
+TAILOR_API tailor_status tailor_run_show(tailor *t, const char *folder, int64_t run, char **json);
+/* Cores, instruction sets, memory, libraries, measured peak. */
+TAILOR_API tailor_status tailor_doctor(tailor *t, char **json);
+/* The i-th name of a list, NULL past its end; *doc (may be NULL) says what it is.
+ * kind: "route", "optimizer", "schedule", "family", "setting" (names for .settings). */
+TAILOR_API const char *tailor_known(const char *kind, size_t i, const char **doc);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,182 @@
+/* answers.c -- what a model says of rows, beside their labels: class, loss, and the scores made
+ * of them.  Floor 4.5, api.  Sources: Wilson 1927; Efron 1979 (bootstrap over rows). */
+#include "api/handles.h"
+#include "core/rand.h"
+#include "study/stats.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PREDICT_ROWS = 32, RESAMPLES = 1000 };
+
+/* "red-backed_sandpiper" is the class "red-backed sandpiper, dunlin, Erolia alpina": the case,
+ * `_` for a space, and further names behind a comma make no difference. */
+static bool same_class(const char *data, const char *model)
+{
+    for (; *data && *model; data++, model++) {
+        const int a = *data == '_' ? ' ' : tolower((unsigned char)*data);
+        const int b = *model == '_' ? ' ' : tolower((unsigned char)*model);
+        if (a != b) return false;
+    }
+    return *data == 0 && (*model == 0 || *model == ',');
+}
+
+/* The model's number of a class of the data, or -1. */
+static int32_t find_class(const tl_model *m, const char *name)
+{
+    int64_t number;
+    char   *end;
+
+    for (int64_t c = 0; m->class_name && c < m->arch.outputs; c++)
+        if (strcmp(m->class_name[c], name) == 0) return (int32_t)c;
+    for (int64_t c = 0; m->class_name && c < m->arch.outputs; c++)
+        if (same_class(name, m->class_name[c])) return (int32_t)c;
+    number = strtoll(name, &end, 10);
+    return *name && !*end && number >= 0 && number < m->arch.outputs ? (int32_t)number : -1;
+}
+
+/* map[class of the data] = class of the model: by name, else one to one by number. */
+static tl_status map_classes(tl_ctx *ctx, const tl_model *m, const tl_dataset *d, int32_t *map)
+{
+    for (int64_t c = 0; c < d->classes; c++) {
+        map[c] = d->class_name ? find_class(m, d->class_name[c]) : (int32_t)c;
+        if (map[c] < 0 && !m->class_name && d->classes == m->arch.outputs) map[c] = (int32_t)c;
+        if (map[c] < 0 || map[c] >= m->arch.outputs)
+            return tl_fail(ctx, TL_EDATA, d->path,
+                           "its class \"%s\" is none of the model's %" PRId64
+                           " classes (was the model trained on this data?)",
+                           d->class_name ? d->class_name[c] : "?", m->arch.outputs);
+    }
+    return TL_OK;
+}
+
+static void answer_row(const float *logit, int64_t n, int32_t label, int32_t *best,
+                       double *loss)
+{
+    double sum = 0.0;
+
+    *best = 0;
+    for (int64_t c = 1; c < n; c++)
+        if (logit[c] > logit[*best]) *best = (int32_t)c;
+    for (int64_t c = 0; c < n; c++) sum += exp((double)logit[c] - (double)logit[*best]);
+    *loss = log(sum) + (double)logit[*best] - (double)logit[label];
+}
+
+tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,
+                     tl_answers *out)
+{
+    tl_ctx       *ctx   = &t->ctx;
+    const int64_t wide  = model->arch.outputs;
+    tl_cache     *cache = NULL;
+    tl_slab      *slab  = NULL;
+    tl_predictor *p     = NULL;
+    float        *logit = NULL;
+    int32_t      *map   = NULL;
+    tl_status     rc;
+
+    *out = (tl_answers){ .rows = rows.count, .classes = wide };
+    TL_TRY(tl_alloc_array(ctx, (size_t)set->classes, sizeof *map, &map));
+    TL_TRY(map_classes(ctx, model, set, map));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->label, &out->label));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->predicted, &out->predicted));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->loss, &out->loss));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, (size_t)wide * sizeof *logit, &logit));
+    TL_TRY(tl_cache_new(ctx, set, &model->prep, tl_api_cache_bytes(t), &cache));
+    TL_TRY(tl_slab_new(ctx, tl_api_backend(), &slab));
+    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, PREDICT_ROWS, tl_api_backend(), slab,
+                            tl_api_dtype(t, model), &p));
+    TL_TRY(tl_predictor_rows(ctx, p, cache, rows, logit));
+    for (int64_t i = 0; i < rows.count; i++) {
+        out->label[i] = map[set->label[rows.row[i]]];
+        answer_row(logit + i * wide, wide, out->label[i], &out->predicted[i], &out->loss[i]);
+    }
+done:
+    tl_predictor_free(ctx, p);
+    tl_slab_free(ctx, slab);
+    tl_cache_free(ctx, cache);
+    tl_free(ctx, logit);
+    tl_free(ctx, map);
+    if (rc != TL_OK) tl_answers_free(ctx, out);
+    return rc;
+}
+
+void tl_answers_free(tl_ctx *ctx, tl_answers *a)
+{
+    tl_free(ctx, a->label);
+    tl_free(ctx, a->predicted);
+    tl_free(ctx, a->loss);
+    *a = (tl_answers){ 0 };
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Macro-F1 of rows drawn with replacement; hits and named are room for the classes. */
+static double resampled_f1(const tl_answers *a, uint64_t draw, int64_t *hits, int64_t *named)
+{
+    double  sum     = 0.0;
+    int64_t present = 0;
+
+    memset(hits, 0, (size_t)a->classes * sizeof *hits);
+    memset(named, 0, (size_t)a->classes * sizeof *named);
+    for (int64_t i = 0; i < a->rows; i++) {
+        const uint64_t k = tl_rand_below(1, TL_STREAM(TL_STREAM_BOOTSTRAP, draw), (uint64_t)i,
+                                         (uint64_t)a->rows);
+        hits[a->label[k]] += a->label[k] == a->predicted[k];
+        named[a->label[k]]++;
+        named[a->predicted[k]]++;
+    }
+    for (int64_t c = 0; c < a->classes; c++) {
+        if (!named[c]) continue;
+        sum += 2.0 * (double)hits[c] / (double)named[c];
+        present++;
+    }
+    return present ? sum / (double)present : NAN;
+}
+
+static tl_status f1_interval(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out)
+{
+    int64_t  *count = NULL;
+    double   *f1    = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, 2 * (size_t)a->classes, sizeof *count, &count));
+    TL_TRY(tl_alloc_array(ctx, RESAMPLES, sizeof *f1, &f1));
+    for (int b = 0; b < RESAMPLES; b++)
+        f1[b] = resampled_f1(a, (uint64_t)b, count, count + a->classes);
+    qsort(f1, RESAMPLES, sizeof *f1, compare_doubles);
+    out->macro_f1_low  = f1[RESAMPLES / 40];
+    out->macro_f1_high = f1[RESAMPLES - 1 - RESAMPLES / 40];
+done:
+    tl_free(ctx, count);
+    tl_free(ctx, f1);
+    return rc;
+}
+
+tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out)
+{
+    double      right = 0.0, loss = 0.0;
+    tl_interval accuracy;
+
+    *out = (tailor_metrics){ .rows = a->rows };
+    for (int64_t i = 0; i < a->rows; i++) {
+        right += a->label[i] == a->predicted[i];
+        loss += a->loss[i];
+    }
+    if (a->rows == 0)
+        return tl_fail(ctx, TL_EDATA, "data",
+                       "this part has no rows (choose another --split)");
+    accuracy           = tl_wilson(right, (double)a->rows, 0.95);
+    out->loss          = loss / (double)a->rows;
+    out->accuracy      = right / (double)a->rows;
+    out->accuracy_low  = accuracy.low;
+    out->accuracy_high = accuracy.high;
+    out->macro_f1      = tl_macro_f1(a->label, a->predicted, a->rows, (int32_t)a->classes);
+    return f1_interval(ctx, a, out);
+}

@@ -1,0 +1,125 @@
+/* evaluate.c -- tailor_evaluate: scores with intervals, class by class.  Floor 4.5, api. */
+#include "api/handles.h"
+#include "study/stats.h"
+
+#include <math.h>
+#include <string.h>
+
+/* {"value", "ci95": [low, high]} */
+static json_t *interval(double mean, double low, double high)
+{
+    return json_pack("{s:o, s:[o,o]}", "value", tl_json_real(mean), "ci95", tl_json_real(low),
+                     tl_json_real(high));
+}
+
+static json_t *loss_interval(const tl_answers *a)
+{
+    const tl_interval i = tl_mean_t(a->loss, (int)TL_MIN(a->rows, INT32_MAX), 0.95);
+
+    return interval(i.mean, i.low, i.high);
+}
+
+typedef struct { int64_t rows, named, hits; } class_count;
+
+static json_t *one_class(const char *name, int64_t number, const class_count *n)
+{
+    const double      precision = n->named ? (double)n->hits / (double)n->named : 0.0;
+    const double      recall    = n->rows ? (double)n->hits / (double)n->rows : 0.0;
+    const double      f1 = 2.0 * (double)n->hits / (double)TL_MAX(n->rows + n->named,
+                                                                  (int64_t)1);
+    const tl_interval ci = tl_wilson((double)n->hits, (double)n->rows, 0.95);
+
+    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:[o,o]}", "class",
+                     name ? json_string(name) : json_sprintf("%lld", (long long)number), "rows",
+                     (json_int_t)n->rows, "precision", tl_json_real(precision), "recall",
+                     tl_json_real(n->rows ? recall : NAN), "f1", tl_json_real(f1),
+                     "recall_ci95",
+                     tl_json_real(ci.low), tl_json_real(ci.high));
+}
+
+/* Classes that occur, as label or as answer. */
+static tl_status per_class(tl_ctx *ctx, const tl_model *m, const tl_answers *a, json_t **out)
+{
+    json_t      *list  = json_array();
+    class_count *count = NULL;
+    tl_status    rc;
+
+    *out = NULL;
+    TL_TRY(tl_alloc_array(ctx, (size_t)a->classes, sizeof *count, &count));
+    for (int64_t i = 0; i < a->rows; i++) {
+        count[a->label[i]].rows++;
+        count[a->predicted[i]].named++;
+        count[a->label[i]].hits += a->label[i] == a->predicted[i];
+    }
+    for (int64_t c = 0; c < a->classes; c++)
+        if (count[c].rows || count[c].named)
+            json_array_append_new(list, one_class(m->class_name ? m->class_name[c] : NULL,
+                                                  c, &count[c]));
+    *out = list;
+    list = NULL;
+done:
+    json_decref(list);
+    tl_free(ctx, count);
+    return rc;
+}
+
+/* counts[true][predicted], for at most so many classes that people can look at. */
+static json_t *confusion(const tl_answers *a)
+{
+    enum { CLASSES = 100 };
+    json_t *table;
+
+    if (a->classes > CLASSES) return json_null();
+    table = json_array();
+    for (int64_t y = 0; y < a->classes; y++) {
+        int64_t count[CLASSES] = { 0 };
+        json_t *row            = json_array();
+        for (int64_t i = 0; i < a->rows; i++)
+            if (a->label[i] == y) count[a->predicted[i]]++;
+        for (int64_t c = 0; c < a->classes; c++)
+            json_array_append_new(row, json_integer(count[c]));
+        json_array_append_new(table, row);
+    }
+    return table;
+}
+
+static tl_status result(tl_ctx *ctx, const tl_model *m, const tl_answers *a,
+                        const tailor_metrics *s, const char *split, char **out)
+{
+    json_t   *classes = NULL;
+    tl_status rc;
+
+    TL_TRY(per_class(ctx, m, a, &classes));
+    TL_TRY(tl_api_text(ctx, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "split",
+                                      split, "rows",
+                                      (json_int_t)s->rows, "accuracy",
+                                      interval(s->accuracy, s->accuracy_low, s->accuracy_high),
+                                      "macro_f1",
+                                      interval(s->macro_f1, s->macro_f1_low, s->macro_f1_high),
+                                      "loss", loss_interval(a), "per_class", classes,
+                                      "confusion",
+                                      confusion(a)), out));
+done:
+    return rc;
+}
+
+tailor_status tailor_evaluate(tailor *t, const tailor_model *model, const tailor_data *data,
+                              const char *part, tailor_metrics *out, char **json)
+{
+    tl_ctx     *ctx     = tl_api_begin(t);
+    tl_rows     rows    = { 0 };
+    tl_answers  answers = { 0 };
+    const char *said    = "";
+    tl_status   rc;
+
+    *out = (tailor_metrics){ 0 };
+    if (json) *json = NULL;
+    TL_TRY(tl_api_part(ctx, data, model->model, part, &rows, &said));
+    TL_TRY(tl_api_ask(t, model->model, data->set, rows, &answers));
+    TL_TRY(tl_api_measure(ctx, &answers, out));
+    if (json) TL_TRY(result(ctx, model->model, &answers, out, said, json));
+done:
+    tl_answers_free(ctx, &answers);
+    tl_free(ctx, rows.row);
+    return tl_api_status(rc);
+}

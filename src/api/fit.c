@@ -1,0 +1,405 @@
+/* fit.c -- tailor_fit: one route from data to a trained model, with its files where asked.
+ * Floor 4.5, api. */
+#include "api/handles.h"
+#include "core/io.h"
+#include "core/machine.h"
+#include "core/text.h"
+#include "study/stats.h"
+#include "train/store.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Everything one fit holds while it runs. */
+typedef struct {
+    tl_run_spec   spec;
+    tl_rows       rest, train, valid, test;
+    tl_run_result result;
+    tl_lock       lock;
+    char         *checkpoint;
+    json_t       *before;   /* the result that the store already has */
+    bool          done;
+} fitting;
+
+static const char *route_name_at(size_t i)
+{
+    const tl_route *r = tl_route_at(i);
+
+    return r ? r->name : NULL;
+}
+
+static tl_status find_route(tl_ctx *ctx, const tailor_model *model, const char *name,
+                            const tl_route **out)
+{
+    const char *meant;
+
+    if (!name) name = model->fresh ? "scratch" : "full";
+    *out = tl_route_find(name);
+    if (*out && (*out)->needs_base && model->fresh)
+        return tl_fail(ctx, TL_EUSAGE, "--route",
+                       "%s needs a pretrained model (give --base MODEL)",
+                       name);
+    if (*out) return TL_OK;
+    meant = tl_did_you_mean(name, route_name_at);
+    return tl_fail(ctx, TL_EUSAGE, "--route", "\"%s\" is not known (%s%s%s)", name,
+                   meant ? "did you mean " : "see `tailor help train`", meant ? meant : "",
+                   meant ? "?" : "");
+}
+
+static tl_status set_number(tl_ctx *ctx, tl_hyper *h, const char *name, double value)
+{
+    char text[40];
+
+    if (value == 0.0) return TL_OK;
+    snprintf(text, sizeof text, "%.17g", value);
+    return tl_hyper_set(ctx, h, name, text);
+}
+
+static tl_status set_hyper(tl_ctx *ctx, tl_hyper *h, const tailor_fit_options *o)
+{
+    tl_status rc = TL_OK;
+
+    if (o->optimizer) TL_TRY(tl_hyper_set(ctx, h, "optimizer", o->optimizer));
+    TL_TRY(set_number(ctx, h, "epochs", o->epochs));
+    TL_TRY(set_number(ctx, h, "optim.lr", o->lr));
+    TL_TRY(set_number(ctx, h, "batch", (double)o->batch_size));
+    for (size_t i = 0; o->settings && o->settings[i]; i++) {
+        char        name[160];
+        const char *equals = strchr(o->settings[i], '=');
+        if (!equals || equals - o->settings[i] >= (ptrdiff_t)sizeof name)
+            TL_FAIL(TL_EUSAGE, o->settings[i], "not NAME=VALUE (try optim.lr=0.01)");
+        snprintf(name, sizeof name, "%.*s", (int)(equals - o->settings[i]), o->settings[i]);
+        TL_TRY(tl_hyper_set(ctx, h, name, equals + 1));
+    }
+done:
+    return rc;
+}
+
+/* --image-size: the crop's share of the picture stays as it was. */
+static void set_image_size(tl_candidate *c)
+{
+    const int64_t size = c->hyper.image_size;
+
+    if (size == 0 || c->arch.row.ndim != 3) return;
+    c->prep.resize_short  = c->prep.resize_short * size / c->prep.height;
+    c->prep.height        = size;
+    c->prep.width         = size;
+    c->arch.row.dim[0]    = size;
+    c->arch.row.dim[1]    = size;
+}
+
+static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t rows,
+                                int64_t classes, const tailor_fit_options *o, tl_candidate *c)
+{
+    tl_status rc;
+
+    TL_TRY(find_route(ctx, model, o->route, &c->route));
+    c->base = c->route->start == TL_START_BASE && c->route->needs_base ? model->model : NULL;
+    c->prep = model->model->prep;
+    if (strcmp(c->route->name, "baseline") == 0) {
+        TL_TRY(tl_baseline_arch(ctx, model->model->arch.row, classes, &c->arch));
+    } else {
+        TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
+        c->arch.outputs     = classes;
+        c->arch.source_head = false;
+    }
+    if (c->route->defaults) c->route->defaults(&c->hyper, &c->arch, rows);
+    TL_TRY(set_hyper(ctx, &c->hyper, o));
+    set_image_size(c);
+done:
+    return rc;
+}
+
+static tl_status cut_rows(tl_ctx *ctx, const tailor_data *data,
+                          const tailor_fit_options *o, fitting *f)
+{
+    double    share;
+    tl_status rc;
+
+    TL_TRY(tl_split_test(ctx, data->set, data->seed, tl_api_test_share, &f->rest, &f->test));
+    share = o->valid_share > 0.0 ? o->valid_share : tl_api_valid_share(f->rest.count);
+    TL_TRY(tl_split_repeat(ctx, data->set, &f->rest, data->seed, 0, share, o->train_rows,
+                           &f->train,
+                           &f->valid));
+    if (!f->train.count || !f->valid.count)
+        TL_FAIL(TL_EDATA, data->set->path,
+                "too few rows to train and validate (%" PRId64 " and %"
+                PRId64 "; give more data)", f->train.count, f->valid.count);
+done:
+    return rc;
+}
+
+/* macro-F1 where the rarest class is under 10 %, as compare does. */
+static tl_status choose_metric(tl_ctx *ctx, const tl_dataset *d, const char *asked,
+                               const char **out)
+{
+    int64_t  *count = NULL, least = d->rows;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->classes, sizeof *count, &count));
+    for (int64_t i = 0; i < d->rows; i++) count[d->label[i]]++;
+    for (int64_t c = 0; c < d->classes; c++) least = TL_MIN(least, count[c]);
+    *out = least * 10 < d->rows ? "macro-f1" : "accuracy";
+    if (asked && strcmp(asked, "macro-f1") == 0) *out = "macro-f1";
+    else if (asked && strcmp(asked, "accuracy") == 0) *out = "accuracy";
+    else if (asked)
+        TL_FAIL(TL_EUSAGE, "--metric", "\"%s\" is not known (accuracy, macro-f1)", asked);
+done:
+    tl_free(ctx, count);
+    return rc;
+}
+
+static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data *data,
+                         const tailor_fit_options *o, fitting *f)
+{
+    tl_ctx      *ctx = &t->ctx;
+    tl_run_spec *s   = &f->spec;
+    tl_status    rc;
+
+    TL_TRY(cut_rows(ctx, data, o, f));
+    TL_TRY(make_candidate(ctx, model, f->train.count, data->set->classes, o, &s->candidate));
+    TL_TRY(tl_cache_new(ctx, data->set, &s->candidate.prep, tl_api_cache_bytes(t), &s->cache));
+    TL_TRY(tl_slab_new(ctx, tl_api_backend(), &s->slab));
+    s->dataset  = data->set;
+    s->train    = f->train;
+    s->valid    = f->valid;
+    s->seed     = o->seed;
+    TL_TRY(choose_metric(ctx, data->set, o->metric, &s->metric));
+    t->metric   = s->metric;
+    s->backend  = tl_api_backend();
+    s->dtype    = tl_api_dtype(t, NULL);
+    s->progress = tl_api_progress;
+    s->user     = t;
+    if (t->world.limit_bytes) TL_TRY(tl_run_fit_memory(ctx, s, t->world.limit_bytes));
+done:
+    return rc;
+}
+
+/* runs.db, the lock and the place of checkpoints. */
+static tl_status open_files(tl_ctx *ctx, const tailor_fit_options *o, fitting *f)
+{
+    json_t   *settings = NULL;
+    char      key[96];
+    tl_status rc;
+
+    TL_TRY(tl_make_folders(ctx, o->out));
+    TL_TRY(tl_lock_take(ctx, o->out, &f->lock));
+    if (o->command) TL_TRY(tl_api_keep_command(ctx, o->out, o->command));
+    TL_TRY(tl_store_open(ctx, o->out, &f->spec.store));
+    settings = tl_hyper_to_json(&f->spec.candidate.hyper);
+    snprintf(key, sizeof key, "%s", f->spec.candidate.route->name);
+    TL_TRY(tl_store_run(ctx, f->spec.store, key, o->seed, "all", settings, &f->spec.store_run,
+                        &f->done, &f->before));
+    TL_TRY(tl_path_join(ctx, o->out, "checkpoints", &f->checkpoint));
+    TL_TRY(tl_make_folders(ctx, f->checkpoint));
+    f->spec.checkpoint         = f->checkpoint;
+    f->spec.checkpoint_every_s = 30.0;
+done:
+    if (settings) json_decref(settings);
+    return rc;
+}
+
+static json_t *score(double mean, double low, double high, int64_t rows)
+{
+    return json_pack("{s:o, s:[o,o], s:I}", "mean", tl_json_real(mean), "ci95",
+                     tl_json_real(low),
+                     tl_json_real(high), "rows", (json_int_t)rows);
+}
+
+static json_t *metric_score(const tailor_metrics *m, const char *metric)
+{
+    return strcmp(metric, "macro-f1") == 0
+               ? score(m->macro_f1, m->macro_f1_low, m->macro_f1_high, m->rows)
+               : score(m->accuracy, m->accuracy_low, m->accuracy_high, m->rows);
+}
+
+static tl_status measure(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,
+                         const char *metric, json_t **out)
+{
+    tl_answers     answers = { 0 };
+    tailor_metrics m;
+    tl_status      rc;
+
+    *out = NULL;
+    TL_TRY(tl_api_ask(t, model, set, rows, &answers));
+    TL_TRY(tl_api_measure(&t->ctx, &answers, &m));
+    *out = metric_score(&m, metric);
+done:
+    tl_answers_free(&t->ctx, &answers);
+    return rc;
+}
+
+static json_t *curve(const tl_run_result *r)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < r->points; i++) {
+        const tl_curve_point *p = &r->curve[i];
+        json_array_append_new(list, json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "epoch",
+                                              (json_int_t)p->epoch, "step", (json_int_t)p->step,
+                                              "train_loss", tl_json_real(p->train_loss),
+                                              "train_metric", tl_json_real(p->train_metric),
+                                              "valid_loss", tl_json_real(p->valid_loss),
+                                              "valid_metric",
+                                              tl_json_real(p->valid_metric), "lr",
+                                              tl_json_real(p->lr)));
+    }
+    return list;
+}
+
+static json_t *describe(const fitting *f, const char *base)
+{
+    const tl_run_result *r = &f->result;
+    json_t *cost = json_pack("{s:o, s:o, s:I}", "seconds", tl_json_real(r->seconds), "flops",
+                             tl_json_real(r->flops), "peak_bytes", (json_int_t)r->peak_bytes);
+
+    return json_pack(
+        "{s:s, s:s, s:s?, s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:I, s:I, "
+        "s:o, s:o}",
+        "version", tailor_version(), "route", f->spec.candidate.route->name, "base",
+        f->spec.candidate.base ? base : NULL, "metric", f->spec.metric, "precision",
+        tl_dtype_name(f->spec.dtype), "seed",
+        (json_int_t)f->spec.seed, "hyperparameters",
+        tl_hyper_to_json(&f->spec.candidate.hyper), "epochs",
+        (json_int_t)r->epochs_run, "best_epoch", (json_int_t)r->best_epoch, "steps",
+        (json_int_t)r->steps_run, "stopped", r->stopped ? r->stopped : "", "stop_detail",
+        r->stop_detail, "fit", r->fit ? r->fit : "", "valid_metric",
+        tl_json_real(r->valid_metric),
+        "trainable_parameters", (json_int_t)r->trainable, "parameters",
+        (json_int_t)r->parameters,
+        "cost", cost, "curve", curve(r));
+}
+
+/* The account in best/tailor.json: the result, and which rows the model was kept from, so that
+ * another process can score the same. */
+static tl_status account(tl_ctx *ctx, const tailor_data *data, const fitting *f,
+                         const json_t *result, json_t **out)
+{
+    const bool files = tl_api_names_test(data->set);
+    json_t    *split, *rows = json_array();
+    char       hex[65];
+    tl_status  rc;
+
+    *out = NULL;
+    TL_TRY(tl_dataset_hash(ctx, data->set, hex));
+    for (int64_t i = 0; i < f->test.count && !files; i++)
+        json_array_append_new(rows, json_integer(f->test.row[i]));
+    split = json_pack("{s:s, s:I, s:I}", "kind", files ? "files" : "cut", "seed",
+                      (json_int_t)data->seed, "rows", (json_int_t)f->test.count);
+    if (!files) json_object_set(split, "test_rows", rows);
+    *out = json_copy((json_t *)(uintptr_t)result);
+    json_object_del(*out, "curve");
+    json_object_set_new(*out, "split", split);
+    json_object_set_new(*out, "data", json_pack("{s:s, s:s}", "path", data->set->path,
+                                                "sha256", hex));
+done:
+    json_decref(rows);
+    return rc;
+}
+
+/* best/ with its scores, and the run's end in the store. */
+static tl_status save(tl_ctx *ctx, const tailor_data *data, const tailor_fit_options *o,
+                      fitting *f, const json_t *result)
+{
+    char     *best  = NULL;
+    json_t   *about = NULL;
+    tl_status rc;
+
+    TL_TRY(account(ctx, data, f, result, &about));
+    TL_TRY(tl_path_join(ctx, o->out, "best", &best));
+    TL_TRY(tl_model_save(ctx, f->result.model, about, best));
+    TL_TRY(tl_store_end(ctx, f->spec.store, f->spec.store_run, "done", result));
+    tl_store_close(ctx, f->spec.store);
+    f->spec.store = NULL;
+    TL_TRY(tl_api_keep_finished(ctx, o->out));
+done:
+    json_decref(about);
+    tl_free(ctx, best);
+    return rc;
+}
+
+/* The plan without running it. */
+static tl_status plan(tl_ctx *ctx, const fitting *f, char **out)
+{
+    tl_run_need need    = { 0 };
+    char       *network = NULL;
+    tl_status   rc;
+
+    TL_TRY(tl_run_forecast(ctx, &f->spec, &need));
+    TL_TRY(tl_arch_summary(ctx, &f->spec.candidate.arch, &network));
+    TL_TRY(tl_api_text(ctx, json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:{s:I, s:o}}", "route",
+                                      f->spec.candidate.route->name, "hyperparameters",
+                                      tl_hyper_to_json(&f->spec.candidate.hyper),
+                                      "network", network,
+                                      "train", (json_int_t)f->train.count, "valid",
+                                      (json_int_t)f->valid.count, "test",
+                                      (json_int_t)f->test.count,
+                                      "forecast", "peak_bytes",
+                                      (json_int_t)need.peak_bytes, "flops",
+                                      tl_json_real(need.flops)), out));
+done:
+    tl_free(ctx, network);
+    return rc;
+}
+
+static void let_go(tl_ctx *ctx, fitting *f)
+{
+    tl_store_close(ctx, f->spec.store);
+    tl_run_result_free(ctx, &f->result);
+    tl_slab_free(ctx, f->spec.slab);
+    tl_cache_free(ctx, f->spec.cache);
+    tl_arch_free(ctx, &f->spec.candidate.arch);
+    tl_free(ctx, f->rest.row);
+    tl_free(ctx, f->train.row);
+    tl_free(ctx, f->valid.row);
+    tl_free(ctx, f->test.row);
+    tl_free(ctx, f->checkpoint);
+    if (f->before) json_decref(f->before);
+    tl_lock_drop(&f->lock);
+}
+
+static tl_status check_options(tl_ctx *ctx, const tailor_fit_options *o)
+{
+    if (!o->loss || strcmp(o->loss, "categorical_crossentropy") == 0) return TL_OK;
+    return tl_fail(ctx, TL_EUSAGE, "loss",
+                   "\"%s\" is not known (categorical_crossentropy)", o->loss);
+}
+
+tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data,
+                         const tailor_fit_options *options, char **json)
+{
+    tl_ctx                  *ctx    = tl_api_begin(t);
+    const tailor_fit_options o      = options ? *options : (tailor_fit_options){ 0 };
+    fitting                  f      = { .lock = { -1 } };
+    json_t                  *result = NULL, *scored;
+    tl_status                rc;
+
+    if (json) *json = NULL;
+    TL_TRY(check_options(ctx, &o));
+    TL_TRY(prepare(t, model, data, &o, &f));
+    if (o.dry_run) {
+        if (json) TL_TRY(plan(ctx, &f, json));
+        goto done;
+    }
+    if (o.out) TL_TRY(open_files(ctx, &o, &f));
+    TL_TRY(tl_run_train(ctx, &f.spec, &f.result));
+    result = describe(&f, model->model->path);
+    TL_TRY(measure(t, f.result.model, data->set, f.valid, f.spec.metric, &scored));
+    json_object_set_new(result, "valid", scored);
+    if (f.test.count) {
+        TL_TRY(measure(t, f.result.model, data->set, f.test, f.spec.metric, &scored));
+        json_object_set_new(result, "test", scored);
+    }
+    if (o.out) TL_TRY(save(ctx, data, &o, &f, result));
+    tl_model_free(ctx, model->model);
+    model->model   = f.result.model;
+    model->fresh   = false;
+    f.result.model = NULL;
+    if (json) TL_TRY(tl_api_text(ctx, json_incref(result), json));
+done:
+    t->metric = NULL;
+    if (result) json_decref(result);
+    let_go(ctx, &f);
+    return tl_api_status(rc);
+}

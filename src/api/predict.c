@@ -1,0 +1,147 @@
+/* predict.c -- tailor_predict: pictures by path, a JSON line each.  Floor 4.5, api. */
+#include "api/handles.h"
+#include "core/io.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 16, TOP = 5 };
+
+typedef struct {
+    tl_predictor *p;
+    tl_slab      *slab;
+    float        *x, *y;        /* [BATCH row], [BATCH outputs]                             */
+    int64_t       row;          /* floats of one input                                      */
+    bool          bad;          /* a picture could not be read                              */
+} asker;
+
+static tl_status asker_open(tailor *t, const tl_model *m, asker *a)
+{
+    tl_ctx   *ctx = &t->ctx;
+    tl_status rc;
+
+    *a = (asker){ .row = m->prep.height * m->prep.width * m->prep.channels };
+    TL_TRY(tl_slab_new(ctx, tl_api_backend(), &a->slab));
+    TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, BATCH, tl_api_backend(), a->slab,
+                            tl_api_dtype(t, m), &a->p));
+    TL_TRY(tl_alloc_array(ctx, (size_t)BATCH * (size_t)a->row, sizeof *a->x, &a->x));
+    TL_TRY(tl_alloc_array(ctx, BATCH, (size_t)m->arch.outputs * sizeof *a->y, &a->y));
+done:
+    return rc;
+}
+
+static void asker_close(tl_ctx *ctx, asker *a)
+{
+    tl_predictor_free(ctx, a->p);
+    tl_slab_free(ctx, a->slab);
+    tl_free(ctx, a->x);
+    tl_free(ctx, a->y);
+}
+
+static tl_status read_picture(tl_ctx *ctx, const tl_model *m, const char *path, float *x)
+{
+    tl_image  image = { 0 };
+    tl_status rc;
+
+    TL_TRY(tl_image_open(ctx, path, (int)m->prep.channels, &image));
+    TL_TRY(tl_prep_apply(ctx, &m->prep, &image, x));
+done:
+    tl_image_free(ctx, &image);
+    return rc;
+}
+
+static json_t *named_score(const tl_model *m, int64_t c, double score)
+{
+    json_t *label = m->class_name ? json_string(m->class_name[c]) : json_integer(c);
+
+    return json_pack("{s:o, s:o}", "label", label, "score", tl_json_real(score));
+}
+
+/* The best classes, best first: picked one by one, as TOP is small. */
+static json_t *answer(const tl_model *m, const char *path, const float *logit)
+{
+    const int64_t n      = m->arch.outputs;
+    json_t       *line   = json_pack("{s:s}", "input", path), *top = json_array();
+    double        sum    = 0.0, most = -INFINITY;
+    int64_t       taken[TOP];
+
+    for (int64_t c = 0; c < n; c++) most = fmax(most, (double)logit[c]);
+    for (int64_t c = 0; c < n; c++) sum += exp((double)logit[c] - most);
+    for (int k = 0; k < TOP && k < n; k++) {
+        int64_t best = -1;
+        for (int64_t c = 0; c < n; c++) {
+            bool used = false;
+            for (int i = 0; i < k; i++) used |= taken[i] == c;
+            if (!used && (best < 0 || logit[c] > logit[best])) best = c;
+        }
+        taken[k] = best;
+        json_array_append_new(top, named_score(m, best, exp((double)logit[best] - most) / sum));
+    }
+    json_object_update(line, json_array_get(top, 0));
+    json_object_set_new(line, "top5", top);
+    return line;
+}
+
+static bool give(json_t *line, int (*each)(void *user, const char *json), void *user)
+{
+    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(7));
+    bool  stop = !text || each(user, text) != 0;
+
+    free(text);
+    json_decref(line);
+    return stop;
+}
+
+/* A batch: what can be read is asked at once; lines keep the order of the paths. */
+static tl_status ask_batch(tl_ctx *ctx, asker *a, const tl_model *m, const char *const *path,
+                           size_t n, int (*each)(void *user, const char *json),
+                           void *user, bool *stop)
+{
+    json_t   *unread[BATCH] = { 0 };
+    int64_t   rows = 0;
+    tl_status rc   = TL_OK;
+
+    for (size_t i = 0; i < n; i++) {
+        rc = read_picture(ctx, m, path[i], a->x + rows * a->row);
+        if (rc == TL_ENOMEM || rc == TL_ECANCEL) goto done;
+        if (rc == TL_OK) rows++;
+        else unread[i] = json_pack("{s:s, s:s}", "input", path[i], "error", ctx->message);
+        a->bad |= rc != TL_OK;
+    }
+    rc = TL_OK;
+    if (rows) TL_TRY(tl_predictor_run(ctx, a->p, a->x, rows, a->y));
+    rows = 0;
+    for (size_t i = 0; i < n && !*stop; i++) {
+        json_t *line = unread[i] ? unread[i]
+                                 : answer(m, path[i], a->y + m->arch.outputs * rows++);
+        unread[i]    = NULL;
+        *stop        = give(line, each, user);
+    }
+done:
+    for (size_t i = 0; i < n; i++) json_decref(unread[i]);
+    return rc;
+}
+
+tailor_status tailor_predict(tailor *t, const tailor_model *model, const char *const *path,
+                             size_t paths, int (*each)(void *user, const char *json),
+                             void *user)
+{
+    tl_ctx   *ctx  = tl_api_begin(t);
+    asker     a    = { 0 };
+    bool      stop = false;
+    tl_status rc;
+
+    TL_TRY(asker_open(t, model->model, &a));
+    for (size_t i = 0; i < paths && !stop; i += BATCH) {
+        if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
+        TL_TRY(ask_batch(ctx, &a, model->model, path + i,
+                         TL_MIN((size_t)BATCH, paths - i), each, user, &stop));
+    }
+    if (a.bad)
+        TL_FAIL(TL_EDATA, "predict",
+                "some pictures could not be read (see their \"error\")");
+done:
+    asker_close(ctx, &a);
+    return tl_api_status(rc);
+}

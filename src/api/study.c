@@ -1,0 +1,52 @@
+/* study.c -- tailor_compare: the question handed to the study.  Floor 4.5, api. */
+#include "api/handles.h"
+#include "core/io.h"
+#include "study/compare.h"
+
+#include <math.h>
+
+static tl_question internal(tailor *t, const tailor_question *q)
+{
+    static const char *const none[] = { NULL };
+
+    return (tl_question){
+        .data = { .train = q->data, .valid = q->valid, .test = q->test,
+                  .skip_bad = q->skip_bad != 0, .limit_bytes = t->world.limit_bytes },
+        .base = q->base ? q->base : none, .base_arch = q->arch, .routes = q->routes,
+        .metric = q->metric, .margin = q->margin > 0.0 ? q->margin : NAN,
+        .budget_s = q->budget_s,
+        .memory_bytes = t->world.limit_bytes, .seed = q->seed, .seeds = q->seeds,
+        .folds = q->folds, .precision = t->precision,
+        .overrides = q->settings ? q->settings : none, .train_limit = q->train_rows,
+        .out = q->out, .dry_run = q->dry_run != 0, .argv = q->command ? q->command : none,
+        .max_latency_ms = q->max_latency_ms, .max_size_mb = q->max_size_mb,
+        .progress = tl_api_progress, .say = tl_api_say, .user = t,
+    };
+}
+
+tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json)
+{
+    tl_ctx           *ctx     = tl_api_begin(t);
+    const tl_question q       = internal(t, question);
+    json_t           *verdict = NULL;
+    tl_lock           lock    = { -1 };
+    tl_status         rc;
+
+    if (json) *json = NULL;
+    if (!q.data.train || (!q.out && !q.dry_run))
+        TL_FAIL(TL_EUSAGE, "tailor_compare", "data and out must be given");
+    if (!q.dry_run) {
+        TL_TRY(tl_make_folders(ctx, q.out));
+        TL_TRY(tl_lock_take(ctx, q.out, &lock));
+        TL_TRY(tl_api_keep_command(ctx, q.out, q.argv));
+    }
+    t->metric = q.metric;
+    TL_TRY(tl_compare(ctx, &q, &verdict));
+    if (!q.dry_run) TL_TRY(tl_api_keep_finished(ctx, q.out));
+    if (json) TL_TRY(tl_api_text(ctx, json_incref(verdict), json));
+done:
+    t->metric = NULL;
+    json_decref(verdict);
+    tl_lock_drop(&lock);
+    return tl_api_status(rc);
+}

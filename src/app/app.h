@@ -1,0 +1,61 @@
+/* app.h -- what every command is given, and the table of commands.  Floor 5, app. */
+#ifndef TL_APP_APP_H
+#define TL_APP_APP_H
+#include "app/options.h"
+#include "app/term.h"
+#include "core/json.h"
+
+typedef struct tl_app tl_app;
+typedef struct {
+    const char *name, *operands;
+    int         least, most;     /* operands; most -1: any number        */
+    const char *doc, *example;
+    tl_status (*run)(tl_app *app);
+} tl_command;
+const tl_command *tl_command_at(size_t i); /* NULL past the end */
+/* TL_EUSAGE, with what was probably meant, or that a later version has it. */
+tl_status tl_command_named(tl_ctx *ctx, const char *name, const tl_command **out);
+
+struct tl_app {
+    tl_world world;              /* of the program's own memory           */
+    tl_ctx   ctx;                /* its message is what main prints       */
+    tailor  *lib;
+    tl_term  term;
+    tl_args  args;
+    const tl_command *command;
+};
+
+#define COMMAND(id, operands, least, most, doc, example, function) tl_status function(tl_app *app);
+#include "app/commands.def"
+#undef COMMAND
+
+/* One whole command line: parse, check, run.  `resume` calls it with the stored one. */
+tl_status tl_app_run(tl_app *app, int argc, char **argv);
+
+/* A library status as ours, its message taken over. */
+tl_status tl_app_lib(tl_app *app, tailor_status status);
+/* *json, as a library call gave it (freed here), parsed; TL_FAIL on a failed status. */
+tl_status tl_app_json(tl_app *app, tailor_status status, char *text, json_t **out);
+/* Prints a value for --json. */
+tl_status tl_app_print_json(tl_app *app, const json_t *value);
+/* --out, or a new tailor-runs/NAME-N after the data's name; owned. */
+tl_status tl_app_out(tl_app *app, const char *data, char **out);
+/* "--base" values with NULL behind them; *out is freed, its texts are borrowed. */
+tl_status tl_app_list(tl_app *app, tl_option_id id, const char ***out);
+/* The command that `tailor resume` replays, with what the file and the environment said spelled
+ * out; NULL behind the last; ended with tl_list_free. */
+tl_status tl_app_stored_command(tl_app *app, const char *out, char ***argv, size_t *count);
+/* Data with --valid, --test, --skip-bad and --seed. */
+tl_status tl_app_open_data(tl_app *app, const char *path, tailor_data **out);
+uint64_t  tl_app_seed(const tl_app *app);
+
+/* In app/help.c. */
+void tl_help_overview(const tl_app *app);
+void tl_help_command(const tl_app *app, tl_command_id id);
+void tl_help_man(void);
+void tl_help_completion(void);
+/* In app/verdict.c: a verdict.json's value for people; `folder` holds the report. */
+tl_status tl_verdict_print(tl_app *app, const json_t *verdict, const char *folder);
+/* The winner's test score, "91.3 % [90.1, 92.4]". */
+const char *tl_verdict_score(const json_t *verdict, char buffer[64]);
+#endif

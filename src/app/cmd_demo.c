@@ -1,0 +1,110 @@
+/* cmd_demo.c -- `tailor demo`: the main job on generated pictures, twice, with few labels and
+ * with many, to show that the answer depends on the amount of data.  Floor 5, app. */
+#include "app/app.h"
+#include "core/io.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct { const char *name; int64_t rows; double budget_s; } rounds[] = {
+    { "few", 100, 20.0 },
+    { "many", 6000, 30.0 },
+};
+
+static tl_status ask(tl_app *app, const char *folder, size_t i, json_t **verdict)
+{
+    tl_ctx   *ctx  = &app->ctx;
+    tl_text   data = tl_text_make(ctx), base = tl_text_make(ctx), out = tl_text_make(ctx);
+    char     *text = NULL, line[80];
+    tl_status rc;
+
+    tl_text_printf(&data, "%s/digits", folder);
+    tl_text_printf(&base, "%s/letters", folder);
+    tl_text_printf(&out, "%s/%s", folder, rounds[i].name);
+    TL_TRY(data.status);
+    TL_TRY(base.status);
+    TL_TRY(out.status);
+    snprintf(line, sizeof line, "%zu. %" PRId64 " labelled digits", i + 1, rounds[i].rows);
+    tl_term_say(&app->term, line);
+    const char *const     bases[] = { base.text, NULL };
+    const tailor_question q       = { .data = data.text, .base = bases,
+                                      .seed = tl_app_seed(app),
+                                      .train_rows = rounds[i].rows,
+                                      .budget_s = rounds[i].budget_s,
+                                      .out = out.text };
+    const tailor_status   status  = tailor_compare(app->lib, &q, &text);
+    TL_TRY(tl_app_json(app, status, text, verdict));
+done:
+    tl_text_free(&data);
+    tl_text_free(&base);
+    tl_text_free(&out);
+    return rc;
+}
+
+static tl_status print_answers(tl_app *app, json_t *const *verdict)
+{
+    tl_grid  table = tl_grid_make(&app->ctx, 4, 1u);
+    tl_status rc;
+
+    tl_grid_row(&table, TL_BOLD,
+                 (const char *[]){ "labels", "take", "outcome", "test accuracy [95 %]" });
+    for (size_t i = 0; i < TL_COUNT(rounds); i++) {
+        const json_t *winner = json_object_get(verdict[i], "winner");
+        char          labels[32], score[64];
+        tl_grid_row(&table, TL_PLAIN,
+                     (const char *[]){ tl_say_count(rounds[i].rows, labels),
+                                       tl_json_text(winner, "route", "?"),
+                                       tl_json_text(verdict[i], "outcome", "?"),
+                                       tl_verdict_score(verdict[i], score) });
+    }
+    rc = tl_grid_print(&table, &app->term, "  ");
+    tl_grid_free(&table);
+    return rc;
+}
+
+static tl_status print_demo(tl_app *app, json_t *const *verdict, const char *folder)
+{
+    const char *few  = tl_json_text(json_object_get(verdict[0], "winner"), "route", "?");
+    const char *many = tl_json_text(json_object_get(verdict[1], "winner"), "route", "?");
+    tl_status   rc   = TL_OK;
+
+    puts("Should I start from a pretrained network, and how much of it should I train?\n");
+    TL_TRY(print_answers(app, verdict));
+    if (strcmp(few, many) != 0)
+        printf("\nThe answer changes with the amount of data: %s with few labels, %s with "
+               "many.\n", few, many);
+    else printf("\nThis time %s is the answer for both amounts of data.\n", few);
+    puts("The pictures are generated: digits drawn by this program with a random pen, slant and\n"
+         "noise; the base is a network that Tailor trained on letters drawn the same way.\n");
+    printf("reports  %s/few/report.html\n         %s/many/report.html\n", folder, folder);
+    puts("yours    tailor compare YOUR-PICTURES/ --base WEIGHTS");
+done:
+    return rc;
+}
+
+tl_status tl_cmd_demo(tl_app *app)
+{
+    tl_ctx   *ctx                        = &app->ctx;
+    json_t   *verdict[TL_COUNT(rounds)] = { 0 };
+    char     *folder                     = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_app_out(app, "demo", &folder));
+    tl_term_say(&app->term, "tailor demo: drawing digits (this takes up to a minute in all)");
+    TL_TRY(tl_app_lib(app, tailor_demo_files(app->lib, folder, tl_app_seed(app))));
+    for (size_t i = 0; i < TL_COUNT(rounds); i++) TL_TRY(ask(app, folder, i, &verdict[i]));
+    tl_term_finish(&app->term);
+    if (app->term.json) {
+        json_t *both = json_pack("{s:b, s:O, s:O}", "generated", 1, rounds[0].name, verdict[0],
+                                 rounds[1].name, verdict[1]);
+        rc = tl_app_print_json(app, both);
+        json_decref(both);
+    } else {
+        TL_TRY(print_demo(app, verdict, folder));
+    }
+done:
+    for (size_t i = 0; i < TL_COUNT(rounds); i++) json_decref(verdict[i]);
+    tl_free(ctx, folder);
+    return rc;
+}

@@ -1,0 +1,130 @@
+/* cmd_train.c -- `tailor train`: one route; the model, the runs and what came out.  Floor 5. */
+#include "app/app.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_score(const char *name, const json_t *score)
+{
+    const double  mean = tl_json_number(score, "mean", NAN);
+    const json_t *ci   = json_object_get(score, "ci95");
+
+    if (!isfinite(mean)) return;
+    printf("  %-8s %.4f", name, mean);
+    if (json_is_number(json_array_get(ci, 0)))
+        printf("  95 %% interval [%.4f, %.4f]", json_number_value(json_array_get(ci, 0)),
+               json_number_value(json_array_get(ci, 1)));
+    puts(json_is_integer(json_object_get(score, "rows")) ? "" : " (no interval)");
+}
+
+static void print_result(const tl_app *app, const json_t *r, const char *out)
+{
+    const json_t *cost = json_object_get(r, "cost");
+    char          seconds[32], bytes[32], count[32];
+
+    printf("%s%s%s: %s after %" PRId64 " epochs (best: %" PRId64 "), %s, peak %s\n",
+           tl_term_out(&app->term, TL_BOLD), tl_json_text(r, "route", "?"),
+           tl_term_out(&app->term, TL_PLAIN), tl_json_text(r, "stopped", "ended"),
+           tl_json_int(r, "epochs", 0), tl_json_int(r, "best_epoch", 0),
+           tl_say_seconds(tl_json_number(cost, "seconds", 0), seconds),
+           tl_say_bytes(tl_json_number(cost, "peak_bytes", 0), bytes));
+    printf("  %s of %s parameters trained; fit: %s overfit\n",
+           tl_say_count(tl_json_int(r, "trainable_parameters", 0), count),
+           tl_say_count(tl_json_int(r, "parameters", 0), bytes), tl_json_text(r, "fit",
+                                                                              "unknown"));
+    printf("%s\n", tl_json_text(r, "metric", "accuracy"));
+    print_score("valid", json_object_get(r, "valid"));
+    print_score("test", json_object_get(r, "test"));
+    printf("model: %s/best\nnext:  tailor predict %s/best NEW-PICTURES/\n", out, out);
+}
+
+static void print_plan(const json_t *plan)
+{
+    const json_t *f = json_object_get(plan, "forecast");
+    char         *settings = json_dumps(json_object_get(plan, "hyperparameters"),
+                                        JSON_COMPACT | JSON_REAL_PRECISION(6));
+    char          bytes[32];
+
+    printf("Planned, nothing run: %s, %s\n%s", tl_json_text(plan, "route", "?"), settings
+           ? settings : "",
+           tl_json_text(plan, "network", ""));
+    printf("  rows: %" PRId64 " train, %" PRId64 " valid, %" PRId64 " test\n",
+           tl_json_int(plan, "train", 0), tl_json_int(plan, "valid", 0), tl_json_int(plan,
+                                                                                     "test", 0));
+    printf("  forecast: %s peak, %.3g FLOPs\n", tl_say_bytes(tl_json_number(f,
+                                                                            "peak_bytes",
+                                                                                0), bytes),
+           tl_json_number(f, "flops", 0));
+    free(settings);
+}
+
+static tl_status open_model(tl_app *app, const tailor_data *data, tailor_model **out)
+{
+    const tl_args *a = &app->args;
+    const char    *arch = tl_args_text(a, TL_OPT_arch), *route = tl_args_text(a, TL_OPT_route);
+
+    if (a->value[TL_OPT_base].count > 1)
+        return tl_fail(&app->ctx, TL_EUSAGE, "--base",
+                       "train takes one (compare takes several)");
+    if (tl_args_given(a, TL_OPT_base))
+        return tl_app_lib(app, tailor_model_open(app->lib, tl_args_text(a, TL_OPT_base),
+                                                 arch, out));
+    if (!arch && route && strcmp(route, "baseline") == 0) arch = "mlp";
+    if (!arch)
+        return tl_fail(&app->ctx, TL_EUSAGE, "train",
+                       "no network is named (give --base MODEL, or "
+                       "--arch resnet20 to train from scratch)");
+    return tl_app_lib(app, tailor_model_new(app->lib, arch, data, tl_app_seed(app), out));
+}
+
+static tl_status fit(tl_app *app, tailor_model *model, const tailor_data *data, const char *out,
+                     const char *const *command, json_t **result)
+{
+    const tl_args           *a       = &app->args;
+    const tailor_fit_options options = {
+        .route      = tl_args_text(a, TL_OPT_route),
+        .metric     = tl_args_text(a, TL_OPT_metric),
+        .seed       = tl_app_seed(app),
+        .settings   = (const char *const *)a->setting,
+        .out        = out,
+        .command    = command,
+        .train_rows = tl_args_int(a, TL_OPT_train_rows, 0),
+        .dry_run    = tl_args_given(a, TL_OPT_dry_run),
+    };
+    char         *text   = NULL;
+    tailor_status status = tailor_fit(app->lib, model, data, &options, &text);
+
+    return tl_app_json(app, status, text, result);
+}
+
+tl_status tl_cmd_train(tl_app *app)
+{
+    tl_ctx       *ctx  = &app->ctx;
+    tailor_data  *data = NULL;
+    tailor_model *model = NULL;
+    json_t       *result = NULL;
+    char         *out = NULL, **command = NULL;
+    size_t        n_command = 0;
+    tl_status     rc;
+
+    app->term.keep_epochs = true;
+    tl_term_say(&app->term, "tailor train: reading the data");
+    TL_TRY(tl_app_out(app, app->args.operand[0], &out));
+    TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
+    TL_TRY(tl_app_open_data(app, app->args.operand[0], &data));
+    TL_TRY(open_model(app, data, &model));
+    TL_TRY(fit(app, model, data, out, (const char *const *)command, &result));
+    tl_term_finish(&app->term);
+    if (app->term.json) TL_TRY(tl_app_print_json(app, result));
+    else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
+    else print_result(app, result, out);
+done:
+    if (result) json_decref(result);
+    tailor_model_free(app->lib, model);
+    tailor_data_free(app->lib, data);
+    tl_list_free(ctx, &command, &n_command);
+    tl_free(ctx, out);
+    return rc;
+}

@@ -1,0 +1,184 @@
+/* cmd_use.c -- `tailor evaluate` and `tailor predict`: a model asked.  Floor 5, app. */
+#include "app/app.h"
+#include "core/io.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_interval(const char *name, const json_t *score)
+{
+    const json_t *ci = json_object_get(score, "ci95");
+
+    printf("%-10s %.4f  95 %% interval [%.4f, %.4f]\n", name, tl_json_number(score,
+                                                                             "mean", NAN),
+           json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+}
+
+static tl_status print_classes(tl_app *app, const json_t *classes)
+{
+    tl_grid  table = tl_grid_make(&app->ctx, 6, 0x3e);
+    json_t   *c;
+    size_t    i;
+    tl_status rc;
+
+    tl_grid_row(&table, TL_BOLD, (const char *[]){ "class", "rows", "precision", "recall",
+                                                    "recall 95 %", "f1" });
+    json_array_foreach(classes, i, c) {
+        const json_t *ci = json_object_get(c, "recall_ci95");
+        char          cell[5][48];
+        snprintf(cell[0], 48, "%" PRId64, tl_json_int(c, "rows", 0));
+        snprintf(cell[1], 48, "%.3f", tl_json_number(c, "precision", NAN));
+        snprintf(cell[2], 48, "%.3f", tl_json_number(c, "recall", NAN));
+        snprintf(cell[3], 48, "[%.3f, %.3f]", json_number_value(json_array_get(ci, 0)),
+                 json_number_value(json_array_get(ci, 1)));
+        snprintf(cell[4], 48, "%.3f", tl_json_number(c, "f1", NAN));
+        tl_grid_row(&table, TL_PLAIN, (const char *[]){ tl_json_text(c, "class", "?"), cell[0],
+                                                         cell[1], cell[2], cell[3], cell[4] });
+    }
+    rc = tl_grid_print(&table, &app->term, "  ");
+    tl_grid_free(&table);
+    return rc;
+}
+
+static tl_status print_evaluation(tl_app *app, const json_t *r)
+{
+    printf("%" PRId64 " rows (%s)\n", tl_json_int(r, "rows", 0), tl_json_text(r, "split",
+                                                                              "all"));
+    print_interval("accuracy", json_object_get(r, "accuracy"));
+    print_interval("macro-F1", json_object_get(r, "macro_f1"));
+    print_interval("loss", json_object_get(r, "loss"));
+    putchar('\n');
+    return print_classes(app, json_object_get(r, "per_class"));
+}
+
+tl_status tl_cmd_evaluate(tl_app *app)
+{
+    tailor_data   *data  = NULL;
+    tailor_model  *model = NULL;
+    json_t        *result = NULL;
+    char          *text   = NULL;
+    tailor_metrics metrics;
+    tailor_status  status;
+    tl_status      rc;
+
+    TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
+                                             tl_args_text(&app->args, TL_OPT_arch), &model)));
+    TL_TRY(tl_app_open_data(app, app->args.operand[1], &data));
+    status = tailor_evaluate(app->lib, model, data, tl_args_text(&app->args, TL_OPT_split),
+                             &metrics, &text);
+    TL_TRY(tl_app_json(app, status, text, &result));
+    tl_term_finish(&app->term);
+    if (app->term.json) TL_TRY(tl_app_print_json(app, result));
+    else TL_TRY(print_evaluation(app, result));
+done:
+    if (result) json_decref(result);
+    tailor_data_free(app->lib, data);
+    tailor_model_free(app->lib, model);
+    return rc;
+}
+
+static bool looks_like_picture(const char *name)
+{
+    static const char *const ends[] = { ".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG",
+        ".PNG",
+                                        ".WEBP" };
+
+    for (size_t i = 0; i < TL_COUNT(ends); i++)
+        if (tl_ends_with(name, ends[i])) return true;
+    return false;
+}
+
+enum { FOLDER_DEPTH = 32 };
+
+typedef struct { char **path; size_t count; } path_list;
+
+/* A file, or all pictures under a folder, in the order of their names. */
+static tl_status add_inputs(tl_app *app, path_list *list, const char *path, int depth)
+{
+    tl_ctx   *ctx   = &app->ctx;
+    tl_names  names = { 0 };
+    char     *inner = NULL;
+    tl_status rc;
+
+    if (!tl_is_folder(path)) return tl_list_add(ctx, &list->path, &list->count, path);
+    if (depth > FOLDER_DEPTH)
+        return tl_fail(ctx, TL_EUSAGE, path, "folders nest too deep (name the inner folder)");
+    TL_TRY(tl_folder_list(ctx, path, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        tl_free(ctx, inner);
+        inner = NULL;
+        TL_TRY(tl_path_join(ctx, path, names.name[i], &inner));
+        if (tl_is_folder(inner) || looks_like_picture(names.name[i]))
+            TL_TRY(add_inputs(app, list, inner, depth + 1));
+    }
+done:
+    tl_free(ctx, inner);
+    tl_names_free(ctx, &names);
+    return rc;
+}
+
+/* Writes each line at once: a pipe's reader need not wait for the end. */
+static int print_line(void *user, const char *json)
+{
+    (void)user;
+    return printf("%s\n", json) < 0 || fflush(stdout) != 0;
+}
+
+static tl_status predict_list(tl_app *app, const tailor_model *model, const path_list *list)
+{
+    return tl_app_lib(app, tailor_predict(app->lib, model, (const char *const *)list->path,
+                                          list->count, print_line, NULL));
+}
+
+/* Paths from stdin, one a line, answered in groups so that a pipe flows. */
+static tl_status predict_stdin(tl_app *app, const tailor_model *model)
+{
+    enum { GROUP = 64 };
+    tl_ctx   *ctx  = &app->ctx;
+    path_list list = { 0 };
+    char     *line = NULL;
+    size_t    room = 0;
+    ssize_t   got;
+    tl_status rc = TL_OK, bad = TL_OK;
+
+    do {
+        got = getline(&line, &room, stdin);
+        if (got > 0 && line[got - 1] == '\n') line[--got] = 0;
+        if (got > 0) TL_TRY(add_inputs(app, &list, line, 0));
+        if (list.count && (got < 0 || list.count >= GROUP)) {
+            rc = predict_list(app, model, &list);
+            if (rc == TL_EDATA) bad = rc, rc = TL_OK;
+            TL_TRY(rc);
+            tl_list_free(ctx, &list.path, &list.count);
+        }
+    } while (got >= 0);
+    rc = bad;
+done:
+    free(line);
+    tl_list_free(ctx, &list.path, &list.count);
+    return rc;
+}
+
+tl_status tl_cmd_predict(tl_app *app)
+{
+    tl_ctx       *ctx   = &app->ctx;
+    tailor_model *model = NULL;
+    path_list     list  = { 0 };
+    const bool    from_stdin = app->args.operands == 1 || strcmp(app->args.operand[1],
+                                                                 "-") == 0;
+    tl_status     rc;
+
+    for (size_t i = 1; i < app->args.operands && !from_stdin; i++)
+        TL_TRY(add_inputs(app, &list, app->args.operand[i], 0));
+    if (!from_stdin && !list.count)
+        TL_FAIL(TL_EDATA, app->args.operand[1], "no picture in it (JPEG, PNG or WebP)");
+    TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
+                                             tl_args_text(&app->args, TL_OPT_arch), &model)));
+    TL_TRY(from_stdin ? predict_stdin(app, model) : predict_list(app, model, &list));
+done:
+    tl_list_free(ctx, &list.path, &list.count);
+    tailor_model_free(app->lib, model);
+    return rc;
+}

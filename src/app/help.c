@@ -1,0 +1,226 @@
+/* help.c -- help, manual page and completion, all from the tables of commands and options.
+ * Floor 5, app.  Source of the page's form: man-pages(7), groff_man(7). */
+#include "app/app.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char one_line[] =
+    "which way of training suits your data: a verdict with numbers that can be trusted";
+
+static void print_option(const tl_term *term, const tl_option *o)
+{
+    static const char indent[] =
+        "                            "; /* as wide as two and the name */
+    const int         wide     = (int)sizeof indent - 3;
+    char              name[96];
+
+    snprintf(name, sizeof name, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter
+             ? o->letter : ' ',
+             o->letter ? ", " : "   ", o->name, o->placeholder ? " " : "",
+             o->placeholder ? o->placeholder : "");
+    printf("  %s%-*s%s", tl_term_out(term, TL_BOLD), wide, name, tl_term_out(term, TL_PLAIN));
+    if ((int)strlen(name) >= wide) printf("\n%s", indent);
+    tl_term_wrap(term, indent, true, o->help);
+}
+
+void tl_help_overview(const tl_app *app)
+{
+    const tl_term    *term = &app->term;
+    const tl_command *c;
+
+    printf("tailor %s: %s.\n\nUsage: tailor COMMAND [OPERANDS] [OPTIONS]\n\nCommands:\n",
+           tailor_version(), one_line);
+    for (size_t i = 0; (c = tl_command_at(i)); i++)
+        printf("  %s%-9s%s %s\n", tl_term_out(term, TL_BOLD), c->name,
+               tl_term_out(term, TL_PLAIN), c->doc);
+    puts("\nFirst steps:\n"
+         "  tailor demo                                see what it does, no data needed\n"
+         "  tailor compare PICTURES/ --base WEIGHTS    the same on your own pictures\n\n"
+         "`tailor help COMMAND` has the options and an example.");
+}
+
+/* Options of one group that apply to the command; `heading` is printed before the first. */
+static void print_group(const tl_term *term, tl_command_id id, const char *group)
+{
+    const tl_option *o;
+    bool             any = false;
+
+    for (size_t i = 0; (o = tl_option_at(i)); i++) {
+        if (strcmp(o->group, group) != 0 || !tl_option_applies(o, id)) continue;
+        if (!any) printf("\n%s:\n", group);
+        any = true;
+        print_option(term, o);
+    }
+}
+
+static void print_known(const tl_term *term, const char *title, const char *kind)
+{
+    const char *name, *doc;
+
+    printf("\n%s:\n", title);
+    for (size_t i = 0; (name = tailor_known(kind, i, &doc)); i++) {
+        printf("  %-10s ", name);
+        tl_term_wrap(term, "             ", true, doc ? doc : "");
+    }
+}
+
+void tl_help_command(const tl_app *app, tl_command_id id)
+{
+    static const char *const groups[] = { "Question", "Data", "Training", "Common" };
+    const tl_command        *c        = tl_command_at(id);
+
+    printf("tailor %s: %s.\n\nUsage: tailor %s %s%s[OPTIONS]\nExample: %s\n", c->name,
+           c->doc, c->name,
+           c->operands, *c->operands ? " " : "", c->example);
+    for (size_t g = 0; g < TL_COUNT(groups); g++) print_group(&app->term, id, groups[g]);
+    if (id == TL_CMD_compare || id == TL_CMD_train) print_known(&app->term, "Routes", "route");
+}
+
+/* Text into roff: a backslash and a leading dot or quote would be read as requests. */
+static void roff(const char *text)
+{
+    if (*text == '.' || *text == '\'') fputs("\\&", stdout);
+    for (; *text; text++) {
+        if (*text == '-') fputs("\\-", stdout);
+        else if (*text == '\\') fputs("\\e", stdout);
+        else putchar(*text);
+    }
+}
+
+static void roff_options(void)
+{
+    const tl_option  *o;
+    const tl_command *c;
+
+    for (size_t i = 0; (o = tl_option_at(i)); i++) {
+        size_t takes = 0, n = 0;
+        fputs(".TP\n\\fB", stdout);
+        if (o->letter) printf("\\-%c\\fR, \\fB", o->letter);
+        roff("--"), roff(o->name);
+        fputs("\\fR", stdout);
+        if (o->placeholder) fputs(" \\fI", stdout), roff(o->placeholder), fputs("\\fR", stdout);
+        putchar('\n');
+        roff(o->help);
+        for (size_t k = 0; tl_command_at(k); k++)
+            takes += tl_option_applies(o, (tl_command_id)k);
+        if (takes == TL_COMMANDS) {
+            putchar('\n');
+            continue;
+        }
+        fputs(" (", stdout);
+        for (size_t k = 0; (c = tl_command_at(k)); k++)
+            if (tl_option_applies(o, (tl_command_id)k))
+                printf("%s%s", n++ ? ", " : "", c->name);
+        puts(")");
+    }
+}
+
+void tl_help_man(void)
+{
+    const tl_command *c;
+    const char       *name, *doc;
+
+    printf(".\\\" Made by `tailor help --man`: change src/app/*.def, then make it again.\n"
+           ".TH TAILOR 1 \"\" \"tailor %s\" \"User Commands\"\n.SH NAME\ntailor \\- ",
+           tailor_version());
+    roff(one_line);
+    puts("\n.SH SYNOPSIS\n.B tailor\n.I COMMAND\n[\\fIOPERANDS\\fR] [\\fIOPTIONS\\fR]\n"
+         ".SH DESCRIPTION\n"
+         "Given a folder of pictures, none or some pretrained networks and a budget, Tailor\n"
+         "trains by several routes (from scratch, on frozen features, fine\\-tuned), says which\n"
+         "one to take, how sure that is and what it costs, and leaves the winning model on\n"
+         "disk.\n.SH COMMANDS");
+    for (size_t i = 0; (c = tl_command_at(i)); i++) {
+        printf(".TP\n\\fB%s\\fR \\fI", c->name);
+        roff(c->operands), fputs("\\fR\n", stdout);
+        roff(c->doc), fputs(".\n.br\nExample: ", stdout);
+        roff(c->example), putchar('\n');
+    }
+    puts(".SH OPTIONS\nOptions may stand before or after operands.");
+    roff_options();
+    puts(".SH ROUTES");
+    for (size_t i = 0; (name = tailor_known("route", i, &doc)); i++) {
+        fputs(".TP\n\\fB", stdout), roff(name), fputs("\\fR\n", stdout);
+        roff(doc ? doc : ""), putchar('\n');
+    }
+    puts(".SH EXIT STATUS\n"
+         "0 done; 1 failed; 2 wrong usage; 3 bad data or model file; 4 not enough memory, disk\n"
+         "or budget; 130 interrupted (\\fBtailor resume\\fR continues).\n"
+         ".SH ENVIRONMENT\n"
+         "\\fBTAILOR_NAME\\fR gives an option (TAILOR_BATCH_SIZE=32) below the command line and\n"
+         "above \\fB\\-\\-config\\fR.  \\fBNO_COLOR\\fR turns colour off.\n"
+         "\\fBOMP_NUM_THREADS\\fR caps the threads.\n"
+         ".SH FILES\n"
+         "\\fItailor\\-runs/NAME\\-N\\fR holds verdict.json, report.html, best/, runs.db,\n"
+         "events/ and checkpoints/.");
+}
+
+static void print_words(tl_command_id id)
+{
+    const tl_option *o;
+
+    for (size_t i = 0; (o = tl_option_at(i)); i++)
+        if (tl_option_applies(o, id)) printf(" --%s", o->name);
+}
+
+void tl_help_completion(void)
+{
+    const tl_command *c;
+    const tl_option  *o;
+    const char       *name;
+
+    puts("# bash completion for tailor, made by `tailor help --completion`.\n"
+         "_tailor()\n{\n"
+         "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options= i\n"
+         "    local command=\n"
+         "    COMPREPLY=()\n"
+         "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+         "        case ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
+         "    done\n"
+         "    case $before in");
+    for (size_t i = 0; (o = tl_option_at(i)); i++) {
+        if (o->kind != TL_KIND_CHOICE) continue;
+        printf("        --%s) options='", o->name);
+        for (const char *at = o->placeholder; *at; at++) putchar(*at == '|' ? ' ' : *at);
+        puts("' ;;");
+    }
+    fputs("        --route|--routes) options='", stdout);
+    for (size_t i = 0; (name = tailor_known("route", i, NULL)); i++)
+        printf("%s%s", i ? " " : "", name);
+    puts("' ;;\n    esac\n"
+         "    if [[ $options ]]; then\n"
+         "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
+         "        return\n"
+         "    fi\n"
+         "    case $command in");
+    fputs("        '') options='", stdout);
+    for (size_t i = 0; (c = tl_command_at(i)); i++) printf("%s%s", i ? " " : "", c->name);
+    puts(" --version --help' ;;");
+    for (size_t i = 0; (c = tl_command_at(i)); i++) {
+        printf("        %s) options='", c->name);
+        if (i == TL_CMD_help)
+            for (size_t k = 0; tl_command_at(k); k++) printf(" %s", tl_command_at(k)->name);
+        print_words((tl_command_id)i);
+        puts("' ;;");
+    }
+    puts("    esac\n"
+         "    mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\"\n"
+         "                             compgen -f -- \"$word\")\n"
+         "}\n"
+         "complete -o filenames -F _tailor tailor");
+}
+
+tl_status tl_cmd_help(tl_app *app)
+{
+    if (tl_args_given(&app->args, TL_OPT_man)) tl_help_man();
+    else if (tl_args_given(&app->args, TL_OPT_completion)) tl_help_completion();
+    else if (!app->args.operands) tl_help_overview(app);
+    else {
+        const tl_command *c;
+        const tl_status   rc = tl_command_named(&app->ctx, app->args.operand[0], &c);
+        if (rc != TL_OK) return rc;
+        tl_help_command(app, (tl_command_id)(c - tl_command_at(0)));
+    }
+    return TL_OK;
+}

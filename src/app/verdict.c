@@ -1,0 +1,256 @@
+/* verdict.c -- a verdict.json's value for people: one sentence, why, the candidates with their
+ * intervals and costs, and what to do next.  Floor 5, app. */
+#include "app/app.h"
+#include "core/io.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What to do, in words; the base's name stands between before and after (NULL: no base). */
+static const struct { const char *decision, *before, *after; } decisions[] = {
+    { "fine-tune", "fine-tune ", "" },
+    { "feature-extraction", "keep ", " frozen and train a new head" },
+    { "from-scratch", "train from scratch", NULL },
+    { "hybrid", "train a new head on ", " first, then everything" },
+    { "baseline", "take the classical baseline", NULL },
+};
+
+static void print_decision(const char *decision, const char *base)
+{
+    for (size_t i = 0; i < TL_COUNT(decisions); i++) {
+        if (strcmp(decisions[i].decision, decision) != 0) continue;
+        fputs(decisions[i].before, stdout);
+        if (decisions[i].after) printf("%s%s", base ? base : "the base", decisions[i].after);
+        return;
+    }
+    fputs(decision, stdout);
+}
+
+/* "91.3 % [90.1, 92.4]"; "-" where it is not known. */
+static const char *say_score(const json_t *score, char buffer[64])
+{
+    const double  mean = tl_json_number(score, "mean", NAN);
+    const json_t *ci   = json_object_get(score, "ci95");
+    const double  low  = json_number_value(json_array_get(ci, 0));
+    const double  high = json_number_value(json_array_get(ci, 1));
+
+    if (!isfinite(mean)) snprintf(buffer, 64, "-");
+    else if (json_array_size(ci) == 2 && json_is_number(json_array_get(ci, 0)))
+        snprintf(buffer, 64, "%.1f %% [%.1f, %.1f]", 100 * mean, 100 * low, 100 * high);
+    else snprintf(buffer, 64, "%.1f %% (no interval)", 100 * mean);
+    return buffer;
+}
+
+static const char *say_or_dash(double value, char *(*say)(double, char[32]), char buffer[32])
+{
+    return isfinite(value) ? say(value, buffer) : "-";
+}
+
+static const char *base_name(const json_t *object)
+{
+    const char *base = tl_json_text(object, "base", NULL);
+
+    return base ? tl_path_name(base) : NULL;
+}
+
+/* The candidate that won, for its interval. */
+static const json_t *find_candidate(const json_t *verdict, const json_t *like)
+{
+    const char *route = tl_json_text(like, "route", ""), *base = tl_json_text(like, "base", "");
+    json_t     *c;
+    size_t      i;
+
+    json_array_foreach(json_object_get(verdict, "candidates"), i, c)
+        if (strcmp(tl_json_text(c, "route", ""), route) == 0 &&
+            strcmp(tl_json_text(c, "base", ""), base) == 0)
+            return c;
+    return NULL;
+}
+
+const char *tl_verdict_score(const json_t *v, char buffer[64])
+{
+    const json_t *c = find_candidate(v, json_object_get(v, "winner"));
+
+    return say_score(c ? json_object_get(c, "test") : NULL, buffer);
+}
+
+static void print_sentence(const tl_app *app, const json_t *v)
+{
+    const tl_term *term    = &app->term;
+    const json_t  *winner  = json_object_get(v, "winner");
+    const char    *outcome = tl_json_text(v, "outcome", "undecided"), *base = base_name(winner);
+    const bool     tie = strcmp(outcome, "tie") == 0, sure = strcmp(outcome, "better") == 0;
+    char           score[64];
+
+    printf("\n%s%s%s: ", tl_term_out(term, TL_BOLD), tl_term_out(term, sure ? TL_GREEN
+                                                                 : TL_YELLOW),
+           sure ? "Verdict" : tie ? "Verdict (a tie)" : "Undecided, for now");
+    print_decision(tl_json_text(v, "decision", "?"), base);
+    printf(" (route %s)%s\n", tl_json_text(winner, "route", "?"), tl_term_out(term, TL_PLAIN));
+    printf("  %s on test rows: %s.", tl_json_text(v, "metric", "score"),
+           tl_verdict_score(v, score));
+    if (tie) printf(" Others do as well; this is the cheapest of them.");
+    if (!tie && !sure && json_is_object(json_object_get(v, "runner_up")))
+        printf(" The data do not tell the best routes apart; this is the cheapest of them.");
+    putchar('\n');
+}
+
+static void print_difference(const json_t *v)
+{
+    const json_t *other = json_object_get(v, "runner_up"), *d = json_object_get(other,
+                                                                                "difference");
+    const json_t *ci    = json_object_get(d, "ci95");
+    const char   *base  = base_name(other);
+    const double  mean = tl_json_number(d, "mean", NAN), p = tl_json_number(d, "p", NAN);
+    const double  sure = tl_json_number(v, "confidence", NAN);
+
+    if (json_is_object(other) && isfinite(mean)) {
+        printf("  %+.1f points over the next (%s%s%s)", 100 * mean, tl_json_text(other,
+                                                                                 "route", "?"),
+               base ? ", " : "", base ? base : "");
+        if (json_is_number(json_array_get(ci, 0)))
+            printf(", 95 %% interval [%+.1f, %+.1f]",
+                   100 * json_number_value(json_array_get(ci, 0)),
+                   100 * json_number_value(json_array_get(ci, 1)));
+        if (isfinite(p)) printf(p < 0.001 ? ", p < 0.001" : ", p = %.3f", p);
+        puts(".");
+    }
+    if (isfinite(sure))
+        printf("  Confidence that it is within the margin of the best: %.0f %%.\n", 100 * sure);
+}
+
+static void print_texts(const tl_app *app, const char *title, const json_t *texts,
+                        tl_paint paint)
+{
+    json_t *text;
+    size_t  i;
+
+    if (!json_array_size(texts)) return;
+    printf("\n%s%s%s\n", tl_term_out(&app->term, paint), title, tl_term_out(&app->term,
+                                                                            TL_PLAIN));
+    json_array_foreach(texts, i, text)
+        if (json_is_string(text))
+            tl_term_wrap(&app->term, "  ", false, json_string_value(text));
+}
+
+static void candidate_row(tl_grid *table, const json_t *c, bool won)
+{
+    char          test[64], valid[64], seconds[32], peak[32], runs[32];
+    const char   *base = base_name(c), *status = tl_json_text(c, "status", "?");
+    const json_t *cost = json_object_get(c, "cost");
+    const char   *fit  = tl_json_text(json_object_get(c, "overfit"), "verdict", "");
+    const bool    done = strcmp(status, "done") == 0;
+    const bool    fits = !*fit || strcmp(fit, "none") == 0;
+    char          note[96];
+
+    snprintf(runs, sizeof runs, "%" PRId64, tl_json_int(c, "seeds", 0));
+    snprintf(note, sizeof note, "%s%s%s", done ? "" : status, done || fits ? "" : ", ",
+             fits ? "" : strcmp(fit, "underfit") == 0 ? "underfit" : fit);
+    if (!fits && strcmp(fit, "underfit") != 0)
+        strncat(note, " overfit", sizeof note - strlen(note) - 1);
+    tl_grid_row(table, won ? TL_GREEN : done ? TL_PLAIN : TL_DIM,
+                 (const char *[]){ tl_json_text(c, "route", "?"), base ? base : "-",
+                                   say_score(json_object_get(c, "test"), test),
+                                   say_score(json_object_get(c, "valid"), valid), runs,
+                                   say_or_dash(tl_json_number(cost, "seconds", NAN),
+                                               tl_say_seconds, seconds),
+                                   say_or_dash(tl_json_number(cost, "peak_bytes", NAN),
+                                               tl_say_bytes, peak),
+                                   note });
+}
+
+static tl_status print_candidates(tl_app *app, const json_t *v)
+{
+    const json_t *won   = find_candidate(v, json_object_get(v, "winner"));
+    tl_grid      table = tl_grid_make(&app->ctx, 8, 1u << 4 | 1u << 5 | 1u << 6);
+    json_t       *c;
+    size_t        i;
+    tl_status     rc;
+
+    tl_grid_row(&table, TL_BOLD, (const char *[]){ "route", "base", "test [95 %]",
+                 "valid [95 %]",
+                                                    "runs", "time", "memory", "" });
+    json_array_foreach(json_object_get(v, "candidates"), i, c) candidate_row(&table, c,
+                                                                             c == won);
+    putchar('\n');
+    rc = tl_grid_print(&table, &app->term, "  ");
+    tl_grid_free(&table);
+    return rc;
+}
+
+/* Why candidates did not run to their end. */
+static void print_whys(const tl_app *app, const json_t *v)
+{
+    json_t *c;
+    size_t  i;
+    bool    any = false;
+
+    json_array_foreach(json_object_get(v, "candidates"), i, c) {
+        const char *why = tl_json_text(c, "why", NULL);
+        char        line[700];
+        if (!why || !*why || strcmp(tl_json_text(c, "status", ""), "done") == 0) continue;
+        if (!any) putchar('\n');
+        any = true;
+        snprintf(line, sizeof line, "%s: %s", tl_json_text(c, "route", "?"), why);
+        tl_term_wrap(&app->term, "  ", false, line);
+    }
+}
+
+/* A path for a shell: quoted when it holds more than plain characters. */
+static void print_path(const char *path)
+{
+    const bool plain =
+        strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                    "._-+/,:=@") == strlen(path);
+    if (plain) {
+        fputs(path, stdout);
+        return;
+    }
+    putchar('\'');
+    for (; *path; path++) {
+        if (*path == '\'') fputs("'\\''", stdout);
+        else putchar(*path);
+    }
+    putchar('\'');
+}
+
+static void print_next(const tl_app *app, const json_t *v, const char *folder)
+{
+    static const struct { const char *verb, *what; } next[] = {
+        { "predict", " NEW-PICTURES/" }, { "evaluate", NULL } };
+    const char *data = tl_json_text(json_object_get(v, "data"), "path", "DATA");
+
+    printf("\n%sNext%s\n  report    ", tl_term_out(&app->term, TL_BOLD),
+           tl_term_out(&app->term, TL_PLAIN));
+    print_path(folder), puts("/report.html");
+    fputs("  model     ", stdout), print_path(folder), puts("/best");
+    for (size_t i = 0; i < TL_COUNT(next); i++) {
+        printf("  %-9s tailor %s ", next[i].verb, next[i].verb);
+        print_path(folder), fputs("/best", stdout);
+        if (next[i].what) fputs(next[i].what, stdout);
+        else putchar(' '), print_path(data);
+        putchar('\n');
+    }
+}
+
+tl_status tl_verdict_print(tl_app *app, const json_t *v, const char *folder)
+{
+    const json_t *cross = json_object_get(v, "crossover");
+    const double  used  = tl_json_number(json_object_get(v, "budget"), "used", NAN);
+    char          buffer[32];
+    tl_status     rc;
+
+    print_sentence(app, v);
+    print_difference(v);
+    if (json_is_object(cross))
+        printf("  With about %s training rows, training from scratch would do as well.\n",
+               tl_say_count((int64_t)tl_json_number(cross, "examples", 0), buffer));
+    print_texts(app, "Why", json_object_get(v, "reasons"), TL_BOLD);
+    rc = print_candidates(app, v);
+    print_whys(app, v);
+    print_texts(app, "Mind", json_object_get(v, "warnings"), TL_YELLOW);
+    if (isfinite(used)) printf("\n  took %s\n", tl_say_seconds(used, buffer));
+    print_next(app, v, folder);
+    return rc;
+}

@@ -1,0 +1,41 @@
+# The main job on the project's own pictures, small: files, verdict, JSON, dry run, resume.
+. "$(dirname "$0")/../support/tap.sh"
+digits 300 600 data || exit 1
+arguments=(compare data --arch 'dense 16 relu' --routes baseline,scratch --epochs 2 --seeds 3 --budget 60s)
+
+run "${arguments[@]}" --dry-run --out plan
+ok dry_run_shows_candidates eval 'is_status 0 && prints "baseline" && prints "scratch"'
+ok dry_run_writes_nothing eval '[ ! -e plan ]'
+run "${arguments[@]}" --dry-run --json
+ok dry_run_as_json eval 'is_status 0 && [ "$(head -c 1 out)" = "{" ] && prints "\"forecast\""'
+
+run "${arguments[@]}" --out study
+cp out people
+ok compare_ends_well is_status 0
+ok says_the_task_first eval 'says "image-classification"'
+ok prints_a_verdict eval 'grep -qE "^(Verdict|Undecided)" people && grep -q "on test rows" people'
+ok table_has_intervals eval 'grep -qE "^ +baseline .*\[[0-9.]+, [0-9.]+\]" people && grep -qE "^ +scratch .*\[[0-9.]+, [0-9.]+\]" people'
+ok says_what_next eval 'grep -q "tailor predict study/best" people && grep -q "study/report.html" people'
+for file in verdict.json report.html best/config.json best/model.safetensors best/tailor.json runs.db events; do
+    ok "wrote_$(basename "$file")" test -s "study/$file"
+done
+ok no_part_files_are_left eval '! find study -name "*.part*" | grep -q .'
+run show study --json
+ok show_gives_the_verdict eval 'is_status 0 && prints "\"decision\"" && prints "\"candidates\""'
+number() { tr -d '\n ' <"$1" | grep -oE "\"$2\":[{\"a-z:]*[0-9.]+" | head -n 1 | grep -oE '[0-9.]+$'; }
+tr -d '\n ' <study/verdict.json | grep -oE '"winner":.*"runner_up"' >winner
+run evaluate study/best data --json
+ok best_scores_what_the_verdict_says eval '[ -n "$(number winner test)" ] && [ "$(printf %.9f "$(number out accuracy)")" = "$(printf %.9f "$(number winner test)")" ]'
+run resume study
+ok resume_finished_says_so eval 'is_status 0 && says "is finished"'
+run runs study
+ok runs_are_listed eval 'prints "baseline" && prints "scratch"'
+run compare data --arch 'dense 16 relu' --out study
+ok another_question_in_the_same_folder fails_with 2 'holds the runs of another command'
+run compare ./no-such-data --json
+ok missing_data fails_with 3 'no-such-data'
+run compare data --base ./no-such-base --budget 20s
+ok missing_base fails_with 3 'no-such-base'
+run compare data --budget 20s --arch 'dens 16'
+ok bad_words fails_with 2 'dens'
+finish

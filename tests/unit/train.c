@@ -1,0 +1,345 @@
+/* train.c -- what a run does with its rows: learns, keeps the best, stops, names a NaN, leaves
+ * frozen parts alone, says how it fits; and what it forecasts. */
+#include "core/io.h"
+#include "support/drawn.h"
+#include "tensor/op.h"
+#include "train/evaluate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char mlp[]   = "mlp:16x8",
+                  norms[] = "conv 4 3, norm batch, relu, pool 2, dense 8 relu";
+
+static void routes_keep_their_contract(void **state)
+{
+    const tl_route *r;
+    tl_hyper        h;
+    tl_arch         arch;
+
+    (void)state;
+    TEST_OK(tl_arch_parse(test_fresh(), mlp, TL_SHAPE(8, 8, 3), 4, &arch));
+    for (size_t i = 0; (r = tl_route_at(i)); i++) {
+        double share = 0.0;
+        assert_ptr_equal(tl_route_find(r->name), r);
+        assert_true(strlen(r->doc) > 10 && strlen(r->source) > 10 &&
+                    strlen(r->plain) > 10);
+        assert_true(r->phases >= 1 && r->phases <= 3 && r->defaults);
+        for (int k = 0; k < r->phases; k++) {
+            share += r->phase[k].budget_share;
+            assert_true(r->phase[k].solve || r->phase[k].lr_scale > 0.0);
+        }
+        assert_true(share == 1.0 || (share == 0.0 && r->phases == 1));
+        r->defaults(&h, &arch, 1000);
+        assert_non_null(tl_optimizer_find(h.optimizer));
+        assert_non_null(tl_schedule_find(h.schedule));
+        assert_true(h.batch % h.shards == 0 && h.epochs > 0.0 && h.optim.lr > 0.0);
+    }
+    assert_null(tl_route_find("magic"));
+    tl_arch_free(test_ctx(), &arch);
+    assert_int_equal(test_ctx()->world->now_bytes, 0);
+}
+
+static void settings_by_name(void **state)
+{
+    tl_hyper h = { .shards = 1 };
+    json_t  *json;
+
+    (void)state;
+    TEST_OK(tl_hyper_set(test_fresh(), &h, "optim.lr", "0.25"));
+    TEST_OK(tl_hyper_set(test_ctx(), &h, "optimizer", "adamw"));
+    TEST_OK(tl_hyper_set(test_ctx(), &h, "schedule", "one-cycle"));
+    TEST_OK(tl_hyper_set(test_ctx(), &h, "augment", "crop"));
+    TEST_OK(tl_hyper_set(test_ctx(), &h, "batch", "64"));
+    TEST_OK(tl_hyper_set(test_ctx(), &h, "frozen_norm", "true"));
+    assert_true(h.optim.lr == 0.25 && h.batch == 64 && h.frozen_norm);
+    assert_string_equal(h.optimizer, "adamw");
+    assert_int_equal(tl_hyper_set(test_ctx(), &h, "optim.lrr", "1"), TL_EUSAGE);
+    assert_non_null(strstr(test_ctx()->message, "optim.lr"));
+    assert_int_equal(tl_hyper_set(test_ctx(), &h, "batch", "1.5"), TL_EUSAGE);
+    assert_int_equal(tl_hyper_set(test_ctx(), &h, "batch", "0"), TL_EUSAGE);
+    assert_int_equal(tl_hyper_set(test_ctx(), &h, "optim.lr", "nan"), TL_EUSAGE);
+    assert_int_equal(tl_hyper_set(test_ctx(), &h, "optimizer", "adamm"), TL_EUSAGE);
+    assert_non_null(strstr(test_ctx()->message, "did you mean adam"));
+    assert_int_equal(tl_hyper_set(test_ctx(), &h, "frozen_norm", "maybe"), TL_EUSAGE);
+    json = tl_hyper_to_json(&h);
+    assert_true(tl_json_number(json_object_get(json, "optim"), "lr", 0.0) == 0.25);
+    for (size_t i = 0; tl_hyper_field_at(i); i++)
+        assert_true(strchr(tl_hyper_field_at(i), '.') ||
+                    json_object_get(json, tl_hyper_field_at(i)));
+    json_decref(json);
+}
+
+typedef struct { int said; tl_progress first, last; } heard;
+
+static void hear(void *user, const tl_progress *p)
+{
+    heard *h = user;
+
+    if (h->said++ == 0) h->first = *p;
+    h->last = *p;
+}
+
+/* The drawn classes are learnt far beyond chance; every figure of the result is there. */
+static void learns(const char *arch, const char *route, double least)
+{
+    tl_run_result r;
+    tl_run_need   need;
+    test_drawn    p;
+    heard         h = { 0 };
+
+    test_fresh();
+    test_drawn_open(&p, 240, 3, 8, 1, arch, route);
+    p.spec.candidate.hyper.least_steps  = 150;
+    p.spec.candidate.hyper.epochs       = 6.0;
+    p.spec.progress                     = hear;
+    p.spec.user                         = &h;
+    TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &need));
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+    assert_true(r.valid_metric >= least);
+    assert_true(r.train_metric >= least && isfinite(r.train_loss));
+    assert_true(h.said >= 1 && h.first.step <= 1 && strlen(h.first.phase) > 3);
+    assert_true(r.points >= 1 && r.curve[r.points - 1].step == r.steps_run);
+    assert_true(r.flops > 0.0 && r.peak_bytes > 0 && r.parameters >= r.trainable &&
+                r.fit);
+    assert_true(need.flops > 0.0 && need.rows > 0.0);
+    assert_true((double)need.peak_bytes > 0.5 * (double)r.peak_bytes);
+    assert_true((double)need.peak_bytes < 2.0 * (double)r.peak_bytes);
+    double best = -1.0;
+    for (int64_t i = 0; i < r.points; i++) best = fmax(best, r.curve[i].valid_metric);
+    assert_true(r.valid_metric == best);
+    tl_run_result_free(test_ctx(), &r);
+    test_drawn_close(&p);
+}
+
+static void every_network_learns(void **state)
+{
+    (void)state;
+    learns(mlp, "scratch", 0.5);
+    learns(norms, "scratch", 0.8);
+    learns(NULL, "baseline", 0.33);
+}
+
+/* What comes back scores on validation what the result says, not what the last step left. */
+static void the_best_is_kept(void **state)
+{
+    tl_run_result r;
+    tl_evaluator  e;
+    test_drawn    p;
+
+    (void)state;
+    test_fresh();
+    test_drawn_open(&p, 150, 3, 8, 1, mlp, "scratch");
+    p.spec.candidate.hyper.optim.lr    = 0.1; /* wild */
+    p.spec.candidate.hyper.schedule    = "constant";
+    p.spec.candidate.hyper.least_steps = 0;
+    p.spec.candidate.hyper.epochs      = 25.0;
+    p.spec.candidate.hyper.patience    = 4.0;
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+    assert_string_equal(r.stopped, "patience");
+    assert_true(r.epochs_run == r.best_epoch + 4);
+    TEST_OK(tl_evaluator_new(test_ctx(), &p.spec, r.model, 8, &e));
+    TEST_OK(tl_evaluate(test_ctx(), &e, p.valid));
+    assert_true(tl_tally_metric(&e.tally, "accuracy") == r.valid_metric);
+    assert_true(fabs(tl_tally_loss(&e.tally) - r.valid_loss) < 1e-6);
+    tl_evaluator_free(test_ctx(), &e);
+    tl_run_result_free(test_ctx(), &r);
+    test_drawn_close(&p);
+}
+
+/* The ref backend; after `left` gradients the next one is not a number. */
+static int left;
+
+static tl_status poison(tl_ctx *ctx, const tl_call *call)
+{
+    (void)ctx;
+    call->node->op->ref(call);
+    if (left-- <= 0) ((float *)call->out[0].data)[0] = NAN;
+    return TL_OK;
+}
+
+static const tl_kernel *poison_at(size_t i)
+{
+    static const tl_kernel kernel = { .op = "cross_entropy_grad", .run = poison };
+
+    return i == 0 ? &kernel : NULL;
+}
+
+static void a_nan_stops_and_is_named(void **state)
+{
+    tl_backend    backend = tl_backend_ref;
+    tl_run_result r;
+    test_drawn    p;
+
+    (void)state;
+    backend.kernel_at = poison_at;
+    for (int first = 0; first < 2; first++) {
+        test_fresh();
+        test_drawn_open(&p, 150, 3, 8, 1, norms, "scratch");
+        p.spec.backend                     = &backend;
+        p.spec.candidate.hyper.least_steps = 0;
+        p.spec.candidate.hyper.epochs      = 5.0;
+        left                               = first ? 0 : 7;
+        TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+        assert_string_equal(r.stopped, "nan");
+        assert_int_equal(r.steps_run, first ? 0 : 7);
+        assert_non_null(strstr(r.stop_detail, "loss: "));
+        assert_non_null(strstr(r.stop_detail, "rate "));
+        for (int64_t i = 0; i < r.model->params->floats; i++)
+            assert_true((bool)isfinite(r.model->params->value[i]));
+        tl_run_result_free(test_ctx(), &r);
+        test_drawn_close(&p);
+    }
+}
+
+static void interrupted_without_a_folder_keeps_the_best(void **state)
+{
+    tl_run_result r;
+    test_drawn    p;
+
+    (void)state;
+    test_fresh();
+    test_drawn_open(&p, 150, 3, 8, 1, mlp, "scratch");
+    p.spec.most_steps = 7;
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+    assert_string_equal(r.stopped, "budget");
+    assert_true(r.steps_run == 7 && r.model && r.points >= 1);
+    tl_run_result_free(test_ctx(), &r);
+    test_drawn_close(&p);
+}
+
+static void fit_in_words(void **state)
+{
+    (void)state;
+    assert_string_equal(tl_fit_word(0.90, 0.895, 0.2, 1.6, 1000), "none");
+    assert_string_equal(tl_fit_word(0.95, 0.90, 0.2, 1.6, 1000), "mild");
+    assert_string_equal(tl_fit_word(1.00, 0.70, 0.0, 1.6, 1000), "severe");
+    assert_string_equal(tl_fit_word(0.30, 0.29, 1.5, 1.6, 1000), "underfit");
+    assert_string_equal(tl_fit_word(0.95, 0.90, 0.2, 1.6, 20), "none"); /* within the noise */
+    assert_string_equal(tl_fit_word(0.95, 0.90, NAN, 1.6, 1000), "underfit");
+}
+
+/* Micro-batches shrink to the limit; networks with batch statistics get smaller groups. */
+static void fits_the_memory(void **state)
+{
+    static const char *const arch[] = {
+        "conv 16 3 relu, pool 2, dense 32 relu",
+        "conv 16 3, norm batch, relu, pool 2, dense 32 relu"
+    };
+    tl_run_need whole, less;
+    test_drawn  p;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        test_fresh();
+        test_drawn_open(&p, 200, 3, 16, 1, arch[i], "scratch");
+        TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &whole));
+        const size_t now   = test_ctx()->world->now_bytes;
+        const size_t limit = now + (whole.peak_bytes - now) * 6 / 10;
+        TEST_OK(tl_run_fit_memory(test_ctx(), &p.spec, limit));
+        TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &less));
+        assert_true(less.peak_bytes <= limit);
+        assert_int_equal(p.spec.candidate.hyper.batch, 32);
+        assert_true(i == 0 ? p.spec.micro_batch < 32 && p.spec.candidate.hyper.shards == 1
+                           : p.spec.candidate.hyper.shards > 1);
+        assert_int_equal(tl_run_fit_memory(test_ctx(), &p.spec, 1000), TL_ELIMIT);
+        assert_non_null(strstr(test_ctx()->message, "MiB"));
+        test_drawn_close(&p);
+    }
+}
+
+/* A base made here; its probe, lp-ft and full runs. */
+static void routes_from_a_base(void **state)
+{
+    static const char *const route[] = { "probe", "lp-ft", "full" };
+    tl_run_result r, base;
+    test_drawn    p;
+    float        *features;
+
+    (void)state;
+    test_fresh();
+    test_drawn_open(&p, 240, 3, 8, 1, norms, "scratch");
+    p.spec.candidate.hyper.least_steps = 60;
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &base));
+    const tl_params *was = base.model->params;
+    for (int i = 0; i < 3; i++) {
+        double direct = 0.0;
+        p.spec.candidate.route = tl_route_find(route[i]);
+        p.spec.candidate.base  = base.model;
+        p.spec.candidate.route->defaults(&p.spec.candidate.hyper, &base.model->arch, 180);
+        p.spec.candidate.hyper.least_steps = 20;
+        p.spec.candidate.hyper.epochs      = 4.0;
+        p.spec.features                    = NULL;
+        TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+        assert_true(r.valid_metric >= 0.8);
+        direct = r.valid_loss;
+        for (int32_t k = 0; k < was->count; k++) {
+            const tl_param *a = &was->param[k],
+                           *b = tl_params_find(r.model->params, a->name);
+            const bool equal =
+                memcmp(tl_params_value(was, a), tl_params_value(r.model->params, b),
+                       (size_t)a->count * sizeof(float)) == 0;
+            if (i == 0) assert_true(equal || a->head); /* R16: frozen means frozen */
+        }
+        tl_run_result_free(test_ctx(), &r);
+        if (i == 2) break;
+        /* features computed beforehand give the same */
+        const int64_t width = tl_arch_features(test_ctx(), &base.model->arch);
+        const tl_rows all   = { p.train.row, p.dataset->rows };
+        TEST_OK(tl_alloc_array(test_ctx(), (size_t)(p.dataset->rows * width),
+                               sizeof *features, &features));
+        TEST_OK(tl_run_features(test_ctx(), &p.spec, all, features));
+        p.spec.features = features;
+        TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+        assert_true(fabs(r.valid_loss - direct) < 1e-4);
+        tl_run_result_free(test_ctx(), &r);
+        tl_free(test_ctx(), features);
+    }
+    tl_run_result_free(test_ctx(), &base);
+    test_drawn_close(&p);
+}
+
+/* Unusable questions get a message, not a crash (R26). */
+static void small_and_odd_data(void **state)
+{
+    tl_run_result r;
+    test_drawn    p;
+
+    (void)state;
+    for (int64_t rows = 1; rows < 9; rows++) { /* rows to train on */
+        test_fresh();
+        test_drawn_open(&p, 40, 2, 8, 1, rows % 2 ? norms : mlp, "scratch");
+        p.spec.train.count                 = rows;
+        p.spec.candidate.hyper.least_steps = 3;
+        p.spec.candidate.hyper.epochs      = 2.0;
+        const tl_status rc = tl_run_train(test_ctx(), &p.spec, &r);
+        assert_int_equal(rc, rows == 1 ? TL_EDATA : TL_OK);
+        if (rc == TL_OK) assert_true(r.steps_run >= 3);
+        tl_run_result_free(test_ctx(), &r);
+        p.spec.train.count = 0;
+        assert_int_equal(tl_run_train(test_ctx(), &p.spec, &r), TL_EDATA);
+        p.spec.train.count = rows;
+        p.spec.valid.count = 0;
+        assert_int_equal(tl_run_train(test_ctx(), &p.spec, &r), TL_EDATA);
+        test_drawn_close(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(routes_keep_their_contract),
+        cmocka_unit_test(settings_by_name),
+        cmocka_unit_test(every_network_learns),
+        cmocka_unit_test(the_best_is_kept),
+        cmocka_unit_test(a_nan_stops_and_is_named),
+        cmocka_unit_test(interrupted_without_a_folder_keeps_the_best),
+        cmocka_unit_test(fit_in_words),
+        cmocka_unit_test(fits_the_memory),
+        cmocka_unit_test(routes_from_a_base),
+        cmocka_unit_test(small_and_odd_data),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,42 @@
+/* bench.h -- the benchmark's cases and what is measured of them; names and fields are those of
+ * the peer's script (bench_torch.py), so that lines can be laid side by side. */
+#ifndef BENCH_H
+#define BENCH_H
+#include "backend/cpu/peak.h"
+#include "core/json.h"
+#include "tensor/shape.h"
+
+typedef struct {
+    const char *name, *arch;
+    tl_shape    row;
+    int64_t     batch;
+    const char *optimizer;
+    double      lr, momentum, weight_decay;
+    const char *unit;
+    int64_t     items; /* rows of the data set; where > 0 an epoch is timed too */
+} bench_case;
+
+const bench_case *bench_case_at(size_t i); /* NULL past the end */
+
+typedef struct {
+    tl_dtype dtype;
+    double   seconds; /* time about this long */
+    bool     profile; /* a table of ops goes to stderr */
+} bench_options;
+
+/* Trains the case's model on random rows; *line is an object with the peer's fields. */
+tl_status bench_run(tl_ctx *ctx, const bench_case *c, const bench_options *o,
+                    const tl_peak *peak, json_t **line);
+
+/* ---- a model being trained (step.c) ---- */
+typedef struct bench_step bench_step;
+tl_status                 bench_step_new(tl_ctx *ctx, const bench_case *c, tl_dtype dtype,
+                                         bench_step **out);
+void                      bench_step_free(tl_ctx *ctx, bench_step *s);
+tl_status bench_step_run(tl_ctx *ctx, bench_step *s, float *loss); /* the next batch */
+double    bench_step_flops(const bench_step *s); /* counted as the peer counts */
+int64_t   bench_step_params(const bench_step *s);
+size_t    bench_step_plan_bytes(const bench_step *s);
+void      bench_step_profile(bench_step *s, bool on);
+void      bench_step_print(tl_ctx *ctx, const bench_step *s, int64_t steps);
+#endif
