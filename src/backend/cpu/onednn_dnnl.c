@@ -16,7 +16,9 @@ struct tl_dnn {
     dnnl_memory_t    plain; /* the weights in plain order, other end of pack */
     dnnl_memory_t    scratch, pack_scratch;
     int              arg_a, arg_dy, arg_w, arg_out;
-    bool             makes_w; /* TL_DNN_DW: pack runs after main          */
+    bool             makes_w;             /* TL_DNN_DW: pack runs after main          */
+    size_t           live_at, dead_bytes; /* of plain weights: where the taps that are
+                                                  used start, bytes to clear when made     */
     size_t           scratch_bytes, packed_bytes;
     void            *packed; /* of frozen weights; else in scratch       */
     bool             have_packed;
@@ -209,27 +211,61 @@ done:
     return rc;
 }
 
+/* One axis of a window: kernel taps that only ever meet padding are left out.  On a 1x1 picture
+ * eight of a 3x3 kernel's nine taps are such. */
+typedef struct {
+    int64_t kernel, first, before, after;
+} axis;
+
+static bool tap_lives(int64_t tap, int64_t size, int64_t outs, int stride, int dilation,
+                      int before)
+{
+    for (int64_t o = 0; o < outs; o++) {
+        const int64_t at = o * stride - before + tap * dilation;
+        if (at >= 0 && at < size) return true;
+    }
+    return false;
+}
+
+static axis live_axis(const tl_dnn_conv *c, int which)
+{
+    const int64_t size = c->x.dim[1 + which], outs = c->y.dim[1 + which];
+    const int     stride = c->conv.stride[which], step = c->conv.dilation[which];
+    const int     pad = c->conv.pad[which];
+    axis          a   = { c->w.dim[2 + which], 0, pad, c->conv.pad[2 + which] };
+
+    while (a.kernel > 1 && a.before >= step &&
+           !tap_lives(a.first, size, outs, stride, step, pad))
+        a.first++, a.kernel--, a.before -= step;
+    while (a.kernel > 1 && a.after >= step &&
+           !tap_lives(a.first + a.kernel - 1, size, outs, stride, step, pad))
+        a.kernel--, a.after -= step;
+    return a;
+}
+
 enum { X, Y, PLAIN_W, LIKED_W, HINT_W, BIAS, CONV_DESCS };
 
-static tl_status conv_descs(tl_ctx *ctx, const tl_dnn_conv *c,
+static tl_status conv_descs(tl_ctx *ctx, const tl_dnn_conv *c, const axis live[2],
                             dnnl_memory_desc_t d[CONV_DESCS])
 {
     tl_status         rc;
+    const int64_t     kh = live[0].kernel, kw = live[1].kernel;
     const int64_t    *x = c->x.dim, *w = c->w.dim, *y = c->y.dim, g = c->conv.groups;
     const bool        grouped = g > 1;
     const int         wn      = grouped ? 5 : 4;
     const dnnl_dims_t xd = { x[0], x[3], x[1], x[2] }, yd = { y[0], y[3], y[1], y[2] },
                       bd   = { w[0] };
-    const dnnl_dims_t w4   = { w[0], w[1], w[2], w[3] },
-                      w5   = { g, w[0] / g, w[1], w[2], w[3] };
-    const int64_t   *wd    = grouped ? w5 : w4;
-    dnnl_data_type_t type  = type_of(c->dtype),
+    const dnnl_dims_t w5   = { g, w[0] / g, w[1], kh, kw };
+    const dnnl_dims_t s5   = { w[0] / g * w[1] * w[2] * w[3], w[1] * w[2] * w[3],
+                               w[2] * w[3], w[3], 1 };
+    const dnnl_dims_t w4   = { w[0], w[1], kh, kw };
+    const int64_t    *wd   = grouped ? w5 : w4;
+    dnnl_data_type_t  type = type_of(c->dtype),
                      wtype = c->way == TL_DNN_DW ? dnnl_f32 : type;
 
     ASK(door_tagged(&d[X], 4, xd, type, dnnl_nhwc), "a shape");
     ASK(door_tagged(&d[Y], 4, yd, type, dnnl_nhwc), "a shape");
-    ASK(door_tagged(&d[PLAIN_W], wn, wd, dnnl_f32, grouped ? dnnl_goihw : dnnl_oihw),
-        "a shape");
+    ASK(door_strided(&d[PLAIN_W], wn, wd, dnnl_f32, grouped ? s5 : s5 + 1), "a shape");
     ASK(door_tagged(&d[LIKED_W], wn, wd, wtype, dnnl_format_tag_any), "a shape");
     ASK(door_tagged(&d[HINT_W], wn, wd, type, dnnl_format_tag_any), "a shape");
     ASK(door_tagged(&d[BIAS], 1, bd, dnnl_f32, dnnl_a), "a shape");
@@ -237,20 +273,21 @@ done:
     return rc;
 }
 
-static door_window window_of(const tl_conv_attr *c)
+static door_window window_of(const tl_conv_attr *c, const axis live[2])
 {
     return (door_window){ .stride   = { c->stride[0], c->stride[1] },
                           .dilation = { c->dilation[0] - 1, c->dilation[1] - 1 },
-                          .before   = { c->pad[0], c->pad[1] },
-                          .after    = { c->pad[2], c->pad[3] } };
+                          .before   = { live[0].before, live[1].before },
+                          .after    = { live[0].after, live[1].after } };
 }
 
 /* The primitive descriptor of the way asked for; backward ones want a forward one as a hint. */
 static tl_status conv_pd(tl_ctx *ctx, const tl_dnn *e, const tl_dnn_conv *c,
-                         const dnnl_memory_desc_t *d, dnnl_primitive_desc_t *pd)
+                         const axis live[2], const dnnl_memory_desc_t *d,
+                         dnnl_primitive_desc_t *pd)
 {
     tl_status         rc;
-    const door_window k = window_of(&c->conv);
+    const door_window k = window_of(&c->conv, live);
     const door_ref    x = door_see(&d[X]), y = door_see(&d[Y]), w = door_see(&d[LIKED_W]);
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t hint = NULL;
@@ -309,13 +346,17 @@ tl_status tl_dnn_conv_new(tl_ctx *ctx, const tl_dnn_conv *c, int threads, tl_dnn
     tl_dnn               *d  = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_memory_desc_t    desc[CONV_DESCS];
+    const axis            live[2] = { live_axis(c, 0), live_axis(c, 1) };
 
     memset(desc, 0, sizeof desc);
     *out        = NULL;
     *work_bytes = 0;
     TL_TRY(start(ctx, threads, &d));
-    TL_TRY(conv_descs(ctx, c, desc));
-    TL_TRY(conv_pd(ctx, d, c, desc, &pd));
+    TL_TRY(conv_descs(ctx, c, live, desc));
+    TL_TRY(conv_pd(ctx, d, c, live, desc, &pd));
+    d->live_at = (size_t)(live[0].first * c->w.dim[3] + live[1].first) * sizeof(float);
+    if (live[0].kernel < c->w.dim[2] || live[1].kernel < c->w.dim[3])
+        d->dead_bytes = (size_t)tl_shape_count(&c->w) * sizeof(float);
     TL_TRY(conv_memories(ctx, d, c, desc, pd));
     ASK(dnnl_primitive_create(&d->main, pd), "a convolution");
     *work_bytes = work_of(d);
@@ -393,10 +434,12 @@ static tl_status run_main(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args,
 tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args)
 {
     tl_status   rc;
-    const void *plain  = d->makes_w ? args->out : args->w;
+    const char *whole  = d->makes_w ? args->out : args->w;
+    const void *plain  = whole + d->live_at;
     void       *packed = d->packed ? d->packed : (char *)args->work + d->scratch_bytes;
 
     tl_par_set_threads(args->threads);
+    if (d->makes_w && d->dead_bytes) memset(args->out, 0, d->dead_bytes);
     if (!d->pack) {
         rc = run_main(ctx, d, args, plain);
         goto done;
