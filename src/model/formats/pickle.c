@@ -191,8 +191,8 @@ static tl_status pop_mark(tl_ctx *ctx, tl_pickle *p, tl_pickle_value ***items, s
     if (p->marks == 0)
         return tl_pickle_bad(ctx, p, "a list ends that did not begin (fetch the file again)");
     p->marks--;
-    *items         = p->stack.item + p->mark[p->marks];
     *count         = p->stack.count - p->mark[p->marks];
+    *items         = *count ? p->stack.item + p->mark[p->marks] : NULL;
     p->stack.count = p->mark[p->marks];
     return TL_OK;
 }
