@@ -123,7 +123,7 @@ static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size, tl_c
 }
 
 static tl_status make_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base,
-                               int64_t size, tl_candidate *c)
+                               tl_candidate *c)
 {
     tl_status rc = tl_arch_copy(ctx, &base->arch, &c->arch);
 
@@ -131,10 +131,6 @@ static tl_status make_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *b
     if (rc != TL_OK) return rc;
     c->arch.outputs     = s->data->classes;
     c->arch.source_head = false;
-    if (size > 0 && c->arch.row.ndim == 3) {
-        c->prep.resize_short = c->prep.resize_short * size / TL_MAX(1, c->prep.height);
-        c->prep.height = c->prep.width = c->arch.row.dim[0] = c->arch.row.dim[1] = size;
-    }
     return TL_OK;
 }
 
@@ -195,7 +191,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     s->entries++;
     TL_TRY(wanted_size(ctx, s, route, &size));
     if (strcmp(route->name, "baseline") == 0) TL_TRY(make_baseline_net(ctx, s, &e->c));
-    else if (base >= 0) TL_TRY(make_base_net(ctx, s, s->base[base], size, &e->c));
+    else if (base >= 0) TL_TRY(make_base_net(ctx, s, s->base[base], &e->c));
     else TL_TRY(make_own_net(ctx, s, size, &e->c));
     if (route->needs_base) e->c.base = s->base[base];
     route->defaults(&e->trial[0], &e->c.arch, s->train_rows);
@@ -247,7 +243,7 @@ done:
     return rc;
 }
 
-static tl_status say_base(tl_ctx *ctx, tl_study *s, const tl_model *base)
+static void say_base(tl_study *s, const tl_model *base)
 {
     char count[32];
 
@@ -258,7 +254,18 @@ static tl_status say_base(tl_ctx *ctx, tl_study *s, const tl_model *base)
                  tl_path_name(base->path), base->arch.name,
                  tl_say_count(tl_params_numel(base->params, false), count), base->prep.width,
                  base->prep.height);
-    (void)ctx;
+}
+
+/* image_size for all routes: convolutions take pictures of another size as they are. */
+static tl_status resize_base(tl_ctx *ctx, const tl_study *s, tl_model *base)
+{
+    int64_t         size;
+    const tl_status rc = wanted_size(ctx, s, tl_route_find("full"), &size);
+
+    if (rc != TL_OK || size == 0 || base->arch.row.ndim != 3) return rc;
+    base->prep.resize_short = base->prep.resize_short * size / TL_MAX(1, base->prep.height);
+    base->prep.height = base->prep.width = size;
+    base->arch.row.dim[0] = base->arch.row.dim[1] = size;
     return TL_OK;
 }
 
@@ -272,7 +279,8 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
     for (; s->bases < count; s->bases++) {
         TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch, &s->base[s->bases]));
-        TL_TRY(say_base(ctx, s, s->base[s->bases]));
+        TL_TRY(resize_base(ctx, s, s->base[s->bases]));
+        say_base(s, s->base[s->bases]);
     }
 done:
     return rc;

@@ -38,7 +38,7 @@ typedef struct {
     char         why[400];
     tl_run_need  need;                    /* of one run                                      */
     double       row_flops, body_flops;   /* inference, per row: cost among the tied         */
-    double       setup_s, s_per_flop;     /* its calibration                                 */
+    double       setup_s, s_per_flop, head_s_per_row; /* its calibration                     */
     int64_t      micro_batch;
     bool         finalist;
     bool         barred;                  /* over --max-latency or --max-size: cannot win    */
@@ -106,8 +106,10 @@ void      tl_entry_add_trials(tl_entry *e, int trials); /* up to so many, 0 is t
 /* forecast.c */
 tl_status tl_study_forecast(tl_ctx *ctx, tl_study *s);   /* FLOPs and memory, from plans       */
 tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s);  /* seconds, measured once             */
-double    tl_study_work_seconds(const tl_entry *e, double flops);
+double    tl_study_slice_seconds(const tl_study *s, const tl_entry *e); /* one run           */
 double    tl_study_run_seconds(const tl_study *s, const tl_entry *e); /* all slices of a repeat */
+double    tl_study_spent(const tl_study *s, const tl_entry *e, double flops); /* of a run that
+                                                            took so many FLOPs               */
 bool      tl_entry_trained(const tl_entry *e);           /* by gradient over epochs            */
 /* Body outputs of all rows, shared by the heads over e's base; left out when too big to keep. */
 tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);

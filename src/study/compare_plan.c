@@ -115,7 +115,7 @@ static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
         item[i] = (tl_plan_item){ .rival = rival_of(s, i), .trained = tl_entry_trained(e) };
         if (!e->active) continue;
         item[i].setup_s = k * e->setup_s;
-        item[i].work_s  = k * e->s_per_flop * e->need.flops;
+        item[i].work_s  = k * (tl_study_slice_seconds(s, e) - e->setup_s);
         count++;
     }
     *plan = tl_plan_fit(item, s->entries, s->budget_s * (1.0 - FOR_THE_REST),

@@ -150,10 +150,14 @@ static tl_status drop_worse_models(tl_ctx *ctx, tl_study *s, const tl_study_run 
 
 static void say_run(tl_study *s, const tl_study_run *run, bool stored)
 {
-    char        score[32], seconds[32];
+    char        score[32], seconds[32], rate[40] = "";
     const char *stopped = tl_json_text(run->result, "stopped", "");
     const int64_t best = tl_json_int(run->result, "best_epoch", 0);
 
+    if (run->trial > 0)
+        snprintf(rate, sizeof rate, " (rate %.2g, decay %.2g)",
+                 s->entry[run->candidate].trial[run->trial].optim.lr,
+                 s->entry[run->candidate].trial[run->trial].optim.weight_decay);
     if (s->folds)
         tl_study_say(s, "%s, seed %" PRIu64 ", fold %d of %d: %s on validation%s",
                      s->entry[run->candidate].label, run->seed, run->fold + 1, s->folds,
@@ -161,7 +165,7 @@ static void say_run(tl_study *s, const tl_study_run *run, bool stored)
     else if (best > 0 && tl_entry_trained(&s->entry[run->candidate]))
         tl_study_say(s, "%s%s, seed %" PRIu64 ": %s on validation, best after epoch %" PRId64
                      " of %" PRId64 " (%s), %s", s->entry[run->candidate].label,
-                     run->trial ? ", another rate" : "", run->seed,
+                     rate, run->seed,
                      tl_study_score(valid_of(run), score), best,
                      tl_json_int(run->result, "epochs", 0), stored ? "kept from before" : stopped,
                      tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
@@ -255,7 +259,7 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
         rc             = train_one(ctx, s, &spec, &run);
         if (rc != TL_OK) TL_TRY(note_failure(ctx, s, &run, rc));
     }
-    s->used += tl_study_work_seconds(e, tl_json_number(run.result, "flops", 0.0));
+    s->used += tl_study_spent(s, e, tl_json_number(run.result, "flops", 0.0));
     TL_TRY(keep_run(ctx, s, &run));
     if (!json_object_get(run.result, "failed")) say_run(s, &run, stored);
     run.result = NULL;

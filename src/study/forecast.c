@@ -1,6 +1,7 @@
 /* forecast.c -- what a run will take, before it is run: memory and FLOPs from its plans, seconds
  * from a calibration that is measured once and kept in runs.db.  After that every decision is
  * taken in these seconds, never by the clock.  Floor 4, study. */
+#include "backend/cpu/cpu.h"
 #include "core/machine.h"
 #include "core/text.h"
 #include "study/compare_internal.h"
@@ -9,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FEATURE_ROWS = 32, CALIBRATION_ROWS = 512 };
+enum { FEATURE_ROWS = 32, FEW_ROWS = 400 };
 
 const tl_backend *tl_study_backend(void)
 {
-    return &tl_backend_ref;
+    return &tl_backend_cpu;
 }
 
 bool tl_entry_trained(const tl_entry *e)
@@ -27,6 +28,9 @@ static bool uses_features(const tl_entry *e)
 {
     return e->c.base && e->c.route->phases > 0 && e->c.route->phase[0].solve;
 }
+
+/* What is measured of a way of training; kept in runs.db. */
+typedef struct { double setup_s, s_per_flop, head_s_per_row; } pace;
 
 /* FLOPs of one row through an evaluation graph. */
 static tl_status flops_of_row(tl_ctx *ctx, const tl_arch *arch, tl_part part, double *out)
@@ -59,70 +63,103 @@ static void calibration_key(const tl_study *s, const tl_entry *e, char *out, siz
 }
 
 /* Seconds per FLOP of a body asked for features, after a first run that makes its plan. */
-static tl_status time_features(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *setup_s,
-                               double *s_per_flop)
+static tl_status time_features(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
     tl_status     rc;
     tl_predictor *p = NULL;
     float        *y = NULL;
-    double        row_flops, seconds = INFINITY, start = tl_time_s();
+    double        seconds = INFINITY, start = tl_time_s();
     const tl_rows rows = { s->slice[0].rest.row, TL_MIN(FEATURE_ROWS, s->slice[0].rest.count) };
 
-    TL_TRY(flops_of_row(ctx, &e->c.arch, TL_PART_BODY, &row_flops));
     TL_TRY(tl_predictor_new(ctx, s->base[e->base], TL_PART_BODY, FEATURE_ROWS, s->backend, s->slab,
                             s->dtype, &p));
     TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * tl_predictor_width(p)), sizeof *y, &y));
     for (int i = 0; i < 3; i++) {
         const double before = tl_time_s();
-        if (i == 1) *setup_s = before - start;
+        if (i == 1) out->setup_s = before - start;
         TL_TRY(tl_predictor_rows(ctx, p, s->view[e->view].cache, rows, y));
         if (i > 0) seconds = fmin(seconds, tl_time_s() - before);
     }
-    *s_per_flop = seconds / fmax(1.0, row_flops * (double)rows.count);
+    out->s_per_flop = seconds / fmax(1.0, e->body_flops * (double)rows.count);
 done:
     tl_predictor_free(ctx, p);
     tl_free(ctx, y);
     return rc;
 }
 
-/* A short run on few rows: what an epoch takes after the first, and what comes before. */
-static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *setup_s,
-                               double *s_per_flop)
+/* A run on few rows: `steps` optimiser steps, or a head solved. */
+static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
+                           int64_t steps, double *seconds, double *flops)
 {
     tl_status     rc;
     tl_run_spec   spec;
-    tl_run_result r = { 0 };
-    tl_run_need   need;
+    tl_run_result r     = { 0 };
     tl_rows       train = { 0 }, valid = { 0 };
 
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
-    spec.train          = train;
-    spec.valid          = valid;
-    spec.train.count    = TL_MIN(train.count, 2 * spec.candidate.hyper.batch);
-    spec.valid.count    = TL_MIN(valid.count, spec.candidate.hyper.batch);
-    spec.features       = NULL;
-    spec.store          = NULL;
-    spec.checkpoint     = NULL;
-    spec.progress       = NULL;
-    spec.candidate.hyper.epochs      = 3.0;
-    spec.candidate.hyper.least_steps = 0;
-    spec.candidate.hyper.patience    = 0.0;
-    if (!tl_entry_trained(e)) spec.train.count = TL_MIN(train.count, CALIBRATION_ROWS);
-    TL_TRY(tl_run_forecast(ctx, &spec, &need));
+    spec.train       = train;
+    spec.valid       = valid;
+    spec.train.count = TL_MIN(train.count, rows);
+    spec.valid.count = TL_MIN(valid.count, FEATURE_ROWS);
+    spec.most_steps  = steps;
+    spec.features    = NULL;
+    spec.store       = NULL;
+    spec.progress    = NULL;
     TL_TRY(tl_run_train(ctx, &spec, &r));
-    *setup_s    = 0.0;
-    *s_per_flop = r.seconds / fmax(1.0, r.flops > 0.0 ? r.flops : need.flops);
-    if (r.points >= 3) {
-        const double last = r.curve[r.points - 1].seconds, first = r.curve[0].seconds;
-        const double part = (double)(r.points - 1) / (double)r.points;
-        *s_per_flop = (last - first) / fmax(1.0, part * need.flops);
-        *setup_s    = fmax(0.0, r.seconds - *s_per_flop * need.flops);
-    }
+    if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
+        TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
+    *seconds = r.seconds;
+    *flops   = r.flops;
 done:
     tl_run_result_free(ctx, &r);
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);
+    return rc;
+}
+
+/* What a step takes once the pictures are decoded and the plans made, and what comes before. */
+static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
+{
+    const int64_t batch = e->trial[0].batch;
+    double        few_s, few, more_s, more;
+    tl_status     rc;
+
+    TL_TRY(short_run(ctx, s, e, 2 * batch, 1, &few_s, &few)); /* decodes, warms up */
+    TL_TRY(short_run(ctx, s, e, 2 * batch, 1, &few_s, &few));
+    TL_TRY(short_run(ctx, s, e, 2 * batch, 4, &more_s, &more));
+    out->s_per_flop = fmax(more_s - few_s, 0.02 * more_s) / fmax(1.0, more - few);
+    out->setup_s    = fmax(0.0, few_s - out->s_per_flop * few);
+done:
+    return rc;
+}
+
+/* Seconds to solve a head on `rows`, without what the body took for its features. */
+static tl_status time_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
+                           const pace *body, double *out)
+{
+    double          seconds = 0.0, flops;
+    const tl_status rc = short_run(ctx, s, e, rows, 0, &seconds, &flops);
+    const double    passes = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
+
+    *out = fmax(0.0, seconds - body->setup_s - body->s_per_flop * e->body_flops * passes);
+    return rc;
+}
+
+/* Twice, on few rows and on more: what comes with every solve, and what with every row. */
+static tl_status time_solving(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
+{
+    const int64_t few = TL_MAX(1, TL_MIN(FEW_ROWS, s->train_rows / 2));
+    const int64_t more = TL_MIN(3 * few, s->train_rows);
+    double        few_s, more_s;
+    tl_status     rc = TL_OK;
+
+    if (uses_features(e)) TL_TRY(time_features(ctx, s, e, out));
+    TL_TRY(time_head(ctx, s, e, few, out, &few_s));
+    TL_TRY(time_head(ctx, s, e, more, out, &more_s));
+    if (more > few) out->head_s_per_row = fmax(0.0, more_s - few_s) / (double)(more - few);
+    out->setup_s += fmax(0.0, few_s - out->head_s_per_row * (double)few);
+done:
     return rc;
 }
 
@@ -135,15 +172,16 @@ static tl_status measure(tl_ctx *ctx, tl_study *s, tl_entry *e, json_t *kept)
     calibration_key(s, e, key, sizeof key);
     known = json_object_get(kept, key);
     if (!known) {
-        double setup_s = 0.0, s_per_flop = 0.0;
-        if (!tl_entry_trained(e) && uses_features(e))
-            TL_TRY(time_features(ctx, s, e, &setup_s, &s_per_flop));
-        else TL_TRY(time_training(ctx, s, e, &setup_s, &s_per_flop));
-        known = json_pack("{s:f, s:f}", "setup_s", setup_s, "s_per_flop", s_per_flop);
+        pace p = { 0 };
+        if (tl_entry_trained(e)) TL_TRY(time_training(ctx, s, e, &p));
+        else TL_TRY(time_solving(ctx, s, e, &p));
+        known = json_pack("{s:f, s:f, s:f}", "setup_s", p.setup_s, "s_per_flop", p.s_per_flop,
+                          "head_s_per_row", p.head_s_per_row);
         json_object_set_new(kept, key, known);
     }
-    e->setup_s    = tl_json_number(known, "setup_s", 0.0);
-    e->s_per_flop = tl_json_number(known, "s_per_flop", 0.0);
+    e->setup_s        = tl_json_number(known, "setup_s", 0.0);
+    e->s_per_flop     = tl_json_number(known, "s_per_flop", 0.0);
+    e->head_s_per_row = tl_json_number(known, "head_s_per_row", 0.0);
 done:
     return rc;
 }
@@ -180,7 +218,10 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
         snprintf(e->why, sizeof e->why, "%.380s", ctx->message);
         return TL_OK;
     }
-    e->micro_batch = spec->micro_batch;
+    e->micro_batch     = spec->micro_batch;
+    e->trial[0].batch  = spec->candidate.hyper.batch;
+    e->trial[0].shards = spec->candidate.hyper.shards;
+    e->c.hyper         = e->trial[0];
     return rc;
 }
 
@@ -215,46 +256,53 @@ done:
     return rc;
 }
 
-double tl_study_work_seconds(const tl_entry *e, double flops)
-{
-    return e->setup_s + e->s_per_flop * flops;
-}
-
-double tl_study_run_seconds(const tl_study *s, const tl_entry *e)
+/* A solved head's iterations are not known beforehand: its cost goes by rows. */
+double tl_study_slice_seconds(const tl_study *s, const tl_entry *e)
 {
     double flops = e->need.flops;
 
     if (uses_features(e) && s->features[e->base])
         flops -= e->body_flops * (double)(s->train_rows + s->valid_rows);
-    return tl_study_slices(s) * tl_study_work_seconds(e, fmax(0.0, flops));
+    return e->setup_s + e->s_per_flop * fmax(0.0, flops)
+           + e->head_s_per_row * (double)s->train_rows;
+}
+
+double tl_study_run_seconds(const tl_study *s, const tl_entry *e)
+{
+    return tl_study_slices(s) * tl_study_slice_seconds(s, e);
+}
+
+double tl_study_spent(const tl_study *s, const tl_entry *e, double flops)
+{
+    if (!tl_entry_trained(e)) return tl_study_slice_seconds(s, e);
+    return e->setup_s + e->s_per_flop * flops;
 }
 
 /* With the body's outputs at hand a head costs what is left.  They are made once for all rows,
  * so that every head, seed and fold shares them. */
 tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
 {
-    tl_status     rc = TL_OK;
-    tl_predictor *p  = NULL;
-    tl_rows       all = { NULL, s->data->rows };
+    tl_status     rc     = TL_OK;
+    tl_run_spec   spec;
+    tl_rows       all    = { NULL, s->data->rows };
     const size_t  memory = s->q->memory_bytes ? s->q->memory_bytes : (size_t)2 << 30;
 
     if (!uses_features(e) || s->features[e->base]) return TL_OK;
-    if (!tl_shape_equal(&s->base[e->base]->arch.row, &e->c.arch.row)) return TL_OK;
-    TL_TRY(tl_predictor_new(ctx, s->base[e->base], TL_PART_BODY, FEATURE_ROWS, s->backend, s->slab,
-                            s->dtype, &p));
-    const size_t width = (size_t)tl_predictor_width(p);
-    if ((size_t)all.count > memory / 4 / sizeof(float) / TL_MAX(1, width)) goto done;
+    const int64_t width = tl_arch_features(ctx, &e->c.arch);
+    if (width < 1) return ctx->status;
+    if ((size_t)all.count > memory / 4 / sizeof(float) / (size_t)width) return TL_OK;
+    TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
-    TL_TRY(tl_alloc_array(ctx, (size_t)all.count * width, sizeof(float), &s->features[e->base]));
+    TL_TRY(tl_alloc_array(ctx, (size_t)(all.count * width), sizeof(float), &s->features[e->base]));
     for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
-    TL_TRY(tl_predictor_rows(ctx, p, s->view[e->view].cache, all, s->features[e->base]));
-    s->used += tl_study_work_seconds(e, e->body_flops * (double)all.count);
+    spec.train = spec.valid = all;
+    TL_TRY(tl_run_features(ctx, &spec, all, s->features[e->base]));
+    s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)all.count;
 done:
-    if (rc != TL_OK && s->features) {
+    if (rc != TL_OK) {
         tl_free(ctx, s->features[e->base]);
         s->features[e->base] = NULL;
     }
-    tl_predictor_free(ctx, p);
     tl_free(ctx, all.row);
     return rc;
 }

@@ -91,9 +91,8 @@ static json_t *cost_json(const totals *t)
 /* For as many runs as it had, so that it can be held against the cost. */
 static json_t *forecast_json(const tl_study *s, const tl_entry *e, int runs)
 {
-    const double seconds = tl_study_work_seconds(e, e->need.flops);
+    const double seconds = tl_study_slice_seconds(s, e);
 
-    (void)s;
     if (e->need.flops <= 0.0) return json_null();
     return json_pack("{s:f, s:f}", "seconds", seconds * TL_MAX(1, runs), "peak_bytes",
                      (double)e->need.peak_bytes);

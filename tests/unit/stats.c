@@ -8,6 +8,12 @@
 
 enum { ROWS = 400, SEEDS = 3, MOST = 3 };
 
+static tl_ctx *fresh(void)
+{
+    test_fresh()->world->threads = 1;
+    return test_ctx();
+}
+
 /* Candidate c is right where a row's own draw is below accuracy[c], shaken by the seed. */
 static void fill(float *score, const double *accuracy, int candidates)
 {
@@ -35,7 +41,7 @@ static void a_clear_winner_is_better(void **state)
 
     (void)state;
     fill(score, accuracy, 3);
-    TEST_OK(tl_decide(test_fresh(), &s, &d));
+    TEST_OK(tl_decide(fresh(), &s, &d));
     assert_int_equal(d.outcome, TL_BETTER);
     assert_int_equal(d.winner, 1);
     assert_int_equal(d.runner_up, 2);
@@ -56,7 +62,7 @@ static void few_seeds_or_a_reversal_are_undecided(void **state)
     (void)state;
     fill(score, accuracy, 3);
     s.seeds_of = few;
-    TEST_OK(tl_decide(test_fresh(), &s, &d));
+    TEST_OK(tl_decide(fresh(), &s, &d));
     assert_int_equal(d.outcome, TL_UNDECIDED);
     assert_int_equal(d.winner, 1);
     assert_non_null(strstr(d.why, "fewer than 3 seeds"));
@@ -87,7 +93,7 @@ static void the_cheapest_of_the_tied_wins(void **state)
     fill(score, accuracy, 3);
     s.inference_cost = inference;
     s.margin         = 0.08;
-    TEST_OK(tl_decide(test_fresh(), &s, &d));
+    TEST_OK(tl_decide(fresh(), &s, &d));
     assert_int_equal(d.outcome, TL_TIE);
     assert_int_equal(d.winner, 1);
     tl_decision_free(test_ctx(), &d);
@@ -113,7 +119,7 @@ static void macro_f1_is_the_mean_that_is_tested(void **state)
         const bool wrong = tl_rand_uniform(3, 3, (uint64_t)i) < (i < SEEDS * N ? 0.1 : 0.4);
         predicted[i] = wrong ? (label[i % N] + 1) % K : label[i % N];
     }
-    TEST_OK(tl_decide(test_fresh(), &s, &d));
+    TEST_OK(tl_decide(fresh(), &s, &d));
     double mean = 0.0;
     for (int k = 0; k < SEEDS; k++) mean += tl_macro_f1(label, predicted + k * N, N, K) / SEEDS;
     assert_true(fabs(d.test[0].mean - mean) < 1e-6);
@@ -133,7 +139,7 @@ static void one_candidate_and_perfect_scores(void **state)
 
     (void)state;
     fill(score, accuracy, 1);
-    TEST_OK(tl_decide(test_fresh(), &s, &d));
+    TEST_OK(tl_decide(fresh(), &s, &d));
     assert_int_equal(d.outcome, TL_UNDECIDED);
     assert_int_equal(d.runner_up, -1);
     assert_true(d.test[0].high > 0.999999 && d.test[0].low > 0.98 && d.test[0].low < 1.0);

@@ -1,0 +1,223 @@
+/* compare.c -- the whole comparison on small made-up pictures: what it writes, that best/ scores
+ * what the verdict says, that an interrupted one goes on to the same verdict, that a finished
+ * one is read back, and what it refuses. */
+#include "support/support.h"
+#include "core/io.h"
+#include "core/machine.h"
+#include "core/text.h"
+#include "data/strokes.h"
+#include "study/compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    int64_t lines, stop_at; /* stop_at > 0: Ctrl-C at that line of progress                  */
+    bool    quiet;
+} listener;
+
+static void on_progress(void *user, const tl_progress *p)
+{
+    listener *l = user;
+
+    (void)p;
+    if (++l->lines == l->stop_at) test_ctx()->world->cancel = 1;
+}
+
+static void on_say(void *user, const char *line)
+{
+    (void)user;
+    if (getenv("TEST_SAY")) fprintf(stderr, "# %s\n", line);
+}
+
+static const char *const routes[]   = { "baseline", "scratch", NULL };
+static const char *const settings[] = { "epochs=3", "least_steps=20", "batch=32", NULL };
+
+/* One thread: the pictures are so few that a team waits more than it works. */
+static tl_ctx *fresh(void)
+{
+    test_fresh()->world->threads = 1;
+    return test_ctx();
+}
+
+static tl_question question(const char *data, const char *out, listener *l)
+{
+    return (tl_question){ .data = { .train = data, .limit_bytes = (size_t)256 << 20 },
+                          .base_arch = "dense 24 relu", .routes = routes, .budget_s = 30.0,
+                          .margin = NAN, .seed = 7, .seeds = 3, .precision = "f32",
+                          .overrides = settings, .out = out, .progress = on_progress,
+                          .say = on_say, .user = l };
+}
+
+static char *in(const char *folder, const char *name)
+{
+    char *path;
+
+    TEST_OK(tl_path_join(test_ctx(), folder, name, &path));
+    return path;
+}
+
+static bool has(const char *folder, const char *name)
+{
+    char      *path  = in(folder, name);
+    const bool found = tl_exists(path);
+
+    tl_free(test_ctx(), path);
+    return found;
+}
+
+/* What two verdicts of the same question must share. */
+static char *comparable(const json_t *verdict)
+{
+    json_t *copy = json_deep_copy(verdict), *c;
+    size_t  i;
+
+    json_object_del(copy, "budget");
+    json_array_foreach(json_object_get(copy, "candidates"), i, c) {
+        json_object_del(c, "cost");
+        json_object_del(c, "forecast");
+        json_object_del(json_object_get(c, "inference"), "ms_per_row");
+    }
+    char *text = json_dumps(copy, JSON_INDENT(1) | JSON_SORT_KEYS);
+    json_decref(copy);
+    return text;
+}
+
+static void best_scores_what_the_verdict_says(const char *data, const char *out,
+                                              const json_t *verdict)
+{
+    tl_ctx    *ctx   = test_ctx();
+    char      *path  = in(out, "best");
+    tl_model  *model = NULL;
+    tl_dataset *set  = NULL;
+    tl_cache  *cache = NULL;
+    tl_rows    rest = { 0 }, test = { 0 };
+    tl_predictor *p = NULL;
+    float     *y;
+    int64_t    right = 0;
+
+    TEST_OK(tl_dataset_open(ctx, &(tl_dataset_source){ .train = data }, &set));
+    TEST_OK(tl_split_test(ctx, set, 7, 0.2, &rest, &test));
+    TEST_OK(tl_model_open(ctx, path, NULL, &model));
+    TEST_OK(tl_cache_new(ctx, set, &model->prep, 1 << 24, &cache));
+    TEST_OK(tl_predictor_new(ctx, model, TL_PART_WHOLE, 32, &tl_backend_ref, NULL, TL_F32, &p));
+    TEST_OK(tl_alloc_array(ctx, (size_t)(test.count * 10), sizeof *y, &y));
+    TEST_OK(tl_predictor_rows(ctx, p, cache, test, y));
+    for (int64_t r = 0; r < test.count; r++) {
+        int best = 0;
+        for (int c = 1; c < 10; c++)
+            if (y[r * 10 + c] > y[r * 10 + best]) best = c;
+        right += best == set->label[test.row[r]];
+    }
+    const json_t *winner = json_object_get(verdict, "winner");
+    assert_int_equal(tl_json_int(winner, "rows", 0), test.count);
+    assert_true(fabs(tl_json_number(winner, "test", -1.0) - (double)right / (double)test.count)
+                < 1e-9);
+    tl_free(ctx, y);
+    tl_predictor_free(ctx, p);
+    tl_cache_free(ctx, cache);
+    tl_model_free(ctx, model);
+    tl_free(ctx, rest.row);
+    tl_free(ctx, test.row);
+    tl_dataset_close(ctx, set);
+    tl_free(ctx, path);
+}
+
+static void check_candidates(const json_t *verdict, size_t count)
+{
+    const json_t *list = json_object_get(verdict, "candidates");
+    size_t        i;
+    json_t       *c;
+
+    assert_int_equal(json_array_size(list), count);
+    json_array_foreach(list, i, c) {
+        assert_string_equal(tl_json_text(c, "status", ""), "done");
+        assert_int_equal(tl_json_int(c, "seeds", 0), 3);
+        assert_true(tl_json_number(json_object_get(c, "test"), "mean", -1.0) > 0.1);
+        assert_true(tl_json_number(json_object_get(c, "cost"), "flops", 0.0) > 0.0);
+        assert_true(json_is_null(json_object_get(json_object_get(c, "cost"), "joules")));
+        assert_true(tl_json_number(json_object_get(c, "inference"), "bytes", 0.0) > 0.0);
+    }
+}
+
+static void a_comparison_writes_what_it_promises(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    listener    l   = { 0 };
+    tl_question q   = question(data, out, &l);
+    json_t     *verdict, *again;
+    static const char *const files[] = { "verdict.json", "report.html", "runs.db",
+                                         "best/config.json", "best/model.safetensors",
+                                         "best/tailor.json", "events", "checkpoints" };
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 3, 300, 200, data));
+    TEST_OK(tl_compare(ctx, &q, &verdict));
+    for (size_t i = 0; i < TL_COUNT(files); i++) assert_true(has(out, files[i]));
+    check_candidates(verdict, 2);
+    assert_int_equal(tl_json_int(json_object_get(verdict, "data"), "test", 0), 200);
+    assert_true(json_array_size(json_object_get(verdict, "reasons")) > 1);
+    best_scores_what_the_verdict_says(data, out, verdict);
+    assert_true(l.lines > 0);
+    TEST_OK(tl_compare(ctx, &q, &again)); /* finished: read back, nothing is run */
+    assert_true(json_equal(verdict, again));
+    json_decref(verdict);
+    json_decref(again);
+    q.seed = 8;
+    assert_int_equal(tl_compare(ctx, &q, &again), TL_EUSAGE);
+    assert_non_null(strstr(ctx->message, "another comparison"));
+    assert_null(again);
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
+static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data");
+    char       *straight = in(top, "straight"), *broken = in(top, "broken");
+    listener    l = { 0 }, stopping = { .stop_at = 5 };
+    tl_question q = question(data, straight, &l), r = question(data, broken, &stopping);
+    json_t     *one, *two = NULL;
+    tl_status   rc = TL_ECANCEL;
+    int         stops = 0;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 4, 200, 100, data));
+    TEST_OK(tl_compare(ctx, &q, &one));
+    while (rc == TL_ECANCEL && stops < 100) {
+        ctx->world->cancel = 0;
+        stopping.lines     = 0;
+        stopping.stop_at += 3;
+        rc = tl_compare(ctx, &r, &two);
+        stops += rc == TL_ECANCEL;
+    }
+    ctx->world->cancel = 0;
+    if (rc != TL_OK) fail_msg("%s", ctx->message);
+    assert_true(stops >= 2);
+    char *a = comparable(one), *b = comparable(two);
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+    json_decref(one);
+    json_decref(two);
+    tl_free(ctx, data);
+    tl_free(ctx, straight);
+    tl_free(ctx, broken);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_comparison_writes_what_it_promises),
+        cmocka_unit_test(an_interrupted_one_goes_on_to_the_same_verdict),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
