@@ -105,15 +105,17 @@ static tl_status unknown(tl_ctx *ctx, const char *text)
     tl_text     list  = tl_text_make(ctx);
     tl_status   rc;
 
-    for (size_t i = 0; (name = size_at(i)); i++) tl_text_printf(&list, "%s%s", i ? ", " : "", name);
+    for (size_t i = 0; (name = size_at(i)); i++)
+        tl_text_printf(&list, "%s%s", i ? ", " : "", name);
     if (meant)
-        rc = tl_fail(ctx, TL_EUSAGE, "--arch", "no network is called \"%.40s\" (did you mean %s?)",
-                     text, meant);
-    else
         rc = tl_fail(ctx, TL_EUSAGE, "--arch",
-                     "no network is called \"%.40s\" (known: %s; a config.json; or layers in "
-                     "words, as in \"conv 32 3 relu, pool 2, dense 64 relu\")",
-                     text, list.text ? list.text : "");
+                     "no network is called \"%.40s\" (did you mean %s?)", text, meant);
+    else
+        rc = tl_fail(
+            ctx, TL_EUSAGE, "--arch",
+            "no network is called \"%.40s\" (known: %s; a config.json; or layers in "
+            "words, as in \"conv 32 3 relu, pool 2, dense 64 relu\")",
+            text, list.text ? list.text : "");
     tl_text_free(&list);
     return rc;
 }
@@ -124,12 +126,14 @@ static tl_status parse_named(tl_ctx *ctx, const char *text, tl_arch *arch)
     char        head[40];
     const char *size = text;
 
-    snprintf(head, sizeof head, "%.*s", (int)TL_MIN(strcspn(text, ":"), sizeof head - 1), text);
+    snprintf(head, sizeof head, "%.*s", (int)TL_MIN(strcspn(text, ":"), sizeof head - 1),
+             text);
     if (strchr(text, ':')) {
         arch->family = tl_family_find(head);
     } else {
         arch->family = family_of_size(text, &size);
-        if (!arch->family && (arch->family = tl_family_find(text))) size = arch->family->sizes[0];
+        if (!arch->family && (arch->family = tl_family_find(text)))
+            size = arch->family->sizes[0];
     }
     if (!arch->family || !size) return unknown(ctx, head);
     return arch->family->configure(ctx, "--arch", size, NULL, arch);
@@ -142,21 +146,25 @@ static tl_status check_row(tl_ctx *ctx, const char *where, const tl_arch *arch)
 
     for (int i = 0; i < row->ndim; i++) {
         if (row->dim[i] < 1 || row->dim[i] > ((int64_t)1 << 31) / count)
-            return tl_fail(ctx, TL_EDATA, where, "an input row of such a size is not supported");
+            return tl_fail(ctx, TL_EDATA, where,
+                           "an input row of such a size is not supported");
         count *= row->dim[i];
     }
     if (row->ndim < 1 || row->ndim >= TL_DIMS)
         return tl_fail(ctx, TL_EDATA, where, "the shape of an input row is not given");
     if (arch->family->pictures && row->ndim != 3)
-        return tl_fail(ctx, TL_EUSAGE, where, "%s takes pictures, and the data are rows of numbers"
-                       " (try mlp)", arch->name);
+        return tl_fail(ctx, TL_EUSAGE, where,
+                       "%s takes pictures, and the data are rows of numbers"
+                       " (try mlp)",
+                       arch->name);
     if (arch->outputs < 1 || arch->outputs > MOST_OUTPUTS)
         return tl_fail(ctx, TL_EDATA, where, "%" PRId64 " outputs are not supported",
                        arch->outputs);
     return TL_OK;
 }
 
-tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t outputs, tl_arch *out)
+tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t outputs,
+                        tl_arch *out)
 {
     tl_status rc;
     tl_arch   arch = { .row = row, .outputs = outputs, .dropout = -1.0 };
@@ -217,7 +225,8 @@ static int64_t outputs_of_config(const json_t *config)
     return tl_json_int(config, "num_classes", 0);
 }
 
-tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config, tl_arch *out)
+tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config,
+                              tl_arch *out)
 {
     tl_status   rc;
     tl_arch     arch = { .dropout = -1.0 };
@@ -230,7 +239,8 @@ tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *conf
         TL_FAIL(TL_EDATA, where, "model_type \"%.60s\" is not supported",
                 tl_json_text(config, "model_type", "(none)"));
     if (size && json_object_size(json_object_get(config, "model_args")))
-        TL_FAIL(TL_EDATA, where, "\"model_args\" change the network, and are not supported");
+        TL_FAIL(TL_EDATA, where,
+                "\"model_args\" change the network, and are not supported");
     arch.outputs = outputs_of_config(config);
     if (arch.outputs == 0) arch.outputs = 2; /* Transformers' default */
     TL_TRY(arch.family->configure(ctx, where, size, size ? NULL : config, &arch));
@@ -266,14 +276,15 @@ json_t *tl_arch_to_config(const tl_arch *arch)
 
 json_t *tl_arch_to_json(const tl_arch *arch)
 {
-    return json_pack("{s:s, s:s, s:s*, s:O*, s:I, s:o, s:f, s:b}", "family", arch->family->name,
-                     "name", arch->name, "words", arch->words, "config", arch->config, "outputs",
-                     (json_int_t)arch->outputs, "row",
-                     tl_config_from_ints(arch->row.dim, arch->row.ndim), "dropout", arch->dropout,
-                     "source_head", arch->source_head);
+    return json_pack("{s:s, s:s, s:s*, s:O*, s:I, s:o, s:f, s:b}", "family",
+                     arch->family->name, "name", arch->name, "words", arch->words,
+                     "config", arch->config, "outputs", (json_int_t)arch->outputs, "row",
+                     tl_config_from_ints(arch->row.dim, arch->row.ndim), "dropout",
+                     arch->dropout, "source_head", arch->source_head);
 }
 
-tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_arch *out)
+tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
+                            tl_arch *out)
 {
     tl_status     rc;
     tl_arch       arch   = { 0 };
@@ -285,12 +296,15 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
     if (!arch.family)
         TL_FAIL(TL_EDATA, where, "family \"%.60s\" is not supported",
                 tl_json_text(value, "family", "(none)"));
-    TL_TRY(tl_config_int(ctx, where, value, "outputs", 1, MOST_OUTPUTS, 0, &arch.outputs));
-    TL_TRY(tl_config_ints(ctx, where, value, "row", 1, INT32_MAX, TL_DIMS - 1, arch.row.dim,
-                          &arch.row.ndim));
-    TL_TRY(tl_config_number(ctx, where, value, "dropout", -1.0, 0.99, -1.0, &arch.dropout));
+    TL_TRY(
+        tl_config_int(ctx, where, value, "outputs", 1, MOST_OUTPUTS, 0, &arch.outputs));
+    TL_TRY(tl_config_ints(ctx, where, value, "row", 1, INT32_MAX, TL_DIMS - 1,
+                          arch.row.dim, &arch.row.ndim));
+    TL_TRY(
+        tl_config_number(ctx, where, value, "dropout", -1.0, 0.99, -1.0, &arch.dropout));
     TL_TRY(tl_config_bool(ctx, where, value, "source_head", false, &arch.source_head));
-    if (!words && !json_is_object(config)) TL_FAIL(TL_EDATA, where, "\"config\" is missing");
+    if (!words && !json_is_object(config))
+        TL_FAIL(TL_EDATA, where, "\"config\" is missing");
     TL_TRY(arch.family->configure(ctx, where, words, words ? NULL : config, &arch));
     TL_TRY(check_row(ctx, where, &arch));
     *out = arch;
@@ -301,8 +315,8 @@ done:
 }
 
 /* All names under one map; the texts follow the pointers in one block. */
-static tl_status renamed(tl_ctx *ctx, const tl_names_map *map, const tl_tensors *from, char **texts,
-                         const char ***names)
+static tl_status renamed(tl_ctx *ctx, const tl_names_map *map, const tl_tensors *from,
+                         char **texts, const char ***names)
 {
     tl_status rc;
 
@@ -318,8 +332,9 @@ done:
     return rc;
 }
 
-static tl_status recognise_as(tl_ctx *ctx, const tl_family *family, const tl_names_map *map,
-                              const tl_tensors *tensors, tl_arch *arch)
+static tl_status recognise_as(tl_ctx *ctx, const tl_family *family,
+                              const tl_names_map *map, const tl_tensors *tensors,
+                              tl_arch *arch)
 {
     tl_status    rc;
     char        *texts = NULL;
@@ -349,7 +364,8 @@ tl_status tl_arch_recognise(tl_ctx *ctx, const char *where, const tl_tensors *te
             if (rc == TL_OK && scheme) *scheme = f->maps[k].scheme;
             if (rc != TL_EUSAGE) return rc;
         }
-    return tl_fail(ctx, TL_EDATA, where,
-                   "its %zu tensors belong to no network Tailor knows (say which with --arch)",
-                   tensors->count);
+    return tl_fail(
+        ctx, TL_EDATA, where,
+        "its %zu tensors belong to no network Tailor knows (say which with --arch)",
+        tensors->count);
 }

@@ -24,7 +24,8 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 
 static tl_tensor in_f32(tl_net *net, tl_tensor x)
 {
-    if (tl_graph_status(net->g) != TL_OK || tl_graph_info(net->g, x)->dtype == TL_F32) return x;
+    if (tl_graph_status(net->g) != TL_OK || tl_graph_info(net->g, x)->dtype == TL_F32)
+        return x;
     return tl_cast(net->g, x, TL_F32);
 }
 
@@ -63,7 +64,8 @@ static tl_status input_shape(tl_net *net, const tl_arch *arch, int64_t rows, tl_
     return TL_OK;
 }
 
-tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part, tl_built *out)
+tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
+                        tl_built *out)
 {
     tl_status rc;
     tl_ctx   *ctx = net->ctx;
@@ -72,7 +74,8 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
 
     *out = built;
     if (part == TL_PART_HEAD && arch->source_head && arch->family->whole)
-        TL_FAIL(TL_EUSAGE, arch->name, "its own head does not work on features (give it a new one)");
+        TL_FAIL(TL_EUSAGE, arch->name,
+                "its own head does not work on features (give it a new one)");
     TL_TRY(input_shape(net, arch, rows, part, &shape));
     net->prefix[0] = 0;
     net->depth     = 0;
@@ -171,7 +174,8 @@ static int64_t node_params(const draft *d, const tl_node *node)
     int64_t sum = 0;
 
     for (int i = 0; i < node->n_in; i++) {
-        const tl_tensor_info *info = node->in[i] ? tl_graph_info(d->g, node->in[i]) : NULL;
+        const tl_tensor_info *info =
+            node->in[i] ? tl_graph_info(d->g, node->in[i]) : NULL;
         if (info && info->kind == TL_PARAM) sum += tl_shape_count(&info->shape);
     }
     return sum;
@@ -186,7 +190,8 @@ static int lines_of(const draft *d, bool blocks, line *lines)
         const char *name  = node->layer ? node->layer : node->op->name;
         const int   bytes = blocks ? block_bytes(name) : (int)strlen(name);
         line       *last  = n ? &lines[n - 1] : NULL;
-        if (!last || last->name_bytes != bytes || strncmp(last->name, name, (size_t)bytes) != 0) {
+        if (!last || last->name_bytes != bytes ||
+            strncmp(last->name, name, (size_t)bytes) != 0) {
             last  = &lines[n++];
             *last = (line){ .name = name, .name_bytes = bytes };
         }
@@ -202,8 +207,8 @@ static void add_line(tl_text *text, const line *l)
     int  used = 0;
 
     for (int i = 1; i < l->out.ndim; i++)
-        used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%" PRId64, i > 1 ? " x " : "",
-                         l->out.dim[i]);
+        used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%" PRId64,
+                         i > 1 ? " x " : "", l->out.dim[i]);
     tl_text_printf(text, "%-28.*s %-20s %14s\n", l->name_bytes, l->name, shape,
                    tl_say_count(l->params, count));
 }

@@ -16,8 +16,9 @@ static tl_status wrong(tl_ctx *ctx, const char *where, const char *key, const ch
     return tl_fail(ctx, TL_EDATA, where, "\"%s\" must be %s", key, want);
 }
 
-tl_status tl_config_number(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                           double least, double most, double fallback, double *out)
+tl_status tl_config_number(tl_ctx *ctx, const char *where, const json_t *config,
+                           const char *key, double least, double most, double fallback,
+                           double *out)
 {
     const json_t *value = given(config, key);
 
@@ -26,27 +27,28 @@ tl_status tl_config_number(tl_ctx *ctx, const char *where, const json_t *config,
     if (!json_is_number(value)) return wrong(ctx, where, key, "a number");
     const double v = json_number_value(value);
     if (!(v >= least && v <= most))
-        return tl_fail(ctx, TL_EDATA, where, "\"%s\" is %g (supported: %g to %g)", key, v, least,
-                       most);
-    *out = v;
-    return TL_OK;
-}
-
-static tl_status in_range(tl_ctx *ctx, const char *where, const char *key, const json_t *value,
-                          int64_t least, int64_t most, int64_t *out)
-{
-    if (!json_is_integer(value)) return wrong(ctx, where, key, "an integer");
-    const int64_t v = json_integer_value(value);
-    if (v < least || v > most)
-        return tl_fail(ctx, TL_EDATA, where,
-                       "\"%s\" is %" PRId64 " (supported: %" PRId64 " to %" PRId64 ")", key, v,
+        return tl_fail(ctx, TL_EDATA, where, "\"%s\" is %g (supported: %g to %g)", key, v,
                        least, most);
     *out = v;
     return TL_OK;
 }
 
-tl_status tl_config_int(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                        int64_t least, int64_t most, int64_t fallback, int64_t *out)
+static tl_status in_range(tl_ctx *ctx, const char *where, const char *key,
+                          const json_t *value, int64_t least, int64_t most, int64_t *out)
+{
+    if (!json_is_integer(value)) return wrong(ctx, where, key, "an integer");
+    const int64_t v = json_integer_value(value);
+    if (v < least || v > most)
+        return tl_fail(ctx, TL_EDATA, where,
+                       "\"%s\" is %" PRId64 " (supported: %" PRId64 " to %" PRId64 ")",
+                       key, v, least, most);
+    *out = v;
+    return TL_OK;
+}
+
+tl_status tl_config_int(tl_ctx *ctx, const char *where, const json_t *config,
+                        const char *key, int64_t least, int64_t most, int64_t fallback,
+                        int64_t *out)
 {
     const json_t *value = given(config, key);
 
@@ -54,8 +56,8 @@ tl_status tl_config_int(tl_ctx *ctx, const char *where, const json_t *config, co
     return value ? in_range(ctx, where, key, value, least, most, out) : TL_OK;
 }
 
-tl_status tl_config_bool(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                         bool fallback, bool *out)
+tl_status tl_config_bool(tl_ctx *ctx, const char *where, const json_t *config,
+                         const char *key, bool fallback, bool *out)
 {
     const json_t *value = given(config, key);
 
@@ -66,8 +68,9 @@ tl_status tl_config_bool(tl_ctx *ctx, const char *where, const json_t *config, c
     return TL_OK;
 }
 
-tl_status tl_config_ints(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                         int64_t least, int64_t most, int room, int64_t *out, int *count)
+tl_status tl_config_ints(tl_ctx *ctx, const char *where, const json_t *config,
+                         const char *key, int64_t least, int64_t most, int room,
+                         int64_t *out, int *count)
 {
     tl_status     rc    = TL_OK;
     const json_t *value = given(config, key);
@@ -75,28 +78,30 @@ tl_status tl_config_ints(tl_ctx *ctx, const char *where, const json_t *config, c
     *count = 0;
     if (!value) return TL_OK;
     if (!json_is_array(value) || json_array_size(value) > (size_t)room)
-        return tl_fail(ctx, TL_EDATA, where, "\"%s\" must be a list of at most %d integers", key,
-                       room);
+        return tl_fail(ctx, TL_EDATA, where,
+                       "\"%s\" must be a list of at most %d integers", key, room);
     for (int i = 0; i < (int)json_array_size(value); i++)
-        TL_TRY(in_range(ctx, where, key, json_array_get(value, (size_t)i), least, most, &out[i]));
+        TL_TRY(in_range(ctx, where, key, json_array_get(value, (size_t)i), least, most,
+                        &out[i]));
     *count = (int)json_array_size(value);
 done:
     return rc;
 }
 
-tl_status tl_config_only_text(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                              const char *only)
+tl_status tl_config_only_text(tl_ctx *ctx, const char *where, const json_t *config,
+                              const char *key, const char *only)
 {
     const char *value = tl_json_text(config, key, only);
 
-    if (strcmp(value, only) == 0 && (!given(config, key) || json_is_string(given(config, key))))
+    if (strcmp(value, only) == 0 &&
+        (!given(config, key) || json_is_string(given(config, key))))
         return TL_OK;
-    return tl_fail(ctx, TL_EDATA, where, "\"%s\": \"%s\" is not supported (only \"%s\" is)", key,
-                   value, only);
+    return tl_fail(ctx, TL_EDATA, where,
+                   "\"%s\": \"%s\" is not supported (only \"%s\" is)", key, value, only);
 }
 
-tl_status tl_config_only_bool(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                              bool only)
+tl_status tl_config_only_bool(tl_ctx *ctx, const char *where, const json_t *config,
+                              const char *key, bool only)
 {
     bool            value;
     const tl_status rc = tl_config_bool(ctx, where, config, key, only, &value);
@@ -106,16 +111,16 @@ tl_status tl_config_only_bool(tl_ctx *ctx, const char *where, const json_t *conf
                    value ? "true" : "false");
 }
 
-tl_status tl_config_only_int(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                             int64_t only)
+tl_status tl_config_only_int(tl_ctx *ctx, const char *where, const json_t *config,
+                             const char *key, int64_t only)
 {
     int64_t value;
 
     return tl_config_int(ctx, where, config, key, only, only, only, &value);
 }
 
-tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config, int64_t size,
-                        tl_arch *arch)
+tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config,
+                        int64_t size, tl_arch *arch)
 {
     tl_status rc = TL_OK;
     int64_t   side[2], channels;
@@ -126,8 +131,10 @@ tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config, in
                           arch->row.dim, &arch->row.ndim));
     if (arch->row.ndim || (!size && !json_object_get(config, "image_size"))) goto done;
     if (json_is_array(json_object_get(config, "image_size"))) {
-        TL_TRY(tl_config_ints(ctx, where, config, "image_size", 1, 4096, 2, side, &count));
-        if (count != 2) TL_FAIL(TL_EDATA, where, "\"image_size\" must be one or two integers");
+        TL_TRY(
+            tl_config_ints(ctx, where, config, "image_size", 1, 4096, 2, side, &count));
+        if (count != 2)
+            TL_FAIL(TL_EDATA, where, "\"image_size\" must be one or two integers");
     } else {
         TL_TRY(tl_config_int(ctx, where, config, "image_size", 1, 4096, size, &side[0]));
         side[1] = side[0];

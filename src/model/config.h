@@ -5,26 +5,29 @@
 #include "model/family.h"
 
 /* *out = the key's value within [least, most], or `fallback` where it is absent or null. */
-tl_status tl_config_int(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                        int64_t least, int64_t most, int64_t fallback, int64_t *out);
-tl_status tl_config_number(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                           double least, double most, double fallback, double *out);
-tl_status tl_config_bool(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                         bool fallback, bool *out);
+tl_status tl_config_int(tl_ctx *ctx, const char *where, const json_t *config,
+                        const char *key, int64_t least, int64_t most, int64_t fallback,
+                        int64_t *out);
+tl_status tl_config_number(tl_ctx *ctx, const char *where, const json_t *config,
+                           const char *key, double least, double most, double fallback,
+                           double *out);
+tl_status tl_config_bool(tl_ctx *ctx, const char *where, const json_t *config,
+                         const char *key, bool fallback, bool *out);
 /* Up to `room` integers within [least, most]; *count = 0 where the key is absent. */
-tl_status tl_config_ints(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                         int64_t least, int64_t most, int room, int64_t *out, int *count);
+tl_status tl_config_ints(tl_ctx *ctx, const char *where, const json_t *config,
+                         const char *key, int64_t least, int64_t most, int room,
+                         int64_t *out, int *count);
 /* The key may be absent; where it is there it must be this text, bool or integer. */
-tl_status tl_config_only_text(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                              const char *only);
-tl_status tl_config_only_bool(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                              bool only);
-tl_status tl_config_only_int(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                             int64_t only);
+tl_status tl_config_only_text(tl_ctx *ctx, const char *where, const json_t *config,
+                              const char *key, const char *only);
+tl_status tl_config_only_bool(tl_ctx *ctx, const char *where, const json_t *config,
+                              const char *key, bool only);
+tl_status tl_config_only_int(tl_ctx *ctx, const char *where, const json_t *config,
+                             const char *key, int64_t only);
 /* Sets arch->row where it is not known yet: from input_shape, or from image_size (`size`
  * where absent; 0: then the row stays unknown) and num_channels. */
-tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config, int64_t size,
-                        tl_arch *arch);
+tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config,
+                        int64_t size, tl_arch *arch);
 /* arch->config = value, which is taken; NULL reads as out of memory. */
 tl_status tl_config_take(tl_ctx *ctx, tl_arch *arch, json_t *value);
 json_t   *tl_config_from_ints(const int64_t *value, int count);

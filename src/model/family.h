@@ -60,7 +60,8 @@ const tl_family *tl_family_find(const char *name);          /* by family name   
 
 /* "resnet20", "mlp", "mlp:128x64", "conv 32 3 relu, pool 2, dense 10" or config.json content;
  * errors say what is known and what was probably meant. */
-tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t outputs, tl_arch *out);
+tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t outputs,
+                        tl_arch *out);
 tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config, tl_arch *out);
 /* The family whose map and recognise fit a file's tensors best; *scheme (may be NULL) is the
  * map's name.  TL_EDATA "where: ..." when none does. */
@@ -76,7 +77,8 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
  * or both.  On first build, declares the parameters. */
 typedef enum { TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD } tl_part;
 typedef struct { tl_tensor x, features, logits; } tl_built;
-tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part, tl_built *out);
+tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
+                        tl_built *out);
 /* New store with all parameters declared and sealed (values zero until init or load). */
 tl_status tl_arch_params(tl_ctx *ctx, const tl_arch *arch, tl_params **out);
 int64_t   tl_arch_features(tl_ctx *ctx, const tl_arch *arch); /* width of features; -1 error */

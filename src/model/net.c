@@ -67,8 +67,8 @@ void tl_net_layer(tl_net *net, const char *name)
     if (full_name(net, name, full)) tl_graph_layer(net->g, full);
 }
 
-tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role role, tl_init init,
-                       float init_scale)
+tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role role,
+                       tl_init init, float init_scale)
 {
     char      full[NAME_BYTES];
     tl_param *p;
@@ -105,13 +105,15 @@ static tl_tensor activated(tl_net *net, tl_tensor x, tl_activation act)
 }
 
 /* x W^T + b: where an adapter of the products joins. */
-static tl_tensor linear(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, tl_activation act)
+static tl_tensor linear(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b,
+                        tl_activation act)
 {
     return activated(net, tl_dense(net->g, x, w, b, fused(act)), act);
 }
 
 /* The same for convolutions. */
-static tl_tensor conv(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, tl_conv_attr attr)
+static tl_tensor conv(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b,
+                      tl_conv_attr attr)
 {
     const tl_activation act = attr.act;
 
@@ -124,8 +126,8 @@ static tl_tensor bias_param(tl_net *net, int64_t out, tl_init init, int64_t fan_
 {
     const bool drawn = init == TL_INIT_FAN_IN_UNIFORM;
 
-    return tl_net_param(net, "bias", TL_SHAPE(out), TL_ROLE_BIAS, drawn ? init : TL_INIT_ZERO,
-                        drawn ? (float)fan_in : 0.0f);
+    return tl_net_param(net, "bias", TL_SHAPE(out), TL_ROLE_BIAS,
+                        drawn ? init : TL_INIT_ZERO, drawn ? (float)fan_in : 0.0f);
 }
 
 /* `init_scale` of a weight: the standard deviation of TL_INIT_NORMAL.  0.01 is the one value
@@ -135,8 +137,8 @@ static float weight_scale(tl_init init)
     return init == TL_INIT_NORMAL ? 0.01f : 0.0f;
 }
 
-tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out, bool bias,
-                        tl_activation act, tl_init init)
+tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
+                        bool bias, tl_activation act, tl_init init)
 {
     const int64_t in = tl_net_dim(net, x, -1);
     tl_tensor     w, b = 0;
@@ -144,7 +146,8 @@ tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
     if (broken(net)) return 0;
     tl_net_layer(net, name);
     tl_net_push(net, "%s", name);
-    w = tl_net_param(net, "weight", TL_SHAPE(out, in), TL_ROLE_WEIGHT, init, weight_scale(init));
+    w = tl_net_param(net, "weight", TL_SHAPE(out, in), TL_ROLE_WEIGHT, init,
+                     weight_scale(init));
     if (bias) b = bias_param(net, out, init, in);
     tl_net_pop(net);
     return linear(net, x, w, b, act);
@@ -155,7 +158,8 @@ static int or_one(int n)
     return n ? n : 1;
 }
 
-static tl_conv_attr conv_attr(const tl_net *net, tl_tensor x, const tl_conv_spec *s, int kh, int kw)
+static tl_conv_attr conv_attr(const tl_net *net, tl_tensor x, const tl_conv_spec *s,
+                              int kh, int kw)
 {
     tl_conv_attr attr = { .stride   = { or_one(s->stride), or_one(s->stride) },
                           .dilation = { or_one(s->dilation), or_one(s->dilation) },
@@ -164,15 +168,16 @@ static tl_conv_attr conv_attr(const tl_net *net, tl_tensor x, const tl_conv_spec
                           .act      = s->act };
 
     if (s->same) {
-        tl_pad_same(tl_net_dim(net, x, 1), kh, attr.stride[0], attr.dilation[0], &attr.pad[0],
-                    &attr.pad[2]);
-        tl_pad_same(tl_net_dim(net, x, 2), kw, attr.stride[1], attr.dilation[1], &attr.pad[1],
-                    &attr.pad[3]);
+        tl_pad_same(tl_net_dim(net, x, 1), kh, attr.stride[0], attr.dilation[0],
+                    &attr.pad[0], &attr.pad[2]);
+        tl_pad_same(tl_net_dim(net, x, 2), kw, attr.stride[1], attr.dilation[1],
+                    &attr.pad[1], &attr.pad[3]);
     }
     return attr;
 }
 
-tl_tensor tl_net_conv(tl_net *net, const char *name, tl_tensor x, const tl_conv_spec *spec)
+tl_tensor tl_net_conv(tl_net *net, const char *name, tl_tensor x,
+                      const tl_conv_spec *spec)
 {
     const int          kh = spec->kernel[0], kw = spec->kernel[1] ? spec->kernel[1] : kh;
     const int64_t      in = tl_net_dim(net, x, -1);
@@ -182,14 +187,16 @@ tl_tensor tl_net_conv(tl_net *net, const char *name, tl_tensor x, const tl_conv_
     if (broken(net)) return 0;
     tl_net_layer(net, name);
     if (in % attr.groups || spec->out % attr.groups) {
-        tl_graph_fail(net->g, "%s%s: %d groups do not divide %" PRId64 " and %" PRId64 " channels",
-                      net->prefix, name, attr.groups, in, spec->out);
+        tl_graph_fail(
+            net->g, "%s%s: %d groups do not divide %" PRId64 " and %" PRId64 " channels",
+            net->prefix, name, attr.groups, in, spec->out);
         return 0;
     }
     tl_net_push(net, "%s", name);
     w = tl_net_param(net, "weight", TL_SHAPE(spec->out, in / attr.groups, kh, kw),
                      TL_ROLE_WEIGHT, spec->init, weight_scale(spec->init));
-    if (spec->bias) b = bias_param(net, spec->out, spec->init, in / attr.groups * kh * kw);
+    if (spec->bias)
+        b = bias_param(net, spec->out, spec->init, in / attr.groups * kh * kw);
     tl_net_pop(net);
     return conv(net, x, w, b, attr);
 }
@@ -210,8 +217,8 @@ static scale_shift norm_params(tl_net *net, const char *name, tl_tensor x)
     return made;
 }
 
-tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float eps, float momentum,
-                            tl_activation act, tl_tensor residual)
+tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float eps,
+                            float momentum, tl_activation act, tl_tensor residual)
 {
     const tl_shape           shape = TL_SHAPE(tl_net_dim(net, x, -1));
     const scale_shift        p     = norm_params(net, name, x);
@@ -225,7 +232,8 @@ tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float ep
     mean = tl_net_param(net, "running_mean", shape, TL_ROLE_STATE, TL_INIT_ZERO, 0.0f);
     var  = tl_net_param(net, "running_var", shape, TL_ROLE_STATE, TL_INIT_ONE, 0.0f);
     tl_net_pop(net);
-    return activated(net, tl_batch_norm(net->g, x, p.gamma, p.beta, mean, var, residual, &attr), act);
+    return activated(
+        net, tl_batch_norm(net->g, x, p.gamma, p.beta, mean, var, residual, &attr), act);
 }
 
 tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float eps)
@@ -235,7 +243,8 @@ tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float ep
     return tl_layer_norm(net->g, x, p.gamma, p.beta, eps);
 }
 
-tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups, float eps)
+tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups,
+                            float eps)
 {
     const scale_shift p = norm_params(net, name, x);
 

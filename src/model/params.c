@@ -47,14 +47,16 @@ static int64_t counted(const tl_shape *shape)
     return count;
 }
 
-static tl_status append(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out)
+static tl_status append(tl_ctx *ctx, tl_params *params, const tl_param *like,
+                        tl_param **out)
 {
     tl_status     rc;
     const int64_t count = counted(&like->shape);
     tl_param     *p;
 
     if (count < 0 || params->floats > most_floats - aligned(count))
-        TL_FAIL(TL_ELIMIT, like->name, "the network is far too large (make its layers smaller)");
+        TL_FAIL(TL_ELIMIT, like->name,
+                "the network is far too large (make its layers smaller)");
     if (params->count == params->room) {
         const int32_t room = TL_MAX(64, 2 * params->room);
         TL_TRY(tl_realloc(ctx, (size_t)room * sizeof *params->param, &params->param));
@@ -74,7 +76,8 @@ done:
     return rc;
 }
 
-tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out)
+tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like,
+                            tl_param **out)
 {
     tl_param *old = tl_params_find(params, like->name);
     char      here[96], there[96];
@@ -82,10 +85,12 @@ tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like
     *out = NULL;
     if (!old && !params->sealed) return append(ctx, params, like, out);
     if (!old)
-        return tl_fail(ctx, TL_EUSAGE, like->name, "this network holds no such parameter");
+        return tl_fail(ctx, TL_EUSAGE, like->name,
+                       "this network holds no such parameter");
     if (!tl_shape_equal(&old->shape, &like->shape))
         return tl_fail(ctx, TL_EUSAGE, like->name, "is %s here and %s in the network",
-                       tl_say_shape(&like->shape, here), tl_say_shape(&old->shape, there));
+                       tl_say_shape(&like->shape, here),
+                       tl_say_shape(&old->shape, there));
     *out = old;
     return TL_OK;
 }
@@ -110,7 +115,8 @@ int64_t tl_params_numel(const tl_params *params, bool trainable_only)
 
     for (int32_t i = 0; i < params->count; i++) {
         const tl_param *p = &params->param[i];
-        if (p->role != TL_ROLE_STATE && (p->trainable || !trainable_only)) sum += p->count;
+        if (p->role != TL_ROLE_STATE && (p->trainable || !trainable_only))
+            sum += p->count;
     }
     return sum;
 }
@@ -160,8 +166,8 @@ int64_t tl_params_grad_at(const tl_params *params, const tl_param *p)
 }
 
 /* Neighbours with one rate and one decay rule become one span, over the zero gap between. */
-tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans, int32_t *count,
-                          int64_t *grad_floats)
+tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans,
+                          int32_t *count, int64_t *grad_floats)
 {
     tl_status rc;
     tl_span  *made = NULL;
@@ -176,8 +182,8 @@ tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans,
         const tl_param *p = &params->param[i];
         if (!trained(p)) continue;
         tl_span *last = n ? &made[n - 1] : NULL;
-        if (last && last->at + aligned(last->count) == p->at && last->lr_scale == p->lr_scale &&
-            last->decay == decays(p))
+        if (last && last->at + aligned(last->count) == p->at &&
+            last->lr_scale == p->lr_scale && last->decay == decays(p))
             last->count = p->at + p->count - last->at;
         else
             made[n++] = (tl_span){ p->at, grad_at, p->count, p->lr_scale, decays(p) };

@@ -15,10 +15,12 @@
 enum { MOST_ITEMS = 1024, MOST_NESTING = 8, MOST_TEXT = 1 << 16, WORD_BYTES = 40 };
 enum { MOST_UNITS = 1 << 16, MOST_WINDOW = 512 };
 
-static const char *const layer_words[] = { [TL_WORD_CONV] = "conv",       [TL_WORD_POOL] = "pool",
-                                           [TL_WORD_GPOOL] = "gpool",     [TL_WORD_DENSE] = "dense",
-                                           [TL_WORD_NORM] = "norm",       [TL_WORD_DROPOUT] = "dropout",
-                                           [TL_WORD_RESIDUAL] = "residual" };
+static const char *const layer_words[] = {
+    [TL_WORD_CONV] = "conv",        [TL_WORD_POOL] = "pool",
+    [TL_WORD_GPOOL] = "gpool",      [TL_WORD_DENSE] = "dense",
+    [TL_WORD_NORM] = "norm",        [TL_WORD_DROPOUT] = "dropout",
+    [TL_WORD_RESIDUAL] = "residual"
+};
 
 static const char *word_at(size_t i)
 {
@@ -31,9 +33,10 @@ static const char *word_at(size_t i)
 
 typedef struct {
     tl_ctx     *ctx;
-    const char *where, *at; /* what is left of the text                                     */
+    const char *where,
+        *at; /* what is left of the text                                     */
     char        word[WORD_BYTES];
-    int         number;     /* of the word, from 1, for errors                              */
+    int         number; /* of the word, from 1, for errors                              */
     tl_word_item *items;
     int         count, depth;
 } parser;
@@ -46,7 +49,8 @@ static size_t peek(parser *p)
     while (isspace((unsigned char)*p->at)) p->at++;
     if (*p->at && strchr(",()", *p->at)) bytes = 1;
     else bytes = strcspn(p->at, ",() \t\r\n\v\f");
-    snprintf(p->word, sizeof p->word, "%.*s", (int)TL_MIN(bytes, sizeof p->word - 1), p->at);
+    snprintf(p->word, sizeof p->word, "%.*s", (int)TL_MIN(bytes, sizeof p->word - 1),
+             p->at);
     return bytes;
 }
 
@@ -61,7 +65,8 @@ static tl_status complain(parser *p, const char *what)
     char where[160];
 
     snprintf(where, sizeof where, "%.120s, word %d", p->where, p->number + 1);
-    if (!*p->word) return tl_fail(p->ctx, TL_EUSAGE, where, "the text ends where %s", what);
+    if (!*p->word)
+        return tl_fail(p->ctx, TL_EUSAGE, where, "the text ends where %s", what);
     return tl_fail(p->ctx, TL_EUSAGE, where, "\"%s\" stands where %s", p->word, what);
 }
 
@@ -112,9 +117,10 @@ static tl_status options(parser *p, tl_word_item *item)
         } else if (pool && taken(p, "avg")) {
             item->average = true;
         } else if (pool || !activation(p, &item->act)) {
-            return complain(p, strcmp(p->word, "softmax") == 0
-                                   ? "a comma belongs (the output layer follows from the task)"
-                                   : "a comma, or an option of this layer, belongs");
+            return complain(
+                p, strcmp(p->word, "softmax") == 0
+                       ? "a comma belongs (the output layer follows from the task)"
+                       : "a comma, or an option of this layer, belongs");
         }
     }
 done:
@@ -171,7 +177,8 @@ static tl_status which(parser *p, tl_word_item *item)
             return TL_OK;
         }
     meant = tl_did_you_mean(p->word, word_at);
-    if (!meant) meant = "conv, pool, gpool, dense, norm, dropout, residual or an activation";
+    if (!meant)
+        meant = "conv, pool, gpool, dense, norm, dropout, residual or an activation";
     snprintf(say, sizeof say, "a layer belongs (did you mean %s?)", meant);
     return complain(p, say);
 }
@@ -236,11 +243,12 @@ bool tl_words_begin(const char *text)
     peek(&p);
     for (size_t i = 0; i < TL_COUNT(layer_words); i++)
         if (strcmp(p.word, layer_words[i]) == 0) return true;
-    return strchr(text, ' ') || strchr(text, ',') || strchr(text, '(') || tl_act_parse(p.word, &act);
+    return strchr(text, ' ') || strchr(text, ',') || strchr(text, '(') ||
+           tl_act_parse(p.word, &act);
 }
 
-tl_status tl_words_parse(tl_ctx *ctx, const char *where, const char *text, tl_word_item **items,
-                         int *count)
+tl_status tl_words_parse(tl_ctx *ctx, const char *where, const char *text,
+                         tl_word_item **items, int *count)
 {
     tl_status rc;
     parser    p = { .ctx = ctx, .where = where, .at = text };

@@ -9,10 +9,10 @@ static const float norm_eps = 1e-5f, norm_momentum = 0.1f; /* PyTorch's defaults
 typedef struct {
     tl_net             *net;
     const tl_word_item *items;
-    int                 to, end; /* emitted before `to`, seen before `end`               */
+    int to, end; /* emitted before `to`, seen before `end`               */
     int                 used[TL_WORD_ACT + 1];
-    bool                top;  /* not inside a residual: blocks are counted here             */
-    bool                seen; /* a layer with weights                                       */
+    bool top;  /* not inside a residual: blocks are counted here             */
+    bool seen; /* a layer with weights                                       */
 } level;
 
 static tl_init init_for(tl_activation act)
@@ -33,7 +33,8 @@ static tl_activation meets(const level *l, int i)
     if (l->items[i].act != TL_ACT_NONE) return l->items[i].act;
     for (i++; i < l->end; i++) {
         if (l->items[i].word == TL_WORD_ACT) return l->items[i].act;
-        if (l->items[i].word != TL_WORD_NORM && l->items[i].word != TL_WORD_DROPOUT) break;
+        if (l->items[i].word != TL_WORD_NORM && l->items[i].word != TL_WORD_DROPOUT)
+            break;
     }
     return TL_ACT_NONE;
 }
@@ -48,8 +49,10 @@ static bool is_picture(const level *l, tl_tensor x, const char *what)
 {
     if (tl_graph_status(l->net->g) != TL_OK) return false;
     if (tl_graph_shape(l->net->g, x)->ndim == 4) return true;
-    tl_graph_fail(l->net->g, "%s needs a picture and gets rows of numbers (put it before dense "
-                  "and gpool, or start with dense)", what);
+    tl_graph_fail(l->net->g,
+                  "%s needs a picture and gets rows of numbers (put it before dense "
+                  "and gpool, or start with dense)",
+                  what);
     return false;
 }
 
@@ -76,7 +79,8 @@ static tl_tensor emit_pool(level *l, int i, const char *name, tl_tensor x)
 
     if (!is_picture(l, x, "pool")) return 0;
     tl_net_layer(l->net, name);
-    return item->average ? tl_avg_pool(l->net->g, x, &attr) : tl_max_pool(l->net->g, x, &attr);
+    return item->average ? tl_avg_pool(l->net->g, x, &attr)
+                         : tl_max_pool(l->net->g, x, &attr);
 }
 
 static tl_tensor emit_gpool(level *l, const char *name, tl_tensor x)
@@ -95,14 +99,15 @@ static int groups_for(int64_t channels)
     return groups;
 }
 
-static tl_tensor emit_norm(level *l, const tl_word_item *item, const char *name, tl_tensor x,
-                           tl_activation act, tl_tensor residual)
+static tl_tensor emit_norm(level *l, const tl_word_item *item, const char *name,
+                           tl_tensor x, tl_activation act, tl_tensor residual)
 {
     switch (item->norm) {
     case TL_NORM_BATCH:
         return tl_net_batch_norm(l->net, name, x, norm_eps, norm_momentum, act, residual);
     case TL_NORM_GROUP:
-        return tl_net_group_norm(l->net, name, x, groups_for(tl_net_dim(l->net, x, -1)), norm_eps);
+        return tl_net_group_norm(l->net, name, x, groups_for(tl_net_dim(l->net, x, -1)),
+                                 norm_eps);
     case TL_NORM_LAYER: break;
     }
     return tl_net_layer_norm(l->net, name, x, norm_eps);
@@ -121,11 +126,14 @@ static tl_tensor shortcut(tl_net *net, tl_tensor x, tl_tensor y)
                              TL_INIT_GLOROT_UNIFORM);
     if (from.ndim == 4 && to.ndim == 4) {
         const int          stride = (int)((from.dim[1] + to.dim[1] - 1) / to.dim[1]);
-        const tl_conv_spec spec   = { .out = to.dim[3], .kernel = { 1, 1 }, .stride = stride,
-                                      .init = TL_INIT_GLOROT_UNIFORM };
+        const tl_conv_spec spec   = { .out    = to.dim[3],
+                                      .kernel = { 1, 1 },
+                                      .stride = stride,
+                                      .init   = TL_INIT_GLOROT_UNIFORM };
         return tl_net_conv(net, "shortcut", x, &spec);
     }
-    tl_graph_fail(net->g, "a residual cannot turn a picture into numbers (end it before dense "
+    tl_graph_fail(net->g,
+                  "a residual cannot turn a picture into numbers (end it before dense "
                   "and gpool)");
     return 0;
 }
@@ -138,7 +146,7 @@ static tl_tensor emit_residual(level *outer, int i, const char *name, tl_tensor 
 {
     const tl_word_item *last = NULL;
     const int           end  = outer->items[i].end;
-    level               l = { .net = outer->net, .items = outer->items, .to = end, .end = end };
+    level l = { .net = outer->net, .items = outer->items, .to = end, .end = end };
     tl_tensor           y, sum;
     char                norm[24];
 
@@ -158,7 +166,8 @@ static tl_tensor emit_residual(level *outer, int i, const char *name, tl_tensor 
     return y;
 }
 
-static tl_tensor emit_one(level *l, int i, const char *name, tl_tensor x, tl_activation fuse)
+static tl_tensor emit_one(level *l, int i, const char *name, tl_tensor x,
+                          tl_activation fuse)
 {
     const tl_word_item *item = &l->items[i];
 
@@ -186,17 +195,17 @@ static bool can_fuse(const tl_word_item *item)
 
 static tl_tensor emit_levels(level *l, int from, tl_tensor x)
 {
-    static const char *const kind[] = { "conv", "pool", "gpool", "dense", "norm", "dropout",
-                                        "residual", "act" };
+    static const char *const kind[] = { "conv", "pool",    "gpool",    "dense",
+                                        "norm", "dropout", "residual", "act" };
     char name[24];
 
     for (int i = from; i < l->to && tl_graph_status(l->net->g) == TL_OK;) {
         const tl_word_item *item    = &l->items[i];
         const int           next    = item->word == TL_WORD_RESIDUAL ? item->end : i + 1;
-        const bool          weights = item->word == TL_WORD_CONV || item->word == TL_WORD_DENSE ||
+        const bool weights = item->word == TL_WORD_CONV || item->word == TL_WORD_DENSE ||
                              item->word == TL_WORD_RESIDUAL;
-        const bool fuse = next < l->to && l->items[next].word == TL_WORD_ACT && can_fuse(item) &&
-                          tl_act_from_output(l->items[next].act);
+        const bool fuse = next < l->to && l->items[next].word == TL_WORD_ACT &&
+                          can_fuse(item) && tl_act_from_output(l->items[next].act);
         snprintf(name, sizeof name, "%s%d", kind[item->word], ++l->used[item->word]);
         if (l->top && weights && l->seen) l->net->block++;
         l->seen = l->seen || weights;
@@ -206,7 +215,8 @@ static tl_tensor emit_levels(level *l, int from, tl_tensor x)
     return x;
 }
 
-tl_tensor tl_words_emit(tl_net *net, const tl_word_item *items, int from, int to, tl_tensor x)
+tl_tensor tl_words_emit(tl_net *net, const tl_word_item *items, int from, int to,
+                        tl_tensor x)
 {
     level l = { .net = net, .items = items, .to = to, .end = to, .top = true };
 

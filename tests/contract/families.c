@@ -8,14 +8,25 @@
 #include <string.h>
 
 /* Parameters with 1,000 outputs (10 for the CIFAR networks), running statistics apart. */
-static const struct { const char *arch; int64_t outputs, size, parameters, width; int blocks; } known[] = {
-    { "resnet20", 10, 32, 269722, 64, 11 },        { "resnet32", 10, 32, 464154, 64, 17 },
-    { "resnet44", 10, 32, 658586, 64, 23 },        { "resnet56", 10, 32, 853018, 64, 29 },
-    { "resnet110", 10, 32, 1727962, 64, 56 },      { "resnet18", 1000, 224, 11689512, 512, 10 },
-    { "resnet34", 1000, 224, 21797672, 512, 18 },  { "resnet50", 1000, 224, 25557032, 2048, 18 },
-    { "resnet18-cifar", 10, 32, 11173962, 512, 10 }, { "resnet34-cifar", 10, 32, 21282122, 512, 18 },
-    { "mobilenet_v2", 1000, 224, 3504872, 1280, 20 }, { "mobilenetv2_100", 1000, 224, 3504872, 1280, 20 },
-    { "squeezenet1_0", 1000, 224, 1248424, 512, 10 }, { "squeezenet1_1", 1000, 224, 1235496, 512, 10 },
+static const struct {
+    const char *arch;
+    int64_t     outputs, size, parameters, width;
+    int         blocks;
+} known[] = {
+    { "resnet20", 10, 32, 269722, 64, 11 },
+    { "resnet32", 10, 32, 464154, 64, 17 },
+    { "resnet44", 10, 32, 658586, 64, 23 },
+    { "resnet56", 10, 32, 853018, 64, 29 },
+    { "resnet110", 10, 32, 1727962, 64, 56 },
+    { "resnet18", 1000, 224, 11689512, 512, 10 },
+    { "resnet34", 1000, 224, 21797672, 512, 18 },
+    { "resnet50", 1000, 224, 25557032, 2048, 18 },
+    { "resnet18-cifar", 10, 32, 11173962, 512, 10 },
+    { "resnet34-cifar", 10, 32, 21282122, 512, 18 },
+    { "mobilenet_v2", 1000, 224, 3504872, 1280, 20 },
+    { "mobilenetv2_100", 1000, 224, 3504872, 1280, 20 },
+    { "squeezenet1_0", 1000, 224, 1248424, 512, 10 },
+    { "squeezenet1_1", 1000, 224, 1235496, 512, 10 },
     { "mlp", 10, 28, 28 * 28 * 3 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10, 128, 3 },
 };
 
@@ -45,7 +56,8 @@ static void published_sizes(void **state)
                                  known[i].outputs);
         tl_params *p    = params_of(&arch);
         if (tl_params_numel(p, false) != known[i].parameters)
-            fail_msg("%s: %" PRId64 " parameters", known[i].arch, tl_params_numel(p, false));
+            fail_msg("%s: %" PRId64 " parameters", known[i].arch,
+                     tl_params_numel(p, false));
         assert_int_equal(tl_arch_features(ctx, &arch), known[i].width);
         assert_int_equal(tl_arch_blocks(p), known[i].blocks);
         tl_params_free(ctx, p);
@@ -75,7 +87,8 @@ static void records_are_whole(void **state)
         assert_ptr_equal(tl_family_find(f->name), f);
         assert_true(f->n_maps > 0 && f->maps[0].rules == 0);
         for (size_t s = 0; f->sizes[s]; s++)
-            if (!is_known(f->sizes[s])) fail_msg("%s has no published size here", f->sizes[s]);
+            if (!is_known(f->sizes[s]))
+                fail_msg("%s has no published size here", f->sizes[s]);
     }
     assert_null(tl_family_find("nothing"));
 }
@@ -194,9 +207,12 @@ static void check_same(const tl_arch *a, const tl_arch *b)
 
 static void an_arch_survives_its_json_and_config(void **state)
 {
-    static const char *const texts[] = { "mlp:32x16:tanh", "conv 8 3 relu, pool 2, dense 5 tanh",
-                                         "resnet32", "resnet50", "resnet18-cifar", "mobilenet_v2",
-                                         "squeezenet1_1" };
+    static const char *const texts[] = {
+        "mlp:32x16:tanh", "conv 8 3 relu, pool 2, dense 5 tanh",
+        "resnet32",       "resnet50",
+        "resnet18-cifar", "mobilenet_v2",
+        "squeezenet1_1"
+    };
     tl_ctx *ctx = test_fresh();
 
     (void)state;
@@ -228,7 +244,8 @@ static void an_arch_survives_its_json_and_config(void **state)
 
 static tl_tensors tensors_of(const tl_params *p, const char **name, tl_shape *shape)
 {
-    for (int32_t i = 0; i < p->count; i++) name[i] = p->param[i].name, shape[i] = p->param[i].shape;
+    for (int32_t i = 0; i < p->count; i++)
+        name[i] = p->param[i].name, shape[i] = p->param[i].shape;
     return (tl_tensors){ name, shape, (size_t)p->count };
 }
 
@@ -242,7 +259,9 @@ static void every_size_is_recognised_from_its_tensors(void **state)
     (void)state;
     for (size_t i = 0; i < TL_COUNT(known); i++) {
         const bool  flat = strcmp(known[i].arch, "mlp") == 0;
-        tl_arch     arch = parsed(known[i].arch, flat ? TL_SHAPE(30) : TL_SHAPE(64, 64, 3), 7), back;
+        tl_arch     arch =
+                    parsed(known[i].arch, flat ? TL_SHAPE(30) : TL_SHAPE(64, 64, 3), 7),
+                back;
         const char *scheme;
         tl_params  *p = params_of(&arch);
         tl_tensors  t = tensors_of(p, name, shape);
@@ -253,7 +272,8 @@ static void every_size_is_recognised_from_its_tensors(void **state)
         assert_int_equal(back.outputs, 7);
         t.count = 1;
         tl_arch_free(ctx, &back);
-        assert_int_equal(tl_arch_recognise(ctx, "model.pt", &t, &scheme, &back), TL_EDATA);
+        assert_int_equal(tl_arch_recognise(ctx, "model.pt", &t, &scheme, &back),
+                         TL_EDATA);
         tl_params_free(ctx, p);
         tl_arch_free(ctx, &arch);
     }
@@ -264,7 +284,8 @@ static void check_rename(const char *family, size_t map, const char *from, const
 {
     char out[128];
 
-    assert_true(tl_names_apply(&tl_family_find(family)->maps[map], from, out, sizeof out));
+    assert_true(
+        tl_names_apply(&tl_family_find(family)->maps[map], from, out, sizeof out));
     assert_string_equal(out, to);
 }
 
@@ -274,17 +295,22 @@ static void names_of_others_become_ours(void **state)
     char out[12];
 
     (void)state;
-    check_rename("resnet", 1, "resnet.embedder.embedder.convolution.weight", "conv1.weight");
-    check_rename("resnet", 1, "resnet.encoder.stages.2.layers.1.layer.0.normalization.running_var",
+    check_rename("resnet", 1, "resnet.embedder.embedder.convolution.weight",
+                 "conv1.weight");
+    check_rename("resnet", 1,
+                 "resnet.encoder.stages.2.layers.1.layer.0.normalization.running_var",
                  "layer3.1.bn1.running_var");
-    check_rename("resnet", 1, "resnet.encoder.stages.3.layers.0.shortcut.convolution.weight",
+    check_rename("resnet", 1,
+                 "resnet.encoder.stages.3.layers.0.shortcut.convolution.weight",
                  "layer4.0.downsample.0.weight");
     check_rename("resnet", 1, "classifier.1.bias", "fc.bias");
     check_rename("mobilenet-v2", 1, "conv_stem.weight", "features.0.0.weight");
     check_rename("mobilenet-v2", 1, "bn1.bias", "features.0.1.bias");
     check_rename("mobilenet-v2", 1, "blocks.0.0.bn2.weight", "features.1.conv.2.weight");
-    check_rename("mobilenet-v2", 1, "blocks.3.3.bn2.weight", "features.10.conv.1.1.weight");
-    check_rename("mobilenet-v2", 1, "blocks.6.0.conv_pwl.weight", "features.17.conv.2.weight");
+    check_rename("mobilenet-v2", 1, "blocks.3.3.bn2.weight",
+                 "features.10.conv.1.1.weight");
+    check_rename("mobilenet-v2", 1, "blocks.6.0.conv_pwl.weight",
+                 "features.17.conv.2.weight");
     check_rename("mobilenet-v2", 1, "classifier.weight", "classifier.1.weight");
     check_rename("mobilenet-v2", 2, "mobilenet_v2.conv_stem.conv_3x3.convolution.weight",
                  "features.1.conv.0.0.weight");
@@ -294,19 +320,21 @@ static void names_of_others_become_ours(void **state)
                  "features.3.conv.0.0.weight");
     check_rename("squeezenet", 1, "fire9/conv3x3_2.bias", "features.12.expand3x3.bias");
     check_rename("squeezenet", 1, "conv_final.weight", "classifier.1.weight");
-    assert_false(tl_names_apply(&tl_family_find("squeezenet")->maps[1], "conv_final.weight", out,
-                                sizeof out));
+    assert_false(tl_names_apply(&tl_family_find("squeezenet")->maps[1],
+                                "conv_final.weight", out, sizeof out));
 }
 
 static void layers_in_words(void **state)
 {
-    static const struct { const char *text; int64_t features, parameters; } good[] = {
+    static const struct { const char *text; int64_t features, parameters;
+    } good[] = {
         { "conv 32 3 relu, pool 2, dense 64 relu, dropout 0.2", 64,
           32 * 9 + 32 + 14 * 14 * 32 * 64 + 64 + 65 * 10 },
         { "conv 8 5 stride 2 valid groups 1 tanh, gpool", 8, 8 * 25 + 8 + 9 * 10 },
         { "pool 3 stride 2 avg, dense 7", 7, 13 * 13 * 7 + 7 + 8 * 10 },
         { "gelu", 784, 785 * 10 },
-        { "conv 16 3, norm batch, relu, residual(conv 16 3 relu, conv 16 3, norm batch) relu, gpool",
+        { "conv 16 3, norm batch, relu, residual(conv 16 3 relu, conv 16 3, norm batch) "
+          "relu, gpool",
           16, 16 * 9 + 32 + (16 * 16 * 9 + 16) + 16 * 16 * 9 + 32 + 17 * 10 },
         { "conv 4 3, residual ( conv 8 3 stride 2 , norm group ) , norm layer , gpool", 8,
           4 * 9 + 4 + 4 * 8 * 9 + 16 + 4 * 8 + 16 + 9 * 10 },
@@ -321,7 +349,8 @@ static void layers_in_words(void **state)
         tl_params *p    = params_of(&arch);
         assert_int_equal(tl_arch_features(ctx, &arch), good[i].features);
         if (tl_params_numel(p, false) != good[i].parameters)
-            fail_msg("%s: %" PRId64 " parameters", good[i].text, tl_params_numel(p, false));
+            fail_msg("%s: %" PRId64 " parameters", good[i].text,
+                     tl_params_numel(p, false));
         check_gradients(&arch, p);
         tl_params_free(ctx, p);
         tl_arch_free(ctx, &arch);
@@ -331,14 +360,16 @@ static void layers_in_words(void **state)
 
 static void wrong_texts_are_told_at_the_word(void **state)
 {
-    static const struct { const char *text, *say; } bad[] = {
+    static const struct { const char *text, *say;
+    } bad[] = {
         { "resnet21", "did you mean resnet20?" },
         { "squeezenet:3", "not a version" },
         { "quux", "known: " },
         { "resnet:18", "resnet18" },
         { "mlp:12x", "mlp:128x64" },
         { "mlp:12:rellu", "not an activation" },
-        { "conv 32 3 relu, pol 2", "word 6: \"pol\" stands where a layer belongs (did you mean pool?)" },
+        { "conv 32 3 relu, pol 2",
+          "word 6: \"pol\" stands where a layer belongs (did you mean pool?)" },
         { "conv 32 relu", "word 3: \"relu\" stands where a window's size should" },
         { "conv 0 3", "word 2" },
         { "conv 32 3 relu pool 2", "word 5: \"pool\" stands where a comma" },
@@ -350,7 +381,8 @@ static void wrong_texts_are_told_at_the_word(void **state)
         { "norm bach", "batch, group or layer" },
         { "pool 2 relu", "word 3" },
         { "dense 5,, dense 5", "word 4" },
-        { "residual(residual(residual(residual(residual(residual(residual(residual(residual(relu",
+        { "residual(residual(residual(residual(residual(residual(residual(residual("
+          "residual(relu",
           "too deep" },
     };
     tl_ctx *ctx = test_fresh();
@@ -358,7 +390,8 @@ static void wrong_texts_are_told_at_the_word(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(bad); i++) {
-        const tl_status rc = tl_arch_parse(ctx, bad[i].text, TL_SHAPE(28, 28, 1), 10, &arch);
+        const tl_status rc =
+            tl_arch_parse(ctx, bad[i].text, TL_SHAPE(28, 28, 1), 10, &arch);
         if (rc != TL_EUSAGE || !strstr(ctx->message, bad[i].say))
             fail_msg("\"%s\" -> %s: %s", bad[i].text, tl_status_name(rc), ctx->message);
         assert_null(arch.family);
@@ -398,24 +431,33 @@ static json_t *json_of(const char *text)
 
 static void configs_of_others(void **state)
 {
-    static const struct { const char *text, *name; int64_t outputs, channels; } good[] = {
-        { "{\"model_type\":\"mobilenet_v2\",\"tf_padding\":true,\"id2label\":{\"0\":\"a\",\"1\":\"b\",\"2\":\"c\"}}",
+    static const struct { const char *text, *name; int64_t outputs, channels;
+    } good[] = {
+        { "{\"model_type\":\"mobilenet_v2\",\"tf_padding\":true,\"id2label\":{\"0\":"
+          "\"a\",\"1\":\"b\",\"2\":\"c\"}}",
           "mobilenet_v2", 3, 3 },
-        { "{\"model_type\":\"resnet\",\"depths\":[2,2,2,2],\"hidden_sizes\":[64,128,256,512],"
-          "\"layer_type\":\"basic\",\"num_labels\":4,\"num_channels\":1}", "resnet18", 4, 1 },
+        { "{\"model_type\":\"resnet\",\"depths\":[2,2,2,2],\"hidden_sizes\":[64,128,256,"
+          "512],"
+          "\"layer_type\":\"basic\",\"num_labels\":4,\"num_channels\":1}",
+          "resnet18", 4, 1 },
         { "{\"architectures\":[\"ResNetForImageClassification\"]}", "resnet50", 2, 3 },
-        { "{\"architecture\":\"mobilenetv2_100\",\"num_classes\":1000}", "mobilenet_v2", 1000, 3 },
+        { "{\"architecture\":\"mobilenetv2_100\",\"num_classes\":1000}", "mobilenet_v2",
+          1000, 3 },
     };
-    static const struct { const char *text, *say; } bad[] = {
+    static const struct { const char *text, *say;
+    } bad[] = {
         { "{}", "model_type" },
         { "{\"model_type\":\"bert\"}", "bert" },
-        { "{\"architecture\":\"resnet50\",\"model_args\":{\"stem_width\":32}}", "model_args" },
+        { "{\"architecture\":\"resnet50\",\"model_args\":{\"stem_width\":32}}",
+          "model_args" },
         { "{\"model_type\":\"resnet\",\"hidden_act\":\"gelu\"}", "hidden_act" },
-        { "{\"model_type\":\"resnet\",\"downsample_in_bottleneck\":true}", "downsample_in_bottleneck" },
+        { "{\"model_type\":\"resnet\",\"downsample_in_bottleneck\":true}",
+          "downsample_in_bottleneck" },
         { "{\"model_type\":\"resnet\",\"depths\":[1,2]}", "depths" },
         { "{\"model_type\":\"resnet\",\"depths\":[1,2,3,-4]}", "depths" },
         { "{\"model_type\":\"mobilenet_v2\",\"output_stride\":16}", "output_stride" },
-        { "{\"model_type\":\"mobilenet_v2\",\"depth_multiplier\":1e9}", "depth_multiplier" },
+        { "{\"model_type\":\"mobilenet_v2\",\"depth_multiplier\":1e9}",
+          "depth_multiplier" },
         { "{\"model_type\":\"mobilenet_v2\",\"image_size\":0}", "image_size" },
         { "{\"model_type\":\"mlp\",\"hidden_sizes\":[4]}", "row" },
         { "{\"model_type\":\"mlp\",\"input_shape\":[2000000000,2000000000]}", "row" },
@@ -450,7 +492,8 @@ static void configs_of_others(void **state)
 static void a_summary_names_layers_shapes_and_counts(void **state)
 {
     tl_ctx *ctx  = test_fresh();
-    tl_arch arch = parsed("conv 32 3 relu, pool 2, dense 64 relu", TL_SHAPE(28, 28, 1), 10);
+    tl_arch arch =
+        parsed("conv 32 3 relu, pool 2, dense 64 relu", TL_SHAPE(28, 28, 1), 10);
     char   *text;
 
     (void)state;

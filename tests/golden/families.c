@@ -29,7 +29,8 @@ static float formula(const char *name, int64_t i)
 
 static void fill_param(const tl_param *p, float *v)
 {
-    const bool around_one = p->role == TL_ROLE_NORM && tl_shape_count(&p->shape) && p->init == TL_INIT_ONE;
+    const bool around_one =
+        p->role == TL_ROLE_NORM && tl_shape_count(&p->shape) && p->init == TL_INIT_ONE;
     const bool var        = p->role == TL_ROLE_STATE && p->init == TL_INIT_ONE;
     double     fan_in     = 1.0;
 
@@ -84,15 +85,16 @@ static void bind_all(rig *r)
     TEST_OK(tl_plan_bind(ctx, r->plan, r->weights, r->loss_weights));
 }
 
-static void rig_start(rig *r, const json_t *c, const char *picture, const tl_backend *backend,
-                      bool frozen)
+static void rig_start(rig *r, const json_t *c, const char *picture,
+                      const tl_backend *backend, bool frozen)
 {
     tl_ctx       *ctx  = test_ctx();
     const int64_t size = tl_json_int(c, "size", 0), pixels = ROWS * size * size * 3;
     json_t       *config;
 
     *r = (rig){ 0 };
-    TEST_OK(tl_arch_parse(ctx, tl_json_text(c, "arch", ""), TL_SHAPE(size, size, 3), CLASSES, &r->arch));
+    TEST_OK(tl_arch_parse(ctx, tl_json_text(c, "arch", ""), TL_SHAPE(size, size, 3),
+                          CLASSES, &r->arch));
     config = json_deep_copy(r->arch.config);
     json_object_update(config, json_object_get(c, "config"));
     tl_arch made = { .family = r->arch.family, .row = r->arch.row, .outputs = CLASSES };
@@ -104,7 +106,11 @@ static void rig_start(rig *r, const json_t *c, const char *picture, const tl_bac
     r->arch.dropout     = 0.0;
     TEST_OK(tl_arch_params(ctx, &r->arch, &r->params));
     TEST_OK(tl_graph_new(ctx, &r->g));
-    tl_net net = { .ctx = ctx, .g = r->g, .params = r->params, .training = true, .frozen_norm = frozen };
+    tl_net net = { .ctx         = ctx,
+                   .g           = r->g,
+                   .params      = r->params,
+                   .training    = true,
+                   .frozen_norm = frozen };
     TEST_OK(tl_arch_build(&net, &r->arch, ROWS, TL_PART_WHOLE, &r->built));
     tl_graph_backward(r->g, add_loss(r));
     TEST_OK(tl_graph_status(r->g));
@@ -132,7 +138,8 @@ static void rig_end(rig *r)
 
 /* |ours - theirs| over the norm theirs has; `least` keeps a gradient that is zero but for
  * rounding from counting. */
-static double probe_error(const json_t *want, const char *name, const float *got, int64_t n, double least)
+static double probe_error(const json_t *want, const char *name, const float *got,
+                          int64_t n, double least)
 {
     const json_t *pair = json_object_get(want, name);
     const double  norm = json_number_value(json_array_get(pair, 0));
@@ -167,7 +174,8 @@ static void check_logits(rig *r, const json_t *sample, const char *key)
 
     for (size_t i = 0; i < ROWS * CLASSES; i++)
         want[i] = (float)json_number_value(json_array_get(list, i));
-    const double error = test_error(tl_plan_data(r->plan, r->built.logits), want, ROWS * CLASSES);
+    const double error =
+        test_error(tl_plan_data(r->plan, r->built.logits), want, ROWS * CLASSES);
     if (!(error < 1e-4)) fail_msg("%s: %s differ by %g", r->arch.name, key, error);
 }
 
@@ -181,7 +189,8 @@ static double worst_probe(rig *r, const json_t *want, bool states, char who[128]
         const tl_param *p = &r->params->param[i];
         const tl_tensor g = tl_graph_gradient(r->g, tl_graph_find(r->g, p->name));
         if ((p->role == TL_ROLE_STATE) != states) continue;
-        const float *got   = states ? tl_params_value(r->params, p) : tl_plan_data(r->plan, g);
+        const float *got =
+            states ? tl_params_value(r->params, p) : tl_plan_data(r->plan, g);
         const double error = probe_error(want, p->name, got, p->count, least);
         if (error <= worst) continue;
         worst = error;
@@ -192,8 +201,8 @@ static double worst_probe(rig *r, const json_t *want, bool states, char who[128]
 
 /* Runs one picture, checks logits and statistics, and gives the worst gradient's error: 0
  * where the file holds no gradients. */
-static double run_sample(const json_t *c, const json_t *sample, const tl_backend *backend, bool frozen,
-                         char who[128])
+static double run_sample(const json_t *c, const json_t *sample, const tl_backend *backend,
+                         bool frozen, char who[128])
 {
     const json_t *grads = json_object_get(sample, frozen ? "frozen" : "batch");
     rig           r;
@@ -223,7 +232,8 @@ static void check_case(const json_t *c, const tl_backend *backend, bool frozen)
                 strcmp(tl_json_text(c, "arch", ""), "mobilenet_v2") == 0 ||
                 json_object_get(json_array_get(samples, 0), "batch"));
     for (size_t i = 0; i < 2 && !(least < 1e-3); i++)
-        least = fmin(least, run_sample(c, json_array_get(samples, i), backend, frozen, who));
+        least =
+            fmin(least, run_sample(c, json_array_get(samples, i), backend, frozen, who));
     if (!(least < 1e-3))
         fail_msg("%s: %s differs by %g", tl_json_text(c, "arch", ""), who, least);
 }
@@ -232,7 +242,8 @@ static json_t *golden(void)
 {
     json_t *value;
 
-    TEST_OK(tl_json_read(test_ctx(), TEST_FOLDER "/golden/families.json", 1 << 20, &value));
+    TEST_OK(
+        tl_json_read(test_ctx(), TEST_FOLDER "/golden/families.json", 1 << 20, &value));
     return value;
 }
 
@@ -258,7 +269,8 @@ static void so_does_the_reference_backend(void **state)
 
     (void)state;
     for (int frozen = 0; frozen < 2; frozen++)
-        check_case(json_array_get(json_object_get(file, "cases"), 0), &tl_backend_ref, frozen);
+        check_case(json_array_get(json_object_get(file, "cases"), 0), &tl_backend_ref,
+                   frozen);
     json_decref(file);
     assert_int_equal(ctx->world->now_bytes, 0);
 }

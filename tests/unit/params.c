@@ -7,10 +7,13 @@
 
 static tl_param like(const char *name, tl_shape shape, tl_role role, tl_init init)
 {
-    return (tl_param){ .name = (char *)(uintptr_t)name, .shape = shape, .role = role, .init = init };
+    return (tl_param){
+        .name = (char *)(uintptr_t)name, .shape = shape, .role = role, .init = init
+    };
 }
 
-static tl_param *add(tl_params *p, const char *name, tl_shape shape, tl_role role, tl_init init)
+static tl_param *add(tl_params *p, const char *name, tl_shape shape, tl_role role,
+                     tl_init init)
 {
     const tl_param l = like(name, shape, role, init);
     tl_param      *made;
@@ -29,7 +32,8 @@ static tl_params *small_store(void)
     add(p, "n.weight", TL_SHAPE(5), TL_ROLE_NORM, TL_INIT_ONE);
     add(p, "n.bias", TL_SHAPE(5), TL_ROLE_NORM, TL_INIT_ZERO);
     add(p, "n.running_mean", TL_SHAPE(5), TL_ROLE_STATE, TL_INIT_ZERO);
-    add(p, "b.weight", TL_SHAPE(7, 5), TL_ROLE_WEIGHT, TL_INIT_GLOROT_UNIFORM)->head = true;
+    add(p, "b.weight", TL_SHAPE(7, 5), TL_ROLE_WEIGHT, TL_INIT_GLOROT_UNIFORM)->head =
+        true;
     add(p, "b.bias", TL_SHAPE(7), TL_ROLE_BIAS, TL_INIT_ZERO)->head = true;
     TEST_OK(tl_params_seal(test_ctx(), p));
     return p;
@@ -155,7 +159,8 @@ static void a_value_depends_on_seed_and_name_alone(void **state)
     const float *x = tl_params_value(a, tl_params_find(a, "b.weight"));
     const float *y = tl_params_value(b, tl_params_find(b, "b.weight"));
     assert_memory_equal(x, y, 35 * sizeof *x);
-    assert_memory_not_equal(x, tl_params_value(b, tl_params_find(b, "c.weight")), 35 * sizeof *x);
+    assert_memory_not_equal(x, tl_params_value(b, tl_params_find(b, "c.weight")),
+                            35 * sizeof *x);
     tl_params_init(b, 2, false);
     assert_memory_not_equal(x, y, 35 * sizeof *x);
     tl_params_free(ctx, a);
@@ -199,9 +204,11 @@ static void check_spans(tl_params *p, int32_t want)
         const tl_param *q = &p->param[i];
         int             found = 0;
         for (int32_t s = 0; s < count; s++) {
-            if (q->at < span[s].at || q->at + q->count > span[s].at + span[s].count) continue;
+            if (q->at < span[s].at || q->at + q->count > span[s].at + span[s].count)
+                continue;
             found++;
-            assert_int_equal(tl_params_grad_at(p, q), span[s].grad_at + q->at - span[s].at);
+            assert_int_equal(tl_params_grad_at(p, q),
+                             span[s].grad_at + q->at - span[s].at);
             assert_int_equal(span[s].decay, q->role == TL_ROLE_WEIGHT);
             assert_true(span[s].lr_scale == q->lr_scale);
         }
@@ -209,7 +216,8 @@ static void check_spans(tl_params *p, int32_t want)
         if (!q->trainable) assert_int_equal(tl_params_grad_at(p, q), -1);
         else covered += q->count;
     }
-    assert_true(grads >= covered && (!count || span[count - 1].grad_at + span[count - 1].count <= grads));
+    assert_true(grads >= covered &&
+                (!count || span[count - 1].grad_at + span[count - 1].count <= grads));
     tl_free(ctx, span);
 }
 

@@ -19,7 +19,8 @@ static bool parse_units(const char *text, int64_t units[MOST_LAYERS], int *count
     for (*count = 0; *count < MOST_LAYERS; text++) {
         const size_t bytes = strcspn(text, "x");
         snprintf(part, sizeof part, "%.*s", (int)TL_MIN(bytes, sizeof part - 1), text);
-        if (!tl_parse_int(part, &units[*count]) || units[*count] < 1 || units[*count] > MOST_UNITS)
+        if (!tl_parse_int(part, &units[*count]) || units[*count] < 1 ||
+            units[*count] > MOST_UNITS)
             return false;
         ++*count;
         text += bytes;
@@ -32,7 +33,8 @@ static bool parse_units(const char *text, int64_t units[MOST_LAYERS], int *count
 static tl_status parse_size(tl_ctx *ctx, const char *where, const char *size,
                             int64_t units[MOST_LAYERS], int *count, char act[24])
 {
-    const char *colon = strchr(size, ':'), *second = colon ? strchr(colon + 1, ':') : NULL;
+    const char *colon  = strchr(size, ':'),
+               *second = colon ? strchr(colon + 1, ':') : NULL;
     char        text[512];
 
     snprintf(act, 24, "%s", second ? second + 1 : "relu");
@@ -41,15 +43,15 @@ static tl_status parse_size(tl_ctx *ctx, const char *where, const char *size,
         *count = TL_COUNT(default_units);
         return TL_OK;
     }
-    snprintf(text, sizeof text, "%.*s", second ? (int)(second - colon - 1) : (int)sizeof text - 1,
-             colon + 1);
+    snprintf(text, sizeof text, "%.*s",
+             second ? (int)(second - colon - 1) : (int)sizeof text - 1, colon + 1);
     if (parse_units(text, units, count)) return TL_OK;
-    return tl_fail(ctx, TL_EUSAGE, where, "\"%.60s\" is not sizes of layers (write mlp:128x64)",
-                   size);
+    return tl_fail(ctx, TL_EUSAGE, where,
+                   "\"%.60s\" is not sizes of layers (write mlp:128x64)", size);
 }
 
-static tl_status configure(tl_ctx *ctx, const char *where, const char *size, const json_t *config,
-                           tl_arch *arch)
+static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
+                           const json_t *config, tl_arch *arch)
 {
     tl_status     rc;
     int64_t       units[MOST_LAYERS];
@@ -60,16 +62,17 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size, con
     if (size) {
         TL_TRY(parse_size(ctx, where, size, units, &count, act));
     } else {
-        TL_TRY(tl_config_ints(ctx, where, config, "hidden_sizes", 1, MOST_UNITS, MOST_LAYERS,
-                              units, &count));
+        TL_TRY(tl_config_ints(ctx, where, config, "hidden_sizes", 1, MOST_UNITS,
+                              MOST_LAYERS, units, &count));
         TL_TRY(tl_config_row(ctx, where, config, 0, arch));
         snprintf(act, sizeof act, "%s", tl_json_text(config, "hidden_act", "relu"));
     }
     if (!tl_act_parse(act, &known))
         TL_FAIL(size ? TL_EUSAGE : TL_EDATA, where, "\"%s\" is not an activation", act);
-    TL_TRY(tl_config_take(ctx, arch, json_pack("{s:o, s:s}", "hidden_sizes",
-                                               tl_config_from_ints(units, count), "hidden_act",
-                                               act)));
+    TL_TRY(
+        tl_config_take(ctx, arch,
+                       json_pack("{s:o, s:s}", "hidden_sizes",
+                                 tl_config_from_ints(units, count), "hidden_act", act)));
     snprintf(arch->name, sizeof arch->name, "mlp");
 done:
     return rc;
@@ -77,7 +80,8 @@ done:
 
 /* layers.0.weight, layers.1.weight... and head.weight; the activation is not in a file, relu
  * is taken. */
-static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *tensors, tl_arch *arch)
+static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *tensors,
+                           tl_arch *arch)
 {
     tl_status       rc;
     int64_t         units[MOST_LAYERS];
@@ -112,13 +116,15 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
     char          name[24];
 
     tl_act_parse(tl_json_text(arch->config, "hidden_act", "relu"), &act);
-    const bool rectifier = act != TL_ACT_TANH && act != TL_ACT_SIGMOID && act != TL_ACT_NONE;
+    const bool rectifier =
+        act != TL_ACT_TANH && act != TL_ACT_SIGMOID && act != TL_ACT_NONE;
     x = tl_net_flatten(net, x);
     tl_net_push(net, "layers");
     for (size_t i = 0; i < json_array_size(units); i++) {
         snprintf(name, sizeof name, "%zu", i);
         net->block = (int)i;
-        x = tl_net_linear(net, name, x, json_integer_value(json_array_get(units, i)), true, act,
+        x = tl_net_linear(net, name, x, json_integer_value(json_array_get(units, i)),
+                          true, act,
                           rectifier ? TL_INIT_HE_UNIFORM : TL_INIT_GLOROT_UNIFORM);
     }
     tl_net_pop(net);
@@ -127,7 +133,8 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 {
-    if (arch->dropout > 0.0) features = tl_net_dropout(net, features, (float)arch->dropout);
+    if (arch->dropout > 0.0)
+        features = tl_net_dropout(net, features, (float)arch->dropout);
     return tl_net_linear(net, "head", features, arch->outputs, true, TL_ACT_NONE,
                          TL_INIT_GLOROT_UNIFORM);
 }

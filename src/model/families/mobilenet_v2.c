@@ -41,9 +41,10 @@ static tl_status settle(tl_ctx *ctx, const plan *p, tl_arch *arch)
         snprintf(arch->name, sizeof arch->name, "mobilenet_v2-%g", p->multiplier);
     return tl_config_take(ctx, arch,
                           json_pack("{s:f, s:b, s:f, s:f, s:s, s:s}", "depth_multiplier",
-                                    p->multiplier, "tf_padding", p->tf_padding, "layer_norm_eps",
-                                    p->eps, "classifier_dropout_prob", p->dropout, "hidden_act",
-                                    "relu6", "prep", p->tf_padding ? "half" : "imagenet"));
+                                    p->multiplier, "tf_padding", p->tf_padding,
+                                    "layer_norm_eps", p->eps, "classifier_dropout_prob",
+                                    p->dropout, "hidden_act", "relu6", "prep",
+                                    p->tf_padding ? "half" : "imagenet"));
 }
 
 /* A config that does not say tf_padding is read as torchvision's network. */
@@ -51,8 +52,10 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
 {
     tl_status rc;
 
-    TL_TRY(tl_config_number(ctx, where, config, "depth_multiplier", 0.05, 4.0, 1.0, &p->multiplier));
-    TL_TRY(tl_config_number(ctx, where, config, "layer_norm_eps", 1e-12, 0.1, 1e-5, &p->eps));
+    TL_TRY(tl_config_number(ctx, where, config, "depth_multiplier", 0.05, 4.0, 1.0,
+                            &p->multiplier));
+    TL_TRY(tl_config_number(ctx, where, config, "layer_norm_eps", 1e-12, 0.1, 1e-5,
+                            &p->eps));
     TL_TRY(tl_config_number(ctx, where, config, "classifier_dropout_prob", 0.0, 1.0,
                             default_dropout, &p->dropout));
     /* Hugging Face's 0.8 is TensorFlow's probability to keep, under the wrong name. */
@@ -70,8 +73,8 @@ done:
     return rc;
 }
 
-static tl_status configure(tl_ctx *ctx, const char *where, const char *size, const json_t *config,
-                           tl_arch *arch)
+static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
+                           const json_t *config, tl_arch *arch)
 {
     tl_status rc;
     plan      p = { 1.0, 1e-5, default_dropout, false };
@@ -94,9 +97,12 @@ static bool has_rows(const tl_tensors *t, const char *name, int64_t out)
 }
 
 /* The multiplier follows from three widths; padding is not in a file and reads as torchvision's. */
-static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t, tl_arch *arch)
+static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t,
+                           tl_arch *arch)
 {
-    static const double multipliers[] = { 1.0, 0.75, 0.5, 0.35, 0.25, 1.1, 1.2, 1.3, 1.4 };
+    static const double multipliers[] = {
+        1.0, 0.75, 0.5, 0.35, 0.25, 1.1, 1.2, 1.3, 1.4
+    };
     const tl_shape     *stem = tl_tensors_find(t, "features.0.0.weight");
     const tl_shape     *out  = tl_tensors_find(t, "classifier.1.weight");
 
@@ -116,7 +122,12 @@ static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t,
     return TL_EUSAGE;
 }
 
-typedef struct { int64_t out; int kernel, stride; bool depthwise; tl_activation act; } layer;
+typedef struct {
+    int64_t       out;
+    int           kernel, stride;
+    bool          depthwise;
+    tl_activation act;
+} layer;
 
 /* Convolution and norm: names "0.0" and "0.1", or "2" and "3". */
 static tl_tensor conv_norm(tl_net *net, const plan *p, const char *conv, const char *norm,
@@ -134,8 +145,8 @@ static tl_tensor conv_norm(tl_net *net, const plan *p, const char *conv, const c
     return tl_net_batch_norm(net, norm, x, (float)p->eps, momentum, l.act, residual);
 }
 
-static tl_tensor inverted_residual(tl_net *net, const plan *p, tl_tensor x, int expand, int64_t out,
-                                   int stride)
+static tl_tensor inverted_residual(tl_net *net, const plan *p, tl_tensor x, int expand,
+                                   int64_t out, int stride)
 {
     const int64_t   in = tl_net_dim(net, x, 3), wide = in * expand;
     const tl_tensor residual = stride == 1 && in == out ? x : 0;
@@ -179,9 +190,11 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 {
-    const double own = tl_json_number(arch->config, "classifier_dropout_prob", default_dropout);
+    const double own =
+        tl_json_number(arch->config, "classifier_dropout_prob", default_dropout);
 
-    features = tl_net_dropout(net, features, (float)(arch->dropout < 0.0 ? own : arch->dropout));
+    features =
+        tl_net_dropout(net, features, (float)(arch->dropout < 0.0 ? own : arch->dropout));
     return tl_net_linear(net, "classifier.1", features, arch->outputs, true, TL_ACT_NONE,
                          TL_INIT_NORMAL);
 }

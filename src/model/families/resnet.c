@@ -12,7 +12,8 @@ enum { STAGES = 4, MOST_BLOCKS = 200, REDUCTION = 4 };
 static const float eps = 1e-5f, momentum = 0.1f;
 
 typedef struct {
-    int64_t blocks[STAGES], width[STAGES]; /* width: channels that a stage puts out         */
+    int64_t blocks[STAGES],
+        width[STAGES]; /* width: channels that a stage puts out         */
     int64_t stem_width;
     bool    bottleneck, small;
 } plan;
@@ -45,22 +46,24 @@ static tl_status settle(tl_ctx *ctx, const plan *p, tl_arch *arch)
     snprintf(arch->name, sizeof arch->name, "%s", name);
     return tl_config_take(ctx, arch,
                           json_pack("{s:o, s:o, s:I, s:s, s:s, s:s}", "depths",
-                                    tl_config_from_ints(p->blocks, STAGES), "hidden_sizes",
-                                    tl_config_from_ints(p->width, STAGES), "embedding_size",
-                                    (json_int_t)p->stem_width, "layer_type",
-                                    p->bottleneck ? "bottleneck" : "basic", "hidden_act", "relu",
-                                    "stem", p->small ? "cifar" : "imagenet"));
+                                    tl_config_from_ints(p->blocks, STAGES),
+                                    "hidden_sizes", tl_config_from_ints(p->width, STAGES),
+                                    "embedding_size", (json_int_t)p->stem_width,
+                                    "layer_type", p->bottleneck ? "bottleneck" : "basic",
+                                    "hidden_act", "relu", "stem",
+                                    p->small ? "cifar" : "imagenet"));
 }
 
-static tl_status read_text(tl_ctx *ctx, const char *where, const json_t *config, const char *key,
-                           const char *no, const char *yes, bool fallback, bool *out)
+static tl_status read_text(tl_ctx *ctx, const char *where, const json_t *config,
+                           const char *key, const char *no, const char *yes,
+                           bool fallback, bool *out)
 {
     const char *text = tl_json_text(config, key, fallback ? yes : no);
 
     *out = strcmp(text, yes) == 0;
     if (*out || strcmp(text, no) == 0) return TL_OK;
-    return tl_fail(ctx, TL_EDATA, where, "\"%s\" is \"%.40s\" (supported: %s, %s)", key, text, no,
-                   yes);
+    return tl_fail(ctx, TL_EDATA, where, "\"%s\" is \"%.40s\" (supported: %s, %s)", key,
+                   text, no, yes);
 }
 
 /* Absent settings have the defaults of Transformers' ResNetConfig, which is ResNet-50. */
@@ -70,12 +73,17 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
     int       blocks, widths;
 
     *p = known[2].plan;
-    TL_TRY(tl_config_ints(ctx, where, config, "depths", 1, MOST_BLOCKS, STAGES, p->blocks, &blocks));
-    TL_TRY(tl_config_ints(ctx, where, config, "hidden_sizes", 4, 1 << 16, STAGES, p->width, &widths));
+    TL_TRY(tl_config_ints(ctx, where, config, "depths", 1, MOST_BLOCKS, STAGES, p->blocks,
+                          &blocks));
+    TL_TRY(tl_config_ints(ctx, where, config, "hidden_sizes", 4, 1 << 16, STAGES,
+                          p->width, &widths));
     if ((blocks && blocks != STAGES) || (widths && widths != STAGES))
-        TL_FAIL(TL_EDATA, where, "\"depths\" and \"hidden_sizes\" must have %d entries", STAGES);
-    TL_TRY(tl_config_int(ctx, where, config, "embedding_size", 1, 1 << 16, 64, &p->stem_width));
-    TL_TRY(read_text(ctx, where, config, "layer_type", "basic", "bottleneck", true, &p->bottleneck));
+        TL_FAIL(TL_EDATA, where, "\"depths\" and \"hidden_sizes\" must have %d entries",
+                STAGES);
+    TL_TRY(tl_config_int(ctx, where, config, "embedding_size", 1, 1 << 16, 64,
+                         &p->stem_width));
+    TL_TRY(read_text(ctx, where, config, "layer_type", "basic", "bottleneck", true,
+                     &p->bottleneck));
     TL_TRY(read_text(ctx, where, config, "stem", "imagenet", "cifar", false, &p->small));
     for (int s = 0; s < STAGES; s++)
         if (p->bottleneck && p->width[s] % REDUCTION)
@@ -87,8 +95,8 @@ done:
     return rc;
 }
 
-static tl_status configure(tl_ctx *ctx, const char *where, const char *size, const json_t *config,
-                           tl_arch *arch)
+static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
+                           const json_t *config, tl_arch *arch)
 {
     tl_status rc;
     plan      p;
@@ -97,7 +105,8 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size, con
     if (size) {
         while (i < TL_COUNT(known) && strcmp(known[i].name, size) != 0) i++;
         if (i == TL_COUNT(known))
-            TL_FAIL(TL_EUSAGE, where, "\"%.40s\" has no sizes of its own (write resnet18)", size);
+            TL_FAIL(TL_EUSAGE, where,
+                    "\"%.40s\" has no sizes of its own (write resnet18)", size);
         p = known[i].plan;
     } else {
         TL_TRY(read_plan(ctx, where, config, &p));
@@ -119,31 +128,36 @@ static int64_t count_blocks(const tl_tensors *t, int s)
     return n;
 }
 
-static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t, tl_arch *arch)
+static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t,
+                           tl_arch *arch)
 {
     const tl_shape *stem = tl_tensors_find(t, "conv1.weight"), *last, *out;
     char            name[48];
     plan            p = { 0 };
 
     (void)scheme;
-    if (!stem || stem->ndim != 4 || (stem->dim[2] != 7 && stem->dim[2] != 3)) return TL_EUSAGE;
+    if (!stem || stem->ndim != 4 || (stem->dim[2] != 7 && stem->dim[2] != 3))
+        return TL_EUSAGE;
     p.stem_width = stem->dim[0];
     p.small      = stem->dim[2] == 3;
     p.bottleneck = tl_tensors_find(t, "layer1.0.conv3.weight");
     for (int s = 0; s < STAGES; s++) {
         p.blocks[s] = count_blocks(t, s + 1);
-        snprintf(name, sizeof name, "layer%d.0.conv%d.weight", s + 1, p.bottleneck ? 3 : 2);
+        snprintf(name, sizeof name, "layer%d.0.conv%d.weight", s + 1,
+                 p.bottleneck ? 3 : 2);
         last = tl_tensors_find(t, name);
         if (!p.blocks[s] || !last || last->ndim != 4) return TL_EUSAGE;
         p.width[s] = last->dim[0];
     }
     out = tl_tensors_find(t, "fc.weight");
     arch->outputs = out && out->ndim == 2 ? out->dim[0] : 1000;
-    arch->row     = p.small ? TL_SHAPE(32, 32, stem->dim[1]) : TL_SHAPE(224, 224, stem->dim[1]);
+    arch->row =
+        p.small ? TL_SHAPE(32, 32, stem->dim[1]) : TL_SHAPE(224, 224, stem->dim[1]);
     return settle(ctx, &p, arch);
 }
 
-static tl_tensor conv(tl_net *net, const char *name, tl_tensor x, int64_t out, int kernel, int stride)
+static tl_tensor conv(tl_net *net, const char *name, tl_tensor x, int64_t out, int kernel,
+                      int stride)
 {
     const tl_conv_spec spec = { .out    = out,
                                 .kernel = { kernel, kernel },
@@ -154,7 +168,8 @@ static tl_tensor conv(tl_net *net, const char *name, tl_tensor x, int64_t out, i
     return tl_net_conv(net, name, x, &spec);
 }
 
-static tl_tensor norm(tl_net *net, const char *name, tl_tensor x, tl_activation act, tl_tensor residual)
+static tl_tensor norm(tl_net *net, const char *name, tl_tensor x, tl_activation act,
+                      tl_tensor residual)
 {
     return tl_net_batch_norm(net, name, x, eps, momentum, act, residual);
 }
@@ -186,7 +201,9 @@ static tl_tensor block(tl_net *net, const plan *p, tl_tensor x, int64_t width, i
 
 static tl_tensor stem(tl_net *net, const plan *p, tl_tensor x)
 {
-    const tl_pool_attr pool = { .kernel = { 3, 3 }, .stride = { 2, 2 }, .pad = { 1, 1, 1, 1 } };
+    const tl_pool_attr pool = { .kernel = { 3, 3 },
+                                .stride = { 2, 2 },
+                                .pad    = { 1, 1, 1, 1 } };
 
     x = conv(net, "conv1", x, p->stem_width, p->small ? 3 : 7, p->small ? 1 : 2);
     x = norm(net, "bn1", x, TL_ACT_RELU, 0);
@@ -214,7 +231,8 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 {
-    if (arch->dropout > 0.0) features = tl_net_dropout(net, features, (float)arch->dropout);
+    if (arch->dropout > 0.0)
+        features = tl_net_dropout(net, features, (float)arch->dropout);
     return tl_net_linear(net, "fc", features, arch->outputs, true, TL_ACT_NONE,
                          TL_INIT_FAN_IN_UNIFORM);
 }

@@ -15,23 +15,26 @@ static const double default_dropout = 0.5;
 /* features.N in order; `squeeze` 0 is a max pool, else a fire module that puts out
  * 2 x expand channels. */
 typedef struct { int at, squeeze, expand; } module;
-static const module v1_0[] = { { 2, 0, 0 },     { 3, 16, 64 },   { 4, 16, 64 },  { 5, 32, 128 },
-                               { 6, 0, 0 },     { 7, 32, 128 },  { 8, 48, 192 }, { 9, 48, 192 },
-                               { 10, 64, 256 }, { 11, 0, 0 },    { 12, 64, 256 } };
-static const module v1_1[] = { { 2, 0, 0 },     { 3, 16, 64 },   { 4, 16, 64 },   { 5, 0, 0 },
-                               { 6, 32, 128 },  { 7, 32, 128 },  { 8, 0, 0 },     { 9, 48, 192 },
-                               { 10, 48, 192 }, { 11, 64, 256 }, { 12, 64, 256 } };
+static const module v1_0[] = { { 2, 0, 0 },    { 3, 16, 64 },  { 4, 16, 64 },
+                               { 5, 32, 128 }, { 6, 0, 0 },    { 7, 32, 128 },
+                               { 8, 48, 192 }, { 9, 48, 192 }, { 10, 64, 256 },
+                               { 11, 0, 0 },   { 12, 64, 256 } };
+static const module v1_1[] = { { 2, 0, 0 },     { 3, 16, 64 },  { 4, 16, 64 },
+                               { 5, 0, 0 },     { 6, 32, 128 }, { 7, 32, 128 },
+                               { 8, 0, 0 },     { 9, 48, 192 }, { 10, 48, 192 },
+                               { 11, 64, 256 }, { 12, 64, 256 } };
 
 static tl_status settle(tl_ctx *ctx, bool first, bool caffe, tl_arch *arch)
 {
     snprintf(arch->name, sizeof arch->name, "squeezenet1_%d", first ? 0 : 1);
     return tl_config_take(ctx, arch,
-                          json_pack("{s:s, s:b, s:s}", "version", first ? "1_0" : "1_1", "caffe",
-                                    caffe, "prep", caffe ? "caffe" : "imagenet"));
+                          json_pack("{s:s, s:b, s:s}", "version", first ? "1_0" : "1_1",
+                                    "caffe", caffe, "prep",
+                                    caffe ? "caffe" : "imagenet"));
 }
 
-static tl_status configure(tl_ctx *ctx, const char *where, const char *size, const json_t *config,
-                           tl_arch *arch)
+static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
+                           const json_t *config, tl_arch *arch)
 {
     tl_status   rc;
     bool        caffe = false;
@@ -48,7 +51,8 @@ done:
     return rc;
 }
 
-static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t, tl_arch *arch)
+static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t,
+                           tl_arch *arch)
 {
     const tl_shape *stem = tl_tensors_find(t, "features.0.weight");
     const tl_shape *out  = tl_tensors_find(t, "classifier.1.weight");
@@ -63,7 +67,8 @@ static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t,
         arch->source_head = false;
     }
     arch->outputs = out && out->ndim >= 2 ? out->dim[0] : 1000;
-    arch->row = caffe ? TL_SHAPE(227, 227, stem->dim[1]) : TL_SHAPE(224, 224, stem->dim[1]);
+    arch->row =
+        caffe ? TL_SHAPE(227, 227, stem->dim[1]) : TL_SHAPE(224, 224, stem->dim[1]);
     return settle(ctx, first, caffe, arch);
 }
 
@@ -76,7 +81,7 @@ static tl_tensor conv(tl_net *net, const char *name, tl_tensor x, int64_t out, i
                                 .pad    = pad,
                                 .bias   = true,
                                 .act    = TL_ACT_RELU,
-                                .init   = net->head ? TL_INIT_NORMAL : TL_INIT_HE_UNIFORM };
+                                .init = net->head ? TL_INIT_NORMAL : TL_INIT_HE_UNIFORM };
 
     return tl_net_conv(net, name, x, &spec);
 }
@@ -96,7 +101,7 @@ static tl_tensor fire(tl_net *net, const module *m, tl_tensor x)
 static tl_tensor features(tl_net *net, const tl_arch *arch, tl_tensor x)
 {
     const tl_pool_attr pool  = { .kernel = { 3, 3 }, .stride = { 2, 2 }, .ceil = true };
-    const bool         first = strcmp(tl_json_text(arch->config, "version", "1_0"), "1_0") == 0;
+    const bool first = strcmp(tl_json_text(arch->config, "version", "1_0"), "1_0") == 0;
     const module      *m     = first ? v1_0 : v1_1;
     const size_t       count = first ? TL_COUNT(v1_0) : TL_COUNT(v1_1);
 
@@ -116,7 +121,8 @@ static tl_tensor features(tl_net *net, const tl_arch *arch, tl_tensor x)
 
 static tl_tensor drop(tl_net *net, const tl_arch *arch, tl_tensor x)
 {
-    return tl_net_dropout(net, x, (float)(arch->dropout < 0.0 ? default_dropout : arch->dropout));
+    return tl_net_dropout(net, x,
+                          (float)(arch->dropout < 0.0 ? default_dropout : arch->dropout));
 }
 
 static tl_tensor whole(tl_net *net, const tl_arch *arch, tl_tensor x)
@@ -142,8 +148,8 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)
 {
-    return tl_net_linear(net, "linear", drop(net, arch, x), arch->outputs, true, TL_ACT_NONE,
-                         TL_INIT_NORMAL);
+    return tl_net_linear(net, "linear", drop(net, arch, x), arch->outputs, true,
+                         TL_ACT_NONE, TL_INIT_NORMAL);
 }
 
 static const tl_rename caffe[] = {

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-static tl_status configure(tl_ctx *ctx, const char *where, const char *size, const json_t *config,
-                           tl_arch *arch)
+static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
+                           const json_t *config, tl_arch *arch)
 {
     tl_status     rc;
     tl_word_item *items = NULL;
@@ -40,7 +40,8 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 {
-    if (arch->dropout > 0.0) features = tl_net_dropout(net, features, (float)arch->dropout);
+    if (arch->dropout > 0.0)
+        features = tl_net_dropout(net, features, (float)arch->dropout);
     return tl_net_linear(net, "output", features, arch->outputs, true, TL_ACT_NONE,
                          TL_INIT_GLOROT_UNIFORM);
 }
@@ -49,14 +50,14 @@ static const char *const sizes[] = { NULL };
 static const tl_names_map maps[] = { { "tailor", NULL, 0 } };
 
 const tl_family tl_family_words = {
-    .name         = "words",
-    .doc          = "layers in words, as in \"conv 32 3 relu, pool 2, dense 64 relu\"",
-    .source       = "weights start as He et al. 2015 (rectifiers) or Glorot and Bengio 2010",
-    .sizes        = sizes,
-    .configure    = configure,
-    .body         = body,
-    .head         = head,
-    .maps         = maps,
-    .n_maps       = TL_COUNT(maps),
+    .name      = "words",
+    .doc       = "layers in words, as in \"conv 32 3 relu, pool 2, dense 64 relu\"",
+    .source    = "weights start as He et al. 2015 (rectifiers) or Glorot and Bengio 2010",
+    .sizes     = sizes,
+    .configure = configure,
+    .body      = body,
+    .head      = head,
+    .maps      = maps,
+    .n_maps    = TL_COUNT(maps),
     .default_prep = "unit",
 };
