@@ -118,6 +118,7 @@ static void end(tl_ctx *ctx, tl_study *s)
     tl_store_close(ctx, s->store);
     tl_free(ctx, s->checkpoints);
     json_decref(s->plan);
+    json_decref(s->shared);
     json_decref(s->warnings);
 }
 

@@ -143,11 +143,21 @@ static tl_status make_baseline_net(tl_ctx *ctx, const tl_study *s, tl_candidate 
     return rc;
 }
 
+/* Pictures of files are kept decoded, at most as large as they are fed; arrays lie in memory. */
+static size_t cache_fill(const tl_dataset *d, const tl_prep *prep, size_t budget)
+{
+    const int64_t fed   = TL_MAX(prep->resize_short, TL_MAX(prep->height, prep->width));
+    const int64_t side  = TL_MIN(fed, TL_MIN(d->height, d->width));
+    const double  bytes = (double)d->rows * (double)(side * side * prep->channels);
+
+    if (d->rows == 0 || !d->row_name || !d->row_name[0]) return 0;
+    return (size_t)fmin(bytes, (double)budget);
+}
+
 tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
 {
     tl_status rc   = TL_OK;
     json_t   *mine = tl_prep_to_json(prep);
-    const size_t memory = s->q->memory_bytes ? s->q->memory_bytes : (size_t)2 << 30;
 
     for (*out = 0; *out < s->views; (*out)++) {
         json_t    *other = tl_prep_to_json(&s->view[*out].prep);
@@ -158,7 +168,9 @@ tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
     TL_TRY(tl_realloc(ctx, (size_t)(s->views + 1) * sizeof *s->view, &s->view));
     tl_prepared *view = &s->view[s->views];
     *view         = (tl_prepared){ .prep = *prep };
-    TL_TRY(tl_cache_new(ctx, s->data, prep, memory / 4, &view->cache));
+    const size_t budget = tl_study_memory(s) / 4 / (size_t)(s->bases + 1);
+    view->fill_bytes    = cache_fill(s->data, prep, budget);
+    TL_TRY(tl_cache_new(ctx, s->data, prep, budget, &view->cache));
     *out = s->views++;
 done:
     json_decref(mine);

@@ -16,6 +16,7 @@ typedef struct {
 typedef struct {
     tl_prep   prep;
     tl_cache *cache;
+    size_t    fill_bytes; /* what the cache will hold when all rows were read                */
 } tl_prepared;
 
 /* One training that ended. */
@@ -39,6 +40,7 @@ typedef struct {
     tl_run_need  need;                    /* of one run                                      */
     double       row_flops, body_flops;   /* inference, per row: cost among the tied         */
     double       setup_s, s_per_flop, head_s_per_row; /* its calibration                     */
+    double       first_s;                 /* forecast of its first run, features included    */
     int64_t      micro_batch;
     bool         finalist;
     bool         barred;                  /* over --max-latency or --max-size: cannot win    */
@@ -67,6 +69,8 @@ typedef struct {
     tl_prepared           *view;
     int                views;
     float            **features;           /* [bases] body outputs of all rows, or NULL      */
+    json_t            *shared;             /* in runs.db: what making them took {seconds,
+                                              flops}, by the entry that needed them first    */
     tl_entry          *entry;
     int                entries;
     tl_study_run      *run;
@@ -107,10 +111,12 @@ void      tl_entry_add_trials(tl_entry *e, int trials); /* up to so many, 0 is t
 tl_status tl_study_forecast(tl_ctx *ctx, tl_study *s);   /* FLOPs and memory, from plans       */
 tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s);  /* seconds, measured once             */
 double    tl_study_slice_seconds(const tl_study *s, const tl_entry *e); /* one run           */
+double    tl_study_first_seconds(const tl_study *s, const tl_entry *e); /* with its features  */
 double    tl_study_run_seconds(const tl_study *s, const tl_entry *e); /* all slices of a repeat */
 double    tl_study_spent(const tl_study *s, const tl_entry *e, double flops); /* of a run that
                                                             took so many FLOPs               */
 bool      tl_entry_trained(const tl_entry *e);           /* by gradient over epochs            */
+size_t    tl_study_memory(const tl_study *s);            /* --memory, or what is taken for it  */
 /* Body outputs of all rows, shared by the heads over e's base; left out when too big to keep. */
 tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);
 

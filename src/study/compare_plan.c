@@ -38,7 +38,7 @@ static json_t *entry_json(const tl_study *s, const tl_entry *e)
                      e->c.base ? json_string(e->c.base->path) : json_null(), "status",
                      e->status ? json_string(e->status) : json_null(), "why",
                      e->why[0] ? json_string(e->why) : json_null(), "forecast", "seconds",
-                     e->active ? tl_json_real(tl_study_run_seconds(s, e)) : json_null(),
+                     e->active ? tl_json_real(e->first_s * tl_study_slices(s)) : json_null(),
                      "peak_bytes", e->active ? json_integer((json_int_t)e->need.peak_bytes)
                                              : json_null());
 }
@@ -102,6 +102,12 @@ static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_pla
     }
 }
 
+static void note_first_runs(tl_study *s)
+{
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active) s->entry[i].first_s = tl_study_first_seconds(s, &s->entry[i]);
+}
+
 static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
 {
     tl_status     rc;
@@ -115,14 +121,18 @@ static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
         item[i] = (tl_plan_item){ .rival = rival_of(s, i), .trained = tl_entry_trained(e) };
         if (!e->active) continue;
         item[i].setup_s = k * e->setup_s;
-        item[i].work_s  = k * (tl_study_slice_seconds(s, e) - e->setup_s);
+        item[i].work_s  = k * (tl_study_first_seconds(s, e) - e->setup_s);
         count++;
     }
-    *plan = tl_plan_fit(item, s->entries, s->budget_s * (1.0 - FOR_THE_REST),
+    *plan = tl_plan_fit(item, s->entries, s->budget_s * (1.0 - FOR_THE_REST) - s->used,
                         TL_MIN(PLANNED_FINALISTS, count));
     leave_out(s, item, plan);
+    count = 0;
+    for (int i = 0; i < s->entries; i++) count += s->entry[i].active && item[i].trained;
+    if (count == 0) plan->share = 1.0;
     shorten(s, plan->share);
     if (plan->share < 1.0) TL_TRY(tl_study_forecast(ctx, s));
+    note_first_runs(s);
 done:
     tl_free(ctx, item);
     return rc;
@@ -136,7 +146,7 @@ static void say_plan(tl_study *s)
         const tl_entry *e = &s->entry[i];
         if (e->active)
             tl_study_say(s, "plan: %s, about %s a seed, %s", e->label,
-                         tl_say_seconds(tl_study_run_seconds(s, e), seconds),
+                         tl_say_seconds(e->first_s * tl_study_slices(s), seconds),
                          tl_say_bytes((double)e->need.peak_bytes, bytes));
         else tl_study_say(s, "plan: %s is not run: %s", e->label, e->why);
     }
@@ -168,7 +178,9 @@ static tl_status take_plan(tl_ctx *ctx, tl_study *s)
         snprintf(e->why, sizeof e->why, "%.390s", tl_json_text(c, "why", ""));
     }
     tl_study_say(s, "going on with the comparison in %s", s->q->out);
-    return tl_study_forecast(ctx, s);
+    const tl_status rc = tl_study_forecast(ctx, s);
+    note_first_runs(s);
+    return rc;
 }
 
 tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)

@@ -188,8 +188,9 @@ done:
 
 tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s)
 {
-    tl_status rc   = TL_OK;
-    json_t   *kept = NULL;
+    tl_status    rc     = TL_OK;
+    json_t      *kept   = NULL;
+    const double before = tl_time_s();
 
     if (s->store) TL_TRY(tl_store_get(ctx, s->store, "calibration", &kept));
     const bool fresh = !kept;
@@ -199,19 +200,44 @@ tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s)
     }
     for (int i = 0; i < s->entries; i++)
         if (s->entry[i].active) TL_TRY(measure(ctx, s, &s->entry[i], kept));
+    if (fresh) json_object_set_new(kept, "seconds", json_real(tl_time_s() - before));
+    s->used += tl_json_number(kept, "seconds", 0.0);
     if (fresh && s->store) TL_TRY(tl_store_set(ctx, s->store, "calibration", kept));
 done:
     json_decref(kept);
     return rc;
 }
 
+size_t tl_study_memory(const tl_study *s)
+{
+    return s->q->memory_bytes ? s->q->memory_bytes : (size_t)2 << 30;
+}
+
+static size_t features_bytes(const tl_study *s, int64_t width)
+{
+    const double bytes = (double)s->data->rows * (double)width * sizeof(float);
+
+    return bytes > (double)(tl_study_memory(s) / 4) ? 0 : (size_t)bytes;
+}
+
+/* What caches and features will hold by the time `e` runs, beside the run itself. */
+static size_t held_bytes(tl_ctx *ctx, const tl_study *s, const tl_entry *e)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i <= e->view; i++) bytes += s->view[i].fill_bytes;
+    if (e->c.base) bytes += features_bytes(s, TL_MAX(0, tl_arch_features(ctx, &e->c.arch)));
+    return bytes;
+}
+
 /* Memory first: a candidate that cannot fit is not run, and says so. */
 static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *spec)
 {
-    tl_status rc;
+    tl_status    rc;
+    const size_t held = held_bytes(ctx, s, e);
 
     if (s->q->memory_bytes == 0) return TL_OK;
-    rc = tl_run_fit_memory(ctx, spec, s->q->memory_bytes);
+    rc = tl_run_fit_memory(ctx, spec, s->q->memory_bytes - TL_MIN(held, s->q->memory_bytes / 2));
     if (rc == TL_ELIMIT) {
         e->active = false;
         e->status = "not-run";
@@ -240,6 +266,7 @@ static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
     spec.features = NULL;
     TL_TRY(fit_memory(ctx, s, e, &spec));
     if (e->active) TL_TRY(tl_run_forecast(ctx, &spec, &e->need));
+    if (e->active) e->need.peak_bytes += held_bytes(ctx, s, e);
 done:
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);
@@ -267,6 +294,15 @@ double tl_study_slice_seconds(const tl_study *s, const tl_entry *e)
            + e->head_s_per_row * (double)s->train_rows;
 }
 
+/* The first run of a base's head pays for the features of all rows. */
+double tl_study_first_seconds(const tl_study *s, const tl_entry *e)
+{
+    const double rest = (double)(s->data->rows - s->train_rows - s->valid_rows);
+
+    if (!uses_features(e) || tl_entry_trained(e)) return tl_study_slice_seconds(s, e);
+    return tl_study_slice_seconds(s, e) + e->s_per_flop * e->body_flops * rest;
+}
+
 double tl_study_run_seconds(const tl_study *s, const tl_entry *e)
 {
     return tl_study_slices(s) * tl_study_slice_seconds(s, e);
@@ -278,6 +314,22 @@ double tl_study_spent(const tl_study *s, const tl_entry *e, double flops)
     return e->setup_s + e->s_per_flop * flops;
 }
 
+/* The pass over all rows is a cost of the first candidate that needs it, measured once. */
+static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds)
+{
+    tl_status rc = TL_OK;
+
+    if (!s->shared) TL_TRY(tl_store_get(ctx, s->store, "features", &s->shared));
+    if (!s->shared) s->shared = json_object();
+    if (json_object_get(s->shared, e->label)) return TL_OK;
+    json_object_set_new(s->shared, e->label,
+                        json_pack("{s:f, s:f}", "seconds", seconds, "flops",
+                                  e->body_flops * (double)s->data->rows));
+    TL_TRY(tl_store_set(ctx, s->store, "features", s->shared));
+done:
+    return rc;
+}
+
 /* With the body's outputs at hand a head costs what is left.  They are made once for all rows,
  * so that every head, seed and fold shares them. */
 tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
@@ -285,12 +337,12 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     tl_status     rc     = TL_OK;
     tl_run_spec   spec;
     tl_rows       all    = { NULL, s->data->rows };
-    const size_t  memory = s->q->memory_bytes ? s->q->memory_bytes : (size_t)2 << 30;
+    const double  before = tl_time_s();
 
     if (!uses_features(e) || s->features[e->base]) return TL_OK;
     const int64_t width = tl_arch_features(ctx, &e->c.arch);
     if (width < 1) return ctx->status;
-    if ((size_t)all.count > memory / 4 / sizeof(float) / (size_t)width) return TL_OK;
+    if (features_bytes(s, width) == 0) return TL_OK;
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
     TL_TRY(tl_alloc_array(ctx, (size_t)(all.count * width), sizeof(float), &s->features[e->base]));
@@ -298,6 +350,7 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     spec.train = spec.valid = all;
     TL_TRY(tl_run_features(ctx, &spec, all, s->features[e->base]));
     s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)all.count;
+    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before));
 done:
     if (rc != TL_OK) {
         tl_free(ctx, s->features[e->base]);

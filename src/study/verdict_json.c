@@ -50,7 +50,9 @@ typedef struct {
 
 static totals add_up(const tl_study *s, int entry)
 {
-    totals t = { 0 };
+    const json_t *shared = json_object_get(s->shared, s->entry[entry].label);
+    totals        t      = { .seconds = tl_json_number(shared, "seconds", 0.0),
+                             .flops   = tl_json_number(shared, "flops", 0.0) };
 
     for (int i = 0; i < s->runs; i++) {
         const tl_study_run *r = &s->run[i];
@@ -91,10 +93,11 @@ static json_t *cost_json(const totals *t)
 /* For as many runs as it had, so that it can be held against the cost. */
 static json_t *forecast_json(const tl_study *s, const tl_entry *e, int runs)
 {
-    const double seconds = tl_study_slice_seconds(s, e);
+    const int    more    = TL_MAX(0, runs - 1);
+    const double seconds = e->first_s + more * tl_study_slice_seconds(s, e);
 
     if (e->need.flops <= 0.0) return json_null();
-    return json_pack("{s:f, s:f}", "seconds", seconds * TL_MAX(1, runs), "peak_bytes",
+    return json_pack("{s:f, s:f}", "seconds", seconds, "peak_bytes",
                      (double)e->need.peak_bytes);
 }
 

@@ -1,6 +1,7 @@
 /* compare.c -- the whole comparison on small made-up pictures: what it writes, that best/ scores
  * what the verdict says, that an interrupted one goes on to the same verdict, that a finished
  * one is read back, and what it refuses. */
+#include "support/schema.h"
 #include "support/support.h"
 #include "core/io.h"
 #include "core/machine.h"
@@ -125,6 +126,24 @@ static void best_scores_what_the_verdict_says(const char *data, const char *out,
     tl_free(ctx, path);
 }
 
+static void holds_to_its_schema(const json_t *verdict)
+{
+    json_t *schema;
+    char    why[400];
+
+    TEST_OK(tl_json_read(test_ctx(), TEST_FOLDER "/../schemas/verdict.schema.json", 1 << 20,
+                         &schema));
+    if (!test_schema(schema, verdict, why, sizeof why)) fail_msg("verdict.json%s", why);
+    json_t *bad = json_deep_copy(verdict); /* the check itself can fail */
+    json_object_set_new(bad, "outcome", json_string("perhaps"));
+    assert_false(test_schema(schema, bad, why, sizeof why));
+    json_object_set(bad, "outcome", json_object_get(verdict, "outcome"));
+    json_object_set_new(json_object_get(bad, "winner"), "extra", json_true());
+    assert_false(test_schema(schema, bad, why, sizeof why));
+    json_decref(bad);
+    json_decref(schema);
+}
+
 static void check_candidates(const json_t *verdict, size_t count)
 {
     const json_t *list = json_object_get(verdict, "candidates");
@@ -157,6 +176,7 @@ static void a_comparison_writes_what_it_promises(void **state)
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 3, 300, 200, data));
     TEST_OK(tl_compare(ctx, &q, &verdict));
     for (size_t i = 0; i < TL_COUNT(files); i++) assert_true(has(out, files[i]));
+    holds_to_its_schema(verdict);
     check_candidates(verdict, 2);
     assert_int_equal(tl_json_int(json_object_get(verdict, "data"), "test", 0), 200);
     assert_true(json_array_size(json_object_get(verdict, "reasons")) > 1);
@@ -213,11 +233,122 @@ static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* Few rows and no test part of their own: K folds.  The base is what another comparison made. */
+static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *small = in(top, "small");
+    char       *out = in(top, "out"), *folded = in(top, "folded"), *best = in(out, "best");
+    const char *const only[] = { "scratch", NULL }, *const bases[] = { best, NULL };
+    static const char *const gone[] = { "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte" };
+    listener    l = { 0 };
+    tl_question q = question(data, out, &l), r = question(small, folded, &l);
+    json_t     *verdict, *c;
+    size_t      i;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 200, 100, data));
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 6, 60, 10, small));
+    for (i = 0; i < TL_COUNT(gone); i++) {
+        char *path = in(small, gone[i]);
+        TEST_OK(tl_remove_tree(ctx, path));
+        tl_free(ctx, path);
+    }
+    q.routes = only;
+    TEST_OK(tl_compare(ctx, &q, &verdict));
+    assert_string_equal(tl_json_text(verdict, "outcome", ""), "undecided");
+    assert_true(json_is_null(json_object_get(verdict, "runner_up")));
+    holds_to_its_schema(verdict);
+    json_decref(verdict);
+    r.base   = bases;
+    r.routes = NULL;
+    r.folds  = 3;
+    TEST_OK(tl_compare(ctx, &r, &verdict));
+    holds_to_its_schema(verdict);
+    assert_int_equal(json_array_size(json_object_get(verdict, "candidates")), 5);
+    assert_int_equal(tl_json_int(json_object_get(verdict, "data"), "test", 0), 60);
+    assert_int_equal(tl_json_int(json_object_get(verdict, "winner"), "rows", 0), 20);
+    json_array_foreach(json_object_get(verdict, "candidates"), i, c)
+        assert_string_equal(tl_json_text(c, "status", ""), "done");
+    json_decref(verdict);
+    tl_free(ctx, best);
+    tl_free(ctx, data);
+    tl_free(ctx, small);
+    tl_free(ctx, out);
+    tl_free(ctx, folded);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
+static void wrong_questions_are_refused(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    static const char *const unknown[] = { "scrach", NULL }, *const probe[] = { "probe", NULL };
+    static const char *const set[] = { "optim.lt=1", NULL };
+    listener    l   = { 0 };
+    tl_question q   = question(data, out, &l);
+    json_t     *verdict;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 60, 40, data));
+    q.routes = unknown;
+    assert_int_equal(tl_compare(ctx, &q, &verdict), TL_EUSAGE);
+    assert_non_null(strstr(ctx->message, "did you mean scratch"));
+    q.routes = probe;
+    assert_int_equal(tl_compare(ctx, &q, &verdict), TL_EUSAGE);
+    assert_non_null(strstr(ctx->message, "--base"));
+    q.routes    = routes;
+    q.overrides = set;
+    assert_int_equal(tl_compare(ctx, &q, &verdict), TL_EUSAGE);
+    q.overrides = NULL;
+    q.metric    = "beauty";
+    assert_int_equal(tl_compare(ctx, &q, &verdict), TL_EUSAGE);
+    q.metric    = NULL;
+    q.precision = "f8";
+    assert_int_equal(tl_compare(ctx, &q, &verdict), TL_EUSAGE);
+    q.precision = "f32";
+    q.data.train = top;
+    assert_int_not_equal(tl_compare(ctx, &q, &verdict), TL_OK);
+    assert_null(verdict);
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
+/* Nothing but the plan: no folder is made. */
+static void a_dry_run_writes_nothing(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    listener    l   = { 0 };
+    tl_question q   = question(data, out, &l);
+    json_t     *plan;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 100, 50, data));
+    q.dry_run = true;
+    TEST_OK(tl_compare(ctx, &q, &plan));
+    assert_false(tl_exists(out));
+    const json_t *first = json_array_get(json_object_get(plan, "candidates"), 0);
+    assert_string_equal(tl_json_text(first, "route", ""), "baseline");
+    assert_true(tl_json_number(json_object_get(first, "forecast"), "seconds", 0.0) > 0.0);
+    json_decref(plan);
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_comparison_writes_what_it_promises),
         cmocka_unit_test(an_interrupted_one_goes_on_to_the_same_verdict),
+        cmocka_unit_test(few_rows_are_folded_and_a_base_brings_its_routes),
+        cmocka_unit_test(wrong_questions_are_refused),
+        cmocka_unit_test(a_dry_run_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
