@@ -29,7 +29,8 @@ void tl_features_say(tl_trainer *t, const char *phase, int64_t step, int64_t ste
 static tl_status new_table(tl_ctx *ctx, const tl_trainer *t, tl_rows rows, int64_t width,
                            tl_table *out)
 {
-    const tl_status rc = tl_table_new(ctx, rows.count, width, out);
+    const int64_t   piece = tl_linear_piece(t->spec.train.count); /* one plan takes both */
+    const tl_status rc    = tl_table_new(ctx, rows.count, width, piece, out);
 
     for (int64_t i = 0; rc == TL_OK && i < rows.count; i++)
         out->label[i] = t->spec.dataset->label[rows.row[i]];

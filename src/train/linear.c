@@ -4,6 +4,7 @@
 #include "core/par.h"
 #include "tensor/ops.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -22,14 +23,15 @@ struct tl_linear {
     const tl_linear_settings *settings;
 };
 
-static int64_t piece_of(int64_t rows)
+int64_t tl_linear_piece(int64_t rows)
 {
     return TL_MAX((int64_t)1, TL_MIN(rows, (int64_t)PIECE));
 }
 
-tl_status tl_table_new(tl_ctx *ctx, int64_t rows, int64_t width, tl_table *out)
+tl_status tl_table_new(tl_ctx *ctx, int64_t rows, int64_t width, int64_t piece,
+                       tl_table *out)
 {
-    const int64_t piece = piece_of(rows), room = (rows + piece - 1) / piece * piece;
+    const int64_t room = (rows + piece - 1) / piece * piece;
     tl_table      t     = { .rows = rows, .room = room, .width = width };
     tl_status     rc;
 
@@ -140,7 +142,7 @@ done:
 }
 
 tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab,
-                        int64_t rows, int64_t width, int64_t classes,
+                        int64_t piece, int64_t width, int64_t classes,
                         const float *class_weight, tl_linear **out)
 {
     /* each part at a multiple of 16 floats, as plans ask of what is bound */
@@ -150,7 +152,7 @@ tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab,
 
     *out = NULL;
     TL_TRY(tl_alloc(ctx, sizeof *l, &l));
-    l->rows         = piece_of(rows);
+    l->rows         = piece;
     l->width        = width;
     l->classes      = classes;
     l->class_weight = class_weight;
@@ -217,6 +219,7 @@ tl_status tl_linear_loss(tl_ctx *ctx, tl_linear *l, const tl_table *t, const dou
     double        total = 0.0;
     tl_status     rc    = TL_OK;
 
+    assert(t->room % l->rows == 0 && t->width == l->width);
     *loss = 0.0;
     for (int64_t r = 0; r < t->rows; r++) total += weight_of(l, t->label[r]);
     for (int64_t r = 0; r < l->rows; r++) l->row_weight[r] = (float)(1.0 / total);

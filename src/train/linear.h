@@ -8,13 +8,16 @@
 #include "train/lbfgs.h"
 #include "train/metric.h"
 
-/* Rows side by side.  `room` is rows rounded up to whole plans; labels there are -1. */
+/* Rows side by side.  `room` is rows rounded up to whole pieces, as the plans that take them
+ * have rows; labels beyond `rows` are -1. */
 typedef struct {
     int64_t  rows, room, width;
     float   *x;     /* [room width]; owned */
     int32_t *label; /* [room]; owned       */
 } tl_table;
-tl_status tl_table_new(tl_ctx *ctx, int64_t rows, int64_t width, tl_table *out);
+int64_t   tl_linear_piece(int64_t rows); /* a good piece for a table of so many rows */
+tl_status tl_table_new(tl_ctx *ctx, int64_t rows, int64_t width, int64_t piece,
+                       tl_table *out);
 void      tl_table_free(tl_ctx *ctx, tl_table *t);
 /* Mean and 1 / sd of each column (0 for a constant one), sums in double and row order. */
 void      tl_table_moments(const tl_table *t, double *mean, double *scale);
@@ -22,9 +25,9 @@ void      tl_table_standardise(tl_table *t, const double *mean, const double *sc
                                int threads);
 
 typedef struct tl_linear tl_linear;
-/* class_weight [classes] or NULL, borrowed. */
+/* Takes tables made in pieces of `piece` rows.  class_weight [classes] or NULL, borrowed. */
 tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab,
-                        int64_t rows, int64_t width, int64_t classes,
+                        int64_t piece, int64_t width, int64_t classes,
                         const float *class_weight, tl_linear **out);
 void      tl_linear_free(tl_ctx *ctx, tl_linear *l);
 /* w: [classes width] then [classes] biases.  Mean loss without penalty; gradient and tally may

@@ -58,8 +58,9 @@ static tl_status open_solver(tl_ctx *ctx, solver *s)
             s->class_weight[c] = (float)s->train.rows /
                                  ((float)classes * fmaxf(s->class_weight[c], 1.0f));
     }
-    TL_TRY(tl_linear_new(ctx, s->t->spec.backend, s->t->spec.slab, s->train.room, width,
-                         classes, s->class_weight, &s->linear));
+    TL_TRY(tl_linear_new(ctx, s->t->spec.backend, s->t->spec.slab,
+                         tl_linear_piece(s->train.rows), width, classes, s->class_weight,
+                         &s->linear));
 done:
     return rc;
 }

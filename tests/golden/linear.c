@@ -27,7 +27,8 @@ static void open_world(world *w)
     x          = json_object_get(w->file, "x");
     label      = json_object_get(w->file, "label");
     memset(w->weight, 0, sizeof w->weight);
-    TEST_OK(tl_table_new(test_ctx(), w->rows, w->width, &w->table));
+    TEST_OK(
+        tl_table_new(test_ctx(), w->rows, w->width, tl_linear_piece(w->rows), &w->table));
     for (int64_t i = 0; i < w->rows * w->width; i++)
         w->table.x[i] = (float)json_number_value(json_array_get(x, (size_t)i));
     for (int64_t r = 0; r < w->rows; r++) {
@@ -67,8 +68,8 @@ static void one_case(world *w, const json_t *c)
     tl_lbfgs_result r;
     tl_tally        tally;
 
-    TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, w->slab, w->rows, w->width,
-                          w->classes,
+    TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, w->slab, tl_linear_piece(w->rows),
+                          w->width, w->classes,
                           tl_json_bool(c, "balanced", false) ? w->weight : NULL, &l));
     TEST_OK(tl_tally_new(test_ctx(), w->classes, &tally));
     TEST_OK(tl_linear_fit(test_ctx(), l, &w->table, &settings, x, &r));
@@ -122,13 +123,14 @@ static void pieces_change_nothing(void **state)
 
     (void)state;
     TEST_OK(tl_slab_new(test_fresh(), &tl_backend_ref, &slab));
-    TEST_OK(tl_table_new(test_ctx(), ROWS, WIDTH, &t));
+    TEST_OK(tl_table_new(test_ctx(), ROWS, WIDTH, tl_linear_piece(ROWS), &t));
     assert_true(t.room >= ROWS && t.label[t.room - 1] == -1);
     for (int i = 0; i < ROWS * WIDTH; i++)
         t.x[i] = (float)((i * 7919) % 2003) / 1000.0f - 1.0f;
     for (int i = 0; i < ROWS; i++)
         t.label[i] = t.x[i * WIDTH] + 0.5f * t.x[i * WIDTH + 1] > 0.1f;
-    TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, slab, ROWS, WIDTH, 2, NULL, &l));
+    TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, slab, tl_linear_piece(ROWS), WIDTH,
+                          2, NULL, &l));
     TEST_OK(tl_linear_fit(test_ctx(), l, &t, &settings, a, &r));
     assert_true(r.converged && a[0] < 0.0 && a[WIDTH] > 0.0);
     for (int i = 0; i < 8; i++) { /* the gradient is that of the loss */
