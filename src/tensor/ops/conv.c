@@ -34,7 +34,8 @@ static bool sound_attr(tl_graph *g, const tl_conv_attr *a, const tl_shape *w)
         good &= a->stride[i] >= 1 && a->stride[i] < MOST && a->dilation[i] >= 1 &&
                 a->dilation[i] < MOST;
     for (int i = 0; i < 4; i++) good &= a->pad[i] >= 0 && a->pad[i] < MOST;
-    if (!good) tl_graph_fail(g, "conv: kernel, stride, dilation, groups or padding is out of range");
+    if (!good)
+        tl_graph_fail(g, "conv: kernel, stride, dilation, groups or padding is out of range");
     return good;
 }
 
