@@ -6,16 +6,6 @@
 #include "backend/cpu/body_rows.h"
 #include "backend/cpu/simd.h"
 
-VEC vi lane_numbers(void)
-{
-    int32_t number[VL];
-    vi      v;
-
-    for (int i = 0; i < VL; i++) number[i] = i;
-    memcpy(&v, number, sizeof v);
-    return v;
-}
-
 /* q of columns [j, j + VL) of row r; 0 past the end. */
 VEC vf class_weights(const tl_loss *k, int64_t r, int64_t j)
 {
@@ -25,12 +15,12 @@ VEC vf class_weights(const tl_loss *k, int64_t r, int64_t j)
     if (k->soft)
         t = take(k->soft, r * k->c + j, left, false);
     else
-        t = vf_if(lane_numbers() == vi_all((int32_t)(k->label[r] - j)), vf_all(1.0f),
+        t = vf_if(vi_lanes() == vi_all((int32_t)(k->label[r] - j)), vf_all(1.0f),
                   vf_all(0.0f));
     q = vf_fma(t, vf_all(1.0f - k->smoothing), vf_all(k->smoothing / (float)k->c));
     q = k->class_weight ? q * take(k->class_weight, j, left, false) : q;
     return left >= VL ? q
-                      : vf_if(lane_numbers() < vi_all((int32_t)left), q, vf_all(0.0f));
+                      : vf_if(vi_lanes() < vi_all((int32_t)left), q, vf_all(0.0f));
 }
 VEC bool row_counts(const tl_loss *k, int64_t r)
 {

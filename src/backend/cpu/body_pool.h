@@ -28,7 +28,7 @@ VEC span covering(int64_t i, int stride, int before, int kernel, int64_t outs)
 
 VEC void put_at(uint8_t *at, int64_t i, vi v, int64_t left)
 {
-    const vb b = __builtin_convertvector(v, vb);
+    const vb b = vb_from(v);
 
     memcpy(at + i, &b, (size_t)TL_MIN(left, VL));
 }
@@ -40,7 +40,7 @@ VEC vi get_at(const uint8_t *at, int64_t i, int64_t left)
         memcpy(&b, at + i, VL);
     else
         memcpy(&b, at + i, (size_t)left);
-    return __builtin_convertvector(b, vi);
+    return vi_from_bytes(b);
 }
 
 VEC void max_pixel(const tl_window *k, const void *x, int64_t picture, span rows,
@@ -54,10 +54,10 @@ VEC void max_pixel(const tl_window *k, const void *x, int64_t picture, span rows
         for (int64_t r = rows.low; r < rows.high; r++)
             for (int64_t s = cols.low; s < cols.high; s++) {
                 const vf v    = take(x, ((picture + r) * k->w + s) * k->c + j, rest, bf);
-                const vi wins = (v > best) | ((v != v) & (best == best));
+                const vm wins = vm_wins(v, best);
                 const vi here = vi_all((int32_t)((r - top) * k->kw + s - left));
-                best          = vf_if(wins, v, best);
-                where         = (wins & here) | (~wins & where);
+                best          = vf_pick(wins, v, best);
+                where         = vi_pick(wins, here, where);
             }
         if (y) give(y, out + j, best, rest, bf);
         if (at) put_at(at, out + j, where, rest);
@@ -97,8 +97,8 @@ VEC void max_grad_pixel(const tl_window *k, int64_t picture, int64_t iy, int64_t
                 const int64_t from = ((picture + oy) * k->ow + ox) * k->c + j;
                 const int64_t me =
                     (iy + k->top - oy * k->sh) * k->kw + ix + k->left - ox * k->sw;
-                const vi mine = get_at(at, from, rest) == vi_all((int32_t)me);
-                sum += (vf)(mine & (vi)take(dy, from, rest, bf));
+                const vm mine = vm_same(get_at(at, from, rest), vi_all((int32_t)me));
+                sum += vf_pick(mine, take(dy, from, rest, bf), vf_all(0.0f));
             }
         give(dx, out + j, sum, rest, bf);
     }

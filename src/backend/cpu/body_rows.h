@@ -10,12 +10,8 @@
 /* What is left of a row, with `fill` in the lanes past its end. */
 VEC vf take_filled(const void *p, int64_t at, int64_t left, bool bf, float fill)
 {
-    float lane[VL];
-
     if (left >= VL) return get(p, at, bf);
-    vf_store(lane, get_n(p, at, left, bf));
-    for (int64_t i = left; i < VL; i++) lane[i] = fill;
-    return vf_load(lane);
+    return vf_if(vi_lanes() < vi_all((int32_t)left), get_n(p, at, left, bf), vf_all(fill));
 }
 
 /* The row's maximum and the sum of exp(x - it). */

@@ -102,23 +102,89 @@ VEC vf vf_abs(vf x)
 {
     return (vf)((vi)x & vi_all(0x7fffffff));
 }
+/* 0, 1, 2, ... */
+VEC vi vi_lanes(void)
+{
+#if VL == 16
+    return (vi){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+#elif VL == 8
+    return (vi){ 0, 1, 2, 3, 4, 5, 6, 7 };
+#else
+    return (vi){ 0, 1, 2, 3 };
+#endif
+}
+/* Lane i becomes lane i + `half`, for the lower half; the others do not matter. */
+VEC vf vf_fold16(vf x)
+{
+#if VL == 16
+    return __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+    return x;
+#endif
+}
+VEC vf vf_fold8(vf x)
+{
+#if VL == 16
+    return __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+#elif VL == 8
+    return __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3);
+#else
+    return x;
+#endif
+}
 VEC float vf_sum(vf x) /* halves first: the same order on every machine of one width */
 {
-    float lane[VL];
-
-    memcpy(lane, &x, sizeof lane);
-    for (int half = VL / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-    return lane[0];
+    if (VL == 16) x += vf_fold16(x);
+    if (VL >= 8) x += vf_fold8(x);
+    return (x[0] + x[2]) + (x[1] + x[3]);
 }
-VEC float vf_top(vf x)
+VEC float vf_top(vf x) /* the largest lane */
 {
-    float lane[VL], top;
+    if (VL == 16) x = vf_max(x, vf_fold16(x));
+    if (VL >= 8) x = vf_max(x, vf_fold8(x));
+    const float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+    return a > b ? a : b;
+}
 
-    memcpy(lane, &x, sizeof lane);
-    top = lane[0];
-    for (int i = 1; i < VL; i++) top = lane[i] > top ? lane[i] : top;
-    return top;
+/* A choice for each lane. */
+#if defined(__AVX512F__)
+typedef __mmask16 vm;
+#else
+typedef vi vm;
+#endif
+/* v takes the place of best: it is above, or the first NaN. */
+VEC vm vm_wins(vf v, vf best)
+{
+#if defined(__AVX512F__)
+    return (vm)(_mm512_cmp_ps_mask((__m512)v, (__m512)best, _CMP_NLE_UQ) &
+                _mm512_cmp_ps_mask((__m512)best, (__m512)best, _CMP_ORD_Q));
+#else
+    return (v > best) | ((v != v) & (best == best));
+#endif
+}
+VEC vm vm_same(vi a, vi b)
+{
+#if defined(__AVX512F__)
+    return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b);
+#else
+    return a == b;
+#endif
+}
+VEC vf vf_pick(vm m, vf yes, vf no)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_mask_blend_ps(m, (__m512)no, (__m512)yes);
+#else
+    return vf_if(m, yes, no);
+#endif
+}
+VEC vi vi_pick(vm m, vi yes, vi no)
+{
+#if defined(__AVX512F__)
+    return (vi)_mm512_mask_blend_epi32(m, (__m512i)no, (__m512i)yes);
+#else
+    return (m & yes) | (~m & no);
+#endif
 }
 
 /* ---- memory: element i of an array of f32 or bf16 (bf constant after inlining) ---------- */
@@ -133,9 +199,40 @@ VEC void vf_store(float *p, vf v)
 {
     memcpy(p, &v, sizeof v);
 }
+/* Changes of lane width: gcc 12 takes __builtin_convertvector to pieces. */
 VEC vf vf_widen(vh h)
 {
+#if defined(__AVX512F__)
+    return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)h), 16);
+#elif defined(__AVX2__)
+    return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)h), 16);
+#else
     return (vf)(__builtin_convertvector(h, vu) << 16);
+#endif
+}
+VEC vh vh_from(vu u) /* the lower halves */
+{
+#if defined(__AVX512F__)
+    return (vh)_mm512_cvtepi32_epi16((__m512i)u);
+#else
+    return __builtin_convertvector(u, vh);
+#endif
+}
+VEC vi vi_from_bytes(vb b)
+{
+#if defined(__AVX512F__)
+    return (vi)_mm512_cvtepu8_epi32((__m128i)b);
+#else
+    return __builtin_convertvector(b, vi);
+#endif
+}
+VEC vb vb_from(vi v)
+{
+#if defined(__AVX512F__)
+    return (vb)_mm512_cvtepi32_epi8((__m512i)v);
+#else
+    return __builtin_convertvector(v, vb);
+#endif
 }
 VEC vh vf_narrow(vf v) /* to bf16: nearest, ties to even, NaN kept */
 {
@@ -148,7 +245,7 @@ VEC vh vf_narrow(vf v) /* to bf16: nearest, ties to even, NaN kept */
     const vu u     = (vu)v;
     const vu round = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
     const vu nan   = (vu)((u & 0x7fffffffu) > 0x7f800000u);
-    return __builtin_convertvector((nan & (u >> 16 | 0x40u)) | (~nan & round), vh);
+    return vh_from((nan & (u >> 16 | 0x40u)) | (~nan & round));
 #endif
 }
 VEC vf get(const void *p, int64_t i, bool bf)
