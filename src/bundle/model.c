@@ -1,4 +1,5 @@
-/* model.c -- models in memory: new, with another head, copied, freed.  Floor 3, bundle. */
+/* model.c -- models in memory: new, with another head, copied, freed.  Floor 3,
+ * bundle. */
 #include "bundle/model.h"
 #include "core/io.h"
 
@@ -7,7 +8,8 @@
 
 const char *tl_task_name(tl_task task)
 {
-    static const char *const names[] = { [TL_TASK_IMAGE_CLASSIFICATION] = "image-classification" };
+    static const char *const names[] = { [TL_TASK_IMAGE_CLASSIFICATION] =
+                                             "image-classification" };
 
     return (size_t)task < TL_COUNT(names) ? names[task] : "unknown";
 }
@@ -19,13 +21,15 @@ tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out)
 
     *out = (tl_prep){ 0 };
     if (arch->row.ndim != 3)
-        return tl_fail(ctx, TL_EDATA, arch->name, "takes no pictures (give another base)");
+        return tl_fail(ctx, TL_EDATA, arch->name,
+                       "takes no pictures (give another base)");
     if (!name || !tl_prep_named(name, out))
         return tl_fail(ctx, TL_EDATA, arch->name, "has no known preprocessing (give a "
                        "preprocessor_config.json)");
     if (out->height != high || out->width != wide) {
         /* The same share of a picture is cropped away; small inputs are not cropped. */
-        const double share = high >= 96 ? (double)out->resize_short / (double)out->height : 1.0;
+        const double share =
+            high >= 96 ? (double)out->resize_short / (double)out->height : 1.0;
         out->resize_short  = (int64_t)llround((double)TL_MAX(high, wide) * share);
         out->crop          = true;
         out->height        = high;
@@ -95,7 +99,8 @@ static tl_status copy_body(tl_ctx *ctx, const tl_params *from, tl_params *to)
         const tl_param *p = &to->param[i], *q = tl_params_find(from, p->name);
         if (p->head) continue;
         if (!q || !tl_shape_equal(&p->shape, &q->shape))
-            return tl_fail(ctx, TL_EDATA, p->name, "is not in the base (give another base)");
+            return tl_fail(ctx, TL_EDATA, p->name,
+                           "is not in the base (give another base)");
         memcpy(tl_params_value(to, p), tl_params_value(from, q),
                (size_t)p->count * sizeof(float));
     }

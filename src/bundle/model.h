@@ -1,7 +1,7 @@
-/* model.h -- a model directory as one thing: network, weights, preprocessing, labels, task and
- * where it came from; opened, saved, asked.  The directory is Hugging Face style: config.json,
- * model.safetensors, preprocessor_config.json, tailor.json.  Floor 3, bundle: sees data, model,
- * tensor, core. */
+/* model.h -- a model directory as one thing: network, weights, preprocessing, labels,
+ * task and where it came from; opened, saved, asked.  The directory is Hugging Face
+ * style: config.json, model.safetensors, preprocessor_config.json, tailor.json.  Floor 3,
+ * bundle: sees data, model, tensor, core. */
 #ifndef TL_BUNDLE_MODEL_H
 #define TL_BUNDLE_MODEL_H
 #include "data/loader.h"
@@ -12,15 +12,15 @@ typedef enum { TL_TASK_IMAGE_CLASSIFICATION } tl_task;
 const char *tl_task_name(tl_task task); /* "image-classification" */
 
 typedef struct {
-    char      *path;       /* where it was opened from; owned                                */
+    char      *path;       /* where it was opened from; owned */
     tl_task    task;
     tl_arch    arch;
     tl_params *params;
     tl_prep    prep;
-    char     **class_name; /* [arch.outputs]; NULL: not known (bare weights)                  */
-    json_t    *provenance; /* licence, base, metrics: tailor.json's free part; may be NULL     */
+    char     **class_name; /* [arch.outputs]; NULL: not known (bare weights) */
+    json_t    *provenance; /* tailor.json's free part (licence, metrics); or NULL */
     tl_load_report loaded;
-    char       sha256[65]; /* of the weight files                                             */
+    char       sha256[65]; /* of the weight files */
 } tl_model;
 
 /* What `arch` was made for, at its own input size. */
@@ -29,20 +29,22 @@ tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out);
 /* A directory, a bare weight file, or a folder holding exactly one; recognised by config,
  * tensor names or `arch` ("squeezenet1_0", may be NULL).  Keeps the head it came with. */
 tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_model **out);
-tl_status tl_model_new(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep, char *const *class_name,
-                       uint64_t seed, tl_model **out);
-/* The same body with a fresh linear head of `outputs`, initialised from seed; dropout < 0: the
- * family's default. */
+tl_status tl_model_new(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
+                       char *const *class_name, uint64_t seed, tl_model **out);
+/* The same body with a fresh linear head of `outputs`, initialised from seed; dropout <
+ * 0: the family's default. */
 tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
-                             char *const *class_name, double dropout, uint64_t seed, tl_model **out);
+                             char *const *class_name, double dropout, uint64_t seed,
+                             tl_model **out);
 tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out);
 void      tl_model_free(tl_ctx *ctx, tl_model *model);
-/* Atomic, file by file, tailor.json last.  `extra` (borrowed, may be NULL) goes into tailor.json.
- * ResNet and MobileNetV2 carry torchvision's tensor names. */
-tl_status tl_model_save(tl_ctx *ctx, const tl_model *model, const json_t *extra, const char *folder);
+/* Atomic, file by file, tailor.json last.  `extra` (borrowed, may be NULL) goes into
+ * tailor.json. ResNet and MobileNetV2 carry torchvision's tensor names. */
+tl_status tl_model_save(tl_ctx *ctx, const tl_model *model, const json_t *extra,
+                        const char *folder);
 
-/* A model ready to be asked: an eval plan of `rows` rows.  The model outlives it.  `slab` may be
- * NULL: then it has its own. */
+/* A model ready to be asked: an eval plan of `rows` rows.  The model outlives it.  `slab`
+ * may be NULL: then it has its own. */
 typedef struct tl_predictor tl_predictor;
 tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int64_t rows,
                            const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
@@ -50,10 +52,12 @@ tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int
 void      tl_predictor_free(tl_ctx *ctx, tl_predictor *p);
 /* Call after the model's parameters changed. */
 tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p);
-/* x: [rows, as arch.row]; y: [rows width] logits, or features for TL_PART_BODY; f32 both.  Any
- * number of rows: as many runs of the plan as that takes. */
-tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows, float *y);
+/* x: [rows, as arch.row]; y: [rows width] logits, or features for TL_PART_BODY; f32 both.
+ * Any number of rows: as many runs of the plan as that takes. */
+tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows,
+                           float *y);
 int64_t   tl_predictor_width(const tl_predictor *p); /* of y */
 /* Rows of the loader's cache in order -> y [rows.count width]. */
-tl_status tl_predictor_rows(tl_ctx *ctx, tl_predictor *p, tl_cache *cache, tl_rows rows, float *y);
+tl_status tl_predictor_rows(tl_ctx *ctx, tl_predictor *p, tl_cache *cache, tl_rows rows,
+                            float *y);
 #endif

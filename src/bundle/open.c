@@ -1,6 +1,6 @@
-/* open.c -- a model from disk: Tailor's own directories, Hugging Face style ones, bare weight
- * files.  What the network is comes from tailor.json, config.json, the tensors' names or
- * --arch, in that order.  Floor 3, bundle. */
+/* open.c -- a model from disk: Tailor's own directories, Hugging Face style ones, bare
+ * weight files.  What the network is comes from tailor.json, config.json, the tensors'
+ * names or --arch, in that order.  Floor 3, bundle. */
 #include "bundle/model.h"
 #include "core/io.h"
 
@@ -27,21 +27,22 @@ static void papers_end(tl_ctx *ctx, papers *p)
     *p = (papers){ 0 };
 }
 
-static tl_status read_paper(tl_ctx *ctx, const char *folder, const char *name, char **path,
-                            json_t **out)
+static tl_status read_paper(tl_ctx *ctx, const char *folder, const char *name,
+                            char **path, json_t **out)
 {
     tl_status rc;
 
     TL_TRY(tl_path_join(ctx, folder, name, path));
     if (!tl_exists(*path)) return TL_OK;
     TL_TRY(tl_json_read(ctx, *path, JSON_MOST, out));
-    if (!json_is_object(*out)) TL_FAIL(TL_EDATA, *path, "is no JSON object (fetch it again)");
+    if (!json_is_object(*out))
+        TL_FAIL(TL_EDATA, *path, "is no JSON object (fetch it again)");
 done:
     return rc;
 }
 
-/* A file under one of the names that stand for a folder's model brings the folder's texts;
- * any other file is bare. */
+/* A file under one of the names that stand for a folder's model brings the folder's
+ * texts; any other file is bare. */
 static tl_status read_papers(tl_ctx *ctx, const char *path, papers *out)
 {
     const char *name   = tl_path_name(path);
@@ -59,14 +60,16 @@ static tl_status read_papers(tl_ctx *ctx, const char *path, papers *out)
     }
     TL_TRY(read_paper(ctx, folder, "tailor.json", &out->tailor_path, &out->tailor));
     TL_TRY(read_paper(ctx, folder, "config.json", &out->config_path, &out->config));
-    TL_TRY(read_paper(ctx, folder, "preprocessor_config.json", &out->prep_path, &out->prep));
+    TL_TRY(
+        read_paper(ctx, folder, "preprocessor_config.json", &out->prep_path, &out->prep));
 done:
     tl_free(ctx, folder);
     return rc;
 }
 
 /* By the tensors' names and shapes alone. */
-static tl_status recognise(tl_ctx *ctx, const char *where, const tl_weights *w, tl_arch *out)
+static tl_status recognise(tl_ctx *ctx, const char *where, const tl_weights *w,
+                           tl_arch *out)
 {
     const char **name  = NULL;
     tl_shape    *shape = NULL;
@@ -102,7 +105,8 @@ static tl_status arch_by_name(tl_ctx *ctx, const char *where, const tl_weights *
         TL_TRY(tl_weights_outputs(ctx, w, where, &arch, &outputs));
         tl_arch_free(ctx, &arch);
         if (outputs == 0)
-            TL_FAIL(TL_EDATA, where, "its head does not say how many outputs it has (give a "
+            TL_FAIL(TL_EDATA, where,
+                    "its head does not say how many outputs it has (give a "
                     "config.json beside it)");
     }
     TL_TRY(tl_arch_parse(ctx, text, found->row, outputs, &arch));
@@ -116,14 +120,15 @@ done:
     return rc;
 }
 
-static tl_status find_arch(tl_ctx *ctx, const char *where, const papers *p, const tl_weights *w,
-                           const char *text, tl_arch *out)
+static tl_status find_arch(tl_ctx *ctx, const char *where, const papers *p,
+                           const tl_weights *w, const char *text, tl_arch *out)
 {
     tl_arch   found = { 0 };
     tl_status rc;
 
     if (p->tailor)
-        return tl_arch_from_json(ctx, p->tailor_path, json_object_get(p->tailor, "arch"), out);
+        return tl_arch_from_json(ctx, p->tailor_path, json_object_get(p->tailor, "arch"),
+                                 out);
     if (p->config && (json_object_get(p->config, "model_type") ||
                       json_object_get(p->config, "architecture")))
         rc = tl_arch_from_config(ctx, p->config_path, p->config, &found);
@@ -145,7 +150,8 @@ static tl_status prep_from_timm(tl_ctx *ctx, const char *where, const json_t *ti
                                 const tl_arch *arch, tl_prep *out)
 {
     const json_t *size  = json_object_get(timm, "input_size");
-    const json_t *mean  = json_object_get(timm, "mean"), *std = json_object_get(timm, "std");
+    const json_t *mean  = json_object_get(timm, "mean"),
+                 *std   = json_object_get(timm, "std");
     const double  share = tl_json_number(timm, "crop_pct", 0.875);
     const char   *how   = tl_json_text(timm, "interpolation", "bilinear");
     int64_t       side  = arch->row.dim[0];
@@ -154,13 +160,17 @@ static tl_status prep_from_timm(tl_ctx *ctx, const char *where, const json_t *ti
     if (rc != TL_OK) return rc;
     if (json_array_size(size) == 3) side = json_integer_value(json_array_get(size, 1));
     if (side < 1 || side > SIDE_MOST || !(share > 0.1 && share <= 1.0))
-        return tl_fail(ctx, TL_EDATA, where, "pretrained_cfg asks for an impossible input size "
+        return tl_fail(ctx, TL_EDATA, where,
+                       "pretrained_cfg asks for an impossible input size "
                        "(fetch it again)");
     for (size_t c = 0; c < 3; c++) {
-        if (json_array_size(mean) == 3) out->mean[c] = json_number_value(json_array_get(mean, c));
-        if (json_array_size(std) == 3) out->std[c] = json_number_value(json_array_get(std, c));
+        if (json_array_size(mean) == 3)
+            out->mean[c] = json_number_value(json_array_get(mean, c));
+        if (json_array_size(std) == 3)
+            out->std[c] = json_number_value(json_array_get(std, c));
         if (!(out->std[c] > 0.0))
-            return tl_fail(ctx, TL_EDATA, where, "pretrained_cfg divides by a std of 0 (fetch it "
+            return tl_fail(ctx, TL_EDATA, where,
+                           "pretrained_cfg divides by a std of 0 (fetch it "
                            "again)");
     }
     out->height = out->width = side;
@@ -178,7 +188,8 @@ static tl_status find_prep(tl_ctx *ctx, const papers *p, tl_arch *arch, tl_prep 
 
     if (own) rc = tl_prep_from_json(ctx, p->tailor_path, own, out);
     else if (p->prep) rc = tl_prep_from_json(ctx, p->prep_path, p->prep, out);
-    else if (json_is_object(timm)) rc = prep_from_timm(ctx, p->config_path, timm, arch, out);
+    else if (json_is_object(timm))
+        rc = prep_from_timm(ctx, p->config_path, timm, arch, out);
     else return tl_model_default_prep(ctx, arch, out);
     if (rc == TL_OK && arch->row.ndim == 3) {
         out->channels    = arch->row.dim[2];
@@ -193,7 +204,8 @@ static const char *label_at(const json_t *labels, int64_t i)
 {
     char key[24];
 
-    if (json_is_array(labels)) return json_string_value(json_array_get(labels, (size_t)i));
+    if (json_is_array(labels))
+        return json_string_value(json_array_get(labels, (size_t)i));
     snprintf(key, sizeof key, "%" PRId64, i);
     return tl_json_text(labels, key, NULL);
 }
@@ -225,7 +237,8 @@ done:
 /* What tailor.json holds beyond Tailor's own keys. */
 static tl_status find_provenance(tl_ctx *ctx, const papers *p, json_t **out)
 {
-    static const char *const own[] = { "tailor", "task", "arch", "prep", "labels", "sha256" };
+    static const char *const own[] = { "tailor", "task",   "arch",
+                                       "prep",   "labels", "sha256" };
 
     *out = NULL;
     if (!p->tailor) return TL_OK;
@@ -237,11 +250,14 @@ static tl_status find_provenance(tl_ctx *ctx, const papers *p, json_t **out)
 
 static tl_status check_task(tl_ctx *ctx, const papers *p)
 {
-    const char *task = tl_json_text(p->tailor, "task", tl_task_name(TL_TASK_IMAGE_CLASSIFICATION));
+    const char *task =
+        tl_json_text(p->tailor, "task", tl_task_name(TL_TASK_IMAGE_CLASSIFICATION));
 
     if (strcmp(task, tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)) == 0) return TL_OK;
-    return tl_fail(ctx, TL_EDATA, p->tailor_path, "task \"%.60s\" is not one this Tailor knows "
-                   "(use a newer one)", task);
+    return tl_fail(ctx, TL_EDATA, p->tailor_path,
+                   "task \"%.60s\" is not one this Tailor knows "
+                   "(use a newer one)",
+                   task);
 }
 
 static tl_status check_hash(tl_ctx *ctx, const papers *p, const tl_model *m)
@@ -249,7 +265,8 @@ static tl_status check_hash(tl_ctx *ctx, const papers *p, const tl_model *m)
     const char *said = tl_json_text(p->tailor, "sha256", NULL);
 
     if (!p->tailor || (said && strcmp(said, m->sha256) == 0)) return TL_OK;
-    return tl_fail(ctx, TL_EDATA, m->path, "its weights are not those tailor.json describes: "
+    return tl_fail(ctx, TL_EDATA, m->path,
+                   "its weights are not those tailor.json describes: "
                    "changed, or a save was cut off (save or copy the directory again)");
 }
 

@@ -1,5 +1,5 @@
-/* predict.c -- a model ready to be asked: its graph built for so many rows, planned and bound
- * once, run many times.  Floor 3, bundle. */
+/* predict.c -- a model ready to be asked: its graph built for so many rows, planned and
+ * bound once, run many times.  Floor 3, bundle. */
 #include "bundle/model.h"
 
 #include <string.h>
@@ -8,14 +8,14 @@ struct tl_predictor {
     const tl_backend *backend;
     tl_graph         *graph;
     tl_plan          *plan;
-    tl_slab          *own_slab; /* NULL: the caller's                                       */
+    tl_slab          *own_slab; /* NULL: the caller's */
     tl_tensor         x, y;
     int64_t           rows, row_floats, width;
-    float            *x_host;   /* [rows row_floats] a short batch padded with zeros; owned */
-    void             *x_device; /* the same on the backend; x_host where memory is shared   */
-    float            *y_host;   /* [rows width]; NULL where memory is shared; owned         */
-    const tl_params  *params;   /* borrowed                                                 */
-    void             *values;   /* the parameters on the backend; NULL where shared; owned  */
+    float            *x_host;   /* [rows row_floats], zeros behind; owned */
+    void             *x_device; /* on the backend; x_host where shared */
+    float            *y_host;   /* [rows width]; NULL where memory is shared; owned */
+    const tl_params  *params;   /* borrowed */
+    void             *values;   /* on the backend; NULL where shared; owned */
 };
 
 /* Each parameter and state of the graph to its place in the store's block. */
@@ -52,10 +52,12 @@ static tl_status make_buffers(tl_ctx *ctx, tl_predictor *p)
     TL_TRY(tl_alloc(ctx, x_bytes, &p->x_host));
     p->x_device = p->x_host;
     if (!p->backend->host_memory) {
-        TL_TRY(tl_alloc_array(ctx, (size_t)(p->rows * p->width), sizeof(float), &p->y_host));
+        TL_TRY(
+            tl_alloc_array(ctx, (size_t)(p->rows * p->width), sizeof(float), &p->y_host));
         p->x_device = NULL;
         TL_TRY(p->backend->alloc(ctx, x_bytes, &p->x_device));
-        TL_TRY(p->backend->alloc(ctx, (size_t)p->params->floats * sizeof(float), &p->values));
+        TL_TRY(p->backend->alloc(ctx, (size_t)p->params->floats * sizeof(float),
+                                 &p->values));
         TL_TRY(upload(ctx, p));
     }
     TL_TRY(tl_plan_bind(ctx, p->plan, p->x, p->x_device));
@@ -125,9 +127,11 @@ int64_t tl_predictor_width(const tl_predictor *p)
 }
 
 /* One run of the plan; the rows beyond `rows` hold zeros. */
-static tl_status run_batch(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows, float *y)
+static tl_status run_batch(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows,
+                           float *y)
 {
-    const size_t x_floats = (size_t)(rows * p->row_floats), y_floats = (size_t)(rows * p->width);
+    const size_t x_floats = (size_t)(rows * p->row_floats),
+                 y_floats = (size_t)(rows * p->width);
     const float *made;
     tl_status    rc;
 
@@ -148,7 +152,8 @@ done:
     return rc;
 }
 
-tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows, float *y)
+tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows,
+                           float *y)
 {
     tl_status rc = TL_OK;
 
@@ -158,7 +163,8 @@ tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t
     return rc;
 }
 
-tl_status tl_predictor_rows(tl_ctx *ctx, tl_predictor *p, tl_cache *cache, tl_rows rows, float *y)
+tl_status tl_predictor_rows(tl_ctx *ctx, tl_predictor *p, tl_cache *cache, tl_rows rows,
+                            float *y)
 {
     const tl_loader_spec spec   = { .cache = cache, .rows = rows, .batch = p->rows };
     tl_loader           *loader = NULL;

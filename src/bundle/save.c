@@ -1,15 +1,15 @@
-/* save.c -- a model to disk as a Hugging Face style directory.  Tensor names are the family's
- * own, which for ResNet, MobileNetV2 and SqueezeNet are torchvision's.  Every file is written
- * beside and renamed; tailor.json comes last and holds the weights' SHA-256, so that a save
- * that was cut off is told from a whole one.  Floor 3, bundle. */
+/* save.c -- a model to disk as a Hugging Face style directory.  Tensor names are the
+ * family's own, which for ResNet, MobileNetV2 and SqueezeNet are torchvision's.  Every
+ * file is written beside and renamed; tailor.json comes last and holds the weights'
+ * SHA-256, so that a save that was cut off is told from a whole one.  Floor 3, bundle. */
 #include "bundle/model.h"
 #include "core/io.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Class names come from folder names, which need not be UTF-8 as JSON must: then the other
- * bytes than ASCII become '?'. */
+/* Class names come from folder names, which need not be UTF-8 as JSON must: then the
+ * other bytes than ASCII become '?'. */
 static json_t *name_text(const char *name)
 {
     char    plain[256];
@@ -23,7 +23,8 @@ static json_t *name_text(const char *name)
     return json_string(plain);
 }
 
-/* {"0": name, ...} and {name: 0, ...}; classes without a name are LABEL_i, as elsewhere. */
+/* {"0": name, ...} and {name: 0, ...}; classes without a name are LABEL_i, as
+ * elsewhere. */
 static void add_labels(json_t *config, const tl_model *m)
 {
     json_t *names = json_object(), *numbers = json_object();
@@ -42,7 +43,8 @@ static void add_labels(json_t *config, const tl_model *m)
     json_object_set_new(config, "label2id", numbers);
 }
 
-static tl_status save_json(tl_ctx *ctx, const char *folder, const char *name, json_t *value)
+static tl_status save_json(tl_ctx *ctx, const char *folder, const char *name,
+                           json_t *value)
 {
     char     *path = NULL;
     tl_status rc;
@@ -62,15 +64,16 @@ static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
 
     json_array_append_new(names, json_string(m->arch.name));
     json_object_set_new(config, "architectures", names);
-    json_object_set_new(config, "problem_type", json_string("single_label_classification"));
+    json_object_set_new(config, "problem_type",
+                        json_string("single_label_classification"));
     json_object_set_new(config, "dtype", json_string("float32"));
     add_labels(config, m);
     return save_json(ctx, folder, "config.json", config);
 }
 
 /* Tailor's own keys win over those of the same name in provenance or extra. */
-static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra, const char *hex,
-                             const char *folder)
+static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra,
+                             const char *hex, const char *folder)
 {
     json_t *all = json_object(), *labels = m->class_name ? json_array() : json_null();
 
@@ -87,7 +90,8 @@ static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra
     return save_json(ctx, folder, "tailor.json", all);
 }
 
-tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra, const char *folder)
+tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra,
+                        const char *folder)
 {
     char     *path = NULL;
     char      hex[65];

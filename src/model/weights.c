@@ -90,11 +90,13 @@ void tl_weights_close(tl_ctx *ctx, tl_weights *w)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(const tl_weight *const *)a)->name, (*(const tl_weight *const *)b)->name);
+    return strcmp((*(const tl_weight *const *)a)->name,
+                  (*(const tl_weight *const *)b)->name);
 }
 
 /* No name twice; every key of `map` (an index's weight_map, or NULL) there. */
-static tl_status check_names(tl_ctx *ctx, const char *where, const tl_weights *w, json_t *map)
+static tl_status check_names(tl_ctx *ctx, const char *where, const tl_weights *w,
+                             json_t *map)
 {
     tl_weight         sought;
     const tl_weight **order = NULL, *at = &sought;
@@ -113,8 +115,10 @@ static tl_status check_names(tl_ctx *ctx, const char *where, const tl_weights *w
     json_object_foreach(map, key, shard) {
         sought = (tl_weight){ .name = (char *)(uintptr_t)key };
         if (!bsearch(&at, order, w->count, sizeof *order, by_name))
-            TL_FAIL(TL_EDATA, where, "names tensor \"%s\", which no shard holds (fetch the "
-                    "files again)", tl_place_name(&who, key, strlen(key)));
+            TL_FAIL(TL_EDATA, where,
+                    "names tensor \"%s\", which no shard holds (fetch the "
+                    "files again)",
+                    tl_place_name(&who, key, strlen(key)));
     }
 done:
     tl_free(ctx, order);
@@ -133,7 +137,8 @@ static void strip_prefix(tl_weights *w, const char *prefix)
                 strlen(w->weight[i].name) + 1 - bytes);
 }
 
-tl_status tl_weights_parse(tl_ctx *ctx, const char *where, const tl_map *map, tl_weights *out)
+tl_status tl_weights_parse(tl_ctx *ctx, const char *where, const tl_map *map,
+                           tl_weights *out)
 {
     const tl_weight_format *format = NULL;
     tl_weights              w      = { 0 };
@@ -143,8 +148,9 @@ tl_status tl_weights_parse(tl_ctx *ctx, const char *where, const tl_map *map, tl
     for (size_t i = 0; !format && i < TL_COUNT(formats); i++)
         if (formats[i]->mine(map)) format = formats[i];
     if (!format)
-        TL_FAIL(TL_EDATA, where,
-                "is no weight file Tailor reads (give safetensors or a PyTorch state_dict)");
+        TL_FAIL(
+            TL_EDATA, where,
+            "is no weight file Tailor reads (give safetensors or a PyTorch state_dict)");
     TL_TRY(format->read(ctx, where, map, &w));
     if (w.count == 0)
         TL_FAIL(TL_EDATA, where, "holds no named tensors (save model.state_dict())");
@@ -210,15 +216,16 @@ static tl_status check_shard(tl_ctx *ctx, const char *where, const json_t *value
 
     if (!name || !*name || name[0] == '.' || strchr(name, '/') || strchr(name, '\\') ||
         json_string_length(value) != strlen(name))
-        return tl_fail(ctx, TL_EDATA, where,
-                       "names the shard \"%s\" outside its folder (refused: fetch it again)",
-                       name ? tl_place_name(&who, name, strlen(name)) : "");
+        return tl_fail(
+            ctx, TL_EDATA, where,
+            "names the shard \"%s\" outside its folder (refused: fetch it again)",
+            name ? tl_place_name(&who, name, strlen(name)) : "");
     return TL_OK;
 }
 
 /* Opens each shard once; `seen` holds the names of those opened. */
-static tl_status open_shards(tl_ctx *ctx, const char *folder, const char *index, json_t *map,
-                             tl_weights *out)
+static tl_status open_shards(tl_ctx *ctx, const char *folder, const char *index,
+                             json_t *map, tl_weights *out)
 {
     json_t     *seen = json_object(), *shard;
     const char *key;
@@ -230,7 +237,8 @@ static tl_status open_shards(tl_ctx *ctx, const char *folder, const char *index,
         TL_TRY(check_shard(ctx, index, shard));
         if (json_object_get(seen, json_string_value(shard))) continue;
         if (json_object_size(seen) >= SHARDS_MOST)
-            TL_FAIL(TL_ELIMIT, index, "names over %d shards (is it an index?)", SHARDS_MOST);
+            TL_FAIL(TL_ELIMIT, index, "names over %d shards (is it an index?)",
+                    SHARDS_MOST);
         json_object_set_new(seen, json_string_value(shard), json_true());
         TL_TRY(tl_path_join(ctx, folder, json_string_value(shard), &path));
         TL_TRY(open_file(ctx, path, &one));
@@ -244,7 +252,8 @@ done:
     return rc;
 }
 
-static tl_status open_index(tl_ctx *ctx, const char *folder, const char *index, tl_weights *out)
+static tl_status open_index(tl_ctx *ctx, const char *folder, const char *index,
+                            tl_weights *out)
 {
     json_t    *value = NULL, *map;
     tl_weights w     = { 0 };
@@ -267,7 +276,8 @@ done:
 
 static bool looks_like_weights(const char *name)
 {
-    static const char *const ends[] = { ".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt" };
+    static const char *const ends[] = { ".safetensors", ".bin", ".pt",
+                                        ".pth",         ".th",  ".ckpt" };
 
     for (size_t i = 0; i < TL_COUNT(ends); i++)
         if (tl_ends_with(name, ends[i])) return true;
@@ -287,12 +297,14 @@ static tl_status open_only(tl_ctx *ctx, const char *folder, tl_weights *out)
     TL_TRY(tl_folder_list(ctx, folder, &names));
     for (size_t i = 0; i < names.count; i++) {
         if (!looks_like_weights(names.name[i])) continue;
-        if (count++ < 10) tl_text_printf(&found, "%s%s", count > 1 ? ", " : "", names.name[i]);
+        if (count++ < 10)
+            tl_text_printf(&found, "%s%s", count > 1 ? ", " : "", names.name[i]);
         only = names.name[i];
     }
     TL_TRY(found.status);
     if (count == 0)
-        TL_FAIL(TL_EDATA, folder, "holds no weight file (.safetensors, .bin, .pt, .pth, .th)");
+        TL_FAIL(TL_EDATA, folder,
+                "holds no weight file (.safetensors, .bin, .pt, .pth, .th)");
     if (count > 1)
         TL_FAIL(TL_EDATA, folder, "holds %zu weight files: %s (name one of them)", count,
                 found.text);

@@ -13,8 +13,8 @@ typedef struct {
     const char         *where;
     tl_params          *params;
     const tl_names_map *map;
-    int32_t            *target; /* [w->count]                                               */
-    int32_t            *source; /* [params->count] the tensor that goes there; -1: none     */
+    int32_t            *target; /* [w->count] */
+    int32_t            *source; /* [params->count] the tensor that goes there; -1: none */
 } matching;
 
 /* Counters of training that no network computes with. */
@@ -23,8 +23,8 @@ static bool is_counter(const char *name)
     return tl_ends_with(name, "num_batches_tracked");
 }
 
-/* The same numbers in the same order: shapes equal but for axes of 1 (a 1x1 convolution is a
- * dense layer). */
+/* The same numbers in the same order: shapes equal but for axes of 1 (a 1x1 convolution
+ * is a dense layer). */
 static bool fits(const tl_shape *a, const tl_shape *b)
 {
     int i = 0, j = 0;
@@ -57,16 +57,18 @@ static tl_status choose_scheme(tl_ctx *ctx, const tl_family *family, matching *m
         size_t score = 0;
         for (size_t i = 0; i < m->w->count; i++) {
             const int32_t at = find_target(m, &family->maps[k], m->w->weight[i].name);
-            if (at >= 0 && fits(&m->w->weight[i].shape, &m->params->param[at].shape)) score++;
+            if (at >= 0 && fits(&m->w->weight[i].shape, &m->params->param[at].shape))
+                score++;
         }
         if (score <= best) continue;
         best   = score;
         m->map = &family->maps[k];
     }
     if (!m->map)
-        return tl_fail(ctx, TL_EDATA, m->where,
-                       "none of its %zu tensors belongs to the network %s (name another --arch)",
-                       m->w->count, family->name);
+        return tl_fail(
+            ctx, TL_EDATA, m->where,
+            "none of its %zu tensors belongs to the network %s (name another --arch)",
+            m->w->count, family->name);
     return TL_OK;
 }
 
@@ -84,15 +86,18 @@ static tl_status match(tl_ctx *ctx, matching *m)
         m->target[i] = at;
         if (at < 0) continue;
         if (m->source[at] >= 0)
-            TL_FAIL(TL_EDATA, m->where, "two tensors, one of them \"%s\", are for %s (mend the "
-                    "file)", tl_place_name(&who, name, strlen(name)), m->params->param[at].name);
+            TL_FAIL(TL_EDATA, m->where,
+                    "two tensors, one of them \"%s\", are for %s (mend the "
+                    "file)",
+                    tl_place_name(&who, name, strlen(name)), m->params->param[at].name);
         m->source[at] = (int32_t)i;
     }
 done:
     return rc;
 }
 
-/* A head that does not fit is left fresh as a whole; anything else that does not is an error. */
+/* A head that does not fit is left fresh as a whole; anything else that does not is an
+ * error. */
 static tl_status check_fit(tl_ctx *ctx, matching *m)
 {
     bool fresh_head = false;
@@ -112,15 +117,18 @@ static tl_status check_fit(tl_ctx *ctx, matching *m)
                            "another --arch)", p->name);
         tl_say_shape(&m->w->weight[s].shape, had);
         tl_say_shape(&p->shape, needs);
-        return tl_fail(ctx, TL_EDATA, m->where, "%s is %s, the network needs %s (name another "
-                       "--arch)", p->name, had, needs);
+        return tl_fail(ctx, TL_EDATA, m->where,
+                       "%s is %s, the network needs %s (name another "
+                       "--arch)",
+                       p->name, had, needs);
     }
     for (int32_t i = 0; fresh_head && i < m->params->count; i++)
         if (m->params->param[i].head) m->source[i] = -1;
     return TL_OK;
 }
 
-static tl_status copy_values(tl_ctx *ctx, const matching *m, const tl_param *p, int32_t source)
+static tl_status copy_values(tl_ctx *ctx, const matching *m, const tl_param *p,
+                             int32_t source)
 {
     float    *value = tl_params_value(m->params, p);
     tl_status rc    = tl_weight_read(ctx, &m->w->weight[source], value);
@@ -175,8 +183,8 @@ void tl_load_report_free(tl_ctx *ctx, tl_load_report *r)
     *r = (tl_load_report){ 0 };
 }
 
-tl_status tl_weights_load(tl_ctx *ctx, const tl_weights *w, const char *where, const tl_arch *arch,
-                          tl_params *params, tl_load_report *report)
+tl_status tl_weights_load(tl_ctx *ctx, const tl_weights *w, const char *where,
+                          const tl_arch *arch, tl_params *params, tl_load_report *report)
 {
     matching       m = { .w = w, .where = where, .params = params };
     tl_load_report r = { 0 };
@@ -187,7 +195,8 @@ tl_status tl_weights_load(tl_ctx *ctx, const tl_weights *w, const char *where, c
     TL_TRY(match(ctx, &m));
     TL_TRY(check_fit(ctx, &m));
     for (int32_t i = 0; i < params->count; i++)
-        if (m.source[i] >= 0) TL_TRY(copy_values(ctx, &m, &params->param[i], m.source[i]));
+        if (m.source[i] >= 0)
+            TL_TRY(copy_values(ctx, &m, &params->param[i], m.source[i]));
     TL_TRY(fill_report(ctx, &m, &r));
     *report = r;
     r       = (tl_load_report){ 0 };

@@ -1,6 +1,6 @@
-/* corpus_main.c -- runs a fuzz target over its kept corpus where libFuzzer is absent: every
- * file whole, every small file cut at every byte and with every byte changed in turn.
- *   fuzz-NAME FOLDER... */
+/* corpus_main.c -- runs a fuzz target over its kept corpus where libFuzzer is absent:
+ * every file whole, every small file cut at every byte and with every byte changed in
+ * turn. fuzz-NAME FOLDER... */
 #include "core/io.h"
 
 #include <stdio.h>
@@ -31,7 +31,8 @@ static void run_file(const uint8_t *data, size_t bytes)
     if (bytes > SMALL) return;
     for (size_t cut = 0; cut < bytes; cut++) {
         run_copy(data, cut, 0, 0);
-        for (size_t i = 0; i < sizeof changes; i++) run_copy(data, bytes, cut, changes[i]);
+        for (size_t i = 0; i < sizeof changes; i++)
+            run_copy(data, bytes, cut, changes[i]);
     }
 }
 

@@ -1,6 +1,7 @@
-/* logits.c -- whole networks against the numbers of their own frameworks: ResNet-20 from its
- * .th against PyTorch (resnet20_logits.json, made by tools/golden/resnet20_logits.py), and
- * the ImageNet bases by how many of 50 photographs they name. */
+/* logits.c -- whole networks against the numbers of their own frameworks: ResNet-20 from
+ * its .th against PyTorch (resnet20_logits.json, made by
+ * tools/golden/resnet20_logits.py), and the ImageNet bases by how many of 50 photographs
+ * they name. */
 #include "support/support.h"
 #include "backend/cpu/cpu.h"
 #include "bundle/model.h"
@@ -13,8 +14,8 @@
 enum { RECORD = 3073, SIDE = 32, PLANE = SIDE * SIDE, CLASSES = 10 };
 
 /* The records of one CIFAR file, as the network wants them. */
-static int64_t read_cifar(tl_ctx *ctx, const char *name, int64_t most, const tl_prep *prep,
-                          float **x)
+static int64_t read_cifar(tl_ctx *ctx, const char *name, int64_t most,
+                          const tl_prep *prep, float **x)
 {
     char        part[128];
     const char *path;
@@ -40,7 +41,8 @@ static int64_t read_cifar(tl_ctx *ctx, const char *name, int64_t most, const tl_
     return n;
 }
 
-static tl_predictor *ask(tl_ctx *ctx, const tl_model *m, int64_t rows, const tl_backend *backend)
+static tl_predictor *ask(tl_ctx *ctx, const tl_model *m, int64_t rows,
+                         const tl_backend *backend)
 {
     tl_predictor *p;
 
@@ -72,7 +74,8 @@ static void resnet20_gives_pytorchs_logits(void **state)
 
     (void)state;
     if (!path) TEST_SKIP("the shared data is absent");
-    TEST_OK(tl_json_read(ctx, TEST_FOLDER "/golden/resnet20_logits.json", 1 << 20, &golden));
+    TEST_OK(
+        tl_json_read(ctx, TEST_FOLDER "/golden/resnet20_logits.json", 1 << 20, &golden));
     rows = json_object_get(golden, "logits");
     for (size_t i = 0; i < 100 * CLASSES; i++)
         want[i] = (float)json_real_value(json_array_get(json_array_get(rows, i / CLASSES),
@@ -110,13 +113,16 @@ static void resnet20_names_every_picture_as_pytorch_does(void **state)
 
     (void)state;
     if (!path) TEST_SKIP("the shared data is absent");
-    TEST_OK(tl_json_read(ctx, TEST_FOLDER "/golden/resnet20_logits.json", 1 << 20, &golden));
+    TEST_OK(
+        tl_json_read(ctx, TEST_FOLDER "/golden/resnet20_logits.json", 1 << 20, &golden));
     TEST_OK(tl_model_open(ctx, path, NULL, &m));
     p = ask(ctx, m, 64, &tl_backend_cpu);
     for (size_t f = 0; f < TL_COUNT(files); f++) {
-        const char *said = tl_json_text(json_object_get(golden, files[f]), "predicted", "");
+        const char *said =
+            tl_json_text(json_object_get(golden, files[f]), "predicted", "");
         float      *x, *y;
-        const int64_t n = read_cifar(ctx, files[f], (int64_t)strlen(said) + 1, &m->prep, &x);
+        const int64_t n =
+            read_cifar(ctx, files[f], (int64_t)strlen(said) + 1, &m->prep, &x);
         assert_int_equal(n, strlen(said));
         TEST_OK(tl_alloc_array(ctx, (size_t)n * CLASSES, sizeof *y, &y));
         TEST_OK(tl_predictor_run(ctx, p, x, n, y));

@@ -1,12 +1,13 @@
-/* fuzz_weights.h -- what the fuzz targets of weight files share: parse, read every tensor,
- * leave nothing behind. */
+/* fuzz_weights.h -- what the fuzz targets of weight files share: parse, read every
+ * tensor, leave nothing behind. */
 #ifndef TESTS_FUZZ_WEIGHTS_H
 #define TESTS_FUZZ_WEIGHTS_H
 #include "model/formats/formats.h"
 
 #include <stdlib.h>
 
-/* Recognise a network by the file's tensors, and load it: what a bare file goes through. */
+/* Recognise a network by the file's tensors, and load it: what a bare file goes
+ * through. */
 static inline void fuzz_load(tl_ctx *ctx, const tl_weights *w)
 {
     const char   **name   = calloc(w->count, sizeof *name);
@@ -21,7 +22,8 @@ static inline void fuzz_load(tl_ctx *ctx, const tl_weights *w)
         name[count]    = w->weight[i].name;
         shape[count++] = w->weight[i].shape;
     }
-    if (tl_arch_recognise(ctx, "fuzz", &(tl_tensors){ name, shape, count }, NULL, &arch) == TL_OK &&
+    if (tl_arch_recognise(ctx, "fuzz", &(tl_tensors){ name, shape, count }, NULL,
+                          &arch) == TL_OK &&
         tl_arch_params(ctx, &arch, &params) == TL_OK)
         (void)tl_weights_load(ctx, w, "fuzz", &arch, params, &report);
     tl_load_report_free(ctx, &report);
@@ -43,7 +45,8 @@ static inline int fuzz_weights(const uint8_t *data, size_t bytes)
     ctx               = tl_ctx_make(&world);
     if (tl_weights_parse(&ctx, "fuzz", &map, &w) == TL_OK) {
         for (size_t i = 0; i < w.count; i++) {
-            const int64_t n = w.weight[i].shape.ndim < 0 ? 1 : tl_shape_count(&w.weight[i].shape);
+            const int64_t n =
+                w.weight[i].shape.ndim < 0 ? 1 : tl_shape_count(&w.weight[i].shape);
             float        *out;
             if (n > 1 << 20 || !(out = malloc((size_t)n * sizeof *out))) continue;
             (void)tl_weight_read(&ctx, &w.weight[i], out);

@@ -31,7 +31,8 @@ static void ask(tl_ctx *ctx, const tl_model *m, float y[6])
 
     TEST_OK(tl_alloc_array(ctx, 2 * 32 * 32 * 3, sizeof *x, &x));
     for (int i = 0; i < 2 * 32 * 32 * 3; i++) x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
-    TEST_OK(tl_predictor_new(ctx, m, TL_PART_WHOLE, 1, &tl_backend_ref, NULL, TL_F32, &p));
+    TEST_OK(
+        tl_predictor_new(ctx, m, TL_PART_WHOLE, 1, &tl_backend_ref, NULL, TL_F32, &p));
     TEST_OK(tl_predictor_run(ctx, p, x, 2, y));
     tl_predictor_free(ctx, p);
     tl_free(ctx, x);
@@ -61,7 +62,8 @@ static void same_params(const tl_params *a, const tl_params *b)
 
 static void a_saved_model_opens_as_it_was(void **state)
 {
-    static const char *const archs[] = { "conv 4 3 relu, pool 2, dense 5 relu", "resnet20", "mlp:8" };
+    static const char *const archs[] = { "conv 4 3 relu, pool 2, dense 5 relu",
+                                         "resnet20", "mlp:8" };
     tl_ctx *ctx = test_fresh();
 
     (void)state;
@@ -145,8 +147,8 @@ static void changed_weights_are_noticed(void **state)
     test_folder_end(top);
 }
 
-/* Saving over an older model, cut off at the n-th write: the old one, the new one, or a plain
- * error; never a mixture. */
+/* Saving over an older model, cut off at the n-th write: the old one, the new one, or a
+ * plain error; never a mixture. */
 static void a_cut_save_is_never_a_mixture(void **state)
 {
     tl_ctx   *ctx = test_fresh();
@@ -195,13 +197,15 @@ static void another_head_keeps_the_body(void **state)
         const size_t    bytes = (size_t)p->count * sizeof(float);
         const float    *va    = tl_params_value(a->params, p);
         if (!p->head) {
-            assert_memory_equal(va, tl_params_value(m->params, tl_params_find(m->params, p->name)),
-                                bytes);
+            assert_memory_equal(
+                va, tl_params_value(m->params, tl_params_find(m->params, p->name)),
+                bytes);
             continue;
         }
         head++;
         assert_int_equal(p->shape.dim[0], 2);
-        assert_true(p->shape.ndim == 1 || memcmp(va, tl_params_value(b->params, p), bytes) != 0);
+        assert_true(p->shape.ndim == 1 ||
+                    memcmp(va, tl_params_value(b->params, p), bytes) != 0);
     }
     assert_int_equal(head, 2);
     tl_model_free(ctx, a);
@@ -223,7 +227,8 @@ static void opening_fails_cleanly(void **state)
     TEST_OK(tl_model_save(ctx, m, NULL, top));
     before = ctx->world->now_bytes;
     for (int kind = 0; kind < 2; kind++) {
-        _Atomic int64_t *fault = kind ? &ctx->world->fault_read : &ctx->world->fault_alloc;
+        _Atomic int64_t *fault =
+            kind ? &ctx->world->fault_read : &ctx->world->fault_alloc;
         bool             done  = false;
         for (int64_t n = 1; !done && n < 3000; n++) {
             *fault = n;
@@ -266,7 +271,8 @@ static void the_shared_bases_say_who_they_are(void **state)
         assert_int_equal(m->prep.bgr, i == 0);
         tl_model_free(ctx, m);
     }
-    assert_int_equal(tl_model_open(ctx, test_data("weights/cifar10-resnet"), NULL, &m), TL_EDATA);
+    assert_int_equal(tl_model_open(ctx, test_data("weights/cifar10-resnet"), NULL, &m),
+                     TL_EDATA);
     assert_non_null(strstr(ctx->message, "resnet20-12fca82f.th, resnet56-4bfd9763.th"));
     assert_int_equal(ctx->world->now_bytes, 0);
 }

@@ -1,5 +1,5 @@
-/* pickle.c -- hostile pickles, built by hand: nothing runs, nothing is allocated beyond the
- * file's own size, every refusal says what was asked. */
+/* pickle.c -- hostile pickles, built by hand: nothing runs, nothing is allocated beyond
+ * the file's own size, every refusal says what was asked. */
 #include "support/support.h"
 #include "model/formats/pickle.h"
 
@@ -66,17 +66,24 @@ static void refused(build *b, const char *what)
     ADD(b, ".");
     const tl_status rc = run(b);
     if (rc != TL_EDATA || !strstr(test_ctx()->message, what))
-        fail_msg("wanted \"%s\", got %s: %s", what, tl_status_name(rc), test_ctx()->message);
+        fail_msg("wanted \"%s\", got %s: %s", what, tl_status_name(rc),
+                 test_ctx()->message);
     assert_non_null(strstr(test_ctx()->message, "archive.pth"));
 }
 
 static void calls_are_refused_by_name(void **state)
 {
     static const char *const asked[][2] = {
-        { "os", "system" }, { "builtins", "eval" }, { "__builtin__", "exec" },
-        { "posix", "system" }, { "subprocess", "Popen" }, { "torch", "load" },
-        { "torch.nn.modules.linear", "Linear" }, { "numpy.core.multiarray", "_reconstruct" },
-        { "torch._utils", "_rebuild_tensor_v2.__globals__" }, { "functools", "partial" },
+        { "os", "system" },
+        { "builtins", "eval" },
+        { "__builtin__", "exec" },
+        { "posix", "system" },
+        { "subprocess", "Popen" },
+        { "torch", "load" },
+        { "torch.nn.modules.linear", "Linear" },
+        { "numpy.core.multiarray", "_reconstruct" },
+        { "torch._utils", "_rebuild_tensor_v2.__globals__" },
+        { "functools", "partial" },
     };
 
     (void)state;
@@ -85,8 +92,10 @@ static void calls_are_refused_by_name(void **state)
         char  want[128], line[128];
         build b = begin();
         const int n = snprintf(line, sizeof line, "c%s\n%s\n", asked[i][0], asked[i][1]);
-        snprintf(want, sizeof want, "archive.pth@2: asks to call %s.%s (refused: Tailor never "
-                 "runs code", asked[i][0], asked[i][1]);
+        snprintf(want, sizeof want,
+                 "archive.pth@2: asks to call %s.%s (refused: Tailor never "
+                 "runs code",
+                 asked[i][0], asked[i][1]);
         add(&b, line, (size_t)n);
         add_text(&b, "touch /tmp/never");
         ADD(&b, "\x85R");
@@ -146,9 +155,11 @@ static void other_ways_to_objects_are_refused(void **state)
 
 static void broken_machines_are_errors(void **state)
 {
-    static const char *const programs[] = { "0", "1", "R", "t", "u", "a", "s", "e", "b", "Q", "]u",
-                                            "(a", "}(K\1u", "}K\1s", "\x86", "h\1", "q\1", "(q\1",
-                                            "(K\1d", "K\1(e", "K\1K\2a", "\x93", "K\1K\2\x93" };
+    static const char *const programs[] = {
+        "0",   "1",    "R",     "t",     "u",       "a",     "s",         "e",
+        "b",   "Q",    "]u",    "(a",    "}(K\1u",  "}K\1s", "\x86",      "h\1",
+        "q\1", "(q\1", "(K\1d", "K\1(e", "K\1K\2a", "\x93",  "K\1K\2\x93"
+    };
 
     (void)state;
     test_fresh();
@@ -204,7 +215,11 @@ static void shared_dicts_do_not_explode(void **state)
 
 static void sizes_ask_for_nothing(void **state)
 {
-    static const struct { const char *program; size_t bytes; const char *what; } bombs[] = {
+    static const struct {
+        const char *program;
+        size_t      bytes;
+        const char *what;
+    } bombs[] = {
         { "X\xff\xff\xff\x7f", 5, "cut short" },
         { "X\xff\xff\xff\xff", 5, "cut short" },
         { "\x8d\xff\xff\xff\xff\xff\xff\xff\x7f", 9, "cut short" },
@@ -238,9 +253,10 @@ static void steps_are_bounded(void **state)
     assert_true(test_ctx()->world->peak_bytes < (size_t)256 << 20);
 }
 
-/* {"w": _rebuild_tensor_v2(storage of `numel`, offset, size, stride)}, each pushed by text. */
-static build tensor(const char *numel, const char *offset, const char *size, size_t size_bytes,
-                    const char *stride, size_t stride_bytes)
+/* {"w": _rebuild_tensor_v2(storage of `numel`, offset, size, stride)}, each pushed by
+ * text. */
+static build tensor(const char *numel, const char *offset, const char *size,
+                    size_t size_bytes, const char *stride, size_t stride_bytes)
 {
     build b = begin();
 

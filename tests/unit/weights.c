@@ -1,4 +1,5 @@
-/* weights.c -- safetensors and PyTorch files: round trips, every malformed header, cuts. */
+/* weights.c -- safetensors and PyTorch files: round trips, every malformed header,
+ * cuts. */
 #include "support/support.h"
 #include "core/io.h"
 #include "model/formats/formats.h"
@@ -9,7 +10,8 @@
 #include <string.h>
 
 /* A safetensors file in memory: header text and so many bytes of data. */
-static tl_status parse(const char *header, size_t data_bytes, tl_weights *w, uint8_t **file)
+static tl_status parse(const char *header, size_t data_bytes, tl_weights *w,
+                       uint8_t **file)
 {
     const size_t n = strlen(header);
     tl_map       map;
@@ -33,7 +35,8 @@ static void a_plain_file_is_read(void **state)
     (void)state;
     TEST_OK(parse("{\"__metadata__\":{\"a\":\"b\"},"
                   "\"t\":{\"dtype\":\"U8\",\"shape\":[2,1],\"data_offsets\":[1,3]},"
-                  "\"s\":{\"dtype\":\"I8\",\"shape\":[],\"data_offsets\":[0,1]}}", 3, &w, &file));
+                  "\"s\":{\"dtype\":\"I8\",\"shape\":[],\"data_offsets\":[0,1]}}",
+                  3, &w, &file));
     assert_int_equal(w.count, 2);
     assert_string_equal(w.weight[1].name, "t");
     assert_string_equal(tl_json_text(w.metadata, "a", ""), "b");
@@ -48,10 +51,12 @@ static void a_plain_file_is_read(void **state)
 #define T(dtype, shape, from, to) \
     "{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":[" from "," to "]}"
 
-static const struct { const char *what, *header; size_t bytes; } malformed[] = {
+static const struct { const char *what, *header; size_t bytes;
+} malformed[] = {
     { "not valid JSON", "{\"t\":", 4 },
-    { "not valid JSON", "{\"t\":" T("\"U8\"", "[1]", "0", "1") ",\"t\":"
-                        T("\"U8\"", "[1]", "1", "2") "}", 2 },
+    { "not valid JSON",
+      "{\"t\":" T("\"U8\"", "[1]", "0", "1") ",\"t\":" T("\"U8\"", "[1]", "1", "2") "}",
+      2 },
     { "described by no object", "{\"t\":7}", 0 },
     { "dtype", "{\"t\":" T("\"F7\"", "[1]", "0", "4") "}", 4 },
     { "dtype", "{\"t\":" T("7", "[1]", "0", "4") "}", 4 },
@@ -65,10 +70,13 @@ static const struct { const char *what, *header; size_t bytes; } malformed[] = {
     { "leave the file", "{\"t\":" T("\"F32\"", "[1]", "0", "8") "}", 4 },
     { "leave the file", "{\"t\":" T("\"F32\"", "[1]", "4", "0") "}", 4 },
     { "leave the file", "{\"t\":" T("\"F32\"", "[1]", "-4", "0") "}", 4 },
-    { "two whole numbers", "{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4 },
-    { "overlaps", "{\"a\":" T("\"U8\"", "[2]", "0", "2") ",\"b\":"
-                  T("\"U8\"", "[2]", "1", "3") "}", 3 },
-    { "hole", "{\"a\":" T("\"U8\"", "[1]", "0", "1") ",\"b\":" T("\"U8\"", "[1]", "2", "3") "}",
+    { "two whole numbers",
+      "{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4 },
+    { "overlaps",
+      "{\"a\":" T("\"U8\"", "[2]", "0", "2") ",\"b\":" T("\"U8\"", "[2]", "1", "3") "}",
+      3 },
+    { "hole",
+      "{\"a\":" T("\"U8\"", "[1]", "0", "1") ",\"b\":" T("\"U8\"", "[1]", "2", "3") "}",
       3 },
     { "no tensor", "{\"a\":" T("\"U8\"", "[1]", "0", "1") "}", 2 },
     { "more than texts", "{\"__metadata__\":{\"a\":1}}", 0 },
@@ -97,13 +105,15 @@ static void every_malformed_header_is_named(void **state)
 
 static void a_giant_header_length_is_refused(void **state)
 {
-    static const uint8_t file[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, '{', '}' };
+    static const uint8_t file[] = { 0xff, 0xff, 0xff, 0xff, 0xff,
+                                    0xff, 0xff, 0x7f, '{',  '}' };
     static const uint8_t cut[]  = { 100, 0, 0, 0, 0, 0, 0, 0, '{', '}' };
     tl_weights           w;
 
     (void)state;
-    assert_int_equal(tl_weights_parse(test_fresh(), "x", &(tl_map){ file, sizeof file }, &w),
-                     TL_EDATA);
+    assert_int_equal(
+        tl_weights_parse(test_fresh(), "x", &(tl_map){ file, sizeof file }, &w),
+        TL_EDATA);
     assert_int_equal(tl_weights_parse(test_ctx(), "x", &(tl_map){ cut, sizeof cut }, &w),
                      TL_EDATA);
     assert_non_null(strstr(test_ctx()->message, "cut short"));
@@ -139,7 +149,8 @@ static tl_params *sample_params(tl_ctx *ctx)
 
     TEST_OK(tl_params_new(ctx, &params));
     for (size_t i = 0; i < TL_COUNT(like); i++) {
-        const tl_param q = { .name = (char *)(uintptr_t)like[i].name, .shape = like[i].shape };
+        const tl_param q = { .name  = (char *)(uintptr_t)like[i].name,
+                             .shape = like[i].shape };
         TEST_OK(tl_params_declare(ctx, params, &q, &p));
     }
     TEST_OK(tl_params_seal(ctx, params));
@@ -212,7 +223,8 @@ static void a_folder_with_two_files_lists_them(void **state)
     test_folder_end(top);
 }
 
-static tl_status open_with_index(tl_ctx *ctx, const char *top, const char *index, tl_weights *w)
+static tl_status open_with_index(tl_ctx *ctx, const char *top, const char *index,
+                                 tl_weights *w)
 {
     char *path;
 
@@ -239,9 +251,13 @@ static void an_index_joins_shards_and_stays_in_its_folder(void **state)
     tl_weights w;
 
     (void)state;
-    save_copies(ctx, top, (const char *const[]){ "a.safetensors", "b.safetensors", NULL });
-    TEST_OK(open_with_index(ctx, top, "{\"metadata\":{\"total_size\":1},\"weight_map\":"
-                            "{\"scale\":\"a.safetensors\",\"fc.weight\":\"a.safetensors\"}}", &w));
+    save_copies(ctx, top,
+                (const char *const[]){ "a.safetensors", "b.safetensors", NULL });
+    TEST_OK(
+        open_with_index(ctx, top,
+                        "{\"metadata\":{\"total_size\":1},\"weight_map\":"
+                        "{\"scale\":\"a.safetensors\",\"fc.weight\":\"a.safetensors\"}}",
+                        &w));
     assert_int_equal(w.count, 4);
     assert_int_equal(tl_json_int(w.metadata, "total_size", 0), 1);
     tl_weights_close(ctx, &w);
@@ -265,7 +281,8 @@ static void saving_fails_cleanly(void **state)
     TEST_OK(tl_path_join(ctx, top, "m.safetensors", &path));
     before = ctx->world->now_bytes;
     for (int kind = 0; kind < 2; kind++) {
-        _Atomic int64_t *fault = kind ? &ctx->world->fault_alloc : &ctx->world->fault_write;
+        _Atomic int64_t *fault =
+            kind ? &ctx->world->fault_alloc : &ctx->world->fault_write;
         bool             done  = false;
         for (int64_t n = 1; !done && n < 100; n++) {
             *fault = n;
@@ -286,8 +303,8 @@ static void saving_fails_cleanly(void **state)
 
 static void opening_fails_cleanly(void **state)
 {
-    static const char *const files[] = { "safetensors/dtypes.safetensors", "pytorch/zip.pt",
-                                         "pytorch/legacy.th" };
+    static const char *const files[] = { "safetensors/dtypes.safetensors",
+                                         "pytorch/zip.pt", "pytorch/legacy.th" };
     tl_ctx *ctx = test_fresh();
 
     (void)state;
@@ -317,7 +334,8 @@ static const tl_weight *find(const tl_weights *w, const char *name)
     return NULL;
 }
 
-/* tools/golden/weight_corpus.py says what is in them: a = 0..11 as 3x4, b = a transposed. */
+/* tools/golden/weight_corpus.py says what is in them: a = 0..11 as 3x4, b = a
+ * transposed. */
 static void pytorch_files_hold_what_was_saved(void **state)
 {
     static const char *const files[] = { "zip.pt", "legacy.th" };
@@ -353,8 +371,9 @@ static void pytorch_files_hold_what_was_saved(void **state)
 /* Every cut of every small file is an error, not a crash, and says where. */
 static void files_cut_anywhere_are_errors(void **state)
 {
-    static const char *const files[] = { "safetensors/dtypes.safetensors", "pytorch/zip.pt",
-                                         "pytorch/legacy.th", "pytorch/protocol5.pt" };
+    static const char *const files[] = { "safetensors/dtypes.safetensors",
+                                         "pytorch/zip.pt", "pytorch/legacy.th",
+                                         "pytorch/protocol5.pt" };
     tl_ctx *ctx = test_fresh();
 
     (void)state;
@@ -366,7 +385,8 @@ static void files_cut_anywhere_are_errors(void **state)
         TEST_OK(tl_file_read(ctx, path, 1 << 20, &data, &bytes));
         for (size_t cut = 0; cut < bytes; cut++) {
             tl_weights      w;
-            const tl_status rc = tl_weights_parse(ctx, "cut.bin", &(tl_map){ data, cut }, &w);
+            const tl_status rc =
+                tl_weights_parse(ctx, "cut.bin", &(tl_map){ data, cut }, &w);
             assert_int_equal(rc, TL_EDATA);
             assert_non_null(strstr(ctx->message, "cut.bin"));
         }
@@ -377,7 +397,11 @@ static void files_cut_anywhere_are_errors(void **state)
 
 static void the_shared_checkpoints_open(void **state)
 {
-    static const struct { const char *path, *format; size_t count; int64_t values; } known[] = {
+    static const struct {
+        const char *path, *format;
+        size_t      count;
+        int64_t     values;
+    } known[] = {
         { "weights/cifar10-resnet/resnet20-12fca82f.th", "pytorch legacy", 97, 271098 },
         { "weights/kws-honk/res8.pt", "pytorch legacy", 30, 110988 },
         { "weights/squeezenet-v1.0", "safetensors", 52, 1248424 },

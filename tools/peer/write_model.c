@@ -40,7 +40,8 @@ static tl_status write_all(tl_ctx *ctx, const char *arch_text, const char *folde
     TL_TRY(tl_alloc_array(ctx, (size_t)floats, sizeof *x, &x));
     for (int64_t i = 0; i < floats; i++)
         x[i] = 2.0f * (float)tl_rand_uniform(SEED, 1000, (uint64_t)i) - 1.0f;
-    TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, ROWS, &tl_backend_ref, NULL, TL_F32, &p));
+    TL_TRY(
+        tl_predictor_new(ctx, m, TL_PART_WHOLE, ROWS, &tl_backend_ref, NULL, TL_F32, &p));
     TL_TRY(tl_predictor_run(ctx, p, x, ROWS, y));
     TL_TRY(tl_path_join(ctx, folder, "x.f32", &x_path));
     TL_TRY(tl_path_join(ctx, folder, "logits.f32", &y_path));

@@ -1,5 +1,6 @@
-/* dtype.c -- element types of weight files, read to f32.  Files are little-endian, as are the
- * machines Tailor runs on.  Sources: the safetensors README, IEEE 754.  Floor 2, model. */
+/* dtype.c -- element types of weight files, read to f32.  Files are little-endian, as are
+ * the machines Tailor runs on.  Sources: the safetensors README, IEEE 754.  Floor 2,
+ * model. */
 #include "model/formats/formats.h"
 
 #include <math.h>
@@ -31,7 +32,8 @@ static float read_bf16(const uint8_t *at)
 /* 1 sign, 5 exponent (bias 15), 10 fraction bits. */
 static float read_f16(const uint8_t *at)
 {
-    const int   bits = at[0] | at[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
+    const int bits = at[0] | at[1] << 8, exponent = bits >> 10 & 31,
+              fraction = bits & 1023;
     const float sign = bits & 0x8000 ? -1.0f : 1.0f;
 
     if (exponent == 31) return fraction ? NAN : sign * INFINITY;
@@ -112,11 +114,13 @@ tl_status tl_weight_read(tl_ctx *ctx, const tl_weight *w, float *out)
     tl_weight              plain = *w;
 
     if (w->shape.ndim < 0)
-        return tl_fail(ctx, TL_EDATA, w->name,
-                       "is empty or has more than %d dimensions (save it in another shape)",
-                       TL_DIMS);
+        return tl_fail(
+            ctx, TL_EDATA, w->name,
+            "is empty or has more than %d dimensions (save it in another shape)",
+            TL_DIMS);
     if (!type || !type->read)
-        return tl_fail(ctx, TL_EDATA, w->name, "holds %s values (save it as F32)", w->dtype);
+        return tl_fail(ctx, TL_EDATA, w->name, "holds %s values (save it as F32)",
+                       w->dtype);
     tl_weight_plain(&plain);
     if (strcmp(type->name, "F32") == 0 &&
         memcmp(plain.stride, w->stride, (size_t)w->shape.ndim * sizeof *w->stride) == 0)

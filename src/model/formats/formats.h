@@ -1,5 +1,5 @@
-/* formats.h -- what a weight format is to weights.c, and how one fills a tl_weights.
- * A reader gets the whole file as a borrowed mapping and trusts nothing in it.  Floor 2. */
+/* formats.h -- what a weight format is to weights.c, and how one fills a tl_weights. A
+ * reader gets the whole file as a borrowed mapping and trusts nothing in it.  Floor 2. */
 #ifndef TL_MODEL_FORMATS_H
 #define TL_MODEL_FORMATS_H
 #include "core/io.h"
@@ -7,15 +7,16 @@
 
 typedef struct {
     const char *name, *doc, *source;
-    bool (*mine)(const tl_map *map); /* by the first bytes                                  */
+    bool (*mine)(const tl_map *map); /* by the first bytes */
     /* Every weight's data, strides and bytes are checked against the mapping on TL_OK. */
     tl_status (*read)(tl_ctx *ctx, const char *where, const tl_map *map, tl_weights *out);
 } tl_weight_format;
 const tl_weight_format *tl_weight_format_at(size_t i); /* NULL past the end */
 
-/* One file's bytes, already mapped or in memory (fuzz targets, tests); `out` points into it.
- * On error *out is all zero. */
-tl_status tl_weights_parse(tl_ctx *ctx, const char *where, const tl_map *map, tl_weights *out);
+/* One file's bytes, already mapped or in memory (fuzz targets, tests); `out` points into
+ * it. On error *out is all zero. */
+tl_status tl_weights_parse(tl_ctx *ctx, const char *where, const tl_map *map,
+                           tl_weights *out);
 
 /* An empty weight of that name at the end; the format fills the rest. */
 tl_status tl_weights_add(tl_ctx *ctx, tl_weights *w, const char *name, size_t bytes,
@@ -28,9 +29,9 @@ const char *tl_place_name(tl_place *place, const void *name, size_t bytes);
 
 /* Element types that files hold. */
 typedef struct {
-    const char *name; /* as safetensors calls it                                            */
+    const char *name; /* as safetensors calls it */
     size_t      bytes;
-    float (*read)(const uint8_t *at); /* NULL: known, but not a number for a network         */
+    float (*read)(const uint8_t *at); /* NULL: known, but not a number for a network */
 } tl_weight_dtype;
 const tl_weight_dtype *tl_weight_dtype_find(const char *name); /* NULL: none */
 

@@ -23,11 +23,11 @@ typedef struct {
 struct tl_pickle {
     const char         *where;
     const uint8_t      *data;
-    size_t              at, end, step; /* step: offset of the opcode at hand                */
+    size_t              at, end, step; /* step: offset of the opcode at hand */
     chunk              *chunks;
     size_t              arena_bytes, steps;
     list                stack, memo;
-    size_t             *mark;          /* heights of the stack                              */
+    size_t             *mark;          /* heights of the stack */
     size_t              marks, marks_room;
     tl_pickle_storage **storage;
     size_t              storages, storages_room;
@@ -52,7 +52,8 @@ size_t tl_pickle_step(const tl_pickle *p)
     return p->step;
 }
 
-tl_status tl_pickle_new(tl_ctx *ctx, const char *where, const uint8_t *data, tl_pickle **out)
+tl_status tl_pickle_new(tl_ctx *ctx, const char *where, const uint8_t *data,
+                        tl_pickle **out)
 {
     const tl_status rc = tl_alloc(ctx, sizeof **out, out);
 
@@ -152,7 +153,8 @@ static tl_status take_number(tl_ctx *ctx, tl_pickle *p, size_t bytes, uint64_t *
 
 static tl_status push_value(tl_ctx *ctx, tl_pickle *p, tl_pickle_value *v)
 {
-    const tl_status rc = grow(ctx, p->stack.count, &p->stack.room, sizeof v, &p->stack.item);
+    const tl_status rc =
+        grow(ctx, p->stack.count, &p->stack.room, sizeof v, &p->stack.item);
 
     if (rc == TL_OK) p->stack.item[p->stack.count++] = v;
     return rc;
@@ -184,12 +186,14 @@ static tl_status pop(tl_ctx *ctx, tl_pickle *p, tl_pickle_value **out)
 }
 
 /* The values above the last mark leave the stack, which stays valid below them. */
-static tl_status pop_mark(tl_ctx *ctx, tl_pickle *p, tl_pickle_value ***items, size_t *count)
+static tl_status pop_mark(tl_ctx *ctx, tl_pickle *p, tl_pickle_value ***items,
+                          size_t *count)
 {
     *items = NULL;
     *count = 0;
     if (p->marks == 0)
-        return tl_pickle_bad(ctx, p, "a list ends that did not begin (fetch the file again)");
+        return tl_pickle_bad(ctx, p,
+                             "a list ends that did not begin (fetch the file again)");
     p->marks--;
     *count         = p->stack.count - p->mark[p->marks];
     *items         = *count ? p->stack.item + p->mark[p->marks] : NULL;
@@ -229,7 +233,8 @@ static tl_status op_proto(tl_ctx *ctx, tl_pickle *p)
     const tl_status rc = take_number(ctx, p, 1, &version);
 
     if (rc == TL_OK && (version < 2 || version > 5))
-        return tl_pickle_bad(ctx, p, "pickle protocol %d (save it as safetensors)", (int)version);
+        return tl_pickle_bad(ctx, p, "pickle protocol %d (save it as safetensors)",
+                             (int)version);
     return rc;
 }
 
@@ -335,8 +340,10 @@ static tl_status op_empty(tl_ctx *ctx, tl_pickle *p)
 {
     const uint8_t op = opcode(p);
 
-    return push(ctx, p, (tl_pickle_value){ .kind = op == '}' ? TL_PK_DICT
-                                                 : op == ']' ? TL_PK_LIST : TL_PK_TUPLE });
+    return push(ctx, p,
+                (tl_pickle_value){ .kind = op == '}'   ? TL_PK_DICT
+                                           : op == ']' ? TL_PK_LIST
+                                                       : TL_PK_TUPLE });
 }
 
 /* TUPLE, TUPLE1, TUPLE2, TUPLE3; LIST and DICT of what lies above the mark. */
@@ -353,12 +360,14 @@ static tl_status op_collect(tl_ctx *ctx, tl_pickle *p)
         rc = pop_mark(ctx, p, &items, &count);
     } else {
         if (p->stack.count - floor_of(p) < count)
-            return tl_pickle_bad(ctx, p, "takes from an empty stack (fetch the file again)");
+            return tl_pickle_bad(ctx, p,
+                                 "takes from an empty stack (fetch the file again)");
         p->stack.count -= count;
         items = p->stack.item + p->stack.count;
     }
     if (rc == TL_OK && op == 'd' && count % 2)
-        return tl_pickle_bad(ctx, p, "a dict with a key and no value (fetch the file again)");
+        return tl_pickle_bad(ctx, p,
+                             "a dict with a key and no value (fetch the file again)");
     if (rc == TL_OK) rc = append(ctx, p, &v, items, count);
     return rc == TL_OK ? push(ctx, p, v) : rc;
 }
@@ -377,7 +386,8 @@ static tl_status op_insert(tl_ctx *ctx, tl_pickle *p)
         if (rc != TL_OK) return rc;
     } else {
         if (p->stack.count - floor_of(p) < count)
-            return tl_pickle_bad(ctx, p, "takes from an empty stack (fetch the file again)");
+            return tl_pickle_bad(ctx, p,
+                                 "takes from an empty stack (fetch the file again)");
         p->stack.count -= count;
         items = p->stack.item + p->stack.count;
     }
@@ -385,13 +395,14 @@ static tl_status op_insert(tl_ctx *ctx, tl_pickle *p)
         return tl_pickle_bad(ctx, p, "puts items into nothing (fetch the file again)");
     to = p->stack.item[p->stack.count - 1];
     if (to->kind != (dict ? TL_PK_DICT : TL_PK_LIST))
-        return tl_pickle_bad(ctx, p, "puts items into what is no %s (save it as safetensors)",
+        return tl_pickle_bad(ctx, p,
+                             "puts items into what is no %s (save it as safetensors)",
                              dict ? "dict" : "list");
     return append(ctx, p, to, items, count);
 }
 
-/* BINPUT, LONG_BINPUT, MEMOIZE.  Picklers number from 0 up, so an index beyond the steps taken
- * is an attack on memory. */
+/* BINPUT, LONG_BINPUT, MEMOIZE.  Picklers number from 0 up, so an index beyond the steps
+ * taken is an attack on memory. */
 static tl_status op_put(tl_ctx *ctx, tl_pickle *p)
 {
     const uint8_t op = opcode(p);
@@ -402,8 +413,10 @@ static tl_status op_put(tl_ctx *ctx, tl_pickle *p)
     if (p->stack.count <= floor_of(p))
         return tl_pickle_bad(ctx, p, "remembers nothing (fetch the file again)");
     if (at >= p->steps)
-        return tl_pickle_bad(ctx, p, "memo index %" PRIu64 " out of order (refused: save it as "
-                             "safetensors)", at);
+        return tl_pickle_bad(ctx, p,
+                             "memo index %" PRIu64 " out of order (refused: save it as "
+                             "safetensors)",
+                             at);
     while (p->memo.count <= at) {
         rc = grow(ctx, p->memo.count, &p->memo.room, sizeof *p->memo.item, &p->memo.item);
         if (rc != TL_OK) return rc;
@@ -420,7 +433,8 @@ static tl_status op_get(tl_ctx *ctx, tl_pickle *p)
 
     if (rc != TL_OK) return rc;
     if (at >= p->memo.count || !p->memo.item[at])
-        return tl_pickle_bad(ctx, p, "recalls what was never remembered (fetch the file again)");
+        return tl_pickle_bad(ctx, p,
+                             "recalls what was never remembered (fetch the file again)");
     return push_value(ctx, p, p->memo.item[at]);
 }
 
@@ -429,8 +443,10 @@ static tl_status take_line(tl_ctx *ctx, tl_pickle *p, tl_pickle_value *out)
 {
     const uint8_t *from = p->data + p->at, *end = memchr(from, '\n', p->end - p->at);
 
-    if (!end) return tl_pickle_bad(ctx, p, "cut short inside a pickle (fetch the file again)");
-    *out = (tl_pickle_value){ .kind = TL_PK_TEXT, .text = { from, (size_t)(end - from) } };
+    if (!end)
+        return tl_pickle_bad(ctx, p, "cut short inside a pickle (fetch the file again)");
+    *out = (tl_pickle_value){ .kind = TL_PK_TEXT,
+                              .text = { from, (size_t)(end - from) } };
     p->at += (size_t)(end - from) + 1;
     return TL_OK;
 }
@@ -462,8 +478,8 @@ static tl_status op_reduce(tl_ctx *ctx, tl_pickle *p)
     return rc == TL_OK ? push(ctx, p, made) : rc;
 }
 
-/* BUILD sets attributes: a state_dict's OrderedDict carries _metadata so.  Only a dict's own
- * dict of attributes is let through, and is not kept. */
+/* BUILD sets attributes: a state_dict's OrderedDict carries _metadata so.  Only a dict's
+ * own dict of attributes is let through, and is not kept. */
 static tl_status op_build(tl_ctx *ctx, tl_pickle *p)
 {
     tl_pickle_value *state;
@@ -472,7 +488,8 @@ static tl_status op_build(tl_ctx *ctx, tl_pickle *p)
     if (rc != TL_OK) return rc;
     if (p->stack.count <= floor_of(p) || state->kind != TL_PK_DICT ||
         p->stack.item[p->stack.count - 1]->kind != TL_PK_DICT)
-        return tl_pickle_bad(ctx, p, "sets the state of an object (refused: Tailor never runs "
+        return tl_pickle_bad(ctx, p,
+                             "sets the state of an object (refused: Tailor never runs "
                              "code in a weight file; save it as safetensors)");
     return TL_OK;
 }
@@ -519,8 +536,8 @@ tl_status tl_pickle_read(tl_ctx *ctx, tl_pickle *p, size_t *at, size_t end,
         TL_TRY(take(ctx, p, 1, &op));
         if (*op == '.') break;
         if (++p->steps > STEPS_MOST)
-            TL_FAIL(TL_ELIMIT, p->where, "a pickle of over %d steps (save it as safetensors)",
-                    STEPS_MOST);
+            TL_FAIL(TL_ELIMIT, p->where,
+                    "a pickle of over %d steps (save it as safetensors)", STEPS_MOST);
         if (!steps[*op]) {
             rc = tl_pickle_bad(ctx, p, "pickle opcode 0x%02x is not one of a state_dict "
                                "(refused: save it as safetensors)", *op);

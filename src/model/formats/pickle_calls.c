@@ -1,12 +1,18 @@
-/* pickle_calls.c -- the few things a pickle may name: storages, the functions that rebuild
- * tensors, OrderedDict and torch.Size; and from the values to named weights.
+/* pickle_calls.c -- the few things a pickle may name: storages, the functions that
+ * rebuild tensors, OrderedDict and torch.Size; and from the values to named weights.
  * Sources: torch/_utils.py, torch/serialization.py.  Floor 2, model. */
 #include "model/formats/pickle.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { CALL_NONE, CALL_ORDERED_DICT, CALL_SIZE, CALL_TENSOR, CALL_PARAMETER } call;
+typedef enum {
+    CALL_NONE,
+    CALL_ORDERED_DICT,
+    CALL_SIZE,
+    CALL_TENSOR,
+    CALL_PARAMETER
+} call;
 
 struct tl_pickle_global {
     const char *module, *name;
@@ -49,22 +55,26 @@ tl_status tl_pickle_find(tl_ctx *ctx, const tl_pickle *p, const tl_pickle_value 
 
     *out = NULL;
     if (module->kind != TL_PK_TEXT || name->kind != TL_PK_TEXT)
-        return tl_pickle_bad(ctx, p, "names a global without a name (fetch the file again)");
+        return tl_pickle_bad(ctx, p,
+                             "names a global without a name (fetch the file again)");
     for (size_t i = 0; i < TL_COUNT(globals); i++) {
-        if (!is_text(module, globals[i].module) || !is_text(name, globals[i].name)) continue;
+        if (!is_text(module, globals[i].module) || !is_text(name, globals[i].name))
+            continue;
         *out = &globals[i];
         return TL_OK;
     }
-    return tl_pickle_bad(ctx, p, "asks to call %s.%s (refused: Tailor never runs code in a weight "
-                         "file; save it as safetensors)",
-                         tl_place_name(&a, module->text.at, module->text.bytes),
-                         tl_place_name(&b, name->text.at, name->text.bytes));
+    return tl_pickle_bad(
+        ctx, p,
+        "asks to call %s.%s (refused: Tailor never runs code in a weight "
+        "file; save it as safetensors)",
+        tl_place_name(&a, module->text.at, module->text.bytes),
+        tl_place_name(&b, name->text.at, name->text.bytes));
 }
 
 static tl_status bad_call(tl_ctx *ctx, const tl_pickle *p, const char *name)
 {
-    return tl_pickle_bad(ctx, p, "calls %s with the wrong arguments (save it as safetensors)",
-                         name);
+    return tl_pickle_bad(
+        ctx, p, "calls %s with the wrong arguments (save it as safetensors)", name);
 }
 
 /* OrderedDict() is empty; Python 2 gives it a list of [key, value]. */
@@ -76,7 +86,8 @@ static tl_status call_ordered_dict(tl_ctx *ctx, tl_pickle *p, const tl_pickle_va
 
     *out = (tl_pickle_value){ .kind = TL_PK_DICT };
     if (args->count == 0) return TL_OK;
-    if (args->count != 1 || list->kind != TL_PK_LIST) return bad_call(ctx, p, "OrderedDict");
+    if (args->count != 1 || list->kind != TL_PK_LIST)
+        return bad_call(ctx, p, "OrderedDict");
     rc = tl_pickle_make(ctx, p, 2 * list->count * sizeof *out->item, &out->item);
     if (rc != TL_OK) return rc;
     for (uint32_t i = 0; i < list->count; i++) {
@@ -102,8 +113,8 @@ static tl_status read_axes(tl_ctx *ctx, const tl_pickle *p, const tl_pickle_valu
     return TL_OK;
 }
 
-/* _rebuild_tensor(storage, offset, size, stride, ...): the rest (requires_grad, hooks) does
- * not change values.  The last element must lie in the storage. */
+/* _rebuild_tensor(storage, offset, size, stride, ...): the rest (requires_grad, hooks)
+ * does not change values.  The last element must lie in the storage. */
 static tl_status call_tensor(tl_ctx *ctx, tl_pickle *p, const tl_pickle_value *args,
                              tl_pickle_value *out)
 {
@@ -127,12 +138,15 @@ static tl_status call_tensor(tl_ctx *ctx, tl_pickle *p, const tl_pickle_value *a
     last = t->offset;
     for (int d = 0; count > 0 && d < t->ndim; d++) {
         if (size[d] > 1 && stride[d] > (INT64_MAX - last) / (size[d] - 1))
-            return tl_pickle_bad(ctx, p, "a tensor of giant strides (fetch the file again)");
+            return tl_pickle_bad(ctx, p,
+                                 "a tensor of giant strides (fetch the file again)");
         last += stride[d] * (size[d] - 1);
     }
     if (count > 0 && last >= t->storage->numel)
-        return tl_pickle_bad(ctx, p, "a tensor reaches element %" PRId64 " of a storage of %"
-                             PRId64 " (fetch the file again)", last, t->storage->numel);
+        return tl_pickle_bad(ctx, p,
+                             "a tensor reaches element %" PRId64
+                             " of a storage of %" PRId64 " (fetch the file again)",
+                             last, t->storage->numel);
     if (count == 0 || t->ndim > TL_DIMS) t->ndim = -1;
     for (int d = 0; d < t->ndim; d++) t->shape[d] = size[d], t->stride[d] = stride[d];
     *out = (tl_pickle_value){ .kind = TL_PK_TENSOR, .tensor = t };
@@ -186,7 +200,8 @@ tl_status tl_pickle_persistent(tl_ctx *ctx, tl_pickle *p, const tl_pickle_value 
     if (id->kind != TL_PK_TUPLE || id->count < 5 || id->count > 6 ||
         !is_text(id->item[0], "storage") || id->item[1]->kind != TL_PK_GLOBAL ||
         id->item[2]->kind != TL_PK_TEXT || id->item[4]->kind != TL_PK_INT)
-        return tl_pickle_bad(ctx, p, "names a storage in no known way (save it as safetensors)");
+        return tl_pickle_bad(ctx, p,
+                             "names a storage in no known way (save it as safetensors)");
     class = id->item[1]->global;
     if (!class->dtype || id->item[4]->i < 0) return bad_call(ctx, p, "a storage");
     rc = tl_pickle_make(ctx, p, sizeof *s, &s);
@@ -196,7 +211,8 @@ tl_status tl_pickle_persistent(tl_ctx *ctx, tl_pickle *p, const tl_pickle_value 
     s->key_bytes = id->item[2]->text.bytes;
     s->numel     = id->item[4]->i;
     s->at        = tl_pickle_step(p);
-    if (s->numel > INT64_MAX / (int64_t)s->type->bytes) return bad_call(ctx, p, "a storage");
+    if (s->numel > INT64_MAX / (int64_t)s->type->bytes)
+        return bad_call(ctx, p, "a storage");
     if (id->count == 6) rc = read_view(ctx, p, id->item[5], s);
     if (rc == TL_OK) rc = tl_pickle_note(ctx, p, s);
     *out = (tl_pickle_value){ .kind = TL_PK_STORAGE, .storage = s };
@@ -237,8 +253,10 @@ static tl_status add_tensor(tl_ctx *ctx, walk *at, const tl_pickle_tensor *t)
     }
     if (t->ndim < 0) return TL_OK;
     if (offset >= s->numel || !s->data)
-        return tl_fail(ctx, TL_EDATA, at->where, "tensor \"%.200s\" leaves its storage (fetch "
-                       "the file again)", w->name);
+        return tl_fail(ctx, TL_EDATA, at->where,
+                       "tensor \"%.200s\" leaves its storage (fetch "
+                       "the file again)",
+                       w->name);
     w->data  = s->data + (size_t)offset * s->type->bytes;
     w->bytes = (size_t)(s->numel - offset) * s->type->bytes;
     return TL_OK;
@@ -270,16 +288,18 @@ static tl_status walk_dict(tl_ctx *ctx, walk *at, const tl_pickle_value *dict)
     tl_status    rc   = TL_OK;
 
     if (++at->depth > DEPTH_MOST)
-        TL_FAIL(TL_EDATA, at->where, "dicts nested over %d deep (refused: save it as safetensors)",
+        TL_FAIL(TL_EDATA, at->where,
+                "dicts nested over %d deep (refused: save it as safetensors)",
                 DEPTH_MOST);
     for (uint32_t i = 0; i + 1 < dict->count; i += 2) {
         const tl_pickle_value *v = dict->item[i + 1];
         if (++at->visits > VISITS_MOST)
-            TL_FAIL(TL_ELIMIT, at->where, "over %d entries (refused: save it as safetensors)",
-                    VISITS_MOST);
+            TL_FAIL(TL_ELIMIT, at->where,
+                    "over %d entries (refused: save it as safetensors)", VISITS_MOST);
         if (v->kind != TL_PK_TENSOR && v->kind != TL_PK_DICT) continue;
         TL_TRY(add_key(ctx, at, dict->item[i]));
-        TL_TRY(v->kind == TL_PK_DICT ? walk_dict(ctx, at, v) : add_tensor(ctx, at, v->tensor));
+        TL_TRY(v->kind == TL_PK_DICT ? walk_dict(ctx, at, v)
+                                     : add_tensor(ctx, at, v->tensor));
         at->used = used;
     }
     at->depth--;
@@ -290,8 +310,9 @@ done:
 /* Into {"state_dict": ...} and the like: the rest is an optimiser's, or a score. */
 static const tl_pickle_value *unwrap(const tl_pickle_value *top)
 {
-    static const char *const wrappers[] = { "state_dict", "model_state_dict", "model", "module",
-                                            "net", "weights" };
+    static const char *const wrappers[] = { "state_dict", "model_state_dict",
+                                            "model",      "module",
+                                            "net",        "weights" };
 
     for (int depth = 0; depth < 4; depth++) {
         const tl_pickle_value *inner = NULL;
@@ -311,7 +332,8 @@ tl_status tl_pickle_weights(tl_ctx *ctx, const char *where, const tl_pickle_valu
     walk at = { .where = where, .out = out };
 
     if (top->kind != TL_PK_DICT)
-        return tl_fail(ctx, TL_EDATA, where,
-                       "holds no dict of tensors (save model.state_dict() as safetensors)");
+        return tl_fail(
+            ctx, TL_EDATA, where,
+            "holds no dict of tensors (save model.state_dict() as safetensors)");
     return walk_dict(ctx, &at, unwrap(top));
 }

@@ -1,6 +1,6 @@
-/* pytorch.c -- what torch.save writes: a zip of data.pkl and data/KEY, or the older form of
- * five pickles followed by the storages.  Source: torch/serialization.py (_save, _legacy_save,
- * _legacy_load).  Floor 2, model.  Fuzz target: tests/fuzz/pytorch.c. */
+/* pytorch.c -- what torch.save writes: a zip of data.pkl and data/KEY, or the older form
+ * of five pickles followed by the storages.  Source: torch/serialization.py (_save,
+ * _legacy_save, _legacy_load).  Floor 2, model.  Fuzz target: tests/fuzz/pytorch.c. */
 #include "model/formats/pickle.h"
 #include "model/formats/zip.h"
 
@@ -13,7 +13,8 @@ static bool is_zip(const tl_map *map)
     return map->bytes >= 4 && memcmp(map->data, "PK\3\4", 4) == 0;
 }
 
-/* "archive/data.pkl" -> "archive"; the archive is named after the file it was saved as. */
+/* "archive/data.pkl" -> "archive"; the archive is named after the file it was saved
+ * as. */
 static const tl_zip_entry *find_pickle(const tl_zip *zip, size_t *top_bytes)
 {
     static const char end[] = "/data.pkl";
@@ -21,7 +22,8 @@ static const tl_zip_entry *find_pickle(const tl_zip *zip, size_t *top_bytes)
 
     for (size_t i = 0; i < zip->count; i++) {
         const tl_zip_entry *e = &zip->entry[i];
-        if (e->name_bytes < bytes || memcmp(e->name + e->name_bytes - bytes, end, bytes)) continue;
+        if (e->name_bytes < bytes || memcmp(e->name + e->name_bytes - bytes, end, bytes))
+            continue;
         *top_bytes = e->name_bytes - bytes;
         return e;
     }
@@ -80,19 +82,21 @@ static tl_status fill_from_zip(tl_ctx *ctx, const tl_zip *zip, const tl_zip_entr
 }
 
 /* Only little-endian data is read; files from before that entry existed are. */
-static tl_status check_byteorder(tl_ctx *ctx, const tl_zip *zip, const tl_zip_entry *pickle,
-                                 size_t top_bytes)
+static tl_status check_byteorder(tl_ctx *ctx, const tl_zip *zip,
+                                 const tl_zip_entry *pickle, size_t top_bytes)
 {
     tl_map          order;
     const tl_status rc = find_part(ctx, zip, pickle, top_bytes, "byteorder", &order);
 
     if (rc != TL_OK) return rc;
     if (order.data && (order.bytes != 6 || memcmp(order.data, "little", 6) != 0))
-        return tl_fail(ctx, TL_EDATA, zip->where, "holds big-endian data (save it as safetensors)");
+        return tl_fail(ctx, TL_EDATA, zip->where,
+                       "holds big-endian data (save it as safetensors)");
     return TL_OK;
 }
 
-static tl_status read_zip(tl_ctx *ctx, const char *where, const tl_map *map, tl_weights *out)
+static tl_status read_zip(tl_ctx *ctx, const char *where, const tl_map *map,
+                          tl_weights *out)
 {
     tl_zip              zip = { 0 };
     const tl_zip_entry *pickle;
@@ -105,10 +109,12 @@ static tl_status read_zip(tl_ctx *ctx, const char *where, const tl_map *map, tl_
     TL_TRY(tl_zip_open(ctx, where, map, &zip));
     pickle = find_pickle(&zip, &top_bytes);
     if (!pickle)
-        TL_FAIL(TL_EDATA, where, "a zip archive without data.pkl (is it a PyTorch checkpoint?)");
+        TL_FAIL(TL_EDATA, where,
+                "a zip archive without data.pkl (is it a PyTorch checkpoint?)");
     TL_TRY(find_part(ctx, &zip, pickle, top_bytes, "constants.pkl", &part));
     if (part.data)
-        TL_FAIL(TL_EDATA, where, "a TorchScript program (refused: Tailor never runs code in a "
+        TL_FAIL(TL_EDATA, where,
+                "a TorchScript program (refused: Tailor never runs code in a "
                 "weight file; save its state_dict as safetensors)");
     TL_TRY(check_byteorder(ctx, &zip, pickle, top_bytes));
     TL_TRY(tl_zip_data(ctx, &zip, pickle, &part));
@@ -133,10 +139,12 @@ const tl_weight_format tl_weight_format_pytorch_zip = {
 
 static bool is_pickle(const tl_map *map)
 {
-    return map->bytes >= 2 && map->data[0] == 0x80 && map->data[1] >= 2 && map->data[1] <= 5;
+    return map->bytes >= 2 && map->data[0] == 0x80 && map->data[1] >= 2 &&
+           map->data[1] <= 5;
 }
 
-/* The magic number 0x1950a86a20f9469cfc6c, the protocol 1001, and the machine's habits. */
+/* The magic number 0x1950a86a20f9469cfc6c, the protocol 1001, and the machine's
+ * habits. */
 static tl_status read_preamble(tl_ctx *ctx, tl_pickle *p, const char *where, size_t *at,
                                size_t end)
 {
@@ -148,10 +156,12 @@ static tl_status read_preamble(tl_ctx *ctx, tl_pickle *p, const char *where, siz
     TL_TRY(tl_pickle_read(ctx, p, at, end, &v));
     if (v->kind != TL_PK_LONG || v->text.bytes != sizeof magic ||
         memcmp(v->text.at, magic, sizeof magic) != 0)
-        TL_FAIL(TL_EDATA, where, "a pickle that is no PyTorch checkpoint (save it as safetensors)");
+        TL_FAIL(TL_EDATA, where,
+                "a pickle that is no PyTorch checkpoint (save it as safetensors)");
     TL_TRY(tl_pickle_read(ctx, p, at, end, &v));
     if (v->kind != TL_PK_INT || v->i != 1001)
-        TL_FAIL(TL_EDATA, where, "a PyTorch protocol that is not 1001 (save it as safetensors)");
+        TL_FAIL(TL_EDATA, where,
+                "a PyTorch protocol that is not 1001 (save it as safetensors)");
     TL_TRY(tl_pickle_read(ctx, p, at, end, &v));
     little = tl_pickle_get(v, "little_endian");
     if (!little || little->kind != TL_PK_BOOL || !little->i)
@@ -176,7 +186,8 @@ static int by_key(const void *a, const void *b)
 static tl_pickle_storage **find_storages(tl_pickle_storage **storage, size_t count,
                                          const tl_pickle_value *key)
 {
-    const tl_pickle_storage sought = { .key = key->text.at, .key_bytes = key->text.bytes };
+    const tl_pickle_storage sought = { .key       = key->text.at,
+                                       .key_bytes = key->text.bytes };
     size_t                  low = 0, high = count;
 
     while (low < high) {
@@ -187,34 +198,39 @@ static tl_pickle_storage **find_storages(tl_pickle_storage **storage, size_t cou
     return low < count && compare_keys(storage[low], &sought) == 0 ? storage + low : NULL;
 }
 
-/* The storages follow in the order of `keys`: 8 bytes of count, then the elements.  A storage
- * may have been named many times; all must agree on what it is. */
-static tl_status fill_from_file(tl_ctx *ctx, const char *where, const tl_map *map, size_t at,
-                                const tl_pickle_value *keys, tl_pickle *p)
+/* The storages follow in the order of `keys`: 8 bytes of count, then the elements.  A
+ * storage may have been named many times; all must agree on what it is. */
+static tl_status fill_from_file(tl_ctx *ctx, const char *where, const tl_map *map,
+                                size_t at, const tl_pickle_value *keys, tl_pickle *p)
 {
     size_t              count;
     tl_pickle_storage **storage = tl_pickle_storages(p, &count), **s;
     tl_place            place, who;
 
     if (keys->kind != TL_PK_LIST)
-        return tl_fail(ctx, TL_EDATA, where, "has no list of storages (fetch the file again)");
+        return tl_fail(ctx, TL_EDATA, where,
+                       "has no list of storages (fetch the file again)");
     if (count) qsort(storage, count, sizeof *storage, by_key);
     for (uint32_t i = 0; i < keys->count; i++) {
         const tl_pickle_value *key = keys->item[i];
         uint64_t               numel;
-        if (key->kind != TL_PK_TEXT || !(s = find_storages(storage, count, key)) || (*s)->data)
+        if (key->kind != TL_PK_TEXT || !(s = find_storages(storage, count, key)) ||
+            (*s)->data)
             return tl_fail(ctx, TL_EDATA, tl_place_at(&place, where, at),
                            "storage %u has no use, or two (fetch the file again)", i);
         if (map->bytes - at < 8) return lacks_storage(ctx, where, *s);
         numel = tl_le64(map->data + at);
         at += 8;
-        if (numel != (uint64_t)(*s)->numel || numel > (map->bytes - at) / (*s)->type->bytes)
+        if (numel != (uint64_t)(*s)->numel ||
+            numel > (map->bytes - at) / (*s)->type->bytes)
             return lacks_storage(ctx, where, *s);
-        for (tl_pickle_storage *first = *s; s < storage + count && !compare_keys(*s, first); s++) {
+        for (tl_pickle_storage *first = *s;
+             s < storage + count && !compare_keys(*s, first); s++) {
             if ((*s)->type != first->type || (*s)->numel != first->numel)
-                return tl_fail(ctx, TL_EDATA, tl_place_at(&place, where, (*s)->at),
-                               "storage \"%s\" is described in two ways (fetch the file again)",
-                               tl_place_name(&who, (*s)->key, (*s)->key_bytes));
+                return tl_fail(
+                    ctx, TL_EDATA, tl_place_at(&place, where, (*s)->at),
+                    "storage \"%s\" is described in two ways (fetch the file again)",
+                    tl_place_name(&who, (*s)->key, (*s)->key_bytes));
             (*s)->data = map->data + at;
         }
         at += numel * s[-1]->type->bytes;
@@ -222,7 +238,8 @@ static tl_status fill_from_file(tl_ctx *ctx, const char *where, const tl_map *ma
     return TL_OK;
 }
 
-static tl_status read_legacy(tl_ctx *ctx, const char *where, const tl_map *map, tl_weights *out)
+static tl_status read_legacy(tl_ctx *ctx, const char *where, const tl_map *map,
+                             tl_weights *out)
 {
     tl_pickle       *p  = NULL;
     tl_pickle_value *top, *keys;

@@ -1,7 +1,7 @@
 /* safetensors.c -- read and write safetensors: 8 bytes of header length, a JSON header of
- * name -> {dtype, shape, data_offsets}, then the data without holes or overlap.
- * Source: the safetensors README (github.com/huggingface/safetensors), "Format" and its
- * rules; a header is at most 100 MB.  Floor 2, model.  Fuzz target: tests/fuzz/safetensors.c. */
+ * name -> {dtype, shape, data_offsets}, then the data without holes or overlap. Source:
+ * the safetensors README (github.com/huggingface/safetensors), "Format" and its rules; a
+ * header is at most 100 MB.  Floor 2, model.  Fuzz target: tests/fuzz/safetensors.c. */
 #include "model/formats/formats.h"
 
 #include <stdio.h>
@@ -25,8 +25,8 @@ static tl_status bad(tl_ctx *ctx, const char *where, const char *name, const cha
 }
 
 /* The header's text as an object; unique keys, no zero bytes. */
-static tl_status read_header(tl_ctx *ctx, const char *where, const tl_map *map, size_t *bytes,
-                             json_t **out)
+static tl_status read_header(tl_ctx *ctx, const char *where, const tl_map *map,
+                             size_t *bytes, json_t **out)
 {
     tl_place     place;
     json_error_t error;
@@ -39,7 +39,8 @@ static tl_status read_header(tl_ctx *ctx, const char *where, const tl_map *map, 
     n = tl_le64(map->data);
     if (n > HEADER_MOST)
         return tl_fail(ctx, TL_ELIMIT, tl_place_at(&place, where, 0),
-                       "a header of %" PRIu64 " bytes, over 100 MB (is it safetensors?)", n);
+                       "a header of %" PRIu64 " bytes, over 100 MB (is it safetensors?)",
+                       n);
     if (n > map->bytes - 8)
         return tl_fail(ctx, TL_EDATA, tl_place_at(&place, where, map->bytes),
                        "cut short inside the header (fetch the file again)");
@@ -47,7 +48,8 @@ static tl_status read_header(tl_ctx *ctx, const char *where, const tl_map *map, 
     if (!*out)
         return tl_fail(ctx, TL_EDATA,
                        tl_place_at(&place, where, 8 + (size_t)TL_MAX(error.position, 0)),
-                       "the header is not valid JSON: %s (fetch the file again)", error.text);
+                       "the header is not valid JSON: %s (fetch the file again)",
+                       error.text);
     if (!json_is_object(*out))
         return tl_fail(ctx, TL_EDATA, tl_place_at(&place, where, 8),
                        "the header is no object (is it safetensors?)");
@@ -61,25 +63,27 @@ static tl_status check_metadata(tl_ctx *ctx, const char *where, json_t *value)
     json_t     *v;
 
     if (!json_is_object(value)) return bad(ctx, where, "__metadata__", "is no object");
-    json_object_foreach(value, key, v)
-        if (!json_is_string(v)) return bad(ctx, where, "__metadata__", "holds more than texts");
+    json_object_foreach(value, key, v) if (!json_is_string(v)) return bad(
+        ctx, where, "__metadata__", "holds more than texts");
     return TL_OK;
 }
 
-static tl_status read_shape(tl_ctx *ctx, const char *where, const json_t *list, size_t item,
-                            tl_weight *w, int64_t *count)
+static tl_status read_shape(tl_ctx *ctx, const char *where, const json_t *list,
+                            size_t item, tl_weight *w, int64_t *count)
 {
     int64_t      dim[DIMS_MOST];
     const size_t n = json_array_size(list);
 
-    if (!json_is_array(list) || n > DIMS_MOST) return bad(ctx, where, w->name, "bad shape");
+    if (!json_is_array(list) || n > DIMS_MOST)
+        return bad(ctx, where, w->name, "bad shape");
     for (size_t i = 0; i < n; i++) {
         const json_t *v = json_array_get(list, i);
         if (!json_is_integer(v) || json_integer_value(v) < 0)
             return bad(ctx, where, w->name, "a dimension is no whole number >= 0");
         dim[i] = json_integer_value(v);
     }
-    if (!tl_weight_count(dim, n, item, count)) return bad(ctx, where, w->name, "giant shape");
+    if (!tl_weight_count(dim, n, item, count))
+        return bad(ctx, where, w->name, "giant shape");
     w->shape.ndim = n > TL_DIMS || *count == 0 ? -1 : (int)n;
     for (int i = 0; i < w->shape.ndim; i++) w->shape.dim[i] = dim[i];
     tl_weight_plain(w);
@@ -107,7 +111,8 @@ static tl_status read_entry(tl_ctx *ctx, const char *where, const tl_map *body,
         return bad(ctx, where, name, "data_offsets leave the file");
     rc = tl_weights_add(ctx, out, name, strlen(name), &w);
     if (rc == TL_OK)
-        rc = read_shape(ctx, where, json_object_get(entry, "shape"), type->bytes, w, &count);
+        rc = read_shape(ctx, where, json_object_get(entry, "shape"), type->bytes, w,
+                        &count);
     if (rc != TL_OK) return rc;
     if (count != (to - from) / (int64_t)type->bytes || (to - from) % (int64_t)type->bytes)
         return bad(ctx, where, name, "shape and data_offsets disagree");
@@ -126,7 +131,8 @@ static int by_place(const void *a, const void *b)
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
-static tl_status check_cover(tl_ctx *ctx, const char *where, const tl_map *body, tl_weights *w)
+static tl_status check_cover(tl_ctx *ctx, const char *where, const tl_map *body,
+                             tl_weights *w)
 {
     const uint8_t *at = body->data;
     tl_place       place;
@@ -135,7 +141,8 @@ static tl_status check_cover(tl_ctx *ctx, const char *where, const tl_map *body,
     for (size_t i = 0; i < w->count; i++) {
         if (w->weight[i].data != at)
             return bad(ctx, where, w->weight[i].name,
-                       w->weight[i].data < at ? "overlaps the one before" : "follows a hole");
+                       w->weight[i].data < at ? "overlaps the one before"
+                                              : "follows a hole");
         at += w->weight[i].bytes;
     }
     if (at != body->data + body->bytes)
@@ -187,11 +194,12 @@ static json_t *header_entry(const tl_param *p, size_t *at)
     for (int i = 0; i < p->shape.ndim; i++)
         json_array_append_new(shape, json_integer(p->shape.dim[i]));
     *at = to;
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)from, (json_int_t)to);
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape,
+                     "data_offsets", (json_int_t)from, (json_int_t)to);
 }
 
-/* The header's JSON text, padded with spaces so that the data starts at a multiple of 8. */
+/* The header's JSON text, padded with spaces so that the data starts at a multiple of
+ * 8. */
 static tl_status make_header(tl_ctx *ctx, const char *path, const tl_params *params,
                              const json_t *metadata, char **text, size_t *bytes)
 {
@@ -206,7 +214,8 @@ static tl_status make_header(tl_ctx *ctx, const char *path, const tl_params *par
     json_object_set_new(about, "format", json_string("pt"));
     json_object_set_new(header, "__metadata__", about);
     for (int32_t i = 0; i < params->count; i++)
-        json_object_set_new(header, params->param[i].name, header_entry(&params->param[i], &at));
+        json_object_set_new(header, params->param[i].name,
+                            header_entry(&params->param[i], &at));
     dump = json_dumps(header, JSON_COMPACT);
     if (!dump || json_object_size(header) != (size_t)params->count + 1)
         TL_FAIL(TL_ENOMEM, path, "no room for the header (free memory)");

@@ -4,8 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { END_BYTES = 22, END64_BYTES = 56, LOCATOR_BYTES = 20, CENTRAL_BYTES = 46, LOCAL_BYTES = 30,
-       COMMENT_MOST = 65535 };
+enum {
+    END_BYTES     = 22,
+    END64_BYTES   = 56,
+    LOCATOR_BYTES = 20,
+    CENTRAL_BYTES = 46,
+    LOCAL_BYTES   = 30,
+    COMMENT_MOST  = 65535
+};
 
 static uint16_t le16(const uint8_t *b)
 {
@@ -14,7 +20,8 @@ static uint16_t le16(const uint8_t *b)
 
 static uint32_t le32(const uint8_t *b)
 {
-    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
+           (uint32_t)b[3] << 24;
 }
 
 static tl_status broken(tl_ctx *ctx, const tl_zip *zip, uint64_t at, const char *what)
@@ -32,7 +39,8 @@ static bool inside(const tl_zip *zip, uint64_t at, uint64_t bytes)
 }
 
 /* Finds the end record, and its zip64 form where that is used. */
-static tl_status find_directory(tl_ctx *ctx, const tl_zip *zip, uint64_t *at, uint64_t *bytes)
+static tl_status find_directory(tl_ctx *ctx, const tl_zip *zip, uint64_t *at,
+                                uint64_t *bytes)
 {
     const uint8_t *data = zip->map.data;
     const size_t   size = zip->map.bytes;
@@ -45,10 +53,12 @@ static tl_status find_directory(tl_ctx *ctx, const tl_zip *zip, uint64_t *at, ui
         if (le32(data + i) == 0x06054b50) end = i;
         if (i == 0 || size - END_BYTES - i >= COMMENT_MOST) break;
     }
-    if (end == size) return broken(ctx, zip, size, "the zip archive has no end: it is cut short");
+    if (end == size)
+        return broken(ctx, zip, size, "the zip archive has no end: it is cut short");
     *bytes = le32(data + end + 12);
     *at    = le32(data + end + 16);
-    if (*bytes == UINT32_MAX || *at == UINT32_MAX || le16(data + end + 10) == UINT16_MAX) {
+    if (*bytes == UINT32_MAX || *at == UINT32_MAX ||
+        le16(data + end + 10) == UINT16_MAX) {
         if (end < LOCATOR_BYTES || le32(data + end - LOCATOR_BYTES) != 0x07064b50)
             return broken(ctx, zip, end, "the zip64 locator is missing");
         far = tl_le64(data + end - LOCATOR_BYTES + 8);
@@ -57,11 +67,13 @@ static tl_status find_directory(tl_ctx *ctx, const tl_zip *zip, uint64_t *at, ui
         *bytes = tl_le64(data + far + 40);
         *at    = tl_le64(data + far + 48);
     }
-    if (!inside(zip, *at, *bytes)) return broken(ctx, zip, end, "the directory leaves the file");
+    if (!inside(zip, *at, *bytes))
+        return broken(ctx, zip, end, "the directory leaves the file");
     return TL_OK;
 }
 
-/* Sizes and place in the zip64 extra field replace those that are all ones, in this order. */
+/* Sizes and place in the zip64 extra field replace those that are all ones, in this
+ * order. */
 static bool read_zip64(const uint8_t *extra, size_t bytes, uint64_t *field[3])
 {
     while (bytes >= 4) {
@@ -160,23 +172,28 @@ void tl_zip_close(tl_ctx *ctx, tl_zip *zip)
 
 const tl_zip_entry *tl_zip_find(const tl_zip *zip, const char *name)
 {
-    const tl_zip_entry sought = { .name = (const uint8_t *)name, .name_bytes = strlen(name) };
+    const tl_zip_entry sought = { .name       = (const uint8_t *)name,
+                                  .name_bytes = strlen(name) };
 
-    return zip->count ? bsearch(&sought, zip->entry, zip->count, sizeof sought, by_name) : NULL;
+    return zip->count ? bsearch(&sought, zip->entry, zip->count, sizeof sought, by_name)
+                      : NULL;
 }
 
-tl_status tl_zip_data(tl_ctx *ctx, const tl_zip *zip, const tl_zip_entry *entry, tl_map *out)
+tl_status tl_zip_data(tl_ctx *ctx, const tl_zip *zip, const tl_zip_entry *entry,
+                      tl_map *out)
 {
     const uint8_t *local;
     uint64_t       at;
 
     *out = (tl_map){ 0 };
     if (!entry->plain)
-        return broken(ctx, zip, entry->at, "an entry is packed or encrypted, which PyTorch "
-                                           "never writes");
+        return broken(ctx, zip, entry->at,
+                      "an entry is packed or encrypted, which PyTorch "
+                      "never writes");
     local = inside(zip, entry->at, LOCAL_BYTES) ? zip->map.data + entry->at : NULL;
     if (!local || le32(local) != 0x04034b50)
-        return broken(ctx, zip, TL_MIN(entry->at, zip->map.bytes), "an entry's header is missing");
+        return broken(ctx, zip, TL_MIN(entry->at, zip->map.bytes),
+                      "an entry's header is missing");
     at = entry->at + LOCAL_BYTES + le16(local + 26) + le16(local + 28);
     if (!inside(zip, at, entry->bytes))
         return broken(ctx, zip, entry->at, "an entry leaves the file");

@@ -8,7 +8,7 @@
 typedef struct {
     const uint8_t *name; /* in the mapping */
     size_t         name_bytes;
-    uint64_t       at, bytes; /* of the local header; of the data, both unchecked as yet */
+    uint64_t       at, bytes; /* of the local header; of the data; unchecked */
     bool           plain;     /* stored, not encrypted */
 } tl_zip_entry;
 
@@ -24,5 +24,6 @@ tl_status tl_zip_open(tl_ctx *ctx, const char *where, const tl_map *map, tl_zip 
 void      tl_zip_close(tl_ctx *ctx, tl_zip *zip);
 const tl_zip_entry *tl_zip_find(const tl_zip *zip, const char *name); /* NULL: none */
 /* Where an entry's data lies, wholly inside the mapping. */
-tl_status tl_zip_data(tl_ctx *ctx, const tl_zip *zip, const tl_zip_entry *entry, tl_map *out);
+tl_status tl_zip_data(tl_ctx *ctx, const tl_zip *zip, const tl_zip_entry *entry,
+                      tl_map *out);
 #endif
