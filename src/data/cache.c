@@ -121,3 +121,27 @@ done:
     if (rc != TL_OK) tl_image_free(ctx, out);
     return rc;
 }
+
+static bool is_kept(const tl_cache *c, int64_t row, int64_t h, int64_t w)
+{
+    tl_image held;
+
+    if (!tl_hold_pixels(c->d, row, &held)) return true;
+    return held.channels != c->prep.channels || (h < held.height && w < held.width);
+}
+
+size_t tl_cache_will_take(const tl_cache *c, const tl_rows *lists, int count)
+{
+    const size_t left = c->budget_bytes - TL_MIN(atomic_load(&c->used_bytes), c->budget_bytes);
+    size_t       rows = 0, bytes;
+    int64_t      h, w;
+
+    tl_prep_sizes(&c->prep, c->d->height, c->d->width, &h, &w);
+    for (int k = 0; k < count; k++)
+        for (int64_t i = 0; i < lists[k].count; i++) {
+            const int64_t row = lists[k].row[i];
+            rows += !atomic_load(&c->data[row]) && is_kept(c, row, h, w);
+        }
+    bytes = (size_t)(TL_MIN(h, c->d->height) * TL_MIN(w, c->d->width) * c->prep.channels);
+    return bytes && rows > left / bytes ? left : rows * bytes;
+}

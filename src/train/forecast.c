@@ -169,7 +169,9 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         TL_TRY(forecast_phase(ctx, &spec, &arch, &route->phase[i], &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
-    const size_t taken = tl_slab_bytes(spec.slab);
+    const size_t  taken   = tl_slab_bytes(spec.slab);
+    const tl_rows lists[] = { spec.train, spec.valid };
+    most += tl_cache_will_take(spec.cache, lists, 2);
     need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) +
                       most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     *out = need;
