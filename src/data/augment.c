@@ -27,6 +27,7 @@ static const struct {
     tl_augment  augment;
 } named[] = {
     { "none", { 0 } },
+    { "shift", { .pad_crop = 2 } },
     { "light", { .flip = true, .pad_crop = 2 } },
     { "crop", { .flip = true, .pad_crop = 4, .resized_crop = true, .least_area = 0.35 } },
     { "strong",
@@ -37,6 +38,11 @@ static const struct {
         .jitter       = 0.3,
         .erase        = 0.25 } },
 };
+
+const char *tl_augment_name_at(size_t i)
+{
+    return i < TL_COUNT(named) ? named[i].name : NULL;
+}
 
 bool tl_augment_named(const char *name, tl_augment *out)
 {

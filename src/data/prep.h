@@ -35,8 +35,10 @@ typedef struct {
     double jitter;          /* brightness, contrast, saturation within 1 +- this; 0: none    */
     double erase;           /* probability of an erased rectangle (Zhong 2017); 0: none      */
 } tl_augment;
-/* none; light (flip, window by 2); crop (flip, window by 4 or area from .35); strong (area from
- * .2, jitter and erasing besides). */
+/* none; shift (window by 2: for digits, whose mirror means something else); light (flip, window
+ * by 2); crop (flip, window by 4 or area from .35); strong (area from .2, jitter and erasing
+ * besides). */
+const char *tl_augment_name_at(size_t i); /* NULL past the end */
 bool    tl_augment_named(const char *name, tl_augment *out);
 json_t *tl_augment_to_json(const tl_augment *a);
 /* A function of (seed, epoch, index) and the picture alone.  `image` is as decoded, or as

@@ -71,6 +71,8 @@ const char *tl_hyper_field_at(size_t i); /* dotted names; NULL past the end */
 void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows);
 /* Batch norms with statistics of their batch: decides optimiser and shards. */
 bool tl_arch_batch_norms(const tl_arch *arch);
+/* Grey pictures are often digits or letters: no mirroring by default. */
+bool tl_arch_grey(const tl_arch *arch);
 /* The baseline's network for pictures of `row`: logistic regression on pixels averaged down to
  * at most 16 a side. */
 tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out);

@@ -58,13 +58,6 @@ static const char *schedule_at(size_t i)
     return tl_schedule_at(i) ? tl_schedule_at(i)->name : NULL;
 }
 
-static const char *augment_at(size_t i)
-{
-    static const char *const names[] = { "none", "light", "crop", "strong" };
-
-    return i < TL_COUNT(names) ? names[i] : NULL;
-}
-
 static tl_status set_name(tl_ctx *ctx, const char *dotted, const char *value,
                           tl_name_at at, const char **out)
 {
@@ -129,7 +122,7 @@ static tl_status set_field(tl_ctx *ctx, tl_hyper *h, const field *f, const char 
     switch (f->what) {
     case NAME_OPTIMIZER: return set_name(ctx, f->name, value, optimizer_at, at);
     case NAME_SCHEDULE: return set_name(ctx, f->name, value, schedule_at, at);
-    case NAME_AUGMENT: return set_name(ctx, f->name, value, augment_at, at);
+    case NAME_AUGMENT: return set_name(ctx, f->name, value, tl_augment_name_at, at);
     case FLAG: return set_flag(ctx, f, value, at);
     default: return set_number(ctx, f, value, at);
     }

@@ -36,6 +36,11 @@ bool tl_arch_batch_norms(const tl_arch *arch)
     return strncmp(family, "resnet", 6) == 0 || strncmp(family, "mobilenet", 9) == 0;
 }
 
+bool tl_arch_grey(const tl_arch *arch)
+{
+    return arch->row.ndim == 3 && arch->row.dim[2] == 1;
+}
+
 void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
     enum { GROUP = 32 }; /* rows that share batch statistics */

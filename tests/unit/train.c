@@ -209,6 +209,52 @@ static void interrupted_without_a_folder_keeps_the_best(void **state)
     test_drawn_close(&p);
 }
 
+/* The ref backend, looking at every tl_alloc between two steps of an epoch that is not the
+ * first (pictures are in the cache by then): the countdown of a fault far away counts them. */
+static int64_t steps_seen, allocs_at_first, allocs_at_last;
+
+static tl_status look_at_allocs(tl_ctx *ctx, const tl_call *call)
+{
+    const int64_t countdown = atomic_load(&ctx->world->fault_alloc);
+
+    call->node->op->ref(call);
+    steps_seen++;
+    if (steps_seen == 12) allocs_at_first = countdown;
+    if (steps_seen == 18) allocs_at_last = countdown;
+    return TL_OK;
+}
+
+static const tl_kernel *looking_kernel(size_t i)
+{
+    static const tl_kernel kernel = { .op = "cross_entropy_grad", .run = look_at_allocs };
+
+    return i == 0 ? &kernel : NULL;
+}
+
+static void the_loop_allocates_nothing(void **state)
+{
+    tl_backend    backend = tl_backend_ref;
+    tl_run_result r;
+    test_drawn    p;
+
+    (void)state;
+    backend.kernel_at = looking_kernel;
+    test_fresh();
+    test_drawn_open(&p, 400, 3, 8, 1, norms, "scratch"); /* 300 rows: 9 steps an epoch */
+    p.spec.backend                     = &backend;
+    p.spec.candidate.hyper.epochs      = 3.0;
+    p.spec.candidate.hyper.least_steps = 0;
+    p.spec.candidate.hyper.augment     = "none";
+    steps_seen                         = 0;
+    atomic_store(&test_ctx()->world->fault_alloc, (int64_t)1 << 40);
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+    atomic_store(&test_ctx()->world->fault_alloc, 0);
+    assert_true(steps_seen > 18 && allocs_at_first > 0);
+    assert_int_equal(allocs_at_first, allocs_at_last);
+    tl_run_result_free(test_ctx(), &r);
+    test_drawn_close(&p);
+}
+
 static void fit_in_words(void **state)
 {
     (void)state;
@@ -335,6 +381,7 @@ int main(void)
         cmocka_unit_test(the_best_is_kept),
         cmocka_unit_test(a_nan_stops_and_is_named),
         cmocka_unit_test(interrupted_without_a_folder_keeps_the_best),
+        cmocka_unit_test(the_loop_allocates_nothing),
         cmocka_unit_test(fit_in_words),
         cmocka_unit_test(fits_the_memory),
         cmocka_unit_test(routes_from_a_base),

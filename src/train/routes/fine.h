@@ -15,6 +15,6 @@ static inline void tl_hyper_fine(tl_hyper *h, const tl_arch *arch, int64_t train
     h->optim.weight_decay = 1e-4;
     h->warmup             = 0.1;
     h->clip               = 1.0;
-    h->augment            = "light";
+    h->augment            = tl_arch_grey(arch) ? "shift" : "light";
 }
 #endif
