@@ -51,7 +51,7 @@ static const char *const letters[] = {
     "M14 10 L86 10 L14 90 L86 90",
 };
 
-enum { SIZE = TL_STROKES_SIZE, MOST_SEGMENTS = 160, CURVE_STEPS = 8 };
+enum { SIZE = TL_STROKES_SIZE, MOST_SEGMENTS = 168, CURVE_STEPS = 8 };
 
 typedef struct { double x0, y0, x1, y1; } segment;
 
@@ -134,6 +134,20 @@ static double distance_to(const segment *s, double x, double y)
     return hypot(x - s->x0 - t * dx, y - s->y0 - t * dy);
 }
 
+/* Digits stand on scribbled paper: stray pen marks that mean nothing.  What was learned on clean
+ * letters helps, but not all the way; that is what the demo shows. */
+static int scribble(dice *d, segment *piece)
+{
+    const int n = (int)roll(d, 2.0, 6.0);
+
+    for (int i = 0; i < n; i++) {
+        const double x = roll(d, 0.0, SIZE), y = roll(d, 0.0, SIZE);
+        const double turn = roll(d, 0.0, 6.2832), length = roll(d, 5.0, 15.0);
+        piece[i] = (segment){ x, y, x + length * cos(turn), y + length * sin(turn) };
+    }
+    return n;
+}
+
 int tl_strokes_classes(tl_glyphs glyphs)
 {
     return glyphs == TL_DIGITS ? (int)TL_COUNT(digits) : (int)TL_COUNT(letters);
@@ -147,7 +161,8 @@ void tl_strokes_draw(tl_glyphs glyphs, int label, uint64_t seed, int64_t index,
     const bend   b     = draw_bend(&d);
     const double pen   = roll(&d, 0.7, 1.7), ink = roll(&d, 150.0, 255.0);
     const double noise = roll(&d, 5.0, 40.0), paper = roll(&d, 0.0, 40.0);
-    const int    n = trace((glyphs == TL_DIGITS ? digits : letters)[label], &b, &d, piece);
+    const int    glyph = trace((glyphs == TL_DIGITS ? digits : letters)[label], &b, &d, piece);
+    const int    n     = glyph + (glyphs == TL_DIGITS ? scribble(&d, piece + glyph) : 0);
 
     for (int at = 0; at < SIZE * SIZE; at++) {
         const double x = at % SIZE + 0.5, y = at / SIZE + 0.5;
