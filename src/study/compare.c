@@ -1,5 +1,5 @@
-/* compare.c -- the main job from front to back: data, bases, candidates, plan, runs, verdict,
- * files.  The caller holds the folder's lock.  Floor 4, study. */
+/* compare.c -- the main job from front to back: data, bases, candidates, plan, runs,
+ * verdict, files. The caller holds the folder's lock. Floor 4, study. */
 #include "study/compare.h"
 #include "core/io.h"
 #include "core/machine.h"
@@ -17,7 +17,8 @@ static tl_status choose_precision(tl_ctx *ctx, tl_study *s)
     const char *p = s->q->precision ? s->q->precision : "auto";
 
     s->dtype = TL_F32;
-    if (strcmp(p, "bf16") == 0 || (strcmp(p, "auto") == 0 && tl_machine_bf16())) s->dtype = TL_BF16;
+    if (strcmp(p, "bf16") == 0 || (strcmp(p, "auto") == 0 && tl_machine_bf16()))
+        s->dtype = TL_BF16;
     else if (strcmp(p, "f32") != 0 && strcmp(p, "auto") != 0)
         return tl_fail(ctx, TL_EUSAGE, "--precision",
                        "\"%.20s\" is not known (auto, f32, bf16)", p);
@@ -47,7 +48,8 @@ done:
     return rc;
 }
 
-static tl_status write_files(tl_ctx *ctx, tl_study *s, const json_t *verdict, const json_t *detail)
+static tl_status write_files(tl_ctx *ctx, tl_study *s, const json_t *verdict,
+                             const json_t *detail)
 {
     tl_status rc;
     char     *path = NULL, *report = NULL;
@@ -101,8 +103,8 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_study_open_data(ctx, s));
     tl_study_say(s, "budget: %s%s; margin: %.3g points; precision: %s",
                  tl_say_seconds(s->budget_s, seconds),
-                 s->q->budget_s > 0.0 ? "" : " (none was given: --budget)", 100.0 * s->margin,
-                 tl_dtype_name(s->dtype));
+                 s->q->budget_s > 0.0 ? "" : " (none was given: --budget)",
+                 100.0 * s->margin, tl_dtype_name(s->dtype));
     TL_TRY(tl_study_open_bases(ctx, s));
     TL_TRY(tl_study_list(ctx, s));
     TL_TRY(tl_study_make_plan(ctx, s));
@@ -137,7 +139,8 @@ tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict)
     }
     TL_TRY(tl_store_get(ctx, s.store, "verdict", verdict));
     if (*verdict) {
-        tl_study_say(&s, "this comparison is finished; its verdict is kept in %s", q->out);
+        tl_study_say(&s, "this comparison is finished; its verdict is kept in %s",
+                     q->out);
         goto done;
     }
     TL_TRY(tl_study_run_all(ctx, &s));

@@ -6,43 +6,48 @@
 #include "train/store.h"
 
 typedef struct {
-    tl_dataset_source data;
-    const char *const *base;   /* paths, NULL-terminated; may be empty                        */
-    const char  *base_arch;    /* --arch for bare weight files, and for scratch without base   */
-    const char *const *routes; /* names, NULL-terminated; NULL: all that apply                 */
-    const char  *metric;       /* NULL: by task                                               */
-    double       margin;       /* NaN: default                                                */
-    double       budget_s;     /* 0: none given (a default is chosen and said)                 */
-    size_t       memory_bytes; /* --memory; 0: none                                            */
-    uint64_t     seed;
-    int          seeds;        /* at most so many for finalists; 0: by budget                  */
-    int          folds;        /* 0: by the rule (tests under 500 rows)                        */
-    const char  *precision;    /* auto, f32, bf16                                             */
-    const char *const *overrides; /* "optim.lr=0.01", NULL-terminated                          */
-    int64_t      train_limit;  /* use at most so many training rows; 0: all                    */
-    const char  *out;          /* folder                                                      */
-    bool         dry_run;
-    const char *const *argv;   /* of the command, for `resume` and the report; NULL-terminated */
-    double       max_latency_ms, max_size_mb; /* 0: none                                       */
+    tl_dataset_source  data;
+    const char *const *base; /* paths, NULL-terminated; may be empty */
+    const char
+        *base_arch; /* --arch for bare weight files, and for scratch without base */
+    const char *const *routes; /* names, NULL-terminated; NULL: all that apply */
+    const char        *metric; /* NULL: by task */
+    double             margin; /* NaN: default */
+    double      budget_s;      /* 0: none given (a default is chosen and said) */
+    size_t      memory_bytes;  /* --memory; 0: none */
+    uint64_t    seed;
+    int         seeds;     /* at most so many for finalists; 0: by budget */
+    int         folds;     /* 0: by the rule (tests under 500 rows) */
+    const char *precision; /* auto, f32, bf16 */
+    const char *const *overrides; /* "optim.lr=0.01", NULL-terminated */
+    int64_t     train_limit; /* use at most so many training rows; 0: all */
+    const char *out;         /* folder */
+    bool        dry_run;
+    const char *const
+          *argv; /* of the command, for `resume` and the report; NULL-terminated */
+    double max_latency_ms, max_size_mb; /* 0: none */
     void (*progress)(void *user, const tl_progress *p);
-    void (*say)(void *user, const char *line);  /* what people read while it runs              */
-    void        *user;
+    void (*say)(void *user, const char *line); /* what people read while it runs */
+    void *user;
 } tl_question;
 
-/* Runs or resumes; writes every file of the contract under out; *verdict is verdict.json's value
- * (owned; json_decref).  With dry_run: the plan and its forecast instead. */
+/* Runs or resumes; writes every file of the contract under out; *verdict is
+ * verdict.json's value (owned; json_decref). With dry_run: the plan and its forecast
+ * instead. */
 tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict);
-/* verdict.json and what the report needs beside it -> report.html, one self-contained page.
- * `detail` (every member may be missing: its part of the page is left out):
+/* verdict.json and what the report needs beside it -> report.html, one self-contained
+ * page. `detail` (every member may be missing: its part of the page is left out):
  *   sentence      the verdict in one sentence;  how_sure  a second one
- *   command       text of the command;  use  [{title, command}]: predict, evaluate, repeat...
- *   machine       {cpu, threads, isa, memory_bytes, precision};  started, finished  unix seconds
- *   runs          [{candidate (index into verdict.candidates), seed, repeat, best_epoch, stopped,
- *                   points: [{epoch, step, train_loss, train_metric, valid_loss, valid_metric}]}]
- *   confusion     {classes: [..], counts: [[true x predicted]]} of the winner on test rows
+ *   command       text of the command;  use  [{title, command}]: predict, evaluate...
+ *   machine       {cpu, threads, isa, memory_bytes, precision}
+ *   started, finished  unix seconds
+ *   runs          [{candidate (index into verdict.candidates), seed, repeat, best_epoch,
+ *                   stopped, points: [{epoch, step, train_loss, train_metric, valid_loss,
+ *                   valid_metric}]}]
+ *   confusion     {classes: [..], counts: [[true x predicted]]} of best/ on its rows
  *   per_class     [{class, rows, precision, recall, f1, recall_ci95: [low, high]}]
- *   mistakes      [{row, true, predicted, probability, image: "data:image/png;base64,.."}] worst
- *                 first;  profile  what tl_inspect says of the data (its own JSON)
+ *   mistakes      [{row, true, predicted, probability, image: "data:image/png;.."}],
+ *                 worst first;  profile  what tl_inspect says of the data (its own JSON)
  *   loads         [{base, scheme, loaded, fresh: [..], unused: [..]}]
  *   routes        [{name, doc, plain, source}] of every route in the comparison */
 tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *detail,

@@ -1,5 +1,5 @@
-/* compare_candidates.c -- which routes apply to the data and the bases, with which network,
- * preprocessing and settings.  Floor 4, study. */
+/* compare_candidates.c -- which routes apply to the data and the bases, with which
+ * network, preprocessing and settings. Floor 4, study. */
 #include "core/io.h"
 #include "core/text.h"
 #include "study/compare_internal.h"
@@ -11,9 +11,10 @@
 /* Networks for data without a base and without --arch. */
 static const char small_net[] = "conv 32 3 relu, pool 2, conv 64 3 relu, pool 2, "
                                 "dense 128 relu, dropout 0.25";
-static const char large_net[] = "conv 32 3, norm batch, relu, pool 2, conv 64 3, norm batch, relu, "
-                                "pool 2, conv 128 3, norm batch, relu, pool 2, conv 128 3, "
-                                "norm batch, relu, gpool, dropout 0.2";
+static const char large_net[] =
+    "conv 32 3, norm batch, relu, pool 2, conv 64 3, norm batch, relu, "
+    "pool 2, conv 128 3, norm batch, relu, pool 2, conv 128 3, "
+    "norm batch, relu, gpool, dropout 0.2";
 enum { SMALL_SIDE = 48, LARGE_SIDE = 96, BASELINE_SIDE = 32 };
 
 static const char *route_at(size_t i)
@@ -28,14 +29,16 @@ static tl_status check_routes(tl_ctx *ctx, const tl_study *s)
         const tl_route *route = tl_route_find(name);
         const char     *meant = tl_did_you_mean(name, route_at);
         if (!route && meant)
-            return tl_fail(ctx, TL_EUSAGE, "--routes", "\"%.60s\" is not known (did you mean %s?)",
-                           name, meant);
+            return tl_fail(ctx, TL_EUSAGE, "--routes",
+                           "\"%.60s\" is not known (did you mean %s?)", name, meant);
         if (!route)
-            return tl_fail(ctx, TL_EUSAGE, "--routes", "\"%.60s\" is not known (see tailor help "
-                           "compare)", name);
-        if (route->needs_base && s->bases == 0)
-            return tl_fail(ctx, TL_EUSAGE, "--routes", "%s needs a pretrained model (give --base)",
+            return tl_fail(ctx, TL_EUSAGE, "--routes",
+                           "\"%.60s\" is not known (see tailor help "
+                           "compare)",
                            name);
+        if (route->needs_base && s->bases == 0)
+            return tl_fail(ctx, TL_EUSAGE, "--routes",
+                           "%s needs a pretrained model (give --base)", name);
     }
     return TL_OK;
 }
@@ -53,11 +56,13 @@ static tl_status apply_overrides(tl_ctx *ctx, const tl_study *s, const tl_route 
                                  tl_hyper *h)
 {
     for (size_t i = 0; s->q->overrides && s->q->overrides[i]; i++) {
-        const char *text = s->q->overrides[i], *dot = strchr(text, '.'), *is = strchr(text, '=');
-        char        name[64], first[64];
+        const char *text = s->q->overrides[i], *dot = strchr(text, '.'),
+                   *is = strchr(text, '=');
+        char name[64], first[64];
 
         if (!is || (size_t)(is - text) >= sizeof name)
-            return tl_fail(ctx, TL_EUSAGE, text, "is no setting (NAME=VALUE, as optim.lr=0.01)");
+            return tl_fail(ctx, TL_EUSAGE, text,
+                           "is no setting (NAME=VALUE, as optim.lr=0.01)");
         if (dot && dot < is) {
             snprintf(first, sizeof first, "%.*s", (int)(dot - text), text);
             if (tl_route_find(first)) {
@@ -73,7 +78,8 @@ static tl_status apply_overrides(tl_ctx *ctx, const tl_study *s, const tl_route 
 }
 
 /* image_size is wanted before the network is made: from the overrides alone. */
-static tl_status wanted_size(tl_ctx *ctx, const tl_study *s, const tl_route *route, int64_t *out)
+static tl_status wanted_size(tl_ctx *ctx, const tl_study *s, const tl_route *route,
+                             int64_t *out)
 {
     tl_hyper        h  = { 0 };
     const tl_status rc = apply_overrides(ctx, s, route, &h);
@@ -103,20 +109,21 @@ static tl_shape data_row(const tl_study *s, int64_t size, int64_t most)
 static void prep_of_row(const tl_arch *arch, tl_shape row, tl_prep *prep)
 {
     if (!tl_prep_named(tl_arch_prep(arch), prep)) tl_prep_named("unit", prep);
-    prep->height   = row.dim[0];
-    prep->width    = row.dim[1];
-    prep->channels = row.dim[2];
+    prep->height       = row.dim[0];
+    prep->width        = row.dim[1];
+    prep->channels     = row.dim[2];
     prep->resize_short = 0;
     prep->crop         = false;
 }
 
 /* The network of `scratch` without a base: --arch, or one for pictures of this size. */
-static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size, tl_candidate *c)
+static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size,
+                              tl_candidate *c)
 {
     const bool     small = (size ? size : data_side(s, INT64_MAX)) <= SMALL_SIDE;
     const tl_shape row   = data_row(s, size, small ? SMALL_SIDE : LARGE_SIDE);
-    const char    *text  = s->q->base_arch ? s->q->base_arch : small ? small_net : large_net;
-    tl_status      rc    = tl_arch_parse(ctx, text, row, s->data->classes, &c->arch);
+    const char *text = s->q->base_arch ? s->q->base_arch : small ? small_net : large_net;
+    tl_status   rc   = tl_arch_parse(ctx, text, row, s->data->classes, &c->arch);
 
     if (rc == TL_OK) prep_of_row(&c->arch, c->arch.row, &c->prep);
     return rc;
@@ -143,7 +150,8 @@ static tl_status make_baseline_net(tl_ctx *ctx, const tl_study *s, tl_candidate 
     return rc;
 }
 
-/* Pictures of files are kept decoded, at most as large as they are fed; arrays lie in memory. */
+/* Pictures of files are kept decoded, at most as large as they are fed; arrays lie in
+ * memory. */
 static size_t cache_fill(const tl_dataset *d, const tl_prep *prep, size_t budget)
 {
     const int64_t fed   = TL_MAX(prep->resize_short, TL_MAX(prep->height, prep->width));
@@ -166,8 +174,8 @@ tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
         if (same) goto done;
     }
     TL_TRY(tl_realloc(ctx, (size_t)(s->views + 1) * sizeof *s->view, &s->view));
-    tl_prepared *view = &s->view[s->views];
-    *view         = (tl_prepared){ .prep = *prep };
+    tl_prepared *view   = &s->view[s->views];
+    *view               = (tl_prepared){ .prep = *prep };
     const size_t budget = tl_study_memory(s) / 4 / (size_t)(s->bases + 1);
     view->fill_bytes    = cache_fill(s->data, prep, budget);
     TL_TRY(tl_cache_new(ctx, s->data, prep, budget, &view->cache));
@@ -185,7 +193,8 @@ static void name_entry(const tl_study *s, tl_entry *e)
         snprintf(e->label, sizeof e->label, "%s from %.100s", e->c.route->name,
                  tl_path_name(base->path));
     else if (base && s->bases > 1)
-        snprintf(e->label, sizeof e->label, "%s of %.64s", e->c.route->name, e->c.arch.name);
+        snprintf(e->label, sizeof e->label, "%s of %.64s", e->c.route->name,
+                 e->c.arch.name);
     else
         snprintf(e->label, sizeof e->label, "%s", e->c.route->name);
 }
@@ -202,9 +211,12 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     *e = (tl_entry){ .c = { .route = route }, .base = base, .active = true, .trials = 1 };
     s->entries++;
     TL_TRY(wanted_size(ctx, s, route, &size));
-    if (strcmp(route->name, "baseline") == 0) TL_TRY(make_baseline_net(ctx, s, &e->c));
-    else if (base >= 0) TL_TRY(make_base_net(ctx, s, s->base[base], &e->c));
-    else TL_TRY(make_own_net(ctx, s, size, &e->c));
+    if (strcmp(route->name, "baseline") == 0)
+        TL_TRY(make_baseline_net(ctx, s, &e->c));
+    else if (base >= 0)
+        TL_TRY(make_base_net(ctx, s, s->base[base], &e->c));
+    else
+        TL_TRY(make_own_net(ctx, s, size, &e->c));
     if (route->needs_base) e->c.base = s->base[base];
     route->defaults(&e->trial[0], &e->c.arch, s->train_rows);
     TL_TRY(apply_overrides(ctx, s, route, &e->trial[0]));
@@ -248,7 +260,8 @@ tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
             continue;
         }
         for (int b = 0; b < s->bases; b++)
-            if (route->needs_base || is_first_of_arch(s, b)) TL_TRY(add_entry(ctx, s, route, b));
+            if (route->needs_base || is_first_of_arch(s, b))
+                TL_TRY(add_entry(ctx, s, route, b));
     }
     if (s->entries == 0) TL_FAIL(TL_EUSAGE, "--routes", "no route applies (give --base)");
 done:
@@ -261,11 +274,12 @@ static void say_base(tl_study *s, const tl_model *base)
 
     if (base->loaded.n_fresh > 0)
         tl_study_warn(s, "%s: %zu tensors are new, %zu of the file are not used.",
-                      tl_path_name(base->path), base->loaded.n_fresh, base->loaded.n_unused);
+                      tl_path_name(base->path), base->loaded.n_fresh,
+                      base->loaded.n_unused);
     tl_study_say(s, "base: %s, %s, %s parameters, pictures of %" PRId64 " x %" PRId64,
                  tl_path_name(base->path), base->arch.name,
-                 tl_say_count(tl_params_numel(base->params, false), count), base->prep.width,
-                 base->prep.height);
+                 tl_say_count(tl_params_numel(base->params, false), count),
+                 base->prep.width, base->prep.height);
 }
 
 /* image_size for all routes: convolutions take pictures of another size as they are. */
@@ -275,7 +289,8 @@ static tl_status resize_base(tl_ctx *ctx, const tl_study *s, tl_model *base)
     const tl_status rc = wanted_size(ctx, s, tl_route_find("full"), &size);
 
     if (rc != TL_OK || size == 0 || base->arch.row.ndim != 3) return rc;
-    base->prep.resize_short = base->prep.resize_short * size / TL_MAX(1, base->prep.height);
+    base->prep.resize_short =
+        base->prep.resize_short * size / TL_MAX(1, base->prep.height);
     base->prep.height = base->prep.width = size;
     base->arch.row.dim[0] = base->arch.row.dim[1] = size;
     return TL_OK;
@@ -290,7 +305,8 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->base, &s->base));
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
     for (; s->bases < count; s->bases++) {
-        TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch, &s->base[s->bases]));
+        TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch,
+                             &s->base[s->bases]));
         TL_TRY(resize_base(ctx, s, s->base[s->bases]));
         say_base(s, s->base[s->bases]);
     }
@@ -315,15 +331,18 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
 bool tl_entry_searched(const tl_entry *e)
 {
     for (int i = 0; i < e->c.route->phases; i++)
-        if (e->c.route->phase[i].which == TL_TRAIN_ALL && !e->c.route->phase[i].solve) return true;
+        if (e->c.route->phase[i].which == TL_TRAIN_ALL && !e->c.route->phase[i].solve)
+            return true;
     return false;
 }
 
-/* Around the route's own rate, a factor of three apart, then its decay: where defaults for a new
- * data set are wrong, it is by that much (Bengio 2012). */
+/* Around the route's own rate, a factor of three apart, then its decay: where defaults
+ * for a new data set are wrong, it is by that much (Bengio 2012). */
 void tl_entry_add_trials(tl_entry *e, int trials)
 {
-    static const struct { double lr, decay; } around[TL_STUDY_TRIALS] = {
+    static const struct {
+        double lr, decay;
+    } around[TL_STUDY_TRIALS] = {
         { 1.0, 1.0 }, { 3.0, 1.0 }, { 1.0 / 3.0, 1.0 }, { 1.0, 10.0 }, { 3.0, 10.0 },
     };
 

@@ -1,5 +1,5 @@
-/* compare_data.c -- the data of a comparison: what is asked of it, what is measured, and which
- * rows test.  Floor 4, study. */
+/* compare_data.c -- the data of a comparison: what is asked of it, what is measured,
+ * and which rows test. Floor 4, study. */
 #include "study/compare_internal.h"
 #include "core/text.h"
 
@@ -44,7 +44,8 @@ static bool names_test(const tl_dataset *d)
     return false;
 }
 
-/* K folds of rest and test together: every row is tested once, by a model that has not seen it. */
+/* K folds of rest and test together: every row is tested once, by a model that has not
+ * seen it. */
 static tl_status cut_folds(tl_ctx *ctx, tl_study *s, int folds)
 {
     tl_status rc;
@@ -57,10 +58,12 @@ static tl_status cut_folds(tl_ctx *ctx, tl_study *s, int folds)
     TL_TRY(tl_split_folds(ctx, s->data, &all, folds, s->q->seed, fold));
     for (int f = 0; f < folds; f++) {
         tl_study_slice *slice = &s->slice[f];
-        TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *slice->rest.row, &slice->rest.row));
-        TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *slice->test.row, &slice->test.row));
+        TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *slice->rest.row,
+                              &slice->rest.row));
+        TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *slice->test.row,
+                              &slice->test.row));
         for (int64_t i = 0; i < all.count; i++) {
-            tl_rows *to = fold[i] == f ? &slice->test : &slice->rest;
+            tl_rows *to          = fold[i] == f ? &slice->test : &slice->rest;
             to->row[to->count++] = i;
         }
     }
@@ -80,7 +83,8 @@ static tl_status join_tests(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *s->test.row, &s->test.row));
     for (int f = 0; f < tl_study_slices(s); f++) {
         const tl_rows *part = &s->slice[f].test;
-        memcpy(s->test.row + s->test.count, part->row, (size_t)part->count * sizeof *part->row);
+        memcpy(s->test.row + s->test.count, part->row,
+               (size_t)part->count * sizeof *part->row);
         s->test.count += part->count;
     }
 done:
@@ -101,7 +105,8 @@ static int wanted_folds(const tl_study *s, bool named)
     const int64_t rarest = rarest_class(s->data);
     int           folds  = s->q->folds;
 
-    if (folds == 0 && !named && s->slice[0].test.count < LEAST_TEST_ROWS) folds = DEFAULT_FOLDS;
+    if (folds == 0 && !named && s->slice[0].test.count < LEAST_TEST_ROWS)
+        folds = DEFAULT_FOLDS;
     folds = TL_MIN(folds, TL_STUDY_FOLDS);
     return folds > 1 ? (int)TL_MAX(2, TL_MIN(folds, rarest)) : 0;
 }
@@ -115,7 +120,7 @@ static tl_status cut_test(tl_ctx *ctx, tl_study *s)
         tl_study_warn(s, "--folds is not used: the data names its own test part.");
     TL_TRY(tl_split_test(ctx, s->data, s->q->seed, TEST_SHARE, &s->slice[0].rest,
                          &s->slice[0].test));
-    s->cut = !named;
+    s->cut          = !named;
     const int folds = named ? 0 : wanted_folds(s, named);
     if (folds > 0) {
         free_slices(ctx, s);
@@ -124,8 +129,10 @@ static tl_status cut_test(tl_ctx *ctx, tl_study *s)
     TL_TRY(join_tests(ctx, s));
     s->valid_share = s->slice[0].rest.count >= 5000 ? 0.1 : 0.15;
     if (s->slice[0].rest.count < 4 || s->test.count < 2)
-        TL_FAIL(TL_EDATA, s->data->path, "%" PRId64 " rows are too few to train, choose and test "
-                "(bring at least a dozen)", s->data->rows);
+        TL_FAIL(TL_EDATA, s->data->path,
+                "%" PRId64 " rows are too few to train, choose and test "
+                "(bring at least a dozen)",
+                s->data->rows);
 done:
     return rc;
 }
@@ -142,12 +149,16 @@ static tl_status count_rows(tl_ctx *ctx, tl_study *s)
     tl_study_say(s, "task: image-classification, %" PRId64 " classes, %s; metric: %s",
                  s->data->classes, s->data->format, s->metric);
     if (s->folds)
-        tl_study_say(s, "rows: %s in %d folds; each is tested once by a model that has not seen "
-                     "it, and trained on %s + %s", tl_say_count(s->test.count, rows[0]), s->folds,
-                     tl_say_count(train.count, rows[1]), tl_say_count(valid.count, rows[2]));
+        tl_study_say(
+            s,
+            "rows: %s in %d folds; each is tested once by a model that has not seen "
+            "it, and trained on %s + %s",
+            tl_say_count(s->test.count, rows[0]), s->folds,
+            tl_say_count(train.count, rows[1]), tl_say_count(valid.count, rows[2]));
     else
-        tl_study_say(s, "rows: %s train, %s valid, %s test", tl_say_count(train.count, rows[0]),
-                     tl_say_count(valid.count, rows[1]), tl_say_count(s->test.count, rows[2]));
+        tl_study_say(
+            s, "rows: %s train, %s valid, %s test", tl_say_count(train.count, rows[0]),
+            tl_say_count(valid.count, rows[1]), tl_say_count(s->test.count, rows[2]));
     if (s->data->bad_rows > 0)
         tl_study_warn(s, "%" PRId64 " unreadable rows were left out.", s->data->bad_rows);
 done:
@@ -162,7 +173,8 @@ tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s)
 
     TL_TRY(tl_dataset_open(ctx, &s->q->data, &s->data));
     if (s->data->classes < 2)
-        TL_FAIL(TL_EDATA, s->data->path, "only %" PRId64 " class (a comparison needs two or more)",
+        TL_FAIL(TL_EDATA, s->data->path,
+                "only %" PRId64 " class (a comparison needs two or more)",
                 s->data->classes);
     TL_TRY(tl_dataset_hash(ctx, s->data, s->sha256));
     TL_TRY(choose_metric(ctx, s));
@@ -186,8 +198,8 @@ int tl_study_slices(const tl_study *s)
     return s->folds > 0 ? s->folds : 1;
 }
 
-tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold, tl_rows *train,
-                         tl_rows *valid)
+tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold,
+                         tl_rows *train, tl_rows *valid)
 {
     return tl_split_repeat(ctx, s->data, &s->slice[fold].rest, s->q->seed, repeat,
                            s->valid_share, s->q->train_limit, train, valid);

@@ -1,11 +1,17 @@
-/* compare_internal.h -- what the files of the comparison share: the question made concrete
- * (data, bases, candidates), the budget in work units, and every run so far.  Floor 4, study. */
+/* compare_internal.h -- what the files of the comparison share: the question made
+ * concrete (data, bases, candidates), the budget in work units, and every run so far.
+ * Floor 4, study. */
 #ifndef TL_STUDY_COMPARE_INTERNAL_H
 #define TL_STUDY_COMPARE_INTERNAL_H
 #include "study/compare.h"
 #include "study/plan.h"
 
-enum { TL_STUDY_SEEDS = 8, TL_STUDY_TRIALS = 5, TL_STUDY_FOLDS = 10, TL_STUDY_FINALISTS = 3 };
+enum {
+    TL_STUDY_SEEDS     = 8,
+    TL_STUDY_TRIALS    = 5,
+    TL_STUDY_FOLDS     = 10,
+    TL_STUDY_FINALISTS = 3
+};
 
 /* One slice of the data: which rows test, and which are for train and valid. */
 typedef struct {
@@ -16,34 +22,34 @@ typedef struct {
 typedef struct {
     tl_prep   prep;
     tl_cache *cache;
-    size_t    fill_bytes; /* what the cache will hold when all rows were read                */
+    size_t    fill_bytes; /* what the cache will hold when all rows were read */
 } tl_prepared;
 
 /* One training that ended. */
 typedef struct {
     int      candidate, trial, repeat, fold;
-    int64_t  id;     /* in runs.db                                                           */
+    int64_t  id; /* in runs.db */
     uint64_t seed;
-    json_t  *result; /* as runs.db keeps it; owned                                           */
+    json_t  *result; /* as runs.db keeps it; owned */
 } tl_study_run;
 
 typedef struct {
-    tl_candidate c;                       /* with the hyperparameters of the chosen trial    */
-    tl_hyper     trial[TL_STUDY_TRIALS];  /* [0]: the route's own                            */
+    tl_candidate c; /* with the hyperparameters of the chosen trial */
+    tl_hyper     trial[TL_STUDY_TRIALS]; /* [0]: the route's own */
     int          trials, chosen;
-    int          base;                    /* index; -1: none                                 */
-    int          view;                    /* index into study.view                           */
-    char         label[160];              /* "full from mobilenet-v2"                        */
-    bool         active;                  /* still gets runs                                 */
-    const char  *status;                  /* "failed" or "not-run"; NULL: it runs, or is done */
+    int          base;       /* index; -1: none */
+    int          view;       /* index into study.view */
+    char         label[160]; /* "full from mobilenet-v2" */
+    bool         active;     /* still gets runs */
+    const char  *status;     /* "failed" or "not-run"; NULL: it runs, or is done */
     char         why[400];
-    tl_run_need  need;                    /* of one run                                      */
-    double       row_flops, body_flops;   /* inference, per row: cost among the tied         */
-    double       setup_s, s_per_flop, head_s_per_row; /* its calibration                     */
-    double       first_s;                 /* forecast of its first run, features included    */
+    tl_run_need  need;                  /* of one run */
+    double       row_flops, body_flops; /* inference, per row: cost among the tied */
+    double       setup_s, s_per_flop, head_s_per_row; /* its calibration */
+    double       first_s; /* forecast of its first run, features included */
     int64_t      micro_batch;
     bool         finalist;
-    bool         barred;                  /* over --max-latency or --max-size: cannot win    */
+    bool         barred; /* over --max-latency or --max-size: cannot win */
 } tl_entry;
 
 typedef struct {
@@ -58,37 +64,39 @@ typedef struct {
     const char        *metric;
     double             margin, budget_s;
     double             valid_share;
-    int64_t            train_rows, valid_rows; /* of one run                                 */
-    int                folds;              /* 0: one test part                               */
-    bool               cut;                /* the test part was cut off, not named           */
-    tl_study_slice           slice[TL_STUDY_FOLDS];
-    tl_rows            test;               /* all rows that are scored, in the order of the
-                                              slices                                         */
+    int64_t            train_rows, valid_rows; /* of one run */
+    int                folds; /* 0: one test part */
+    bool               cut;   /* the test part was cut off, not named */
+    tl_study_slice     slice[TL_STUDY_FOLDS];
+    tl_rows            test; /* all rows that are scored, in the order of the
+                                              slices */
     tl_model         **base;
     int                bases;
-    tl_prepared           *view;
+    tl_prepared       *view;
     int                views;
-    float            **features;           /* [bases] body outputs of all rows, or NULL      */
-    json_t            *shared;             /* in runs.db: what making them took {seconds,
-                                              flops}, by the entry that needed them first    */
+    float            **features; /* [bases] body outputs of all rows, or NULL */
+    json_t            *shared;   /* in runs.db: what making them took {seconds,
+                                              flops}, by the entry first in need */
     tl_entry          *entry;
     int                entries;
     tl_study_run      *run;
     int                runs;
-    double             used;               /* of budget_s, in forecast seconds               */
-    int                rounds;             /* of search: trials of each beyond its default   */
-    double             detectable;         /* said before anything ran                       */
-    double             began_s, before_s;  /* clock now, and seconds of earlier processes    */
-    int64_t            started;            /* unix seconds                                   */
-    json_t            *plan;               /* as kept in runs.db                             */
-    json_t            *warnings;           /* array of texts                                 */
+    double             used;       /* of budget_s, in forecast seconds */
+    int                rounds;     /* of search: trials of each beyond its default */
+    double             detectable; /* said before anything ran */
+    double  began_s, before_s;     /* clock now, and seconds of earlier processes */
+    int64_t started;               /* unix seconds */
+    json_t *plan;                  /* as kept in runs.db */
+    json_t *warnings;              /* array of texts */
 } tl_study;
 
 const tl_backend *tl_study_backend(void); /* forecast.c */
 
 /* compare_say.c */
-void tl_study_say(tl_study *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void tl_study_warn(tl_study *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tl_study_say(tl_study *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void tl_study_warn(tl_study *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 char *tl_study_score(double value, char buffer[32]); /* "91.3 %" */
 
 /* compare_data.c */
@@ -96,38 +104,46 @@ tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_data(tl_ctx *ctx, tl_study *s);
 int       tl_study_slices(const tl_study *s);
 /* Train and valid of a repeat on a slice; ended with two tl_free. */
-tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold, tl_rows *train,
-                         tl_rows *valid);
+tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold,
+                         tl_rows *train, tl_rows *valid);
 
 /* compare_candidates.c */
 tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_list(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_candidates(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out);
-bool      tl_entry_searched(const tl_entry *e); /* its rate is worth a search               */
-void      tl_entry_add_trials(tl_entry *e, int trials); /* up to so many, 0 is the default  */
+bool      tl_entry_searched(const tl_entry *e); /* its rate is worth a search */
+void tl_entry_add_trials(tl_entry *e, int trials); /* up to so many, 0 is the default */
 
 /* forecast.c */
-tl_status tl_study_forecast(tl_ctx *ctx, tl_study *s);   /* FLOPs and memory, from plans       */
-tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s);  /* seconds, measured once             */
-double    tl_study_slice_seconds(const tl_study *s, const tl_entry *e); /* one run           */
-double    tl_study_first_seconds(const tl_study *s, const tl_entry *e); /* with its features  */
-double    tl_study_run_seconds(const tl_study *s, const tl_entry *e); /* all slices of a repeat */
-double    tl_study_spent(const tl_study *s, const tl_entry *e, double flops); /* of a run that
-                                                            took so many FLOPs               */
-bool      tl_entry_trained(const tl_entry *e);           /* by gradient over epochs            */
-size_t    tl_study_memory(const tl_study *s);            /* --memory, or what is taken for it  */
-/* Body outputs of all rows, shared by the heads over e's base; left out when too big to keep. */
+tl_status tl_study_forecast(tl_ctx   *ctx,
+                            tl_study *s); /* FLOPs and memory, from plans */
+tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s); /* seconds, measured once */
+double    tl_study_slice_seconds(const tl_study *s, const tl_entry *e); /* one run */
+double    tl_study_first_seconds(const tl_study *s,
+                                 const tl_entry *e); /* with its features */
+double    tl_study_run_seconds(const tl_study *s,
+                               const tl_entry *e); /* all slices of a repeat */
+double    tl_study_spent(const tl_study *s, const tl_entry *e,
+                         double flops);        /* of a run that
+                                                            took so many FLOPs */
+bool      tl_entry_trained(const tl_entry *e); /* by gradient over epochs */
+size_t    tl_study_memory(const tl_study *s);  /* --memory, or what is taken for it */
+/* Body outputs of all rows, shared by the heads over e's base; left out when too big
+ * to keep. */
 tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);
 
 /* compare_run.c */
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out);
-tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat);
+tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
+                            int repeat);
 const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
                                   int fold);
-int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones       */
-double    tl_study_valid(const tl_study *s, int candidate, int trial, int repeat); /* over folds */
-double    tl_study_valid_mean(const tl_study *s, int candidate); /* over its repeats; NaN     */
+int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones */
+double    tl_study_valid(const tl_study *s, int candidate, int trial,
+                         int repeat); /* over folds */
+double    tl_study_valid_mean(const tl_study *s,
+                              int             candidate); /* over its repeats; NaN */
 tl_status tl_study_model_path(tl_ctx *ctx, const tl_study *s, int64_t run, char **out);
 /* The run of the chosen trial with the best validation metric; NULL: none. */
 const tl_study_run *tl_study_best_run(const tl_study *s, int candidate);
@@ -136,43 +152,47 @@ const tl_study_run *tl_study_best_run(const tl_study *s, int candidate);
 tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s);
 
 tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache *cache,
-                       tl_rows rows, float **probability); /* [rows.count classes], owned     */
+                       tl_rows rows,
+                       float **probability); /* [rows.count classes], owned */
 
 /* plan of the study, in compare_plan.c */
 tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s);
-json_t   *tl_study_dry_run(const tl_study *s);   /* the plan and its forecast, for people    */
+json_t   *tl_study_dry_run(
+      const tl_study *s); /* the plan and its forecast, for people */
 
 /* What the test part says, read once. */
 typedef struct {
-    int          count;       /* candidates that were scored                                 */
-    int         *entry;       /* [count] their entries                                       */
-    int         *seeds;       /* [count]                                                     */
-    int          most;        /* seeds of the one with most                                  */
-    int32_t     *label;       /* [test.count]                                                */
-    int32_t     *predicted;   /* [count][most][test.count]                                   */
-    tl_decision  decision;    /* of candidates 0 .. count-1                                  */
-    double      *ms_per_row;  /* [entries] measured; NaN                                     */
-    int64_t     *model_bytes; /* [entries] of the weights on disk; -1                        */
-    const tl_study_run *best_run; /* whose weights best/ holds                               */
-    double       best_test;   /* what best/ scores, loaded anew                              */
-    tl_rows      best_rows;   /* on these; borrowed                                          */
-    float       *best_answer; /* [best_rows.count classes] probabilities                     */
+    int         count;       /* candidates that were scored */
+    int        *entry;       /* [count] their entries */
+    int        *seeds;       /* [count] */
+    int         most;        /* seeds of the one with most */
+    int32_t    *label;       /* [test.count] */
+    int32_t    *predicted;   /* [count][most][test.count] */
+    tl_decision decision;    /* of candidates 0 .. count-1 */
+    double     *ms_per_row;  /* [entries] measured; NaN */
+    int64_t    *model_bytes; /* [entries] of the weights on disk; -1 */
+    const tl_study_run *best_run; /* whose weights best/ holds */
+    double  best_test;   /* what best/ scores, loaded anew */
+    tl_rows best_rows;   /* on these; borrowed */
+    float  *best_answer; /* [best_rows.count classes] probabilities */
 } tl_judged;
 /* verdict.c */
 tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out);
 void      tl_judged_free(tl_ctx *ctx, tl_judged *j);
-int       tl_judged_place(const tl_judged *j, int entry); /* of an entry in the decision; -1   */
-double    tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *predicted,
-                          int64_t rows);
-/* verdict_best.c: best/ from the winner's weights, and what it scores when opened anew. */
+int       tl_judged_place(const tl_judged *j,
+                          int              entry); /* of an entry in the decision; -1 */
+double tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *predicted,
+                       int64_t rows);
+/* verdict_best.c: best/ from the winner's weights, and what it scores when opened
+ * anew. */
 tl_status tl_study_write_best(tl_ctx *ctx, tl_study *s, tl_judged *j);
 tl_status tl_study_measure_inference(tl_ctx *ctx, tl_study *s, tl_judged *j);
 /* verdict_json.c: verdict.json's value. */
-json_t   *tl_study_verdict_json(tl_study *s, const tl_judged *j);
-json_t   *tl_interval_json(tl_interval i);                 /* {mean, ci95}; unknown is null   */
+json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j);
+json_t *tl_interval_json(tl_interval i); /* {mean, ci95}; unknown is null */
 /* verdict_words.c */
-json_t   *tl_study_reasons(tl_study *s, const tl_judged *j);
-void      tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room);
+json_t *tl_study_reasons(tl_study *s, const tl_judged *j);
+void    tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room);
 /* verdict_detail.c: what the report shows beside the verdict (compare.h). */
 tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t **out);
 #endif

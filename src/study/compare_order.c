@@ -1,7 +1,8 @@
-/* compare_order.c -- in which order the budget is spent: every candidate once, cheapest kinds
- * first; then a search around the rates while half the budget is left; then seeds for the
- * finalists, and for the rest where that is affordable.  All in forecast seconds (forecast.c),
- * so that the same plan gives the same runs on a busy machine.  Floor 4, study. */
+/* compare_order.c -- in which order the budget is spent: every candidate once,
+ * cheapest kinds first; then a search around the rates while half the budget is left;
+ * then seeds for the finalists, and for the rest where that is affordable. All in
+ * forecast seconds (forecast.c), so that the same plan gives the same runs on a busy
+ * machine. Floor 4, study. */
 #include "core/text.h"
 #include "study/compare_internal.h"
 
@@ -27,7 +28,8 @@ static int stage_of(const tl_entry *e)
     return tl_entry_trained(e) ? 1 : 0;
 }
 
-/* Of bases tried by the same trained route, the one whose probe validates best; -1: no probe. */
+/* Of bases tried by the same trained route, the one whose probe validates best; -1: no
+ * probe. */
 static int best_probed_base(const tl_study *s)
 {
     int    best = -1;
@@ -52,14 +54,15 @@ static void choose_base(tl_study *s)
     if (!tl_json_bool(s->plan, "one_base", false) || s->bases < 2) return;
     const int kept = base >= 0 ? base : 0;
     tl_study_say(s, "the budget allows one base for the trained routes: %s%s",
-                 s->base[kept]->arch.name, base >= 0 ? ", whose probe validates best" : "");
+                 s->base[kept]->arch.name,
+                 base >= 0 ? ", whose probe validates best" : "");
     snprintf(why, sizeof why,
              "The budget of %s allows the trained routes one base; %s was taken%s.",
              tl_say_seconds(s->budget_s, seconds), s->base[kept]->arch.name,
              base >= 0 ? " because its probe was better on validation" : "");
     for (int i = 0; i < s->entries; i++)
-        if (s->entry[i].active && tl_entry_trained(&s->entry[i]) && s->entry[i].base >= 0 &&
-            s->entry[i].base != kept)
+        if (s->entry[i].active && tl_entry_trained(&s->entry[i]) &&
+            s->entry[i].base >= 0 && s->entry[i].base != kept)
             not_run(&s->entry[i], why);
 }
 
@@ -78,7 +81,8 @@ done:
 static bool is_settled(const tl_study *s)
 {
     for (size_t i = 0; s->q->overrides && s->q->overrides[i]; i++)
-        if (strstr(s->q->overrides[i], "optim.lr=") || strstr(s->q->overrides[i], "weight_decay="))
+        if (strstr(s->q->overrides[i], "optim.lr=") ||
+            strstr(s->q->overrides[i], "weight_decay="))
             return true;
     return false;
 }
@@ -107,13 +111,14 @@ static void choose_trial(tl_study *s, int candidate)
 /* One more trial for each searched candidate, or for none: the same number for all. */
 static tl_status search(tl_ctx *ctx, tl_study *s)
 {
-    tl_status    rc   = TL_OK;
-    const double cost = cost_of_round(s);
+    tl_status    rc    = TL_OK;
+    const double cost  = cost_of_round(s);
     int          trial = 1;
 
     if (s->folds || is_settled(s) || cost <= 0.0) return TL_OK;
     for (; trial < TL_STUDY_TRIALS && left(s) - cost >= 0.5 * s->budget_s; trial++) {
-        tl_study_say(s, "search, round %d: another rate for each trained candidate", trial);
+        tl_study_say(s, "search, round %d: another rate for each trained candidate",
+                     trial);
         for (int i = 0; i < s->entries; i++) {
             if (!s->entry[i].active || !tl_entry_searched(&s->entry[i])) continue;
             tl_entry_add_trials(&s->entry[i], trial + 1);
@@ -136,7 +141,8 @@ static void choose_finalists(tl_study *s, int most)
             if (!s->entry[i].active || s->entry[i].finalist) continue;
             const double v = tl_study_valid(s, i, s->entry[i].chosen, 0);
             if (isnan(v)) continue;
-            if (best < 0 || v > tl_study_valid(s, best, s->entry[best].chosen, 0)) best = i;
+            if (best < 0 || v > tl_study_valid(s, best, s->entry[best].chosen, 0))
+                best = i;
         }
         if (best >= 0) s->entry[best].finalist = true;
     }
@@ -160,7 +166,8 @@ static tl_status run_seeds(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
 {
     tl_status rc = TL_OK;
 
-    for (int k = tl_study_repeats(s, candidate, s->entry[candidate].chosen); k < seeds; k++) {
+    for (int k = tl_study_repeats(s, candidate, s->entry[candidate].chosen); k < seeds;
+         k++) {
         TL_TRY(tl_study_run_once(ctx, s, candidate, s->entry[candidate].chosen, k));
         if (isnan(tl_study_valid(s, candidate, s->entry[candidate].chosen, k))) break;
     }
@@ -220,10 +227,10 @@ done:
 
 static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
 {
-    static const int steps[] = { 3, 5, 8 };
-    tl_status        rc      = TL_OK;
-    const int        asked   = s->q->seeds > 0 ? s->q->seeds : TL_STUDY_SEEDS;
-    const int        most    = TL_MIN(asked, TL_STUDY_SEEDS);
+    static const int steps[]   = { 3, 5, 8 };
+    tl_status        rc        = TL_OK;
+    const int        asked     = s->q->seeds > 0 ? s->q->seeds : TL_STUDY_SEEDS;
+    const int        most      = TL_MIN(asked, TL_STUDY_SEEDS);
     int              finalists = TL_STUDY_FINALISTS;
 
     choose_finalists(s, finalists);

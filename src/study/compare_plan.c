@@ -1,6 +1,6 @@
-/* compare_plan.c -- the plan: what will run, how long, in how much memory, and what it can find
- * out; made once, said before anything runs, kept in runs.db and read back by a resumed
- * comparison.  Floor 4, study. */
+/* compare_plan.c -- the plan: what will run, how long, in how much memory, and what it
+ * can find out; made once, said before anything runs, kept in runs.db and read back by
+ * a resumed comparison. Floor 4, study. */
 #include "core/json.h"
 #include "core/text.h"
 #include "study/compare_internal.h"
@@ -11,18 +11,22 @@
 #include <string.h>
 
 enum { PLANNED_FINALISTS = 2, LEAST_SEEDS = 3 };
-/* Before anything ran: how often two good routes disagree, and how much a seed moves one. */
+/* Before anything ran: how often two good routes disagree, and how much a seed moves
+ * one. */
 static const double DISCORDANCE = 0.15, SEED_SD = 0.01;
-static const double FOR_THE_REST = 0.04; /* of the budget: test scoring, report            */
+static const double FOR_THE_REST =
+    0.04; /* of the budget: test scoring, report            */
 
-/* Everything that would make another plan: a resumed comparison must have asked the same. */
+/* Everything that would make another plan: a resumed comparison must have asked the
+ * same. */
 static json_t *asked(const tl_study *s)
 {
-    json_t *a = json_pack("{s:s, s:s, s:f, s:f, s:I, s:i, s:i, s:I, s:I, s:s}", "data", s->sha256,
-                          "metric", s->metric, "margin", s->margin, "budget", s->budget_s, "seed",
-                          (json_int_t)s->q->seed, "seeds", s->q->seeds, "folds", s->folds,
-                          "train_limit", (json_int_t)s->q->train_limit, "memory",
-                          (json_int_t)s->q->memory_bytes, "dtype", tl_dtype_name(s->dtype));
+    json_t *a =
+        json_pack("{s:s, s:s, s:f, s:f, s:I, s:i, s:i, s:I, s:I, s:s}", "data", s->sha256,
+                  "metric", s->metric, "margin", s->margin, "budget", s->budget_s, "seed",
+                  (json_int_t)s->q->seed, "seeds", s->q->seeds, "folds", s->folds,
+                  "train_limit", (json_int_t)s->q->train_limit, "memory",
+                  (json_int_t)s->q->memory_bytes, "dtype", tl_dtype_name(s->dtype));
     json_t *candidates = json_array();
 
     for (int i = 0; i < s->entries; i++)
@@ -33,14 +37,14 @@ static json_t *asked(const tl_study *s)
 
 static json_t *entry_json(const tl_study *s, const tl_entry *e)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o}}", "label", e->label, "route",
-                     e->c.route->name, "base",
-                     e->c.base ? json_string(e->c.base->path) : json_null(), "status",
-                     e->status ? json_string(e->status) : json_null(), "why",
-                     e->why[0] ? json_string(e->why) : json_null(), "forecast", "seconds",
-                     e->active ? tl_json_real(e->first_s * tl_study_slices(s)) : json_null(),
-                     "peak_bytes", e->active ? json_integer((json_int_t)e->need.peak_bytes)
-                                             : json_null());
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o}}", "label", e->label, "route",
+        e->c.route->name, "base", e->c.base ? json_string(e->c.base->path) : json_null(),
+        "status", e->status ? json_string(e->status) : json_null(), "why",
+        e->why[0] ? json_string(e->why) : json_null(), "forecast", "seconds",
+        e->active ? tl_json_real(e->first_s * tl_study_slices(s)) : json_null(),
+        "peak_bytes",
+        e->active ? json_integer((json_int_t)e->need.peak_bytes) : json_null());
 }
 
 static json_t *plan_json(const tl_study *s, const tl_budget_plan *plan)
@@ -49,10 +53,10 @@ static json_t *plan_json(const tl_study *s, const tl_budget_plan *plan)
 
     for (int i = 0; i < s->entries; i++)
         json_array_append_new(candidates, entry_json(s, &s->entry[i]));
-    return json_pack("{s:o, s:f, s:b, s:f, s:o, s:o}", "asked", asked(s), "share", plan->share,
-                     "one_base", (int)plan->one_base, "budget", s->budget_s,
-                     "minimum_detectable_difference", tl_json_real(s->detectable), "candidates",
-                     candidates);
+    return json_pack("{s:o, s:f, s:b, s:f, s:o, s:o}", "asked", asked(s), "share",
+                     plan->share, "one_base", (int)plan->one_base, "budget", s->budget_s,
+                     "minimum_detectable_difference", tl_json_real(s->detectable),
+                     "candidates", candidates);
 }
 
 /* The same share of the epochs for every trained candidate, said beforehand. */
@@ -67,9 +71,11 @@ static void shorten(tl_study *s, double share)
         if (h->patience > 0.0) h->patience = fmax(2.0, ceil(h->patience * share));
         s->entry[i].c.hyper = *h;
     }
-    tl_study_warn(s, "The budget is short: every trained route gets %.0f %% of its usual epochs, "
-                  "the same share for all.  A larger --budget may change the verdict.",
-                  100.0 * share);
+    tl_study_warn(
+        s,
+        "The budget is short: every trained route gets %.0f %% of its usual epochs, "
+        "the same share for all.  A larger --budget may change the verdict.",
+        100.0 * share);
 }
 
 static int rival_of(const tl_study *s, int i)
@@ -81,21 +87,22 @@ static int rival_of(const tl_study *s, int i)
 
 static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_plan *plan)
 {
-    bool skipped[256] = { false };
-    char seconds[2][32];
+    bool                 skipped[256] = { false };
+    char                 seconds[2][32];
     const tl_budget_plan named = { plan->share, false, plan->left_out };
 
     if (plan->left_out == 0) return;
     tl_plan_skipped(item, s->entries, plan->one_base ? plan : &named, skipped);
     for (int i = 0; i < s->entries; i++) {
-        tl_entry *e = &s->entry[i];
+        tl_entry *e           = &s->entry[i];
         bool      whole_route = skipped[i] && e->active;
         for (int k = 0; k < s->entries; k++)
             if (item[k].rival == item[i].rival && !skipped[k]) whole_route = false;
         if (!whole_route) continue;
         e->active = false;
         e->status = "not-run";
-        snprintf(e->why, sizeof e->why, "It would take about %s for one run, too much for the "
+        snprintf(e->why, sizeof e->why,
+                 "It would take about %s for one run, too much for the "
                  "budget of %s (give a larger --budget).",
                  tl_say_seconds(tl_study_run_seconds(s, e), seconds[0]),
                  tl_say_seconds(s->budget_s, seconds[1]));
@@ -105,7 +112,8 @@ static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_pla
 static void note_first_runs(tl_study *s)
 {
     for (int i = 0; i < s->entries; i++)
-        if (s->entry[i].active) s->entry[i].first_s = tl_study_first_seconds(s, &s->entry[i]);
+        if (s->entry[i].active)
+            s->entry[i].first_s = tl_study_first_seconds(s, &s->entry[i]);
 }
 
 static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
@@ -118,7 +126,8 @@ static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
     for (int i = 0; i < s->entries; i++) {
         const tl_entry *e = &s->entry[i];
         const double    k = tl_study_slices(s);
-        item[i] = (tl_plan_item){ .rival = rival_of(s, i), .trained = tl_entry_trained(e) };
+        item[i] =
+            (tl_plan_item){ .rival = rival_of(s, i), .trained = tl_entry_trained(e) };
         if (!e->active) continue;
         item[i].setup_s = k * e->setup_s;
         item[i].work_s  = k * (tl_study_first_seconds(s, e) - e->setup_s);
@@ -148,11 +157,15 @@ static void say_plan(tl_study *s)
             tl_study_say(s, "plan: %s, about %s a seed, %s", e->label,
                          tl_say_seconds(e->first_s * tl_study_slices(s), seconds),
                          tl_say_bytes((double)e->need.peak_bytes, bytes));
-        else tl_study_say(s, "plan: %s is not run: %s", e->label, e->why);
+        else
+            tl_study_say(s, "plan: %s is not run: %s", e->label, e->why);
     }
     if (isfinite(s->detectable))
-        tl_study_say(s, "with %" PRId64 " test rows, differences below about %.1f points cannot be "
-                     "told apart", s->test.count, 100.0 * s->detectable);
+        tl_study_say(s,
+                     "with %" PRId64
+                     " test rows, differences below about %.1f points cannot be "
+                     "told apart",
+                     s->test.count, 100.0 * s->detectable);
 }
 
 /* Takes from a kept plan what would otherwise be decided anew. */
@@ -165,11 +178,14 @@ static tl_status take_plan(tl_ctx *ctx, tl_study *s)
 
     json_decref(now);
     if (!same)
-        return tl_fail(ctx, TL_EUSAGE, "--out", "%s holds another comparison: other data, models "
-                       "or options (choose another --out, or tailor resume it)", s->q->out);
+        return tl_fail(ctx, TL_EUSAGE, "--out",
+                       "%s holds another comparison: other data, models "
+                       "or options (choose another --out, or tailor resume it)",
+                       s->q->out);
     shorten(s, tl_json_number(s->plan, "share", 1.0));
     s->detectable = tl_json_number(s->plan, "minimum_detectable_difference", NAN);
-    json_array_foreach(json_object_get(s->plan, "candidates"), i, c) {
+    json_array_foreach(json_object_get(s->plan, "candidates"), i, c)
+    {
         tl_entry   *e      = &s->entry[i];
         const char *status = tl_json_text(c, "status", NULL);
         if (!status || strcmp(status, "not-run") != 0) continue;
@@ -192,10 +208,10 @@ tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_study_forecast(ctx, s));
     TL_TRY(tl_study_calibrate(ctx, s));
     if (s->plan) return take_plan(ctx, s);
-    s->detectable = tl_detectable(s->test.count, LEAST_SEEDS, DISCORDANCE, SEED_SD,
-                                  TL_MAX(1, s->entries - 1));
+    s->detectable    = tl_detectable(s->test.count, LEAST_SEEDS, DISCORDANCE, SEED_SD,
+                                     TL_MAX(1, s->entries - 1));
     json_t *question = asked(s);
-    rc = fit_budget(ctx, s, &plan);
+    rc               = fit_budget(ctx, s, &plan);
     if (rc == TL_OK) s->plan = plan_json(s, &plan);
     if (s->plan) json_object_set(s->plan, "asked", question);
     json_decref(question);
@@ -211,7 +227,8 @@ json_t *tl_study_dry_run(const tl_study *s)
     json_t *plan = json_deep_copy(s->plan);
 
     json_object_del(plan, "asked");
-    json_object_set_new(plan, "task", json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
+    json_object_set_new(plan, "task",
+                        json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
     json_object_set_new(plan, "metric", json_string(s->metric));
     json_object_set_new(plan, "margin", json_real(s->margin));
     json_object_set(plan, "warnings", s->warnings);

@@ -1,6 +1,7 @@
-/* compare_run.c -- one run of a candidate on every slice of a repeat: taken from runs.db when it
- * ended before, else trained (from its checkpoint, if it has one), asked for the test rows,
- * and kept.  The answers on test rows lie unread until the verdict.  Floor 4, study. */
+/* compare_run.c -- one run of a candidate on every slice of a repeat: taken from
+ * runs.db when it ended before, else trained (from its checkpoint, if it has one),
+ * asked for the test rows, and kept. The answers on test rows lie unread until the
+ * verdict. Floor 4, study. */
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -15,25 +16,41 @@ static const double CHECKPOINT_EVERY_S = 45.0;
 
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out)
 {
-    (void)ctx;
-    *out = (tl_run_spec){ .candidate = e->c, .cache = s->view[e->view].cache, .dataset = s->data,
-                          .seed = s->q->seed, .metric = s->metric, .backend = s->backend,
-                          .slab = s->slab, .dtype = s->dtype, .micro_batch = e->micro_batch,
-                          .checkpoint_every_s = CHECKPOINT_EVERY_S, .store = s->store,
-                          .progress = s->q->progress, .user = s->q->user };
+    tl_status rc;
+
+    /* A run starts without what the one before took, so that its memory is its own. */
+    tl_slab_free(ctx, s->slab);
+    s->slab = NULL;
+    rc      = tl_slab_new(ctx, s->backend, &s->slab);
+    *out    = (tl_run_spec){ .candidate          = e->c,
+                             .cache              = s->view[e->view].cache,
+                             .dataset            = s->data,
+                             .seed               = s->q->seed,
+                             .metric             = s->metric,
+                             .backend            = s->backend,
+                             .slab               = s->slab,
+                             .dtype              = s->dtype,
+                             .micro_batch        = e->micro_batch,
+                             .checkpoint_every_s = CHECKPOINT_EVERY_S,
+                             .store              = s->store,
+                             .progress           = s->q->progress,
+                             .user               = s->q->user };
     if (e->c.base && s->features) out->features = s->features[e->base];
-    if (e->c.base && !tl_shape_equal(&e->c.base->arch.row, &e->c.arch.row)) out->features = NULL;
-    return TL_OK;
+    if (e->c.base && !tl_shape_equal(&e->c.base->arch.row, &e->c.arch.row))
+        out->features = NULL;
+    return rc;
 }
 
 /* The candidate in words, and a hash of everything that changes its numbers. */
 static tl_status key_of(tl_ctx *ctx, const tl_entry *e, const json_t *settings, char *key,
                         size_t room)
 {
-    char *text = json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    char  hex[65];
+    char *text =
+        json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char hex[65];
 
-    if (!text) return tl_fail(ctx, TL_ENOMEM, "compare", "no memory for a run's settings");
+    if (!text)
+        return tl_fail(ctx, TL_ENOMEM, "compare", "no memory for a run's settings");
     tl_hash_bytes(text, strlen(text), hex);
     snprintf(key, room, "%.100s %.8s", e->label, hex);
     free(text);
@@ -42,18 +59,16 @@ static tl_status key_of(tl_ctx *ctx, const tl_entry *e, const json_t *settings, 
 
 static json_t *result_json(const tl_run_result *r)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I}",
-                     "valid_metric", tl_json_real(r->valid_metric),
-                     "valid_loss", tl_json_real(r->valid_loss),
-                     "train_metric", tl_json_real(r->train_metric),
-                     "train_loss", tl_json_real(r->train_loss),
-                     "best_epoch", (json_int_t)r->best_epoch,
-                     "epochs", (json_int_t)r->epochs_run, "steps", (json_int_t)r->steps_run,
-                     "stopped", r->stopped ? r->stopped : "", "detail", r->stop_detail,
-                     "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "flops", r->flops,
-                     "peak_bytes", (json_int_t)r->peak_bytes,
-                     "trainable", (json_int_t)r->trainable,
-                     "parameters", (json_int_t)r->parameters);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I}",
+        "valid_metric", tl_json_real(r->valid_metric), "valid_loss",
+        tl_json_real(r->valid_loss), "train_metric", tl_json_real(r->train_metric),
+        "train_loss", tl_json_real(r->train_loss), "best_epoch",
+        (json_int_t)r->best_epoch, "epochs", (json_int_t)r->epochs_run, "steps",
+        (json_int_t)r->steps_run, "stopped", r->stopped ? r->stopped : "", "detail",
+        r->stop_detail, "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "flops",
+        r->flops, "peak_bytes", (json_int_t)r->peak_bytes, "trainable",
+        (json_int_t)r->trainable, "parameters", (json_int_t)r->parameters);
 }
 
 static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
@@ -70,7 +85,8 @@ static void to_probabilities(float *y, int64_t rows, int64_t classes)
         float *row = y + r * classes, top = row[0];
         double sum = 0.0;
         for (int64_t c = 1; c < classes; c++) top = fmaxf(top, row[c]);
-        for (int64_t c = 0; c < classes; c++) sum += (double)(row[c] = expf(row[c] - top));
+        for (int64_t c = 0; c < classes; c++)
+            sum += (double)(row[c] = expf(row[c] - top));
         for (int64_t c = 0; c < classes; c++) row[c] = (float)((double)row[c] / sum);
     }
 }
@@ -84,7 +100,8 @@ tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache
     float        *y = NULL;
 
     *out = NULL;
-    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, ROWS, s->backend, s->slab, s->dtype, &p));
+    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, ROWS, s->backend, s->slab,
+                            s->dtype, &p));
     TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * s->data->classes), sizeof *y, &y));
     TL_TRY(tl_predictor_rows(ctx, p, cache, rows, y));
     to_probabilities(y, rows.count, s->data->classes);
@@ -96,7 +113,8 @@ done:
     return rc;
 }
 
-static tl_status path_of(tl_ctx *ctx, const tl_study *s, const char *kind, int64_t run, char **out)
+static tl_status path_of(tl_ctx *ctx, const tl_study *s, const char *kind, int64_t run,
+                         char **out)
 {
     char name[64];
 
@@ -138,7 +156,8 @@ static tl_status drop_worse_models(tl_ctx *ctx, tl_study *s, const tl_study_run 
 
     for (int i = 0; i < s->runs; i++) {
         char *path = NULL;
-        if (s->run[i].candidate != run->candidate || s->run[i].trial != run->trial) continue;
+        if (s->run[i].candidate != run->candidate || s->run[i].trial != run->trial)
+            continue;
         if (!(valid_of(&s->run[i]) < valid_of(run))) continue;
         rc = tl_study_model_path(ctx, s, s->run[i].id, &path);
         if (rc == TL_OK) rc = tl_remove_tree(ctx, path);
@@ -150,9 +169,9 @@ static tl_status drop_worse_models(tl_ctx *ctx, tl_study *s, const tl_study_run 
 
 static void say_run(tl_study *s, const tl_study_run *run, bool stored)
 {
-    char        score[32], seconds[32], rate[40] = "";
-    const char *stopped = tl_json_text(run->result, "stopped", "");
-    const int64_t best = tl_json_int(run->result, "best_epoch", 0);
+    char          score[32], seconds[32], rate[40] = "";
+    const char   *stopped = tl_json_text(run->result, "stopped", "");
+    const int64_t best    = tl_json_int(run->result, "best_epoch", 0);
 
     if (run->trial > 0)
         snprintf(rate, sizeof rate, " (rate %.2g, decay %.2g)",
@@ -161,28 +180,34 @@ static void say_run(tl_study *s, const tl_study_run *run, bool stored)
     if (s->folds)
         tl_study_say(s, "%s, seed %" PRIu64 ", fold %d of %d: %s on validation%s",
                      s->entry[run->candidate].label, run->seed, run->fold + 1, s->folds,
-                     tl_study_score(valid_of(run), score), stored ? " (kept from before)" : "");
+                     tl_study_score(valid_of(run), score),
+                     stored ? " (kept from before)" : "");
     else if (best > 0 && tl_entry_trained(&s->entry[run->candidate]))
-        tl_study_say(s, "%s%s, seed %" PRIu64 ": %s on validation, best after epoch %" PRId64
-                     " of %" PRId64 " (%s), %s", s->entry[run->candidate].label,
-                     rate, run->seed,
-                     tl_study_score(valid_of(run), score), best,
-                     tl_json_int(run->result, "epochs", 0), stored ? "kept from before" : stopped,
-                     tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
+        tl_study_say(
+            s,
+            "%s%s, seed %" PRIu64 ": %s on validation, best after epoch %" PRId64
+            " of %" PRId64 " (%s), %s",
+            s->entry[run->candidate].label, rate, run->seed,
+            tl_study_score(valid_of(run), score), best,
+            tl_json_int(run->result, "epochs", 0), stored ? "kept from before" : stopped,
+            tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
     else
-        tl_study_say(s, "%s, seed %" PRIu64 ": %s on validation%s, %s",
-                     s->entry[run->candidate].label, run->seed,
-                     tl_study_score(valid_of(run), score), stored ? " (kept from before)" : "",
-                     tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
+        tl_study_say(
+            s, "%s, seed %" PRIu64 ": %s on validation%s, %s",
+            s->entry[run->candidate].label, run->seed,
+            tl_study_score(valid_of(run), score), stored ? " (kept from before)" : "",
+            tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
 }
 
 /* What a failed run does to the study: these end it, the rest end only the candidate. */
 static bool ends_the_study(tl_status rc)
 {
-    return rc == TL_ECANCEL || rc == TL_EIO || rc == TL_ENOSPC || rc == TL_EUSAGE || rc == TL_EDATA;
+    return rc == TL_ECANCEL || rc == TL_EIO || rc == TL_ENOSPC || rc == TL_EUSAGE ||
+           rc == TL_EDATA;
 }
 
-/* Trains, asks the test rows, keeps weights and answers, and only then calls the run ended. */
+/* Trains, asks the test rows, keeps weights and answers, and only then calls the run
+ * ended. */
 static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run)
 {
     tl_status     rc;
@@ -195,8 +220,8 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     spec->checkpoint = folder;
     TL_TRY(tl_run_train(ctx, spec, &r));
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
-        TL_FAIL(TL_ECANCEL, "compare", "interrupted; what was done is kept (tailor resume %s)",
-                s->q->out);
+        TL_FAIL(TL_ECANCEL, "compare",
+                "interrupted; what was done is kept (tailor resume %s)", s->q->out);
     run->result = result_json(&r);
     if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
     if (!isfinite(r.valid_metric)) {
@@ -219,7 +244,8 @@ done:
 }
 
 /* A failure that is the candidate's own is kept as its result; the study goes on. */
-static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_status failed)
+static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
+                              tl_status failed)
 {
     char why[400];
 
@@ -236,8 +262,11 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
     tl_status    rc;
     tl_entry    *e = &s->entry[candidate];
     tl_run_spec  spec;
-    tl_study_run run = { .candidate = candidate, .trial = trial, .repeat = repeat, .fold = fold,
-                         .seed = s->q->seed + (uint64_t)repeat };
+    tl_study_run run   = { .candidate = candidate,
+                           .trial     = trial,
+                           .repeat    = repeat,
+                           .fold      = fold,
+                           .seed      = s->q->seed + (uint64_t)repeat };
     tl_rows      train = { 0 }, valid = { 0 };
     json_t      *settings = NULL;
     char         key[160], slice[48];
@@ -248,7 +277,8 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
     spec.seed            = run.seed;
     settings             = tl_candidate_to_json(&spec.candidate);
     TL_TRY(key_of(ctx, e, settings, key, sizeof key));
-    snprintf(slice, sizeof slice, s->folds ? "repeat %d fold %d" : "repeat %d", repeat, fold);
+    snprintf(slice, sizeof slice, s->folds ? "repeat %d fold %d" : "repeat %d", repeat,
+             fold);
     TL_TRY(tl_store_run(ctx, s->store, key, run.seed, slice, settings, &run.id, &stored,
                         &run.result));
     if (!stored) {
@@ -275,11 +305,13 @@ static void fail_entry(tl_study *s, tl_entry *e, const tl_study_run *run)
 {
     e->active = false;
     e->status = "failed";
-    snprintf(e->why, sizeof e->why, "%.390s", tl_json_text(run->result, "failed", "it failed"));
+    snprintf(e->why, sizeof e->why, "%.390s",
+             tl_json_text(run->result, "failed", "it failed"));
     tl_study_warn(s, "%s failed: %.300s", e->label, e->why);
 }
 
-tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat)
+tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
+                            int repeat)
 {
     tl_status rc    = TL_OK;
     tl_entry *e     = &s->entry[candidate];
@@ -326,7 +358,8 @@ int tl_study_repeats(const tl_study *s, int candidate, int trial)
 {
     int repeats = 0;
 
-    while (repeats < TL_STUDY_SEEDS && !isnan(tl_study_valid(s, candidate, trial, repeats)))
+    while (repeats < TL_STUDY_SEEDS &&
+           !isnan(tl_study_valid(s, candidate, trial, repeats)))
         repeats++;
     return repeats;
 }

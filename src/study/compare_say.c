@@ -1,4 +1,5 @@
-/* compare_say.c -- what people read while a comparison runs, and its warnings.  Floor 4, study. */
+/* compare_say.c -- what people read while a comparison runs, and its warnings. Floor
+ * 4, study. */
 #include "study/compare_internal.h"
 
 #include <math.h>
@@ -27,15 +28,17 @@ void tl_study_warn(tl_study *s, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    json_array_foreach(s->warnings, i, told)
-        if (strcmp(json_string_value(told), line) == 0) return;
+    json_array_foreach(s->warnings, i,
+                       told) if (strcmp(json_string_value(told), line) == 0) return;
     json_array_append_new(s->warnings, json_string(line));
     tl_study_say(s, "note: %s", line);
 }
 
 char *tl_study_score(double value, char buffer[32])
 {
-    if (isfinite(value)) snprintf(buffer, 32, "%.1f %%", 100.0 * value);
-    else snprintf(buffer, 32, "unknown");
+    if (isfinite(value))
+        snprintf(buffer, 32, "%.1f %%", 100.0 * value);
+    else
+        snprintf(buffer, 32, "unknown");
     return buffer;
 }

@@ -1,6 +1,6 @@
-/* forecast.c -- what a run will take, before it is run: memory and FLOPs from its plans, seconds
- * from a calibration that is measured once and kept in runs.db.  After that every decision is
- * taken in these seconds, never by the clock.  Floor 4, study. */
+/* forecast.c -- what a run will take, before it is run: memory and FLOPs from its
+ * plans, seconds from a calibration that is measured once and kept in runs.db. After
+ * that every decision is taken in these seconds, never by the clock. Floor 4, study. */
 #include "backend/cpu/cpu.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -30,7 +30,9 @@ static bool uses_features(const tl_entry *e)
 }
 
 /* What is measured of a way of training; kept in runs.db. */
-typedef struct { double setup_s, s_per_flop, head_s_per_row; } pace;
+typedef struct {
+    double setup_s, s_per_flop, head_s_per_row;
+} pace;
 
 /* FLOPs of one row through an evaluation graph. */
 static tl_status flops_of_row(tl_ctx *ctx, const tl_arch *arch, tl_part part, double *out)
@@ -57,23 +59,29 @@ static void calibration_key(const tl_study *s, const tl_entry *e, char *out, siz
 {
     char shape[96];
 
-    snprintf(out, room, "%s %s %s %s", e->c.arch.name, tl_say_shape(&e->c.arch.row, shape),
-             tl_entry_trained(e) ? "trained" : uses_features(e) ? "features" : "solved",
+    snprintf(out, room, "%s %s %s %s", e->c.arch.name,
+             tl_say_shape(&e->c.arch.row, shape),
+             tl_entry_trained(e) ? "trained"
+             : uses_features(e)  ? "features"
+                                 : "solved",
              tl_dtype_name(s->dtype));
 }
 
-/* Seconds per FLOP of a body asked for features, after a first run that makes its plan. */
+/* Seconds per FLOP of a body asked for features, after a first run that makes its
+ * plan. */
 static tl_status time_features(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
     tl_status     rc;
-    tl_predictor *p = NULL;
-    float        *y = NULL;
+    tl_predictor *p       = NULL;
+    float        *y       = NULL;
     double        seconds = INFINITY, start = tl_time_s();
-    const tl_rows rows = { s->slice[0].rest.row, TL_MIN(FEATURE_ROWS, s->slice[0].rest.count) };
+    const tl_rows rows = { s->slice[0].rest.row,
+                           TL_MIN(FEATURE_ROWS, s->slice[0].rest.count) };
 
-    TL_TRY(tl_predictor_new(ctx, s->base[e->base], TL_PART_BODY, FEATURE_ROWS, s->backend, s->slab,
-                            s->dtype, &p));
-    TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * tl_predictor_width(p)), sizeof *y, &y));
+    TL_TRY(tl_predictor_new(ctx, s->base[e->base], TL_PART_BODY, FEATURE_ROWS, s->backend,
+                            s->slab, s->dtype, &p));
+    TL_TRY(
+        tl_alloc_array(ctx, (size_t)(rows.count * tl_predictor_width(p)), sizeof *y, &y));
     for (int i = 0; i < 3; i++) {
         const double before = tl_time_s();
         if (i == 1) out->setup_s = before - start;
@@ -118,7 +126,8 @@ done:
     return rc;
 }
 
-/* What a step takes once the pictures are decoded and the plans made, and what comes before. */
+/* What a step takes once the pictures are decoded and the plans made, and what comes
+ * before. */
 static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
     const int64_t batch = e->trial[0].batch;
@@ -139,17 +148,18 @@ static tl_status time_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
                            const pace *body, double *out)
 {
     double          seconds = 0.0, flops;
-    const tl_status rc = short_run(ctx, s, e, rows, 0, &seconds, &flops);
-    const double    passes = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
+    const tl_status rc      = short_run(ctx, s, e, rows, 0, &seconds, &flops);
+    const double    passes  = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
 
     *out = fmax(0.0, seconds - body->setup_s - body->s_per_flop * e->body_flops * passes);
     return rc;
 }
 
-/* Twice, on few rows and on more: what comes with every solve, and what with every row. */
+/* Twice, on few rows and on more: what comes with every solve, and what with every
+ * row. */
 static tl_status time_solving(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
-    const int64_t few = TL_MAX(1, TL_MIN(FEW_ROWS, s->train_rows / 2));
+    const int64_t few  = TL_MAX(1, TL_MIN(FEW_ROWS, s->train_rows / 2));
     const int64_t more = TL_MIN(3 * few, s->train_rows);
     double        few_s, more_s;
     tl_status     rc = TL_OK;
@@ -157,7 +167,8 @@ static tl_status time_solving(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace 
     if (uses_features(e)) TL_TRY(time_features(ctx, s, e, out));
     TL_TRY(time_head(ctx, s, e, few, out, &few_s));
     TL_TRY(time_head(ctx, s, e, more, out, &more_s));
-    if (more > few) out->head_s_per_row = fmax(0.0, more_s - few_s) / (double)(more - few);
+    if (more > few)
+        out->head_s_per_row = fmax(0.0, more_s - few_s) / (double)(more - few);
     out->setup_s += fmax(0.0, few_s - out->head_s_per_row * (double)few);
 done:
     return rc;
@@ -173,10 +184,12 @@ static tl_status measure(tl_ctx *ctx, tl_study *s, tl_entry *e, json_t *kept)
     known = json_object_get(kept, key);
     if (!known) {
         pace p = { 0 };
-        if (tl_entry_trained(e)) TL_TRY(time_training(ctx, s, e, &p));
-        else TL_TRY(time_solving(ctx, s, e, &p));
-        known = json_pack("{s:f, s:f, s:f}", "setup_s", p.setup_s, "s_per_flop", p.s_per_flop,
-                          "head_s_per_row", p.head_s_per_row);
+        if (tl_entry_trained(e))
+            TL_TRY(time_training(ctx, s, e, &p));
+        else
+            TL_TRY(time_solving(ctx, s, e, &p));
+        known = json_pack("{s:f, s:f, s:f}", "setup_s", p.setup_s, "s_per_flop",
+                          p.s_per_flop, "head_s_per_row", p.head_s_per_row);
         json_object_set_new(kept, key, known);
     }
     e->setup_s        = tl_json_number(known, "setup_s", 0.0);
@@ -226,7 +239,8 @@ static size_t held_bytes(tl_ctx *ctx, const tl_study *s, const tl_entry *e)
     size_t bytes = 0;
 
     for (int i = 0; i <= e->view; i++) bytes += s->view[i].fill_bytes;
-    if (e->c.base) bytes += features_bytes(s, TL_MAX(0, tl_arch_features(ctx, &e->c.arch)));
+    if (e->c.base)
+        bytes += features_bytes(s, TL_MAX(0, tl_arch_features(ctx, &e->c.arch)));
     return bytes;
 }
 
@@ -237,7 +251,8 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
     const size_t held = held_bytes(ctx, s, e);
 
     if (s->q->memory_bytes == 0) return TL_OK;
-    rc = tl_run_fit_memory(ctx, spec, s->q->memory_bytes - TL_MIN(held, s->q->memory_bytes / 2));
+    rc = tl_run_fit_memory(ctx, spec,
+                           s->q->memory_bytes - TL_MIN(held, s->q->memory_bytes / 2));
     if (rc == TL_ELIMIT) {
         e->active = false;
         e->status = "not-run";
@@ -290,8 +305,8 @@ double tl_study_slice_seconds(const tl_study *s, const tl_entry *e)
 
     if (uses_features(e) && s->features[e->base])
         flops -= e->body_flops * (double)(s->train_rows + s->valid_rows);
-    return e->setup_s + e->s_per_flop * fmax(0.0, flops)
-           + e->head_s_per_row * (double)s->train_rows;
+    return e->setup_s + e->s_per_flop * fmax(0.0, flops) +
+           e->head_s_per_row * (double)s->train_rows;
 }
 
 /* The first run of a base's head pays for the features of all rows. */
@@ -314,7 +329,8 @@ double tl_study_spent(const tl_study *s, const tl_entry *e, double flops)
     return e->setup_s + e->s_per_flop * flops;
 }
 
-/* The pass over all rows is a cost of the first candidate that needs it, measured once. */
+/* The pass over all rows is a cost of the first candidate that needs it, measured
+ * once. */
 static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds)
 {
     tl_status rc = TL_OK;
@@ -330,14 +346,14 @@ done:
     return rc;
 }
 
-/* With the body's outputs at hand a head costs what is left.  They are made once for all rows,
- * so that every head, seed and fold shares them. */
+/* With the body's outputs at hand a head costs what is left. They are made once for
+ * all rows, so that every head, seed and fold shares them. */
 tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
 {
-    tl_status     rc     = TL_OK;
-    tl_run_spec   spec;
-    tl_rows       all    = { NULL, s->data->rows };
-    const double  before = tl_time_s();
+    tl_status    rc = TL_OK;
+    tl_run_spec  spec;
+    tl_rows      all    = { NULL, s->data->rows };
+    const double before = tl_time_s();
 
     if (!uses_features(e) || s->features[e->base]) return TL_OK;
     const int64_t width = tl_arch_features(ctx, &e->c.arch);
@@ -345,7 +361,8 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     if (features_bytes(s, width) == 0) return TL_OK;
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
-    TL_TRY(tl_alloc_array(ctx, (size_t)(all.count * width), sizeof(float), &s->features[e->base]));
+    TL_TRY(tl_alloc_array(ctx, (size_t)(all.count * width), sizeof(float),
+                          &s->features[e->base]));
     for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
     spec.train = spec.valid = all;
     TL_TRY(tl_run_features(ctx, &spec, all, s->features[e->base]));

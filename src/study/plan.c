@@ -30,12 +30,14 @@ void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *
         int worst = -1;
         for (int i = 0; i < count; i++) {
             if (skipped[i] || !item[i].trained) continue;
-            if (worst < 0 || item_cost(&item[i], 1.0) > item_cost(&item[worst], 1.0)) worst = i;
+            if (worst < 0 || item_cost(&item[i], 1.0) > item_cost(&item[worst], 1.0))
+                worst = i;
         }
         if (worst < 0) return;
         for (int i = 0; i < count; i++)
-            if (i == worst || (plan->one_base && item[i].trained && item[worst].rival != 0 &&
-                               item[i].rival == item[worst].rival))
+            if (i == worst ||
+                (plan->one_base && item[i].trained && item[worst].rival != 0 &&
+                 item[i].rival == item[worst].rival))
                 skipped[i] = true;
     }
 }
@@ -46,7 +48,7 @@ double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *p
                     int finalists)
 {
     bool   skipped[MOST_ITEMS] = { false };
-    double sum = 0.0;
+    double sum                 = 0.0;
 
     tl_plan_skipped(item, count, plan, skipped);
     for (int i = 0; i < count; i++)
@@ -55,8 +57,8 @@ double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *p
         int costliest = -1;
         for (int i = 0; i < count; i++) {
             if (skipped[i]) continue;
-            if (costliest < 0 || item_cost(&item[i], plan->share)
-                                     > item_cost(&item[costliest], plan->share))
+            if (costliest < 0 || item_cost(&item[i], plan->share) >
+                                     item_cost(&item[costliest], plan->share))
                 costliest = i;
         }
         if (costliest < 0) break;
@@ -70,23 +72,25 @@ double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *p
 static double share_that_fits(const tl_plan_item *item, int count, tl_budget_plan plan,
                               double budget_s, int finalists, double least)
 {
-    plan.share = 1.0;
+    plan.share        = 1.0;
     const double full = tl_plan_cost(item, count, &plan, finalists);
     if (full <= budget_s) return 1.0;
-    plan.share = least;
+    plan.share          = least;
     const double short_ = tl_plan_cost(item, count, &plan, finalists);
     if (short_ > budget_s) return 0.0;
     const double share = least + (1.0 - least) * (budget_s - short_) / (full - short_);
     return fmax(least, floor(share * 20.0) / 20.0);
 }
 
-tl_budget_plan tl_plan_fit(const tl_plan_item *item, int count, double budget_s, int finalists)
+tl_budget_plan tl_plan_fit(const tl_plan_item *item, int count, double budget_s,
+                           int finalists)
 {
     tl_budget_plan plan    = { .share = 1.0 };
     int            trained = 0;
 
     for (int i = 0; i < count; i++) trained += item[i].trained;
-    plan.share = share_that_fits(item, count, plan, budget_s, finalists, LEAST_SHARE_OF_ALL);
+    plan.share =
+        share_that_fits(item, count, plan, budget_s, finalists, LEAST_SHARE_OF_ALL);
     if (plan.share > 0.0) return plan;
     plan.one_base = true;
     for (plan.left_out = 0; plan.left_out <= trained; plan.left_out++) {

@@ -1,8 +1,8 @@
 /* stats.c -- distributions, intervals and metrics: the arithmetic under the verdict.
- * Sources: the continued fraction of the incomplete beta function, DLMF 8.17.22, by Lentz's
- * method; Acklam's rational approximation of the normal quantile, refined once by Halley;
- * Wilson 1927; scikit-learn's accuracy_score and f1_score(average="macro", zero_division=0).
- * Floor 4, study. */
+ * Sources: the continued fraction of the incomplete beta function, DLMF 8.17.22, by
+ * Lentz's method; Acklam's rational approximation of the normal quantile, refined once
+ * by Halley; Wilson 1927; scikit-learn's accuracy_score and f1_score(average="macro",
+ * zero_division=0). Floor 4, study. */
 #include "study/stats.h"
 
 #include <float.h>
@@ -21,9 +21,10 @@ static double beta_term(int m, double a, double b, double x)
 /* I_x(a, b) where the fraction converges fast: x < (a + 1) / (a + b + 2). */
 static double beta_fraction(double a, double b, double x)
 {
-    const double tiny  = 1e-300;
-    const double front = exp(a * log(x) + b * log1p(-x) + lgamma(a + b) - lgamma(a) - lgamma(b));
-    double       f = 1.0, c = 1.0, d = 0.0;
+    const double tiny = 1e-300;
+    const double front =
+        exp(a * log(x) + b * log1p(-x) + lgamma(a + b) - lgamma(a) - lgamma(b));
+    double f = 1.0, c = 1.0, d = 0.0;
 
     for (int m = 0; m < 500; m++) {
         const double term = m == 0 ? 1.0 : beta_term(m, a, b, x);
@@ -80,13 +81,14 @@ static double normal_rough(double p)
 
     if (p < 0.02425 || p > 1.0 - 0.02425) {
         const double q = sqrt(-2.0 * log(p < 0.5 ? p : 1.0 - p));
-        const double z = (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5])
-                         / ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1.0);
+        const double z =
+            (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /
+            ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1.0);
         return p < 0.5 ? z : -z;
     }
     const double q = p - 0.5, r = q * q;
-    return (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q
-           / (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1.0);
+    return (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q /
+           (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1.0);
 }
 
 double tl_normal_quantile(double p)
@@ -111,8 +113,10 @@ double tl_student_quantile(double p, double df)
     for (int i = 0; i < 200 && high - low > 4.0 * DBL_EPSILON * fabs(low); i++) {
         const double middle = 0.5 * (low + high);
 
-        if (tl_student_cdf(middle, df) < p) low = middle;
-        else high = middle;
+        if (tl_student_cdf(middle, df) < p)
+            low = middle;
+        else
+            high = middle;
     }
     return 0.5 * (low + high);
 }
@@ -122,7 +126,8 @@ tl_interval tl_wilson(double successes, double n, double confidence)
     if (!(n > 0.0)) return (tl_interval){ NAN, NAN, NAN };
     const double z = tl_normal_quantile(0.5 + 0.5 * confidence), p = successes / n;
     const double middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
-    const double half   = z / (1.0 + z * z / n) * sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
+    const double half =
+        z / (1.0 + z * z / n) * sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
     return (tl_interval){ p, fmax(0.0, middle - half), fmin(1.0, middle + half) };
 }
 
@@ -135,8 +140,8 @@ tl_interval tl_mean_t(const double *x, int n, double confidence)
     const double mean = sum / n;
     if (n < 2) return (tl_interval){ mean, NAN, NAN };
     for (int i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
-    const double half = tl_student_quantile(0.5 + 0.5 * confidence, n - 1)
-                        * sqrt(squares / (n - 1) / n);
+    const double half =
+        tl_student_quantile(0.5 + 0.5 * confidence, n - 1) * sqrt(squares / (n - 1) / n);
     return (tl_interval){ mean, mean - half, mean + half };
 }
 
@@ -148,9 +153,10 @@ double tl_accuracy(const int32_t *label, const int32_t *predicted, int64_t rows)
     return rows > 0 ? (double)right / (double)rows : NAN;
 }
 
-/* Per class: hits, and how often it is the label or the prediction.  O(rows * classes) keeps
- * this free of memory that could fail; classes are few. */
-double tl_macro_f1(const int32_t *label, const int32_t *predicted, int64_t rows, int32_t classes)
+/* Per class: hits, and how often it is the label or the prediction. O(rows * classes)
+ * keeps this free of memory that could fail; classes are few. */
+double tl_macro_f1(const int32_t *label, const int32_t *predicted, int64_t rows,
+                   int32_t classes)
 {
     double  sum     = 0.0;
     int32_t present = 0;

@@ -1,57 +1,63 @@
-/* stats.h -- the statistics of the verdict, over arrays only, so that simulations can hold them
- * to their promises.  Floor 4, study.  Sources: research notes 3.6; Bouthillier 2021; Satterthwaite
- * 1946; Holm 1979; Hsu 1984 (multiple comparisons with the best); Smyth 2004 (moderated
- * variances); Jordan 2023 (how little seeds move a route's true quality); Wilson 1927. */
+/* stats.h -- the statistics of the verdict, over arrays only, so that simulations can
+ * hold them to their promises. Floor 4, study. Sources: research notes 3.6;
+ * Bouthillier 2021; Satterthwaite 1946; Holm 1979; Hsu 1984 (multiple comparisons with
+ * the best); Smyth 2004 (moderated variances); Jordan 2023 (how little seeds move a
+ * route's true quality); Wilson 1927. */
 #ifndef TL_STUDY_STATS_H
 #define TL_STUDY_STATS_H
 #include "core/core.h"
 
-/* Scores of every candidate: score[(c * seeds + s) * rows + r], higher is better (1 or 0 for
- * right or wrong), the same rows and paired seeds for all; seeds may be 1. */
+/* Scores of every candidate: score[(c * seeds + s) * rows + r], higher is better (1 or
+ * 0 for right or wrong), the same rows and paired seeds for all; seeds may be 1. */
 typedef struct {
     int            candidates, seeds;
-    const int     *seeds_of;  /* [candidates] how many of `seeds` are there; NULL: all       */
+    const int     *seeds_of; /* [candidates] how many of `seeds` are there; NULL: all */
     int64_t        rows;
-    const float   *score;     /* NULL with macro-F1                                          */
-    const int32_t *label;     /* [rows] for macro-F1; else NULL                              */
-    const int32_t *predicted; /* same layout as score, for macro-F1; else NULL               */
+    const float   *score;     /* NULL with macro-F1 */
+    const int32_t *label;     /* [rows] for macro-F1; else NULL */
+    const int32_t *predicted; /* same layout as score, for macro-F1; else NULL */
     int32_t        classes;
-    const double  *inference_cost, *training_cost; /* [candidates]: order among the tied     */
-    const double  *valid;     /* [candidates] mean validation metric of finalists, NaN for the
-                                 others: `better` needs test to keep validation's best; or NULL */
-    double         margin;
-    uint64_t       seed;      /* of the bootstrap                                            */
-    int            bootstraps;  /* 0: 1,024                                                  */
-    int            least_seeds; /* seeds needed before `better` may be said; 0: 3            */
+    const double  *inference_cost,
+        *training_cost;  /* [candidates]: order among the tied */
+    const double *valid; /* [candidates] mean validation metric of finalists, NaN for the
+                                 others; `better` needs test to keep its best; NULL */
+    double        margin;
+    uint64_t      seed;       /* of the bootstrap */
+    int           bootstraps; /* 0: 1,024 */
+    int           least_seeds; /* seeds needed before `better` may be said; 0: 3 */
 } tl_scores;
 
-typedef struct { double mean, low, high; } tl_interval; /* NaN where unknown */
+typedef struct {
+    double mean, low, high;
+} tl_interval; /* NaN where unknown */
 
 typedef struct {
     enum { TL_BETTER, TL_TIE, TL_UNDECIDED } outcome;
-    int         winner, runner_up;       /* runner_up -1 when there is one candidate          */
-    tl_interval difference;              /* winner minus runner-up, 95 %, corrected           */
-    double      p;                       /* of that difference, two-sided, corrected          */
-    double      confidence;              /* bootstrap P(winner within the margin of the best);
-                                            NaN with one seed: its share is not known         */
-    double      detectable;              /* difference found with 80 % power, as measured     */
-    bool        reversed;                /* test put another finalist first than validation   */
-    tl_interval *test;                   /* [candidates] mean over seeds, 95 %; owned         */
-    char        why[512];                /* in words                                          */
+    int          winner, runner_up; /* runner_up -1 when there is one candidate */
+    tl_interval  difference;        /* winner minus runner-up, 95 %, corrected */
+    double       p;                 /* of that difference, two-sided, corrected */
+    double       confidence;        /* bootstrap P(winner within the margin of the best);
+                                            NaN with one seed: its share is not known */
+    double       detectable; /* difference found with 80 % power, as measured */
+    bool         reversed;   /* test put another finalist first than validation */
+    tl_interval *test;       /* [candidates] mean over seeds, 95 %; owned */
+    char         why[512];   /* in words */
 } tl_decision;
 tl_status tl_decide(tl_ctx *ctx, const tl_scores *s, tl_decision *out);
 void      tl_decision_free(tl_ctx *ctx, tl_decision *d);
 
-/* Before anything runs: difference found with 80 % power on `rows` test rows and `seeds`, when
- * two routes disagree on a share `discordance` of rows and a route's quality varies by seed_sd
- * from seed to seed.  NaN with fewer than 2 seeds. */
-double tl_detectable(int64_t rows, int seeds, double discordance, double seed_sd, int comparisons);
+/* Before anything runs: difference found with 80 % power on `rows` test rows and
+ * `seeds`, when two routes disagree on a share `discordance` of rows and a route's
+ * quality varies by seed_sd from seed to seed. NaN with fewer than 2 seeds. */
+double      tl_detectable(int64_t rows, int seeds, double discordance, double seed_sd,
+                          int comparisons);
 tl_interval tl_wilson(double successes, double n, double confidence);
 tl_interval tl_mean_t(const double *x, int n, double confidence);
-double tl_student_quantile(double p, double df), tl_student_cdf(double t, double df);
-double tl_normal_quantile(double p);
+double      tl_student_quantile(double p, double df), tl_student_cdf(double t, double df);
+double      tl_normal_quantile(double p);
 
 /* scikit-learn's definitions, zero-division 0. */
 double tl_accuracy(const int32_t *label, const int32_t *predicted, int64_t rows);
-double tl_macro_f1(const int32_t *label, const int32_t *predicted, int64_t rows, int32_t classes);
+double tl_macro_f1(const int32_t *label, const int32_t *predicted, int64_t rows,
+                   int32_t classes);
 #endif

@@ -1,7 +1,6 @@
-/* stats_bootstrap.c -- how sure: rows and seeds are drawn again, as the same candidates would
- * meet other rows of this source and other seeds.
- * Source: Owen 2007, "The pigeonhole bootstrap" (two-way: rows and columns drawn apart).
- * Floor 4, study. */
+/* stats_bootstrap.c -- how sure: rows and seeds are drawn again, as the same
+ * candidates would meet other rows of this source and other seeds. Source: Owen 2007,
+ * "The pigeonhole bootstrap" (two-way: rows and columns drawn apart). Floor 4, study. */
 #include "core/par.h"
 #include "core/rand.h"
 #include "study/stats_internal.h"
@@ -14,21 +13,24 @@ enum { BATCH = 64, DRAWS = 1024 };
 typedef struct {
     const tl_study_values *v;
     int                    winner;
-    int64_t                first;        /* draw of this batch                               */
-    float                 *weight;       /* [BATCH rows]: how often each row was drawn       */
+    int64_t                first;  /* draw of this batch                               */
+    float                 *weight; /* [BATCH rows]: how often each row was drawn       */
     uint8_t                hit[BATCH];
 } drawing;
 
-static double mean_drawn(const drawing *w, const float *weight, int64_t draw, int candidate)
+static double mean_drawn(const drawing *w, const float *weight, int64_t draw,
+                         int candidate)
 {
     const tl_scores *s   = w->v->s;
     const int        k   = tl_study_seeds(s, candidate);
     double           sum = 0.0;
 
     for (int i = 0; i < k; i++) {
-        /* The place is drawn for all alike, so that seeds stay paired where counts agree. */
-        const int seed = (int)tl_rand_below(s->seed, TL_STREAM(TL_STREAM_BOOTSTRAP, 1),
-                                            (uint64_t)draw * 64u + (uint64_t)i, (uint64_t)k);
+        /* The place is drawn for all alike, so that seeds stay paired where counts
+         * agree. */
+        const int seed =
+            (int)tl_rand_below(s->seed, TL_STREAM(TL_STREAM_BOOTSTRAP, 1),
+                               (uint64_t)draw * 64u + (uint64_t)i, (uint64_t)k);
         const float *x = w->v->value + ((int64_t)candidate * s->seeds + seed) * s->rows;
         for (int64_t r = 0; r < s->rows; r++) sum += (double)(weight[r] * x[r]);
     }
@@ -60,10 +62,11 @@ static void draw_some(void *arg, int64_t low, int64_t high)
     }
 }
 
-tl_status tl_study_confidence(tl_ctx *ctx, const tl_study_values *v, int winner, double *out)
+tl_status tl_study_confidence(tl_ctx *ctx, const tl_study_values *v, int winner,
+                              double *out)
 {
     tl_status     rc;
-    drawing       w = { .v = v, .winner = winner };
+    drawing       w     = { .v = v, .winner = winner };
     const int64_t draws = v->s->bootstraps > 0 ? v->s->bootstraps : DRAWS;
     int64_t       hits  = 0;
 

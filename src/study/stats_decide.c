@@ -1,11 +1,11 @@
 /* stats_decide.c -- from scores to better, tie or undecided, and why.
  *
- * `better`: the first on test against every other, Holm-corrected.  That the first was chosen
- * by looking costs nothing more: for a wrong name to be called, it must beat every other, the truly
- * best among them, each on its own side of its interval (Hsu 1984; Berger 1982).
- * `tie`: against the first on test, one or more others have a 90 % interval inside the margin
- * (two one-sided tests, Schuirmann 1987), and no other may still be better than it by the
- * margin.  Floor 4, study. */
+ * `better`: the first on test against every other, Holm-corrected. That the first was
+ * chosen by looking costs nothing more: for a wrong name to be called, it must beat
+ * every other, the truly best among them, each on its own side of its interval (Hsu
+ * 1984; Berger 1982). `tie`: against the first on test, one or more others have a 90 %
+ * interval inside the margin (two one-sided tests, Schuirmann 1987), and no other may
+ * still be better than it by the margin. Floor 4, study. */
 #include "study/stats_internal.h"
 
 #include <math.h>
@@ -16,26 +16,28 @@ static const double ALPHA = 0.05, TIE_ALPHA = 0.10;
 
 static int by_p(const void *a, const void *b)
 {
-    const double x = (*(const tl_rival *const *)a)->p, y = (*(const tl_rival *const *)b)->p;
+    const double x = (*(const tl_rival *const *)a)->p,
+                 y = (*(const tl_rival *const *)b)->p;
 
     return (x > y) - (x < y);
 }
 
-tl_status tl_study_rivals(tl_ctx *ctx, const tl_study_values *v, int reference, tl_rival *rival)
+tl_status tl_study_rivals(tl_ctx *ctx, const tl_study_values *v, int reference,
+                          tl_rival *rival)
 {
-    tl_status   rc;
-    const int   others = v->s->candidates - 1;
-    tl_rival  **order = NULL;
-    double      before = 0.0;
-    int         count = 0;
+    tl_status  rc;
+    const int  others = v->s->candidates - 1;
+    tl_rival **order  = NULL;
+    double     before = 0.0;
+    int        count  = 0;
 
     TL_TRY(tl_alloc_array(ctx, (size_t)v->s->candidates, sizeof *order, &order));
     for (int c = 0; c < v->s->candidates; c++) {
         rival[c] = (tl_rival){ .p = 1.0, .factor = 1.0 };
         if (c == reference) continue;
-        rival[c].pair    = tl_study_pair(v, reference, c);
-        rival[c].p       = tl_pair_p(&rival[c].pair);
-        order[count++]   = &rival[c];
+        rival[c].pair  = tl_study_pair(v, reference, c);
+        rival[c].p     = tl_pair_p(&rival[c].pair);
+        order[count++] = &rival[c];
     }
     qsort(order, (size_t)count, sizeof *order, by_p);
     for (int i = 0; i < others; i++) {
@@ -92,8 +94,8 @@ static bool is_reversed(const tl_scores *s, int top)
 typedef enum { ALL_WORSE, A_TIE, OPEN } standing;
 
 /* Where `top` stands among its rivals, and the cheapest that may take its place. */
-static standing judge(const tl_scores *s, int top, const tl_rival *rival, int *cheapest_tied,
-                      int *cheapest_open)
+static standing judge(const tl_scores *s, int top, const tl_rival *rival,
+                      int *cheapest_tied, int *cheapest_open)
 {
     bool all_worse = true, within = true, tied = false;
 
@@ -105,7 +107,7 @@ static standing judge(const tl_scores *s, int top, const tl_rival *rival, int *c
         const bool     worse = rival[c].p < ALPHA;
         const bool     near  = pair->seeds > 1 && pair->mean + half < s->margin;
 
-        within    = within && (worse || (pair->seeds > 1 && half - pair->mean < s->margin));
+        within = within && (worse || (pair->seeds > 1 && half - pair->mean < s->margin));
         all_worse = all_worse && worse;
         if (near && half - pair->mean < s->margin) {
             tied = true;
@@ -125,34 +127,42 @@ static tl_interval interval_of(const tl_study_values *v, int candidate)
 
     if (pair.variance <= 0.0) return tl_wilson(pair.mean * n, n, 1.0 - ALPHA);
     const double half = tl_pair_half(&pair, ALPHA);
-    out = (tl_interval){ pair.mean, fmax(0.0, pair.mean - half), fmin(1.0, pair.mean + half) };
+    out               = (tl_interval){ pair.mean, fmax(0.0, pair.mean - half),
+                                       fmin(1.0, pair.mean + half) };
     return out;
 }
 
 static double detectable_of(const tl_rival *r)
 {
     if (r->pair.seeds < 2 || r->pair.variance <= 0.0) return NAN;
-    return tl_pair_half(&r->pair, ALPHA / r->factor)
-           + tl_student_quantile(0.8, r->pair.df) * sqrt(r->pair.variance);
+    return tl_pair_half(&r->pair, ALPHA / r->factor) +
+           tl_student_quantile(0.8, r->pair.df) * sqrt(r->pair.variance);
 }
 
 /* How many times the rows, or the seeds, would make this difference stand out. */
-static void say_what_would_decide(const tl_scores *s, const tl_rival *r, char *text, size_t room)
+static void say_what_would_decide(const tl_scores *s, const tl_rival *r, char *text,
+                                  size_t room)
 {
-    const double need = isnan(detectable_of(r)) ? NAN : detectable_of(r) / fabs(r->pair.mean);
+    const double need =
+        isnan(detectable_of(r)) ? NAN : detectable_of(r) / fabs(r->pair.mean);
     const double times = need * need;
 
     if (r->pair.seeds < 2)
-        snprintf(text, room, "More seeds (a larger --budget) would show how much is luck.");
+        snprintf(text, room,
+                 "More seeds (a larger --budget) would show how much is luck.");
     else if (!(times > 0.0) || times > 20.0)
-        snprintf(text, room, "Over 20 times the test data and seeds would be needed to tell them "
+        snprintf(text, room,
+                 "Over 20 times the test data and seeds would be needed to tell them "
                  "apart: treat them as equal, or give a larger --margin.");
     else if (r->pair.seeds_part > 2.0 * r->pair.rows_part && s->seeds < 8)
-        snprintf(text, room, "About %.0f seeds instead of %d (a larger --budget) would decide.",
+        snprintf(text, room,
+                 "About %.0f seeds instead of %d (a larger --budget) would decide.",
                  ceil(r->pair.seeds * fmax(times, 1.2)), r->pair.seeds);
     else
-        snprintf(text, room, "About %.0f test rows instead of %" PRId64 ", with as many seeds, "
-                 "would decide.", ceil((double)s->rows * fmax(times, 1.1)), s->rows);
+        snprintf(text, room,
+                 "About %.0f test rows instead of %" PRId64 ", with as many seeds, "
+                 "would decide.",
+                 ceil((double)s->rows * fmax(times, 1.1)), s->rows);
 }
 
 static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_rival *r,
@@ -161,23 +171,28 @@ static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_riv
     char more[200];
 
     if (all_worse && d->reversed) {
-        snprintf(text, room, "Test puts another candidate first than validation did, so neither "
+        snprintf(text, room,
+                 "Test puts another candidate first than validation did, so neither "
                  "is trusted alone; more data or seeds would settle it.");
         return;
     }
     if (all_worse) {
-        snprintf(text, room, "The winner stands out, but with fewer than %d seeds of it and of the "
-                 "next it may be luck; a larger --budget gives more seeds.", least_seeds(s));
+        snprintf(text, room,
+                 "The winner stands out, but with fewer than %d seeds of it and of the "
+                 "next it may be luck; a larger --budget gives more seeds.",
+                 least_seeds(s));
         return;
     }
     say_what_would_decide(s, r, more, sizeof more);
-    snprintf(text, room, "The test part cannot tell the first from the others: the difference to "
-             "the next may lie between %+.3f and %+.3f. %s%s", d->difference.low,
-             d->difference.high, more,
+    snprintf(text, room,
+             "The test part cannot tell the first from the others: the difference to "
+             "the next may lie between %+.3f and %+.3f. %s%s",
+             d->difference.low, d->difference.high, more,
              d->reversed ? " Test and validation put different candidates first." : "");
 }
 
-static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival, bool all_worse)
+static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival,
+                    bool all_worse)
 {
     char        *text = d->why;
     const size_t room = sizeof d->why;
@@ -185,24 +200,28 @@ static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival, b
     if (s->candidates < 2)
         snprintf(text, room, "Only one candidate ran, so nothing was compared.");
     else if (d->outcome == TL_BETTER)
-        snprintf(text, room, "It beats every other candidate on the test part by more than chance "
-                 "explains (p = %.2g against the next, corrected for %d comparisons).", d->p,
-                 s->candidates - 1);
+        snprintf(text, room,
+                 "It beats every other candidate on the test part by more than chance "
+                 "explains (p = %.2g against the next, corrected for %d comparisons).",
+                 d->p, s->candidates - 1);
     else if (d->outcome == TL_TIE)
-        snprintf(text, room, "The best candidates differ by less than the margin of %.3g (90 %% "
-                 "interval), so the cheapest of them to run wins.", s->margin);
+        snprintf(text, room,
+                 "The best candidates differ by less than the margin of %.3g (90 %% "
+                 "interval), so the cheapest of them to run wins.",
+                 s->margin);
     else
         say_undecided(s, d, &rival[d->runner_up], all_worse, text, room);
 }
 
 static bool enough_seeds(const tl_scores *s, int a, int b)
 {
-    return tl_study_seeds(s, a) >= least_seeds(s)
-           && (b < 0 || tl_study_seeds(s, b) >= least_seeds(s));
+    return tl_study_seeds(s, a) >= least_seeds(s) &&
+           (b < 0 || tl_study_seeds(s, b) >= least_seeds(s));
 }
 
 /* The winner's difference to the next best, and what could have been seen. */
-static tl_status measure(tl_ctx *ctx, const tl_study_values *v, tl_rival *rival, tl_decision *d)
+static tl_status measure(tl_ctx *ctx, const tl_study_values *v, tl_rival *rival,
+                         tl_decision *d)
 {
     tl_status rc;
 
@@ -215,7 +234,8 @@ static tl_status measure(tl_ctx *ctx, const tl_study_values *v, tl_rival *rival,
     TL_TRY(tl_study_rivals(ctx, v, d->winner, rival));
     const tl_rival *r    = &rival[d->runner_up];
     const double    half = tl_pair_half(&r->pair, ALPHA / r->factor);
-    d->difference = (tl_interval){ r->pair.mean, r->pair.mean - half, r->pair.mean + half };
+    d->difference =
+        (tl_interval){ r->pair.mean, r->pair.mean - half, r->pair.mean + half };
     d->p          = r->p;
     d->detectable = detectable_of(r);
 done:
@@ -273,17 +293,18 @@ void tl_decision_free(tl_ctx *ctx, tl_decision *d)
     d->test = NULL;
 }
 
-double tl_detectable(int64_t rows, int seeds, double discordance, double seed_sd, int comparisons)
+double tl_detectable(int64_t rows, int seeds, double discordance, double seed_sd,
+                     int comparisons)
 {
     if (rows < 1 || seeds < 2) return NAN;
     const double n = (double)rows, k = seeds;
     const double rows_part = discordance / n, seeds_part = 2.0 * seed_sd * seed_sd / k;
-    const double variance  = rows_part + seeds_part;
-    const double doubt     = rows_part * rows_part / fmax(1.0, n - 1.0)
-                             + seeds_part * seeds_part / (k - 1.0);
-    const double df = doubt > 0.0 ? variance * variance / doubt : INFINITY;
+    const double variance = rows_part + seeds_part;
+    const double doubt =
+        rows_part * rows_part / fmax(1.0, n - 1.0) + seeds_part * seeds_part / (k - 1.0);
+    const double df    = doubt > 0.0 ? variance * variance / doubt : INFINITY;
     const double alpha = ALPHA / TL_MAX(1, comparisons);
 
-    return (tl_student_quantile(1.0 - 0.5 * alpha, df) + tl_student_quantile(0.8, df))
-           * sqrt(variance);
+    return (tl_student_quantile(1.0 - 0.5 * alpha, df) + tl_student_quantile(0.8, df)) *
+           sqrt(variance);
 }

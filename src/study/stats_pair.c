@@ -1,14 +1,15 @@
 /* stats_pair.c -- one difference, with the variance of rows and of seeds.
  *
- * d[s][r] of seed s and row r is taken as mean + row effect + seed effect + rest.  The mean
- * over all has the variance  rows/n + (seeds + rest/n)/k : a two-way layout without repeats.
- * With k = 3 seeds, two degrees of freedom say little of the second part, and a verdict on them
- * alone would be either blind or careless.  So it is moderated as in Smyth 2004: before seeds are
- * seen, their part is taken as `prior` times what sampling the rows alone would make of it, worth
- * PRIOR_DF degrees of freedom; Jordan 2023 finds that seeds add close to nothing to it, we take a
- * quarter.  The prior learns from all differences of the comparison; where this one's own seeds
- * disagree strongly with it, they alone count.  tests/unit/verdict_promises.c holds the numbers.
- * Degrees of freedom by Satterthwaite 1946.  Floor 4, study. */
+ * d[s][r] of seed s and row r is taken as mean + row effect + seed effect + rest. The
+ * mean over all has the variance rows/n + (seeds + rest/n)/k : a two-way layout
+ * without repeats. With k = 3 seeds, two degrees of freedom say little of the second
+ * part, and a verdict on them alone would be either blind or careless. So it is
+ * moderated as in Smyth 2004: before seeds are seen, their part is taken as `prior`
+ * times what sampling the rows alone would make of it, worth PRIOR_DF degrees of
+ * freedom; Jordan 2023 finds that seeds add close to nothing to it, we take a quarter.
+ * The prior learns from all differences of the comparison; where this one's own seeds
+ * disagree strongly with it, they alone count. tests/unit/verdict_promises.c holds the
+ * numbers. Degrees of freedom by Satterthwaite 1946. Floor 4, study. */
 #include "study/stats_internal.h"
 
 #include <math.h>
@@ -38,22 +39,26 @@ double tl_study_mean(const tl_study_values *v, int candidate)
     return sum / ((double)k * (double)v->s->rows);
 }
 
-/* Mean squares over rows, seeds and the rest, each divided by n, so that they are variances of
- * a mean over rows. */
-typedef struct { double mean, rows, seeds, rest; int k; } squares;
+/* Mean squares over rows, seeds and the rest, each divided by n, so that they are
+ * variances of a mean over rows. */
+typedef struct {
+    double mean, rows, seeds, rest;
+    int    k;
+} squares;
 
 static double difference(const tl_study_values *v, int a, int b, int seed, int64_t row)
 {
-    return (double)values_at(v, a, seed)[row] - (b < 0 ? 0.0 : (double)values_at(v, b, seed)[row]);
+    return (double)values_at(v, a, seed)[row] -
+           (b < 0 ? 0.0 : (double)values_at(v, b, seed)[row]);
 }
 
 static squares squares_of(const tl_study_values *v, int a, int b)
 {
-    const int     k = b < 0 ? tl_study_seeds(v->s, a)
-                            : TL_MIN(tl_study_seeds(v->s, a), tl_study_seeds(v->s, b));
-    const double  n = (double)v->s->rows;
-    squares       q = { .k = k };
-    double        total = 0.0, by_row = 0.0, by_seed = 0.0;
+    const int    k     = b < 0 ? tl_study_seeds(v->s, a)
+                               : TL_MIN(tl_study_seeds(v->s, a), tl_study_seeds(v->s, b));
+    const double n     = (double)v->s->rows;
+    squares      q     = { .k = k };
+    double       total = 0.0, by_row = 0.0, by_seed = 0.0;
 
     for (int seed = 0; seed < k; seed++) {
         double sum = 0.0;
@@ -62,7 +67,8 @@ static squares squares_of(const tl_study_values *v, int a, int b)
     }
     for (int seed = 0; seed < k; seed++) {
         double sum = 0.0;
-        for (int64_t r = 0; r < v->s->rows; r++) sum += difference(v, a, b, seed, r) - q.mean;
+        for (int64_t r = 0; r < v->s->rows; r++)
+            sum += difference(v, a, b, seed, r) - q.mean;
         by_seed += sum * sum / n;
     }
     for (int64_t r = 0; r < v->s->rows; r++) {
@@ -81,8 +87,8 @@ static squares squares_of(const tl_study_values *v, int a, int b)
     return q;
 }
 
-/* One seed: its part cannot be seen.  The rows' variance holds the rest's as well, and the
- * prior's share is added on top. */
+/* One seed: its part cannot be seen. The rows' variance holds the rest's as well, and
+ * the prior's share is added on top. */
 static tl_pair pair_of_one_seed(const tl_study_values *v, const squares *q)
 {
     tl_pair pair = { .mean = q->mean, .seeds = 1, .rows_part = q->rows };
@@ -106,11 +112,11 @@ tl_pair tl_study_pair(const tl_study_values *v, int a, int b)
         seeds    = q.seeds;
         seeds_df = own_df;
     }
-    pair.rows_part  = fmax(0.0, q.rows - q.rest) / k;
-    pair.seeds_part = seeds / k;
-    pair.variance   = pair.rows_part + pair.seeds_part;
-    const double doubt = q.rows * q.rows / k / k / fmax(1.0, n - 1.0)
-                         + pair.seeds_part * pair.seeds_part / seeds_df;
+    pair.rows_part     = fmax(0.0, q.rows - q.rest) / k;
+    pair.seeds_part    = seeds / k;
+    pair.variance      = pair.rows_part + pair.seeds_part;
+    const double doubt = q.rows * q.rows / k / k / fmax(1.0, n - 1.0) +
+                         pair.seeds_part * pair.seeds_part / seeds_df;
     pair.df = doubt > 0.0 ? pair.variance * pair.variance / doubt : INFINITY;
     return pair;
 }
@@ -128,7 +134,8 @@ double tl_pair_half(const tl_pair *pair, double alpha)
     return tl_student_quantile(1.0 - 0.5 * alpha, pair->df) * sqrt(pair->variance);
 }
 
-/* The prior after looking at how much more than `rest` the seeds add over all differences. */
+/* The prior after looking at how much more than `rest` the seeds add over all
+ * differences. */
 static double prior_of_all(const tl_study_values *v)
 {
     double seeds = 0.0, rest = 0.0;
@@ -150,11 +157,12 @@ static double prior_of_all(const tl_study_values *v)
     return (PRIOR_DF * PRIOR + df * seeds / rest) / (PRIOR_DF + df);
 }
 
-/* Macro-F1 is no mean over rows, but its linear part is: with F_c = 2 hits / named, a row adds
- * (2 [hit] - F_c ([label is c] + [predicted is c])) / named to F_c.  These sum to 0 over rows,
- * so that F1 + n * (a row's share) has exactly F1 as its mean (the infinitesimal jackknife). */
-static void f1_values(const tl_scores *s, const int32_t *predicted, double *f1, double *named,
-                      float *out)
+/* Macro-F1 is no mean over rows, but its linear part is: with F_c = 2 hits / named, a
+ * row adds (2 [hit] - F_c ([label is c] + [predicted is c])) / named to F_c. These sum
+ * to 0 over rows, so that F1 + n * (a row's share) has exactly F1 as its mean (the
+ * infinitesimal jackknife). */
+static void f1_values(const tl_scores *s, const int32_t *predicted, double *f1,
+                      double *named, float *out)
 {
     int32_t present = 0;
     double  mean    = 0.0;
@@ -183,9 +191,9 @@ static void f1_values(const tl_scores *s, const int32_t *predicted, double *f1, 
 
 static tl_status make_f1(tl_ctx *ctx, const tl_scores *s, tl_study_values *v)
 {
-    tl_status     rc;
-    double       *room = NULL;
-    const size_t  columns = (size_t)s->candidates * (size_t)s->seeds;
+    tl_status    rc;
+    double      *room    = NULL;
+    const size_t columns = (size_t)s->candidates * (size_t)s->seeds;
 
     TL_TRY(tl_alloc_array(ctx, columns * (size_t)s->rows, sizeof *v->owned, &v->owned));
     TL_TRY(tl_alloc_array(ctx, 2 * (size_t)s->classes, sizeof *room, &room));

@@ -1,5 +1,5 @@
-/* verdict.c -- the test part, read once: every candidate's answers against the labels, and what
- * the statistics make of them.  Floor 4, study. */
+/* verdict.c -- the test part, read once: every candidate's answers against the labels,
+ * and what the statistics make of them. Floor 4, study. */
 #include "study/compare_internal.h"
 
 #include <math.h>
@@ -28,7 +28,8 @@ double tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *p
     return tl_accuracy(label, predicted, rows);
 }
 
-static void to_classes(const float *probability, int64_t rows, int64_t classes, int32_t *out)
+static void to_classes(const float *probability, int64_t rows, int64_t classes,
+                       int32_t *out)
 {
     for (int64_t r = 0; r < rows; r++) {
         out[r] = 0;
@@ -39,19 +40,23 @@ static void to_classes(const float *probability, int64_t rows, int64_t classes, 
 }
 
 /* The stored answers of one repeat, all slices behind each other. */
-static tl_status read_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat, int32_t *out)
+static tl_status read_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
+                              int32_t *out)
 {
     tl_status rc   = TL_OK;
     void     *data = NULL;
     size_t    bytes;
 
     for (int fold = 0; fold < tl_study_slices(s); fold++) {
-        const tl_study_run *run = tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
-        const int64_t       rows = s->slice[fold].test.count;
+        const tl_study_run *run =
+            tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
+        const int64_t rows = s->slice[fold].test.count;
         TL_TRY(tl_store_get_blob(ctx, s->store, run->id, "test", &data, &bytes));
         if (!data || bytes != (size_t)(rows * s->data->classes) * sizeof(float))
-            TL_FAIL(TL_EDATA, "runs.db", "the answers of run %" PRId64 " are not whole (start "
-                    "anew in another --out)", run->id);
+            TL_FAIL(TL_EDATA, "runs.db",
+                    "the answers of run %" PRId64 " are not whole (start "
+                    "anew in another --out)",
+                    run->id);
         to_classes(data, rows, s->data->classes, out);
         out += rows;
         tl_free(ctx, data);
@@ -70,7 +75,8 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
     TL_TRY(tl_alloc_array(ctx, entries + 1, sizeof *j->entry, &j->entry));
     TL_TRY(tl_alloc_array(ctx, entries + 1, sizeof *j->seeds, &j->seeds));
     TL_TRY(tl_alloc_array(ctx, rows, sizeof *j->label, &j->label));
-    for (int64_t r = 0; r < s->test.count; r++) j->label[r] = s->data->label[s->test.row[r]];
+    for (int64_t r = 0; r < s->test.count; r++)
+        j->label[r] = s->data->label[s->test.row[r]];
     for (int i = 0; i < s->entries; i++) {
         if (!can_be_judged(s, i)) continue;
         j->seeds[j->count]   = tl_study_repeats(s, i, s->entry[i].chosen);
@@ -78,7 +84,8 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
         j->entry[j->count++] = i;
     }
     if (j->count == 0)
-        TL_FAIL(TL_EFAIL, "compare", "no candidate is left to choose from (see the notes above)");
+        TL_FAIL(TL_EFAIL, "compare",
+                "no candidate is left to choose from (see the notes above)");
     TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->predicted,
                           &j->predicted));
     for (int i = 0; i < j->count; i++)
@@ -89,9 +96,13 @@ done:
     return rc;
 }
 
-typedef struct { float *score; double *inference, *training, *valid; } columns;
+typedef struct {
+    float  *score;
+    double *inference, *training, *valid;
+} columns;
 
-static tl_status fill_columns(tl_ctx *ctx, const tl_study *s, const tl_judged *j, columns *c)
+static tl_status fill_columns(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
+                              columns *c)
 {
     tl_status     rc;
     const size_t  n     = (size_t)j->count;
@@ -123,13 +134,19 @@ tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
     TL_TRY(collect(ctx, s, out));
     TL_TRY(fill_columns(ctx, s, out, &c));
     const bool      f1     = strcmp(s->metric, "macro-f1") == 0;
-    const tl_scores scores = { .candidates = out->count, .seeds = out->most,
-                               .seeds_of = out->seeds, .rows = s->test.count, .score = c.score,
-                               .label = f1 ? out->label : NULL,
-                               .predicted = f1 ? out->predicted : NULL,
-                               .classes = (int32_t)s->data->classes,
-                               .inference_cost = c.inference, .training_cost = c.training,
-                               .valid = c.valid, .margin = s->margin, .seed = s->q->seed };
+    const tl_scores scores = { .candidates     = out->count,
+                               .seeds          = out->most,
+                               .seeds_of       = out->seeds,
+                               .rows           = s->test.count,
+                               .score          = c.score,
+                               .label          = f1 ? out->label : NULL,
+                               .predicted      = f1 ? out->predicted : NULL,
+                               .classes        = (int32_t)s->data->classes,
+                               .inference_cost = c.inference,
+                               .training_cost  = c.training,
+                               .valid          = c.valid,
+                               .margin         = s->margin,
+                               .seed           = s->q->seed };
     TL_TRY(tl_decide(ctx, &scores, &out->decision));
     out->best_run = tl_study_best_run(s, out->entry[out->decision.winner]);
 done:

@@ -1,5 +1,6 @@
-/* verdict_best.c -- the model that is handed over: best/ is written, opened again as anyone would
- * open it, and scored; what it scores is what the verdict says.  Floor 4, study. */
+/* verdict_best.c -- the model that is handed over: best/ is written, opened again as
+ * anyone would open it, and scored; what it scores is what the verdict says. Floor 4,
+ * study. */
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -12,8 +13,8 @@
 enum { TIMED_ROWS = 64, TIMED_ROUNDS = 3 };
 
 /* Milliseconds a row, one batch of 32 after the other, the best of three rounds. */
-static tl_status time_model(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache *cache,
-                            double *ms)
+static tl_status time_model(tl_ctx *ctx, tl_study *s, const tl_model *model,
+                            tl_cache *cache, double *ms)
 {
     tl_status     rc;
     tl_predictor *p    = NULL;
@@ -21,8 +22,10 @@ static tl_status time_model(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_
     const tl_rows rows = { s->test.row, TL_MIN(TIMED_ROWS, s->test.count) };
 
     *ms = NAN;
-    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, 32, s->backend, s->slab, s->dtype, &p));
-    TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * tl_predictor_width(p)), sizeof *y, &y));
+    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, 32, s->backend, s->slab, s->dtype,
+                            &p));
+    TL_TRY(
+        tl_alloc_array(ctx, (size_t)(rows.count * tl_predictor_width(p)), sizeof *y, &y));
     for (int i = 0; i <= TIMED_ROUNDS; i++) {
         const double before = tl_time_s();
         TL_TRY(tl_predictor_rows(ctx, p, cache, rows, y));
@@ -35,7 +38,8 @@ done:
     return rc;
 }
 
-static tl_status measure_entry(tl_ctx *ctx, tl_study *s, int entry, double *ms, int64_t *bytes)
+static tl_status measure_entry(tl_ctx *ctx, tl_study *s, int entry, double *ms,
+                               int64_t *bytes)
 {
     tl_status           rc;
     const tl_study_run *run   = tl_study_best_run(s, entry);
@@ -64,18 +68,20 @@ static void hold_to_limits(tl_study *s, tl_entry *e, double ms, int64_t bytes)
     char         why[200];
 
     if (s->q->max_latency_ms > 0.0 && ms > s->q->max_latency_ms)
-        snprintf(why, sizeof why, "It takes %.2g ms a picture, over --max-latency %.3g.", ms,
-                 s->q->max_latency_ms);
+        snprintf(why, sizeof why, "It takes %.2g ms a picture, over --max-latency %.3g.",
+                 ms, s->q->max_latency_ms);
     else if (s->q->max_size_mb > 0.0 && mb > s->q->max_size_mb)
         snprintf(why, sizeof why, "Its weights take %.3g MB, over --max-size %.3g.", mb,
                  s->q->max_size_mb);
-    else return;
+    else
+        return;
     e->barred = true;
     snprintf(e->why, sizeof e->why, "%s", why);
     tl_study_warn(s, "%s cannot win: %s", e->label, why);
 }
 
-/* Measured once, and read back by a resumed comparison: a limit must not flip by the clock. */
+/* Measured once, and read back by a resumed comparison: a limit must not flip by the
+ * clock. */
 tl_status tl_study_measure_inference(tl_ctx *ctx, tl_study *s, tl_judged *j)
 {
     tl_status    rc;
@@ -110,9 +116,12 @@ done:
 /* The rows best/ is tested on, so that another process can ask for the same. */
 static json_t *split_json(const tl_study *s, const tl_judged *j)
 {
-    json_t *split = json_pack("{s:s, s:I, s:I}", "kind",
-                              s->folds ? "fold" : s->cut ? "cut" : "files", "seed",
-                              (json_int_t)s->q->seed, "rows", (json_int_t)j->best_rows.count);
+    json_t *split =
+        json_pack("{s:s, s:I, s:I}", "kind",
+                  s->folds ? "fold"
+                  : s->cut ? "cut"
+                           : "files",
+                  "seed", (json_int_t)s->q->seed, "rows", (json_int_t)j->best_rows.count);
     json_t *rows = NULL;
 
     if (s->folds || s->cut) {
@@ -129,17 +138,17 @@ static json_t *extra_json(const tl_study *s, const tl_judged *j)
     const tl_entry *e = &s->entry[j->best_run->candidate];
     json_t         *extra;
 
-    extra = json_pack("{s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:{s:s, s:s}}", "route",
-                      e->c.route->name, "base",
-                      e->c.base ? json_string(e->c.base->path) : json_null(), "precision",
-                      tl_dtype_name(s->dtype), "hyperparameters", tl_hyper_to_json(&e->c.hyper),
-                      "metric", s->metric, "version", TAILOR_VERSION, "split", split_json(s, j),
-                      "data", "path", s->data->path, "sha256", s->sha256);
-    json_object_set_new(extra, "metrics",
-                        json_pack("{s:o, s:o}", "valid",
-                                  tl_json_real(tl_json_number(j->best_run->result,
-                                                              "valid_metric", NAN)),
-                                  "test", tl_json_real(j->best_test)));
+    extra = json_pack(
+        "{s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:{s:s, s:s}}", "route", e->c.route->name,
+        "base", e->c.base ? json_string(e->c.base->path) : json_null(), "precision",
+        tl_dtype_name(s->dtype), "hyperparameters", tl_hyper_to_json(&e->c.hyper),
+        "metric", s->metric, "version", TAILOR_VERSION, "split", split_json(s, j), "data",
+        "path", s->data->path, "sha256", s->sha256);
+    json_object_set_new(
+        extra, "metrics",
+        json_pack("{s:o, s:o}", "valid",
+                  tl_json_real(tl_json_number(j->best_run->result, "valid_metric", NAN)),
+                  "test", tl_json_real(j->best_test)));
     return extra;
 }
 
@@ -147,8 +156,9 @@ static tl_status save_best(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
                            const tl_model *model, const char *path)
 {
     json_t         *extra = extra_json(s, j);
-    const tl_status rc    = extra ? tl_model_save(ctx, model, extra, path)
-                                  : tl_fail(ctx, TL_ENOMEM, path, "no memory for tailor.json");
+    const tl_status rc    = extra
+                                ? tl_model_save(ctx, model, extra, path)
+                                : tl_fail(ctx, TL_ENOMEM, path, "no memory for tailor.json");
 
     json_decref(extra);
     return rc;

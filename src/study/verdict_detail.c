@@ -1,6 +1,6 @@
-/* verdict_detail.c -- what the report shows beside the verdict: curves, confusion, classes, the
- * worst mistakes as small pictures, how to go on.  The members are described in compare.h.
- * Floor 4, study. */
+/* verdict_detail.c -- what the report shows beside the verdict: curves, confusion,
+ * classes, the worst mistakes as small pictures, how to go on. The members are
+ * described in compare.h. Floor 4, study. */
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -18,13 +18,13 @@ static json_t *points_json(const tl_curve_point *p, int64_t count)
     json_t *list = json_array();
 
     for (int64_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "epoch",
-                                              (json_int_t)p[i].epoch, "step",
-                                              (json_int_t)p[i].step, "train_loss",
-                                              tl_json_real(p[i].train_loss), "train_metric",
-                                              tl_json_real(p[i].train_metric), "valid_loss",
-                                              tl_json_real(p[i].valid_loss), "valid_metric",
-                                              tl_json_real(p[i].valid_metric)));
+        json_array_append_new(
+            list, json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "epoch",
+                            (json_int_t)p[i].epoch, "step", (json_int_t)p[i].step,
+                            "train_loss", tl_json_real(p[i].train_loss), "train_metric",
+                            tl_json_real(p[i].train_metric), "valid_loss",
+                            tl_json_real(p[i].valid_loss), "valid_metric",
+                            tl_json_real(p[i].valid_metric)));
     return list;
 }
 
@@ -40,12 +40,13 @@ static tl_status runs_json(tl_ctx *ctx, const tl_study *s, json_t *out)
         int64_t             count  = 0;
         if (r->trial != s->entry[r->candidate].chosen || r->fold > 0) continue;
         TL_TRY(tl_store_points(ctx, s->store, r->id, &points, &count));
-        json_array_append_new(list, json_pack("{s:i, s:I, s:i, s:I, s:s, s:o}", "candidate",
-                                              r->candidate, "seed", (json_int_t)r->seed, "repeat",
-                                              r->repeat, "best_epoch",
-                                              (json_int_t)tl_json_int(r->result, "best_epoch", 0),
-                                              "stopped", tl_json_text(r->result, "stopped", ""),
-                                              "points", points_json(points, count)));
+        json_array_append_new(
+            list,
+            json_pack("{s:i, s:I, s:i, s:I, s:s, s:o}", "candidate", r->candidate, "seed",
+                      (json_int_t)r->seed, "repeat", r->repeat, "best_epoch",
+                      (json_int_t)tl_json_int(r->result, "best_epoch", 0), "stopped",
+                      tl_json_text(r->result, "stopped", ""), "points",
+                      points_json(points, count)));
         tl_free(ctx, points);
     }
 done:
@@ -56,7 +57,8 @@ static json_t *class_json(const tl_study *s, int64_t c)
 {
     char number[24];
 
-    if (s->data->class_name && s->data->class_name[c]) return json_string(s->data->class_name[c]);
+    if (s->data->class_name && s->data->class_name[c])
+        return json_string(s->data->class_name[c]);
     snprintf(number, sizeof number, "%" PRId64, c);
     return json_string(number);
 }
@@ -111,15 +113,15 @@ static void per_class_json(const tl_study *s, const int64_t *count, json_t *out)
         }
         const double      hits   = (double)count[c * n + c];
         const tl_interval recall = tl_wilson(hits, (double)there, 0.95);
-        const double      f1     = there + named > 0 ? 2.0 * hits / (double)(there + named) : NAN;
+        const double f1 = there + named > 0 ? 2.0 * hits / (double)(there + named) : NAN;
         json_t *ci = isfinite(recall.low) ? json_pack("[f, f]", recall.low, recall.high)
                                           : json_null();
-        json_array_append_new(list, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "class",
-                                              class_json(s, c), "rows", (json_int_t)there,
-                                              "precision",
-                                              tl_json_real(named > 0 ? hits / (double)named : NAN),
-                                              "recall", tl_json_real(recall.mean), "f1",
-                                              tl_json_real(f1), "recall_ci95", ci));
+        json_array_append_new(
+            list, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "class", class_json(s, c),
+                            "rows", (json_int_t)there, "precision",
+                            tl_json_real(named > 0 ? hits / (double)named : NAN),
+                            "recall", tl_json_real(recall.mean), "f1", tl_json_real(f1),
+                            "recall_ci95", ci));
     }
     json_object_set_new(out, "per_class", list);
 }
@@ -127,14 +129,15 @@ static void per_class_json(const tl_study *s, const int64_t *count, json_t *out)
 /* "data:image/png;base64,..." */
 static tl_status add_data_uri(tl_text *t, const uint8_t *data, size_t bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
     tl_text_add(t, "data:image/png;base64,");
     for (size_t i = 0; i < bytes; i += 3) {
         const uint32_t second = i + 1 < bytes ? data[i + 1] : 0;
         const uint32_t third  = i + 2 < bytes ? data[i + 2] : 0;
         const uint32_t v      = (uint32_t)data[i] << 16 | second << 8 | third;
-        const char out[4] = { digits[v >> 18], digits[v >> 12 & 63],
+        const char     out[4] = { digits[v >> 18], digits[v >> 12 & 63],
                               i + 1 < bytes ? digits[v >> 6 & 63] : '=',
                               i + 2 < bytes ? digits[v & 63] : '=' };
         tl_text_add_bytes(t, out, sizeof out);
@@ -165,12 +168,12 @@ done:
     return rc;
 }
 
-static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j, int64_t at,
-                              json_t **out)
+static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
+                              int64_t at, json_t **out)
 {
     tl_status     rc;
     const int64_t n = s->data->classes, row = j->best_rows.row[at];
-    const int32_t k = said(j, n, at);
+    const int32_t k     = said(j, n, at);
     char         *name  = NULL;
     json_t       *image = NULL;
 
@@ -187,7 +190,8 @@ done:
 }
 
 /* Wrong with the most confidence first; picked one by one, there are few. */
-static tl_status mistakes_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j, json_t *out)
+static tl_status mistakes_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
+                               json_t *out)
 {
     tl_status     rc   = TL_OK;
     const int64_t n    = s->data->classes;
@@ -203,8 +207,9 @@ static tl_status mistakes_json(tl_ctx *ctx, const tl_study *s, const tl_judged *
             bool          used = k == s->data->label[j->best_rows.row[r]];
             for (int i = 0; i < m; i++) used = used || taken[i] == r;
             if (used) continue;
-            if (worst < 0 || j->best_answer[r * n + k] >
-                                 j->best_answer[worst * n + said(j, n, worst)]) worst = r;
+            if (worst < 0 ||
+                j->best_answer[r * n + k] > j->best_answer[worst * n + said(j, n, worst)])
+                worst = r;
         }
         if (worst < 0) break;
         taken[m] = worst;
@@ -229,8 +234,9 @@ static void loads_json(const tl_study *s, json_t *out)
 
     for (int i = 0; i < s->bases; i++) {
         const tl_load_report *r = &s->base[i]->loaded;
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o, s:o}", "base", s->base[i]->path,
-                                              "scheme", r->scheme ? r->scheme : "", "loaded",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o, s:o}", "base",
+                                              s->base[i]->path, "scheme",
+                                              r->scheme ? r->scheme : "", "loaded",
                                               (json_int_t)r->n_loaded, "fresh",
                                               texts_json(r->fresh, r->n_fresh), "unused",
                                               texts_json(r->unused, r->n_unused)));
@@ -247,9 +253,9 @@ static void routes_json(const tl_study *s, json_t *out)
         bool            here  = false;
         for (int k = 0; k < s->entries; k++) here = here || s->entry[k].c.route == route;
         if (here)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", route->name,
-                                                  "doc", route->doc, "plain", route->plain,
-                                                  "source", route->source));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name",
+                                                  route->name, "doc", route->doc, "plain",
+                                                  route->plain, "source", route->source));
     }
     json_object_set_new(out, "routes", list);
 }
@@ -257,8 +263,9 @@ static void routes_json(const tl_study *s, json_t *out)
 /* A word for a shell: in quotes when it holds more than plain characters. */
 static void add_word(tl_text *t, const char *word)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "._-+/,:=@%";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        "._-+/,:=@%";
 
     if (t->bytes) tl_text_add(t, " ");
     if (*word && strspn(word, plain) == strlen(word)) {
@@ -267,8 +274,10 @@ static void add_word(tl_text *t, const char *word)
     }
     tl_text_add(t, "'");
     for (; *word; word++) {
-        if (*word == '\'') tl_text_add(t, "'\\''");
-        else tl_text_add_bytes(t, word, 1);
+        if (*word == '\'')
+            tl_text_add(t, "'\\''");
+        else
+            tl_text_add_bytes(t, word, 1);
     }
     tl_text_add(t, "'");
 }
@@ -276,12 +285,13 @@ static void add_word(tl_text *t, const char *word)
 static tl_status add_use(tl_ctx *ctx, json_t *list, const char *title, const char *verb,
                          const char *model, const char *input)
 {
-    tl_text         t = tl_text_make(ctx);
+    tl_text         t  = tl_text_make(ctx);
     const tl_status rc = (add_word(&t, "tailor"), add_word(&t, verb), add_word(&t, model),
                           add_word(&t, input), t.status);
 
     if (rc == TL_OK)
-        json_array_append_new(list, json_pack("{s:s, s:s}", "title", title, "command", t.text));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "title", title, "command", t.text));
     tl_text_free(&t);
     return rc;
 }
@@ -289,15 +299,17 @@ static tl_status add_use(tl_ctx *ctx, json_t *list, const char *title, const cha
 static tl_status use_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 {
     tl_status rc;
-    json_t   *list = json_array();
-    char     *best = NULL;
+    json_t   *list    = json_array();
+    char     *best    = NULL;
     tl_text   command = tl_text_make(ctx);
 
     json_object_set_new(out, "use", list);
     TL_TRY(tl_path_join(ctx, s->q->out, "best", &best));
     TL_TRY(add_use(ctx, list, "Name new pictures", "predict", best, "NEW-PICTURES/"));
-    TL_TRY(add_use(ctx, list, "Score it on labelled pictures", "evaluate", best, s->q->data.train));
-    for (size_t i = 0; s->q->argv && s->q->argv[i]; i++) add_word(&command, s->q->argv[i]);
+    TL_TRY(add_use(ctx, list, "Score it on labelled pictures", "evaluate", best,
+                   s->q->data.train));
+    for (size_t i = 0; s->q->argv && s->q->argv[i]; i++)
+        add_word(&command, s->q->argv[i]);
     TL_TRY(command.status);
     if (command.text) json_object_set_new(out, "command", json_string(command.text));
 done:
@@ -309,10 +321,11 @@ done:
 static void machine_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 {
     json_object_set_new(out, "machine",
-                        json_pack("{s:s, s:i, s:s, s:I, s:s}", "cpu", tl_machine_cpu(), "threads",
-                                  ctx->world->threads, "isa", tl_isa_name(tl_machine_isa()),
-                                  "memory_bytes", (json_int_t)tl_machine_memory_bytes(),
-                                  "precision", tl_dtype_name(s->dtype)));
+                        json_pack("{s:s, s:i, s:s, s:I, s:s}", "cpu", tl_machine_cpu(),
+                                  "threads", ctx->world->threads, "isa",
+                                  tl_isa_name(tl_machine_isa()), "memory_bytes",
+                                  (json_int_t)tl_machine_memory_bytes(), "precision",
+                                  tl_dtype_name(s->dtype)));
     json_object_set_new(out, "started", json_integer(s->started));
     json_object_set_new(out, "finished", json_integer(tl_time_unix()));
 }
@@ -320,14 +333,17 @@ static void machine_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
 {
     const tl_decision *d = &j->decision;
-    char text[700];
+    char               text[700];
 
     tl_study_sentence(s, j, text, sizeof text);
     json_object_set_new(out, "sentence", json_string(text));
     if (isfinite(d->confidence) && d->runner_up >= 0)
-        snprintf(text, sizeof text, "The chance that it is the best, or within %.3g points of it, "
-                 "is %.0f %%. %s", 100.0 * s->margin, 100.0 * d->confidence, d->why);
-    else snprintf(text, sizeof text, "%s", d->why);
+        snprintf(text, sizeof text,
+                 "The chance that it is the best, or within %.3g points of it, "
+                 "is %.0f %%. %s",
+                 100.0 * s->margin, 100.0 * d->confidence, d->why);
+    else
+        snprintf(text, sizeof text, "%s", d->why);
     json_object_set_new(out, "how_sure", json_string(text));
 }
 
@@ -348,7 +364,8 @@ tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t *
     TL_TRY(mistakes_json(ctx, s, j, d));
     loads_json(s, d);
     routes_json(s, d);
-    json_object_set_new(d, "detectable_as_measured", tl_json_real(j->decision.detectable));
+    json_object_set_new(d, "detectable_as_measured",
+                        tl_json_real(j->decision.detectable));
     *out = d;
     d    = NULL;
 done:

@@ -1,5 +1,5 @@
-/* verdict_json.c -- verdict.json as the contract has it (schemas/verdict.schema.json); what is
- * not known is null.  Floor 4, study. */
+/* verdict_json.c -- verdict.json as the contract has it (schemas/verdict.schema.json);
+ * what is not known is null. Floor 4, study. */
 #include "core/machine.h"
 #include "study/compare_internal.h"
 
@@ -41,10 +41,11 @@ static json_t *valid_json(const tl_study *s, int entry)
     return tl_interval_json(tl_mean_t(x, k, 0.95));
 }
 
-/* Sums and means over the runs of the chosen trial; trials of the search add to the cost. */
+/* Sums and means over the runs of the chosen trial; trials of the search add to the
+ * cost. */
 typedef struct {
-    double seconds, flops, peak_bytes, gap;
-    int    runs, severe, mild, underfit, stopped;
+    double  seconds, flops, peak_bytes, gap;
+    int     runs, severe, mild, underfit, stopped;
     int64_t trainable, parameters;
 } totals;
 
@@ -66,8 +67,8 @@ static totals add_up(const tl_study *s, int entry)
         t.mild += strcmp(fit, "mild") == 0;
         t.underfit += strcmp(fit, "underfit") == 0;
         t.stopped += strcmp(tl_json_text(r->result, "stopped", ""), "patience") == 0;
-        t.gap += tl_json_number(r->result, "train_metric", NAN)
-                 - tl_json_number(r->result, "valid_metric", NAN);
+        t.gap += tl_json_number(r->result, "train_metric", NAN) -
+                 tl_json_number(r->result, "valid_metric", NAN);
         t.trainable  = tl_json_int(r->result, "trainable", 0);
         t.parameters = tl_json_int(r->result, "parameters", 0);
         t.runs++;
@@ -86,8 +87,8 @@ static const char *fit_word(const totals *t)
 
 static json_t *cost_json(const totals *t)
 {
-    return json_pack("{s:f, s:f, s:f, s:n, s:n}", "seconds", t->seconds, "flops", t->flops,
-                     "peak_bytes", t->peak_bytes, "joules", "money");
+    return json_pack("{s:f, s:f, s:f, s:n, s:n}", "seconds", t->seconds, "flops",
+                     t->flops, "peak_bytes", t->peak_bytes, "joules", "money");
 }
 
 /* For as many runs as it had, so that it can be held against the cost. */
@@ -118,22 +119,25 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
     json_object_set_new(c, "hyperparameters", hyper_json(e));
     json_object_set_new(c, "seeds", json_integer(tl_study_repeats(s, i, e->chosen)));
     json_object_set_new(c, "valid", valid_json(s, i));
-    json_object_set_new(c, "test", place >= 0 ? tl_interval_json(j->decision.test[place])
-                                              : json_null());
-    json_object_set_new(c, "overfit", t.runs ? json_pack("{s:s, s:o}", "verdict", fit_word(&t),
-                                                         "train_minus_valid",
-                                                         tl_json_real(t.gap / t.runs))
-                                             : json_null());
+    json_object_set_new(
+        c, "test", place >= 0 ? tl_interval_json(j->decision.test[place]) : json_null());
+    json_object_set_new(c, "overfit",
+                        t.runs
+                            ? json_pack("{s:s, s:o}", "verdict", fit_word(&t),
+                                        "train_minus_valid", tl_json_real(t.gap / t.runs))
+                            : json_null());
     json_object_set_new(c, "trainable_parameters",
                         t.runs ? json_integer(t.trainable) : json_null());
-    json_object_set_new(c, "parameters", t.runs ? json_integer(t.parameters) : json_null());
+    json_object_set_new(c, "parameters",
+                        t.runs ? json_integer(t.parameters) : json_null());
     json_object_set_new(c, "cost", all ? cost_json(&t) : json_null());
     json_object_set_new(c, "forecast", forecast_json(s, e, all));
     json_object_set_new(c, "inference",
                         t.runs ? json_pack("{s:o, s:o}", "ms_per_row",
                                            tl_json_real(j->ms_per_row[i]), "bytes",
-                                           j->model_bytes[i] >= 0 ? json_integer(j->model_bytes[i])
-                                                                  : json_null())
+                                           j->model_bytes[i] >= 0
+                                               ? json_integer(j->model_bytes[i])
+                                               : json_null())
                                : json_null());
     return c;
 }
@@ -142,10 +146,10 @@ static json_t *winner_json(const tl_study *s, const tl_judged *j)
 {
     const tl_entry *e = &s->entry[j->entry[j->decision.winner]];
 
-    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:o, s:I}", "route", e->c.route->name, "base",
-                     base_json(e), "hyperparameters", hyper_json(e), "model", "best/", "seed",
-                     (json_int_t)j->best_run->seed, "test", tl_json_real(j->best_test), "rows",
-                     (json_int_t)j->best_rows.count);
+    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:o, s:I}", "route", e->c.route->name,
+                     "base", base_json(e), "hyperparameters", hyper_json(e), "model",
+                     "best/", "seed", (json_int_t)j->best_run->seed, "test",
+                     tl_json_real(j->best_test), "rows", (json_int_t)j->best_rows.count);
 }
 
 static json_t *runner_up_json(const tl_study *s, const tl_judged *j)
@@ -155,28 +159,30 @@ static json_t *runner_up_json(const tl_study *s, const tl_judged *j)
     const tl_entry *e = &s->entry[j->entry[d->runner_up]];
 
     return json_pack("{s:s, s:o, s:{s:o, s:o, s:o}}", "route", e->c.route->name, "base",
-                     base_json(e), "difference", "mean", tl_json_real(d->difference.mean), "ci95",
-                     pair_json(d->difference.low, d->difference.high), "p", tl_json_real(d->p));
+                     base_json(e), "difference", "mean", tl_json_real(d->difference.mean),
+                     "ci95", pair_json(d->difference.low, d->difference.high), "p",
+                     tl_json_real(d->p));
 }
 
 static json_t *data_json(const tl_study *s)
 {
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "path", s->data->path, "train",
-                     (json_int_t)s->train_rows, "valid", (json_int_t)s->valid_rows, "test",
-                     (json_int_t)s->test.count, "classes", (json_int_t)s->data->classes, "sha256",
-                     s->sha256);
+                     (json_int_t)s->train_rows, "valid", (json_int_t)s->valid_rows,
+                     "test", (json_int_t)s->test.count, "classes",
+                     (json_int_t)s->data->classes, "sha256", s->sha256);
 }
 
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
 {
     static const char *const outcomes[] = { "better", "tie", "undecided" };
-    const tl_entry *winner = &s->entry[j->entry[j->decision.winner]];
-    json_t         *v = json_object(), *candidates = json_array();
+    const tl_entry          *winner     = &s->entry[j->entry[j->decision.winner]];
+    json_t                  *v = json_object(), *candidates = json_array();
 
     for (int i = 0; i < s->entries; i++)
         json_array_append_new(candidates, candidate_json(s, j, i));
     json_object_set_new(v, "version", json_string(TAILOR_VERSION));
-    json_object_set_new(v, "task", json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
+    json_object_set_new(v, "task",
+                        json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
     json_object_set_new(v, "metric", json_string(s->metric));
     json_object_set_new(v, "higher_is_better", json_true());
     json_object_set_new(v, "data", data_json(s));

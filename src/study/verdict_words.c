@@ -1,4 +1,5 @@
-/* verdict_words.c -- the verdict in sentences: what to take, how sure, and why.  Floor 4, study. */
+/* verdict_words.c -- the verdict in sentences: what to take, how sure, and why. Floor
+ * 4, study. */
 #include "core/text.h"
 #include "study/compare_internal.h"
 
@@ -7,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add(json_t *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(json_t *list, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void add(json_t *list, const char *format, ...)
 {
@@ -32,16 +34,21 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
     const double       mean   = 100.0 * d->test[d->winner].mean;
 
     if (d->outcome == TL_BETTER)
-        snprintf(text, room, "Take %s: %.1f %% %s, better than every other route.", winner->label,
-                 mean, metric_words(s));
+        snprintf(text, room, "Take %s: %.1f %% %s, better than every other route.",
+                 winner->label, mean, metric_words(s));
     else if (d->outcome == TL_TIE)
-        snprintf(text, room, "Take %s: %.1f %% %s, as good as the best within the margin, and the "
-                 "cheapest of them.", winner->label, mean, metric_words(s));
+        snprintf(text, room,
+                 "Take %s: %.1f %% %s, as good as the best within the margin, and the "
+                 "cheapest of them.",
+                 winner->label, mean, metric_words(s));
     else if (d->runner_up < 0)
-        snprintf(text, room, "Only %s was run: %.1f %% %s.", winner->label, mean, metric_words(s));
+        snprintf(text, room, "Only %s was run: %.1f %% %s.", winner->label, mean,
+                 metric_words(s));
     else
-        snprintf(text, room, "Undecided; %s is the cheapest that was not shown to be worse: "
-                 "%.1f %% %s.", winner->label, mean, metric_words(s));
+        snprintf(text, room,
+                 "Undecided; %s is the cheapest that was not shown to be worse: "
+                 "%.1f %% %s.",
+                 winner->label, mean, metric_words(s));
 }
 
 /* The best entry of a way: from a base, from scratch, baseline; -1: none was judged. */
@@ -53,8 +60,9 @@ static int best_of(const tl_study *s, const tl_judged *j, way wanted)
 
     for (int i = 0; i < j->count; i++) {
         const tl_route *route = s->entry[j->entry[i]].c.route;
-        const way mine = route->needs_base ? FROM_BASE
-                         : strcmp(route->decision, "baseline") == 0 ? BASELINE : FROM_SCRATCH;
+        const way       mine  = route->needs_base                          ? FROM_BASE
+                                : strcmp(route->decision, "baseline") == 0 ? BASELINE
+                                                                           : FROM_SCRATCH;
         if (mine != wanted) continue;
         if (best < 0 || j->decision.test[i].mean > j->decision.test[best].mean) best = i;
     }
@@ -66,39 +74,50 @@ static void say_gap(const tl_study *s, const tl_judged *j, json_t *list, int a, 
 {
     if (a < 0 || b < 0) return;
     const tl_interval *x = &j->decision.test[a], *y = &j->decision.test[b];
-    const bool apart = x->low > y->high || y->low > x->high;
+    const bool         apart = x->low > y->high || y->low > x->high;
 
     add(list, "%s: %s reaches %.1f %%, %s %.1f %% on test (%+.1f points%s).", what,
-        s->entry[j->entry[a]].label, 100.0 * x->mean, s->entry[j->entry[b]].label, 100.0 * y->mean,
-        100.0 * (x->mean - y->mean), apart ? "" : "; their intervals overlap");
+        s->entry[j->entry[a]].label, 100.0 * x->mean, s->entry[j->entry[b]].label,
+        100.0 * y->mean, 100.0 * (x->mean - y->mean),
+        apart ? "" : "; their intervals overlap");
 }
 
 static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
 {
     const tl_study_run *run = j->best_run;
     const char         *fit = tl_json_text(run->result, "fit", "none");
-    const double        gap = tl_json_number(run->result, "train_metric", NAN)
-                              - tl_json_number(run->result, "valid_metric", NAN);
-    const char         *label = s->entry[run->candidate].label;
+    const double        gap = tl_json_number(run->result, "train_metric", NAN) -
+                       tl_json_number(run->result, "valid_metric", NAN);
+    const char *label = s->entry[run->candidate].label;
 
     if (strcmp(fit, "severe") == 0 || strcmp(fit, "mild") == 0)
-        add(list, "%s overfits (%s): %.1f points better on rows it was trained on than on "
-            "validation; more data or stronger augmentation would help.", label, fit, 100.0 * gap);
+        add(list,
+            "%s overfits (%s): %.1f points better on rows it was trained on than on "
+            "validation; more data or stronger augmentation would help.",
+            label, fit, 100.0 * gap);
     if (strcmp(fit, "underfit") == 0)
-        add(list, "%s underfits: it does not even learn its training rows well; more epochs or a "
-            "larger network would help.", label);
+        add(list,
+            "%s underfits: it does not even learn its training rows well; more epochs or "
+            "a "
+            "larger network would help.",
+            label);
 }
 
 static void say_search(const tl_study *s, json_t *list)
 {
     if (s->rounds > 0)
-        add(list, "%d other settings of rate and decay were tried for each trained route, chosen "
-            "on validation.", s->rounds);
+        add(list,
+            "%d other settings of rate and decay were tried for each trained route, "
+            "chosen "
+            "on validation.",
+            s->rounds);
     else if (s->folds)
-        add(list, "Settings are each route's own: with so few rows, every one that would choose "
-            "them is needed to test.");
+        add(list, "Settings are each route's own: with so few rows, every one that would "
+                  "choose "
+                  "them is needed to test.");
     else
-        add(list, "Settings are each route's own; the budget left no room to search others.");
+        add(list,
+            "Settings are each route's own; the budget left no room to search others.");
 }
 
 json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
@@ -114,11 +133,16 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     say_fit(s, j, list);
     say_search(s, list);
     if (s->folds)
-        add(list, "With %" PRId64 " rows, each was tested once in %d folds by models that had not "
+        add(list,
+            "With %" PRId64
+            " rows, each was tested once in %d folds by models that had not "
             "seen it; best/ is the model of one fold, and winner.test is its own fold.",
             s->test.count, s->folds);
     if (isfinite(s->detectable))
-        add(list, "Said before anything ran: differences below about %.1f points cannot be told "
-            "apart with %" PRId64 " test rows.", 100.0 * s->detectable, s->test.count);
+        add(list,
+            "Said before anything ran: differences below about %.1f points cannot be "
+            "told "
+            "apart with %" PRId64 " test rows.",
+            100.0 * s->detectable, s->test.count);
     return list;
 }

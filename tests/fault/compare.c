@@ -1,5 +1,5 @@
-/* compare.c -- a comparison whose n-th allocation or write fails: a clear error, nothing kept in
- * memory, and the folder is good to go on with. */
+/* compare.c -- a comparison whose n-th allocation or write fails: a clear error,
+ * nothing kept in memory, and the folder is good to go on with. */
 #include "support/support.h"
 #include "core/io.h"
 #include "data/strokes.h"
@@ -13,9 +13,16 @@ static const char *const settings[] = { "epochs=1", "batch=16", NULL };
 
 static tl_status compare(const char *data, const char *out, json_t **verdict)
 {
-    const tl_question q = { .data = { .train = data }, .base_arch = "dense 8 relu",
-                            .routes = routes, .budget_s = 5.0, .margin = NAN, .seed = 1,
-                            .seeds = 1, .precision = "f32", .overrides = settings, .out = out };
+    const tl_question q = { .data      = { .train = data },
+                            .base_arch = "dense 8 relu",
+                            .routes    = routes,
+                            .budget_s  = 5.0,
+                            .margin    = NAN,
+                            .seed      = 1,
+                            .seeds     = 1,
+                            .precision = "f32",
+                            .overrides = settings,
+                            .out       = out };
 
     return tl_compare(test_ctx(), &q, verdict);
 }
@@ -23,9 +30,9 @@ static tl_status compare(const char *data, const char *out, json_t **verdict)
 /* Fails later and later, until nothing fails; then the folder must end in a verdict. */
 static void fail_later_and_later(_Atomic int64_t *countdown)
 {
-    tl_ctx   *ctx = test_ctx();
-    char     *top = test_folder(), *data, *out;
-    json_t   *verdict = NULL;
+    tl_ctx   *ctx      = test_ctx();
+    char     *top      = test_folder(), *data, *out;
+    json_t   *verdict  = NULL;
     int       failures = 0;
     tl_status rc;
 

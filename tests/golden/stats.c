@@ -53,7 +53,8 @@ static void metrics_are_scikit_learns(void **state)
     for (size_t i = 0; i < TL_COUNT(golden_metric); i++) {
         const double *g = golden_metric[i];
         near(tl_accuracy(golden_label[i], golden_predicted[i], 40), g[1], 1e-12);
-        near(tl_macro_f1(golden_label[i], golden_predicted[i], 40, (int32_t)g[0]), g[2], 1e-12);
+        near(tl_macro_f1(golden_label[i], golden_predicted[i], 40, (int32_t)g[0]), g[2],
+             1e-12);
     }
 }
 

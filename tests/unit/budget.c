@@ -23,7 +23,8 @@ static void a_long_budget_changes_nothing(void **state)
     (void)state;
     assert_true(p.share == 1.0 && !p.one_base && p.left_out == 0);
     assert_true(fabs(tl_plan_cost(items, ITEMS, &p, 0) - 1024.0) < 1e-9);
-    assert_true(fabs(tl_plan_cost(items, ITEMS, &p, 2) - 1024.0 - 2.0 * (402.0 + 302.0)) < 1e-9);
+    assert_true(fabs(tl_plan_cost(items, ITEMS, &p, 2) - 1024.0 - 2.0 * (402.0 + 302.0)) <
+                1e-9);
 }
 
 static void a_short_budget_shortens_then_chooses_then_drops(void **state)

@@ -1,6 +1,6 @@
-/* compare.c -- the whole comparison on small made-up pictures: what it writes, that best/ scores
- * what the verdict says, that an interrupted one goes on to the same verdict, that a finished
- * one is read back, and what it refuses. */
+/* compare.c -- the whole comparison on small made-up pictures: what it writes, that
+ * best/ scores what the verdict says, that an interrupted one goes on to the same
+ * verdict, that a finished one is read back, and what it refuses. */
 #include "support/schema.h"
 #include "support/support.h"
 #include "core/io.h"
@@ -15,8 +15,9 @@
 #include <string.h>
 
 typedef struct {
-    int64_t lines, stop_at; /* stop_at > 0: Ctrl-C at that line of progress                  */
-    bool    quiet;
+    int64_t lines,
+        stop_at; /* stop_at > 0: Ctrl-C at that line of progress                  */
+    bool quiet;
 } listener;
 
 static void on_progress(void *user, const tl_progress *p)
@@ -46,10 +47,18 @@ static tl_ctx *fresh(void)
 static tl_question question(const char *data, const char *out, listener *l)
 {
     return (tl_question){ .data = { .train = data, .limit_bytes = (size_t)256 << 20 },
-                          .base_arch = "dense 24 relu", .routes = routes, .budget_s = 30.0,
-                          .margin = NAN, .seed = 7, .seeds = 3, .precision = "f32",
-                          .overrides = settings, .out = out, .progress = on_progress,
-                          .say = on_say, .user = l };
+                          .base_arch = "dense 24 relu",
+                          .routes    = routes,
+                          .budget_s  = 30.0,
+                          .margin    = NAN,
+                          .seed      = 7,
+                          .seeds     = 3,
+                          .precision = "f32",
+                          .overrides = settings,
+                          .out       = out,
+                          .progress  = on_progress,
+                          .say       = on_say,
+                          .user      = l };
 }
 
 static char *in(const char *folder, const char *name)
@@ -76,7 +85,8 @@ static char *comparable(const json_t *verdict)
     size_t  i;
 
     json_object_del(copy, "budget");
-    json_array_foreach(json_object_get(copy, "candidates"), i, c) {
+    json_array_foreach(json_object_get(copy, "candidates"), i, c)
+    {
         json_object_del(c, "cost");
         json_object_del(c, "forecast");
         json_object_del(json_object_get(c, "inference"), "ms_per_row");
@@ -89,21 +99,22 @@ static char *comparable(const json_t *verdict)
 static void best_scores_what_the_verdict_says(const char *data, const char *out,
                                               const json_t *verdict)
 {
-    tl_ctx    *ctx   = test_ctx();
-    char      *path  = in(out, "best");
-    tl_model  *model = NULL;
-    tl_dataset *set  = NULL;
-    tl_cache  *cache = NULL;
-    tl_rows    rest = { 0 }, test = { 0 };
+    tl_ctx       *ctx   = test_ctx();
+    char         *path  = in(out, "best");
+    tl_model     *model = NULL;
+    tl_dataset   *set   = NULL;
+    tl_cache     *cache = NULL;
+    tl_rows       rest = { 0 }, test = { 0 };
     tl_predictor *p = NULL;
-    float     *y;
-    int64_t    right = 0;
+    float        *y;
+    int64_t       right = 0;
 
     TEST_OK(tl_dataset_open(ctx, &(tl_dataset_source){ .train = data }, &set));
     TEST_OK(tl_split_test(ctx, set, 7, 0.2, &rest, &test));
     TEST_OK(tl_model_open(ctx, path, NULL, &model));
     TEST_OK(tl_cache_new(ctx, set, &model->prep, 1 << 24, &cache));
-    TEST_OK(tl_predictor_new(ctx, model, TL_PART_WHOLE, 32, &tl_backend_ref, NULL, TL_F32, &p));
+    TEST_OK(tl_predictor_new(ctx, model, TL_PART_WHOLE, 32, &tl_backend_ref, NULL, TL_F32,
+                             &p));
     TEST_OK(tl_alloc_array(ctx, (size_t)(test.count * 10), sizeof *y, &y));
     TEST_OK(tl_predictor_rows(ctx, p, cache, test, y));
     for (int64_t r = 0; r < test.count; r++) {
@@ -114,8 +125,8 @@ static void best_scores_what_the_verdict_says(const char *data, const char *out,
     }
     const json_t *winner = json_object_get(verdict, "winner");
     assert_int_equal(tl_json_int(winner, "rows", 0), test.count);
-    assert_true(fabs(tl_json_number(winner, "test", -1.0) - (double)right / (double)test.count)
-                < 1e-9);
+    assert_true(fabs(tl_json_number(winner, "test", -1.0) -
+                     (double)right / (double)test.count) < 1e-9);
     tl_free(ctx, y);
     tl_predictor_free(ctx, p);
     tl_cache_free(ctx, cache);
@@ -131,8 +142,8 @@ static void holds_to_its_schema(const json_t *verdict)
     json_t *schema;
     char    why[400];
 
-    TEST_OK(tl_json_read(test_ctx(), TEST_FOLDER "/../schemas/verdict.schema.json", 1 << 20,
-                         &schema));
+    TEST_OK(tl_json_read(test_ctx(), TEST_FOLDER "/../schemas/verdict.schema.json",
+                         1 << 20, &schema));
     if (!test_schema(schema, verdict, why, sizeof why)) fail_msg("verdict.json%s", why);
     json_t *bad = json_deep_copy(verdict); /* the check itself can fail */
     json_object_set_new(bad, "outcome", json_string("perhaps"));
@@ -151,7 +162,8 @@ static void check_candidates(const json_t *verdict, size_t count)
     json_t       *c;
 
     assert_int_equal(json_array_size(list), count);
-    json_array_foreach(list, i, c) {
+    json_array_foreach(list, i, c)
+    {
         assert_string_equal(tl_json_text(c, "status", ""), "done");
         assert_int_equal(tl_json_int(c, "seeds", 0), 3);
         assert_true(tl_json_number(json_object_get(c, "test"), "mean", -1.0) > 0.1);
@@ -165,12 +177,13 @@ static void a_comparison_writes_what_it_promises(void **state)
 {
     tl_ctx     *ctx = fresh();
     char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
-    listener    l   = { 0 };
-    tl_question q   = question(data, out, &l);
+    listener    l = { 0 };
+    tl_question q = question(data, out, &l);
     json_t     *verdict, *again;
-    static const char *const files[] = { "verdict.json", "report.html", "runs.db",
-                                         "best/config.json", "best/model.safetensors",
-                                         "best/tailor.json", "events", "checkpoints" };
+    static const char *const files[] = {
+        "verdict.json",           "report.html",      "runs.db", "best/config.json",
+        "best/model.safetensors", "best/tailor.json", "events",  "checkpoints"
+    };
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 3, 300, 200, data));
@@ -203,8 +216,8 @@ static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
     char       *straight = in(top, "straight"), *broken = in(top, "broken");
     listener    l = { 0 }, stopping = { .stop_at = 5 };
     tl_question q = question(data, straight, &l), r = question(data, broken, &stopping);
-    json_t     *one, *two = NULL;
-    tl_status   rc = TL_ECANCEL;
+    json_t     *one, *two                           = NULL;
+    tl_status   rc    = TL_ECANCEL;
     int         stops = 0;
 
     (void)state;
@@ -233,18 +246,20 @@ static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
-/* Few rows and no test part of their own: K folds.  The base is what another comparison made. */
+/* Few rows and no test part of their own: K folds. The base is what another comparison
+ * made. */
 static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
 {
-    tl_ctx     *ctx = fresh();
-    char       *top = test_folder(), *data = in(top, "data"), *small = in(top, "small");
-    char       *out = in(top, "out"), *folded = in(top, "folded"), *best = in(out, "best");
+    tl_ctx *ctx = fresh();
+    char   *top = test_folder(), *data = in(top, "data"), *small = in(top, "small");
+    char   *out = in(top, "out"), *folded = in(top, "folded"), *best = in(out, "best");
     const char *const only[] = { "scratch", NULL }, *const bases[] = { best, NULL };
-    static const char *const gone[] = { "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte" };
-    listener    l = { 0 };
-    tl_question q = question(data, out, &l), r = question(small, folded, &l);
-    json_t     *verdict, *c;
-    size_t      i;
+    static const char *const gone[] = { "t10k-images-idx3-ubyte",
+                                        "t10k-labels-idx1-ubyte" };
+    listener                 l      = { 0 };
+    tl_question              q = question(data, out, &l), r = question(small, folded, &l);
+    json_t                  *verdict, *c;
+    size_t                   i;
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 200, 100, data));
@@ -282,13 +297,14 @@ static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
 
 static void wrong_questions_are_refused(void **state)
 {
-    tl_ctx     *ctx = fresh();
-    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
-    static const char *const unknown[] = { "scrach", NULL }, *const probe[] = { "probe", NULL };
+    tl_ctx *ctx = fresh();
+    char   *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    static const char *const unknown[] = { "scrach", NULL }, *const probe[] = { "probe",
+                                                                                NULL };
     static const char *const set[] = { "optim.lt=1", NULL };
-    listener    l   = { 0 };
-    tl_question q   = question(data, out, &l);
-    json_t     *verdict;
+    listener                 l     = { 0 };
+    tl_question              q     = question(data, out, &l);
+    json_t                  *verdict;
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 60, 40, data));
@@ -307,7 +323,7 @@ static void wrong_questions_are_refused(void **state)
     q.metric    = NULL;
     q.precision = "f8";
     assert_int_equal(tl_compare(ctx, &q, &verdict), TL_EUSAGE);
-    q.precision = "f32";
+    q.precision  = "f32";
     q.data.train = top;
     assert_int_not_equal(tl_compare(ctx, &q, &verdict), TL_OK);
     assert_null(verdict);
@@ -322,8 +338,8 @@ static void a_dry_run_writes_nothing(void **state)
 {
     tl_ctx     *ctx = fresh();
     char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
-    listener    l   = { 0 };
-    tl_question q   = question(data, out, &l);
+    listener    l = { 0 };
+    tl_question q = question(data, out, &l);
     json_t     *plan;
 
     (void)state;

@@ -14,22 +14,28 @@ static tl_ctx *fresh(void)
     return test_ctx();
 }
 
-/* Candidate c is right where a row's own draw is below accuracy[c], shaken by the seed. */
+/* Candidate c is right where a row's own draw is below accuracy[c], shaken by the
+ * seed. */
 static void fill(float *score, const double *accuracy, int candidates)
 {
     for (int c = 0; c < candidates; c++)
         for (int s = 0; s < SEEDS; s++)
             for (int r = 0; r < ROWS; r++) {
-                const double row   = tl_rand_uniform(1, 1, (uint64_t)r);
-                const double shake = tl_rand_uniform(1, 2, (uint64_t)((c * SEEDS + s) * ROWS + r));
+                const double row = tl_rand_uniform(1, 1, (uint64_t)r);
+                const double shake =
+                    tl_rand_uniform(1, 2, (uint64_t)((c * SEEDS + s) * ROWS + r));
                 score[(c * SEEDS + s) * ROWS + r] = 0.9 * row + 0.1 * shake < accuracy[c];
             }
 }
 
 static tl_scores scores_of(const float *score, int candidates)
 {
-    return (tl_scores){ .candidates = candidates, .seeds = SEEDS, .rows = ROWS, .score = score,
-                        .margin = 0.01, .seed = 5 };
+    return (tl_scores){ .candidates = candidates,
+                        .seeds      = SEEDS,
+                        .rows       = ROWS,
+                        .score      = score,
+                        .margin     = 0.01,
+                        .seed       = 5 };
 }
 
 static void a_clear_winner_is_better(void **state)
@@ -97,7 +103,8 @@ static void the_cheapest_of_the_tied_wins(void **state)
     assert_int_equal(d.outcome, TL_TIE);
     assert_int_equal(d.winner, 1);
     tl_decision_free(test_ctx(), &d);
-    s.margin = 0.001; /* too narrow to be shown: the cheapest not shown worse, undecided */
+    s.margin =
+        0.001; /* too narrow to be shown: the cheapest not shown worse, undecided */
     TEST_OK(tl_decide(test_ctx(), &s, &d));
     assert_int_equal(d.outcome, TL_UNDECIDED);
     assert_int_equal(d.winner, 1);
@@ -109,19 +116,26 @@ static void macro_f1_is_the_mean_that_is_tested(void **state)
 {
     enum { N = 300, K = 3 };
     int32_t     label[N], predicted[2 * SEEDS * N];
-    tl_scores   s = { .candidates = 2, .seeds = SEEDS, .rows = N, .label = label,
-                      .predicted = predicted, .classes = K, .margin = 0.01 };
+    tl_scores   s = { .candidates = 2,
+                      .seeds      = SEEDS,
+                      .rows       = N,
+                      .label      = label,
+                      .predicted  = predicted,
+                      .classes    = K,
+                      .margin     = 0.01 };
     tl_decision d;
 
     (void)state;
     for (int i = 0; i < N; i++) label[i] = i % 20 == 0 ? 2 : i % 2;
     for (int i = 0; i < 2 * SEEDS * N; i++) {
-        const bool wrong = tl_rand_uniform(3, 3, (uint64_t)i) < (i < SEEDS * N ? 0.1 : 0.4);
+        const bool wrong =
+            tl_rand_uniform(3, 3, (uint64_t)i) < (i < SEEDS * N ? 0.1 : 0.4);
         predicted[i] = wrong ? (label[i % N] + 1) % K : label[i % N];
     }
     TEST_OK(tl_decide(fresh(), &s, &d));
     double mean = 0.0;
-    for (int k = 0; k < SEEDS; k++) mean += tl_macro_f1(label, predicted + k * N, N, K) / SEEDS;
+    for (int k = 0; k < SEEDS; k++)
+        mean += tl_macro_f1(label, predicted + k * N, N, K) / SEEDS;
     assert_true(fabs(d.test[0].mean - mean) < 1e-6);
     assert_int_equal(d.outcome, TL_BETTER);
     assert_int_equal(d.winner, 0);
@@ -153,8 +167,10 @@ static void one_candidate_and_perfect_scores(void **state)
 static void what_is_detectable_follows_the_formula(void **state)
 {
     (void)state;
-    assert_true(fabs(tl_detectable(10000, 3, 0.1, 0.0, 1) - 2.8 * sqrt(0.1 / 10000)) < 1e-4);
-    assert_true(tl_detectable(400, 3, 0.1, 0.01, 1) > tl_detectable(400, 8, 0.1, 0.01, 1));
+    assert_true(fabs(tl_detectable(10000, 3, 0.1, 0.0, 1) - 2.8 * sqrt(0.1 / 10000)) <
+                1e-4);
+    assert_true(tl_detectable(400, 3, 0.1, 0.01, 1) >
+                tl_detectable(400, 8, 0.1, 0.01, 1));
     assert_true(tl_detectable(400, 3, 0.1, 0.0, 4) > tl_detectable(400, 3, 0.1, 0.0, 1));
     assert_true(isnan(tl_detectable(400, 1, 0.1, 0.0, 1)));
 }
