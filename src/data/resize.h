@@ -1,4 +1,4 @@
-/* resize.h -- the two passes of resizing, one body for each instruction set.  Floor 2, data. */
+/* resize.h -- the two passes of resizing, for each instruction set.  Floor 2, data. */
 #ifndef TL_DATA_RESIZE_H
 #define TL_DATA_RESIZE_H
 #include <stdint.h>
@@ -20,5 +20,11 @@ typedef struct {
     void (*column)(const int32_t *weight, int64_t count, const uint8_t *in, int64_t pitch,
                    int64_t bytes, uint8_t *out);
 } tl_resize_passes;
+static inline uint8_t tl_resize_byte(int32_t sum)
+{
+    const int32_t v = sum >> TL_RESIZE_BITS;
+
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
 extern const tl_resize_passes tl_resize_portable, tl_resize_avx2;
 #endif
