@@ -1,0 +1,415 @@
+/* inspect.c -- counting a dataset and saying what stands out.  Floor 2, data. */
+#include "data/inspect.h"
+#include "data/hold.h"
+#include "data/workers.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LISTED        = 10,
+    TINY_CLASS    = 10,
+    SMALL_TEST    = 500,
+    MOST_RATIO    = 10,
+    COLOUR_SAMPLE = 64
+};
+
+typedef struct {
+    int64_t part[4];
+} class_count; /* rows by tl_split */
+
+typedef struct {
+    const tl_dataset *d;
+    class_count      *count; /* [classes]         */
+    int64_t           part[4];
+    int64_t          *height, *width; /* [rows]     */
+    uint8_t          *coloured;       /* [rows]     */
+    int64_t          *group;          /* [rows]; NULL: pictures are damaged */
+    int64_t           copies, groups, conflicting, leak[4][4];
+    json_t           *copied, *leaked, *problems, *warnings, *notes;
+} survey;
+
+/* File and class names need not be UTF-8; JSON must. */
+static json_t *text_of(const char *name)
+{
+    json_t *text = json_string(name);
+
+    return text ? text : json_string("(name is not UTF-8)");
+}
+
+static void say(json_t *list, const char *level, const char *todo, const char *format,
+                ...) __attribute__((format(printf, 4, 5)));
+
+static void say(json_t *list, const char *level, const char *todo, const char *format,
+                ...)
+{
+    char    text[700];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "level", level, "text",
+                                          text_of(text), "todo", todo));
+}
+
+static void count_rows(survey *s)
+{
+    const tl_dataset *d = s->d;
+
+    for (int64_t i = 0; i < d->rows; i++) {
+        s->part[d->split[i]]++;
+        s->count[d->label[i]].part[d->split[i]]++;
+    }
+}
+
+static int64_t trained(const int64_t part[4])
+{
+    return part[TL_SPLIT_TRAIN] + part[TL_SPLIT_NONE];
+}
+
+static int64_t total(const int64_t part[4])
+{
+    return trained(part) + part[TL_SPLIT_VALID] + part[TL_SPLIT_TEST];
+}
+
+static tl_status measure(tl_ctx *ctx, void *arg, int64_t i)
+{
+    survey   *s = arg;
+    tl_image  size;
+    tl_status rc = TL_OK;
+
+    if (!tl_hold_pixels(s->d, i, &size))
+        rc = tl_image_peek(ctx, s->d->row_name[i], &size);
+    if (rc != TL_OK) return rc;
+    s->height[i] = size.height;
+    s->width[i]  = size.width;
+    return TL_OK;
+}
+
+/* Does a sampled picture have a pixel that is not grey? */
+static tl_status look_for_colour(tl_ctx *ctx, void *arg, int64_t k)
+{
+    survey       *s = arg;
+    const int64_t i = k * s->d->rows / TL_MIN(s->d->rows, COLOUR_SAMPLE);
+    tl_image      image;
+    tl_status     rc = s->d->read(ctx, s->d, i, 3, &image);
+
+    if (rc == TL_EDATA) return TL_OK; /* found and told elsewhere */
+    if (rc != TL_OK) return rc;
+    for (int64_t p = 0; p < image.height * image.width && !s->coloured[i]; p++) {
+        const uint8_t *v = image.data + 3 * p;
+        s->coloured[i]   = abs(v[0] - v[1]) > 8 || abs(v[1] - v[2]) > 8;
+    }
+    tl_image_free(ctx, &image);
+    return TL_OK;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static json_t *spread(int64_t *values, int64_t n)
+{
+    qsort(values, (size_t)n, sizeof *values, by_number);
+    return json_pack("{s:I, s:I, s:I}", "min", (json_int_t)values[0], "median",
+                     (json_int_t)values[n / 2], "max", (json_int_t)values[n - 1]);
+}
+
+static json_t *name_of(tl_ctx *ctx, const tl_dataset *d, int64_t i)
+{
+    char   *name = NULL;
+    json_t *text;
+
+    tl_dataset_row_name(ctx, d, i, &name);
+    text = text_of(name ? name : "?");
+    tl_free(ctx, name);
+    return text;
+}
+
+/* Row i equals row g of its group: counted and, among the first, named. */
+static void note_copy(tl_ctx *ctx, survey *s, int64_t g, int64_t i)
+{
+    const int a = s->d->split[g], b = s->d->split[i];
+    const int low  = a == TL_SPLIT_NONE ? TL_SPLIT_TRAIN : a,
+              high = b == TL_SPLIT_NONE ? TL_SPLIT_TRAIN : b;
+
+    s->copies++;
+    if (json_array_size(s->copied) < LISTED)
+        json_array_append_new(
+            s->copied, json_pack("[o, o]", name_of(ctx, s->d, g), name_of(ctx, s->d, i)));
+    if (low == high) return;
+    s->leak[TL_MIN(low, high)][TL_MAX(low, high)]++;
+    if (json_array_size(s->leaked) < LISTED)
+        json_array_append_new(
+            s->leaked, json_pack("[o, o]", name_of(ctx, s->d, g), name_of(ctx, s->d, i)));
+}
+
+static tl_status find_copies(tl_ctx *ctx, survey *s)
+{
+    const tl_dataset *d = s->d;
+    uint8_t  *mark = NULL; /* of a group's first row: 1 has copies, 2 labels differ */
+    tl_status rc;
+
+    TL_TRY(tl_alloc(ctx, (size_t)d->rows, &mark));
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *s->group, &s->group));
+    rc = tl_dataset_duplicates(ctx, d, s->group);
+    if (rc == TL_EDATA) {
+        say(s->problems, "problem", "mend or remove them, or run with --skip-bad", "%s",
+            ctx->message);
+        tl_free(ctx, s->group);
+        s->group = NULL;
+        rc       = TL_OK;
+        goto done;
+    }
+    TL_TRY(rc);
+    for (int64_t i = 0; i < d->rows; i++) {
+        const int64_t g = s->group[i];
+        if (g == i) continue;
+        mark[g] |= d->label[g] == d->label[i] ? 1 : 3;
+        note_copy(ctx, s, g, i);
+    }
+    for (int64_t i = 0; i < d->rows; i++) {
+        s->groups += mark[i] & 1;
+        s->conflicting += mark[i] >> 1;
+    }
+done:
+    tl_free(ctx, mark);
+    return rc;
+}
+
+static void judge_copies(survey *s)
+{
+    const int64_t test  = s->leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST],
+                  valid = s->leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID];
+
+    if (test)
+        say(s->problems, "problem",
+            "remove them from the training part: with them the test score is "
+            "too high",
+            "%" PRId64 " test rows are exact copies of training rows", test);
+    if (s->conflicting)
+        say(s->problems, "problem", "look at them and keep the right label",
+            "%" PRId64 " pictures occur "
+            "with more than one label",
+            s->conflicting);
+    if (valid + s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST])
+        say(s->warnings, "warning",
+            "remove them from one side: what is chosen on them is chosen too "
+            "well",
+            "%" PRId64 " validation rows also occur in the training or test part",
+            valid + s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST]);
+    if (s->copies)
+        say(s->notes, "note",
+            "nothing must be done: copies are kept on one side of every split; "
+            "without them the counts would be honest",
+            "%" PRId64 " rows are exact copies of others (%" PRId64
+            " pictures occur more than once)",
+            s->copies, s->groups);
+}
+
+static void judge_classes(survey *s, int64_t largest, int64_t smallest)
+{
+    const tl_dataset *d    = s->d;
+    const int64_t     most = total(s->count[largest].part),
+                  least    = total(s->count[smallest].part);
+    int64_t tiny = 0, untested = 0, first_tiny = -1, first_untested = -1;
+
+    if (d->classes < 2)
+        say(s->problems, "problem", "add rows of a second class",
+            "all rows are of one class");
+    for (int64_t c = 0; c < d->classes; c++) {
+        if (trained(s->count[c].part) < TINY_CLASS && tiny++ == 0) first_tiny = c;
+        if (s->part[TL_SPLIT_TEST] && !s->count[c].part[TL_SPLIT_TEST] && untested++ == 0)
+            first_untested = c;
+    }
+    if (tiny)
+        say(s->warnings, "warning",
+            "add rows to them, or leave the classes out: what is learned from so "
+            "few is mostly luck",
+            "%" PRId64 " classes have fewer than %d training rows (\"%.80s\" has %" PRId64
+            ")",
+            tiny, TINY_CLASS, d->class_name[first_tiny],
+            trained(s->count[first_tiny].part));
+    if (untested)
+        say(s->warnings, "warning",
+            "add test rows of them: how well they are told apart stays unknown",
+            "%" PRId64 " classes have no test row (\"%.80s\" is one)", untested,
+            d->class_name[first_untested]);
+    if (most >= MOST_RATIO * least)
+        say(s->warnings, "warning",
+            "judge by macro-F1 rather than accuracy (the default where the rarest "
+            "class is under 10 %); add rows of the rare ones",
+            "\"%.80s\" has %" PRId64 " rows, \"%.80s\" only %" PRId64,
+            d->class_name[largest], most, d->class_name[smallest], least);
+}
+
+static void judge_parts(survey *s)
+{
+    const int64_t test = s->part[TL_SPLIT_TEST];
+
+    if (!test)
+        say(s->notes, "note",
+            "give a test set by --test, a test/ folder or a t10k- or test file to decide "
+            "yourself",
+            "there is no test part: one is cut off once, by the seed");
+    else if (test < SMALL_TEST)
+        say(s->notes, "note", "expect wide intervals, or add test rows",
+            "the test part has %" PRId64
+            " rows: an accuracy of 0.9 is known to about %.0f points",
+            test, 100.0 * 1.96 * 0.3 / sqrt((double)test));
+}
+
+static json_t *classes_json(const survey *s)
+{
+    json_t *list = json_array();
+
+    for (int64_t c = 0; c < s->d->classes; c++) {
+        const int64_t *part = s->count[c].part;
+        json_array_append_new(list, json_pack("{s:o, s:I, s:I, s:I, s:I}", "name",
+                                              text_of(s->d->class_name[c]), "rows",
+                                              (json_int_t)total(part), "train",
+                                              (json_int_t)trained(part), "valid",
+                                              (json_int_t)part[TL_SPLIT_VALID], "test",
+                                              (json_int_t)part[TL_SPLIT_TEST]));
+    }
+    return list;
+}
+
+static json_t *balance_json(survey *s)
+{
+    int64_t largest = 0, smallest = 0;
+
+    for (int64_t c = 1; c < s->d->classes; c++) {
+        if (total(s->count[c].part) > total(s->count[largest].part)) largest = c;
+        if (total(s->count[c].part) < total(s->count[smallest].part)) smallest = c;
+    }
+    judge_classes(s, largest, smallest);
+    const int64_t most  = total(s->count[largest].part),
+                  least = total(s->count[smallest].part);
+    return json_pack("{s:o, s:I, s:o, s:I, s:f}", "largest",
+                     text_of(s->d->class_name[largest]), "largest_rows", (json_int_t)most,
+                     "smallest", text_of(s->d->class_name[smallest]), "smallest_rows",
+                     (json_int_t)least, "ratio", (double)most / (double)least);
+}
+
+static json_t *sizes_json(survey *s)
+{
+    const tl_dataset *d      = s->d;
+    bool              colour = false;
+    json_t           *height, *width;
+
+    for (int64_t i = 0; i < d->rows; i++) colour = colour || s->coloured[i];
+    if (!colour && d->channels == 3)
+        say(s->notes, "note",
+            "nothing must be done; a network for grey pictures would be a little faster",
+            "the pictures are stored in colour, but are grey");
+    height = spread(s->height, d->rows);
+    width  = spread(s->width, d->rows);
+    if (!d->one_size && s->width[d->rows - 1] > 4 * s->width[0])
+        say(s->notes, "note", "make sure that the small ones still show what matters",
+            "the widths go from %" PRId64 " to %" PRId64
+            " pixels; all are resized to one size",
+            s->width[0], s->width[d->rows - 1]);
+    return json_pack("{s:o, s:o, s:b, s:s}", "height", height, "width", width, "one_size",
+                     d->one_size, "colour",
+                     d->channels == 1 ? "grey"
+                     : colour         ? "colour"
+                                      : "grey stored as colour");
+}
+
+static json_t *copies_json(const survey *s)
+{
+    if (!s->group) return json_null();
+    return json_pack("{s:I, s:I, s:I, s:O}", "rows", (json_int_t)s->copies, "groups",
+                     (json_int_t)s->groups, "conflicting", (json_int_t)s->conflicting,
+                     "first", s->copied);
+}
+
+static json_t *leaks_json(const survey *s)
+{
+    if (!s->group) return json_null();
+    return json_pack("{s:I, s:I, s:I, s:O}", "train_test",
+                     (json_int_t)s->leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST], "train_valid",
+                     (json_int_t)s->leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID], "valid_test",
+                     (json_int_t)s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST], "first",
+                     s->leaked);
+}
+
+static json_t *assemble(survey *s)
+{
+    const tl_dataset *d   = s->d;
+    json_t           *out = json_object(), *found;
+
+    if (d->bad_rows)
+        say(s->problems, "problem",
+            "mend or remove them; they are left out of everything that follows",
+            "%" PRId64 " files cannot be used", d->bad_rows);
+    judge_copies(s);
+    json_object_set_new(out, "path", text_of(d->path));
+    json_object_set_new(out, "format", json_string(d->format));
+    json_object_set_new(out, "rows", json_integer(d->rows));
+    json_object_set_new(out, "parts",
+                        json_pack("{s:I, s:I, s:I, s:I}", "train",
+                                  (json_int_t)s->part[TL_SPLIT_TRAIN], "valid",
+                                  (json_int_t)s->part[TL_SPLIT_VALID], "test",
+                                  (json_int_t)s->part[TL_SPLIT_TEST], "not_said",
+                                  (json_int_t)s->part[TL_SPLIT_NONE]));
+    json_object_set_new(out, "classes", classes_json(s));
+    json_object_set_new(out, "balance", balance_json(s));
+    json_object_set_new(out, "sizes", sizes_json(s));
+    json_object_set_new(
+        out, "unreadable",
+        json_pack("{s:I, s:O}", "rows", (json_int_t)d->bad_rows, "first", d->bad));
+    json_object_set_new(out, "duplicates", copies_json(s));
+    json_object_set_new(out, "leaks", leaks_json(s));
+    judge_parts(s);
+    found = json_array();
+    json_array_extend(found, s->problems);
+    json_array_extend(found, s->warnings);
+    json_array_extend(found, s->notes);
+    json_object_set_new(out, "findings", found);
+    return out;
+}
+
+tl_status tl_inspect(tl_ctx *ctx, const tl_dataset *d, json_t **out)
+{
+    const size_t rows = (size_t)d->rows;
+    survey       s    = { .d        = d,
+                          .copied   = json_array(),
+                          .leaked   = json_array(),
+                          .problems = json_array(),
+                          .warnings = json_array(),
+                          .notes    = json_array() };
+    tl_status    rc;
+
+    *out = NULL;
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->classes, sizeof *s.count, &s.count));
+    TL_TRY(tl_alloc_array(ctx, rows, sizeof *s.height, &s.height));
+    TL_TRY(tl_alloc_array(ctx, rows, sizeof *s.width, &s.width));
+    TL_TRY(tl_alloc(ctx, rows, &s.coloured));
+    count_rows(&s);
+    TL_TRY(tl_each(ctx, d->rows, measure, &s));
+    if (d->channels == 3)
+        TL_TRY(tl_each(ctx, TL_MIN(d->rows, COLOUR_SAMPLE), look_for_colour, &s));
+    TL_TRY(find_copies(ctx, &s));
+    *out = assemble(&s);
+done:
+    json_decref(s.copied);
+    json_decref(s.leaked);
+    json_decref(s.problems);
+    json_decref(s.warnings);
+    json_decref(s.notes);
+    tl_free(ctx, s.count);
+    tl_free(ctx, s.height);
+    tl_free(ctx, s.width);
+    tl_free(ctx, s.coloured);
+    tl_free(ctx, s.group);
+    return rc;
+}

@@ -1,0 +1,23 @@
+/* inspect.h -- what a dataset looks like, and what is wrong with it, as JSON: for `tailor
+ * inspect` and the report.  Floor 2, data. */
+#ifndef TL_DATA_INSPECT_H
+#define TL_DATA_INSPECT_H
+#include "data/dataset.h"
+
+/* *out (owned; json_decref):
+ *   path, format, rows
+ *   parts       {train, valid, test, not_said}: rows by part as the files say
+ *   classes     [{name, rows, train, valid, test}] in label order; "train" counts not_said too
+ *   balance     {largest, largest_rows, smallest, smallest_rows, ratio}
+ *   sizes       {height: {min, median, max}, width: {...}, one_size, colour: "grey", "colour" or
+ *               "grey stored as colour"}
+ *   unreadable  {rows, first: [texts]}
+ *   duplicates  {rows, groups, conflicting, first: [[names of equal rows]]}, or null where
+ *               pictures are damaged; rows: copies beyond the first; conflicting: groups with
+ *               more than one label
+ *   leaks       {train_test, train_valid, valid_test, first: [[name, name]]}, or null; groups of
+ *               equal rows on both sides
+ *   findings    [{level: "problem" | "warning" | "note", text, todo}], worst first
+ * A damaged picture is a finding, not a failure. */
+tl_status tl_inspect(tl_ctx *ctx, const tl_dataset *d, json_t **out);
+#endif
