@@ -107,7 +107,7 @@ static void say_search(const tl_study *s, json_t *list)
 {
     if (s->rounds > 0)
         add(list,
-            "%d other settings of rate and decay were tried for each trained route, "
+            "%d more setting(s) of rate and decay were tried for each trained route, "
             "chosen "
             "on validation.",
             s->rounds);

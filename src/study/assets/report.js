@@ -98,7 +98,7 @@ function verdict() {
   const r = V.runner_up;
   if (r && r.difference && known(r.difference.mean)) tile(`Ahead of ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(r.difference.mean)}${share ? ' points' : ''}`, `95 % interval ${range(r.difference.ci95)}${known(r.difference.p) ? `; p = ${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
   if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
-  if (c && c.cost && known(c.cost.seconds)) tile('Training it once took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
+  if (c && c.cost && known(c.cost.seconds)) tile(c.seeds > 1 ? `Its ${c.seeds} training runs took` : 'Training it took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
   page.append(el('div', { class: 'tiles' }, tiles));
   if ((V.reasons || []).length) page.append(el('h3', {}, 'Why'), el('ul', { class: 'why' }, V.reasons.map(t => el('li', {}, t))));
   if ((V.warnings || []).length) page.append(el('div', { class: 'warn' }, el('ul', {}, V.warnings.map(t => el('li', {}, t)))));
@@ -134,7 +134,7 @@ function side_by_side() {
     count(c.trainable_parameters), known(c.seeds) ? c.seeds : '–', c.overfit && c.overfit.verdict ? c.overfit.verdict : '–', c.why ? `${c.status}: ${c.why}` : c.status || '']);
   section('The routes side by side', `Test ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. All routes saw the same rows and repeats.`,
     el('div', { class: 'card' }, s),
-    table(['route', metricName, '95 % interval', 'time of one run', 'forecast', 'peak memory', 'forecast', 'per row', 'trained parameters', 'seeds', 'overfit', 'what happened'],
+    table(['route', metricName, '95 % interval', 'time of all runs', 'forecast', 'peak memory', 'forecast', 'per row', 'trained parameters', 'seeds', 'overfit', 'what happened'],
       rows, C.map(c => isWinner(c) ? 'win' : ran(c) ? '' : 'off')));
 }
 
@@ -153,7 +153,7 @@ function cost() {
   const y = v => h - m.b - (v - y0) / (y1 - y0) * (h - m.t - m.b);
   const xs = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800].filter(t => Math.log10(t) >= x0 && Math.log10(t) <= x1).filter((t, k, all) => all.length * 62 < w || k % 2 === 0);
   const s = frame(w, h, m, x, y, xs, ticks(y0, y1, 6), time, points);
-  s.append(svg('text', { x: w - m.r, y: h - 8, 'text-anchor': 'end' }, 'time of one training run (log scale)'));
+  s.append(svg('text', { x: w - m.r, y: h - 8, 'text-anchor': 'end' }, 'time of all its training runs (log scale)'));
   const taken = [];
   for (const [c, i] of done) {
     const ci = c.test.ci95 || [], px = x(c.cost.seconds), py = y(c.test.mean);
@@ -224,7 +224,7 @@ function data() {
     parts.push(fold('rows by class', table(['class', ...(keys.length ? keys : ['rows'])], classes.map(c => [c.name || c.class, ...(keys.length ? keys.map(k => count(c[k])) : [count(c.rows || c.count)])]))));
   }
   for (const l of D.loads || []) parts.push(fold(`weights read from ${baseName(l.base)}: ${count(l.loaded)} loaded, ${(l.fresh || []).length} new, ${(l.unused || []).length} unused`, el('p', { class: 'note' }, `naming: ${l.scheme || 'own'}`), el('pre', {}, [...(l.fresh || []).map(n => 'new     ' + n), ...(l.unused || []).map(n => 'unused  ' + n)].join('\n') || 'every tensor found its place')));
-  section('The data', d.path ? `${d.path}, sha256 ${String(d.sha256 || '').slice(0, 12)}` : '', ...parts);
+  section('The data', d.path ? `${d.path}; sha256 ${String(d.sha256 || '').slice(0, 12)}` : '', ...parts);
 }
 
 function routes() {
