@@ -7,8 +7,12 @@
 
 #include <math.h>
 
-enum { READ_AHEAD = 4 /* batches a loader holds */, LEAST_GROUP = 8, LBFGS_VECTORS = 24,
-       SOLVE_CALLS = 300 /* of the loss, over all penalties: what was seen on real data */ };
+enum {
+    READ_AHEAD    = 4 /* batches a loader holds */,
+    LEAST_GROUP   = 8,
+    LBFGS_VECTORS = 24,
+    SOLVE_CALLS   = 300 /* of the loss, over all penalties: what was seen on real data */
+};
 
 typedef struct {
     tl_params *params;     /* declared only */
@@ -121,8 +125,9 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     if (phase->solve) {
         const double passes = spec->features ? 0.0 : rows + valid;
         *bytes = solve_bytes(spec, k);
-        out->flops += passes * k->forward_flops +
-                      SOLVE_CALLS * 6.0 * rows * (double)(k->width * spec->dataset->classes);
+        out->flops +=
+            passes * k->forward_flops +
+            SOLVE_CALLS * 6.0 * rows * (double)(k->width * spec->dataset->classes);
         out->rows += passes / 3.0;
         return TL_OK;
     }

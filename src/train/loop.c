@@ -238,7 +238,8 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
 
     if (!tl_augment_named(h->augment, &l->augment))
         TL_FAIL(TL_EUSAGE, "augment", "\"%.40s\" is not known", h->augment);
-    l->schedule = tl_schedule_find(h->schedule);
+    t->train_known = false;
+    l->schedule    = tl_schedule_find(h->schedule);
     TL_TRY(tl_loader_new(ctx, &ask, &l->loader));
     l->length = tl_loop_length(spec, l->phase, l->loader);
     TL_TRY(tl_stepper_new(ctx, spec, t->model, l->phase->which, &l->stepper));

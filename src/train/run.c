@@ -113,6 +113,8 @@ static tl_status add_point(tl_ctx *ctx, tl_trainer *t, const tl_curve_point *p)
         TL_TRY(tl_realloc(ctx, (size_t)room * sizeof *t->curve, &t->curve));
         t->room = room;
     }
+    /* a phase's first look comes at the last step of the phase before */
+    if (t->points && t->curve[t->points - 1].step == p->step) t->points--;
     t->curve[t->points++] = *p;
     if (t->spec.store) rc = tl_store_point(ctx, t->spec.store, t->spec.store_run, p);
 done:
@@ -165,29 +167,41 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
     return add_point(ctx, t, &point);
 }
 
-/* Train metrics of the weights that are kept, on rows as many as validation has. */
-static tl_status judge_train(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
+/* On rows as many as validation has. */
+static tl_status score_train(tl_ctx *ctx, tl_trainer *t)
 {
     tl_evaluator e    = { 0 };
     tl_rows      rows = { 0 };
-    int64_t     *count = NULL;
-    double       entropy;
     tl_status    rc;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)t->spec.dataset->classes, sizeof *count, &count));
-    entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count,
-                               t->spec.dataset->classes);
     TL_TRY(tl_rows_spread(ctx, t->spec.train, t->spec.valid.count, &rows));
     TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model,
                             TL_MIN(t->spec.micro_batch, (int64_t)32), &e));
     TL_TRY(tl_evaluate(ctx, &e, rows));
-    out->train_metric = tl_tally_metric(&e.tally, t->spec.metric);
-    out->train_loss   = tl_tally_loss(&e.tally);
-    out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy,
-                           rows.count);
+    t->train_metric = tl_tally_metric(&e.tally, t->spec.metric);
+    t->train_loss   = tl_tally_loss(&e.tally);
 done:
     tl_evaluator_free(ctx, &e);
     tl_free(ctx, rows.row);
+    return rc;
+}
+
+/* Train metrics of the weights that are kept, and what they say about the fit. */
+static tl_status judge_train(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
+{
+    const int64_t classes = t->spec.dataset->classes;
+    int64_t      *count   = NULL;
+    double        entropy;
+    tl_status     rc;
+
+    if (!t->train_known) TL_TRY(score_train(ctx, t));
+    TL_TRY(tl_alloc_array(ctx, (size_t)classes, sizeof *count, &count));
+    entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count, classes);
+    out->train_metric = t->train_metric;
+    out->train_loss   = t->train_loss;
+    out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy,
+                           t->spec.valid.count);
+done:
     tl_free(ctx, count);
     return rc;
 }

@@ -48,7 +48,8 @@ typedef struct {
 typedef struct {
     tl_model  *model;         /* the best weights by validation; owned                      */
     double valid_metric, valid_loss, train_metric, train_loss; /* of those weights; train
-                                 on as many rows as valid has, without augmentation         */
+                                 without augmentation, on as many rows as valid has (of a
+                                 solved head: on all)                                       */
     int64_t    best_epoch, best_step, epochs_run, steps_run;
     const char     *stopped; /* "epochs", "patience", "interrupted", "nan", "solved",
                                  "budget"                                                   */

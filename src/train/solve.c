@@ -119,6 +119,11 @@ static tl_status choose_penalty(tl_ctx *ctx, solver *s)
     }
     memcpy(s->w, s->best_w, bytes);
     TL_TRY(solve_one(ctx, s, s->best_l2, 1e-5, &s->best_loss, &s->best_metric));
+    tl_tally_clear(&s->tally);
+    TL_TRY(tl_linear_loss(ctx, s->linear, &s->train, s->w, &loss, NULL, &s->tally));
+    s->t->train_known  = true;
+    s->t->train_loss   = tl_tally_loss(&s->tally);
+    s->t->train_metric = tl_tally_metric(&s->tally, s->t->spec.metric);
 done:
     return rc;
 }

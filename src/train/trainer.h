@@ -32,6 +32,8 @@ typedef struct {
     int64_t       generation;  /* of the next checkpoint                                    */
     double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
     double        last_valid_loss, last_valid_metric;
+    bool          train_known; /* a solved head has scored its own rows: these two          */
+    double        train_metric, train_loss;
     const char   *stopped;
     char          detail[256];
 } tl_trainer;
