@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     if (!t) return TAILOR_FAILED;
     tailor_on_progress(t, on_epoch, NULL);
     status = argc > 1 ? tailor_data_open(t, argv[1], NULL, &data)
-                      : tailor_data_demo(t, 4000, 1, &data);
+                      : tailor_data_demo(t, 6000, 1, &data);
     if (status == TAILOR_OK)
         status = tailor_model_new(t, "dense 64 relu, dense 32 relu", data, 1, &model);
     if (status == TAILOR_OK) status = tailor_model_summary(t, model, &text);

@@ -1,6 +1,7 @@
 /* data.c -- data handles: files, arrays, generated pictures; which rows are train, valid, test.
  * Floor 4.5, api. */
 #include "api/handles.h"
+#include "core/par.h"
 #include "data/strokes.h"
 
 #include <stdio.h>
@@ -79,29 +80,43 @@ done:
     return tl_api_status(rc);
 }
 
+typedef struct {
+    uint8_t  *pixels;
+    int32_t  *label;
+    uint64_t  seed;
+} drawing;
+
+static void draw_rows(void *arg, int64_t low, int64_t high)
+{
+    const drawing *d       = arg;
+    const int      classes = tl_strokes_classes(TL_DIGITS);
+
+    for (int64_t i = low; i < high; i++) {
+        d->label[i] = (int32_t)(i % classes);
+        tl_strokes_draw(TL_DIGITS, d->label[i], d->seed, i,
+                        d->pixels + i * TL_STROKES_SIZE * TL_STROKES_SIZE);
+    }
+}
+
 tailor_status tailor_data_demo(tailor *t, int64_t rows, uint64_t seed, tailor_data **out)
 {
-    enum { SIZE = TL_STROKES_SIZE, BYTES = SIZE * SIZE };
-    tl_ctx       *ctx     = tl_api_begin(t);
-    const int     classes = tl_strokes_classes(TL_DIGITS);
-    uint8_t      *pixels  = NULL;
-    int32_t      *label   = NULL;
-    tailor_status status  = TAILOR_OK;
+    enum { SIZE = TL_STROKES_SIZE };
+    tl_ctx       *ctx    = tl_api_begin(t);
+    drawing       d      = { .seed = seed };
+    tailor_status status = TAILOR_OK;
     tl_status     rc;
 
     *out = NULL;
     if (rows < 1 || rows > 1000000)
         TL_FAIL(TL_EUSAGE, "tailor_data_demo", "rows must be 1 to 1,000,000");
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows, BYTES, &pixels));
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *label, &label));
-    for (int64_t i = 0; i < rows; i++) {
-        label[i] = (int32_t)(i % classes);
-        tl_strokes_draw(TL_DIGITS, label[i], seed, i, pixels + i * BYTES);
-    }
-    status = tailor_data_from_arrays(t, pixels, label, rows, SIZE, SIZE, 1, classes, out);
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows, SIZE * SIZE, &d.pixels));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *d.label, &d.label));
+    tl_par_for(t->world.threads, rows, 16, draw_rows, &d);
+    status = tailor_data_from_arrays(t, d.pixels, d.label, rows, SIZE, SIZE, 1,
+                                     tl_strokes_classes(TL_DIGITS), out);
 done:
-    tl_free(ctx, pixels);
-    tl_free(ctx, label);
+    tl_free(ctx, d.pixels);
+    tl_free(ctx, d.label);
     return rc == TL_OK ? status : tl_api_status(rc);
 }
 

@@ -19,21 +19,41 @@ static void print_score(const char *name, const json_t *score)
     puts(json_is_integer(json_object_get(score, "rows")) ? "" : " (no interval)");
 }
 
+/* How it ended and how it fits, in words. */
+static const char *words_for(const char *name)
+{
+    static const struct { const char *name, *words; } known[] = {
+        { "epochs", "all epochs were run" },
+        { "patience", "stopped early: validation got no better" },
+        { "solved", "solved" },
+        { "budget", "stopped by the budget" },
+        { "nan", "stopped: the loss was no longer a number" },
+        { "none", "no overfitting seen" },
+        { "mild", "mild overfitting" },
+        { "severe", "severe overfitting" },
+        { "underfit", "underfits" },
+    };
+
+    for (size_t i = 0; i < TL_COUNT(known); i++)
+        if (strcmp(known[i].name, name) == 0) return known[i].words;
+    return name;
+}
+
 static void print_result(const tl_app *app, const json_t *r, const char *out)
 {
-    const json_t *cost = json_object_get(r, "cost");
+    const json_t *cost   = json_object_get(r, "cost");
+    const int64_t epochs = tl_json_int(r, "epochs", 0);
     char          seconds[32], bytes[32], count[32];
 
-    printf("%s%s%s: %s after %" PRId64 " epochs (best: %" PRId64 "), %s, peak %s\n",
-           tl_term_out(&app->term, TL_BOLD), tl_json_text(r, "route", "?"),
-           tl_term_out(&app->term, TL_PLAIN), tl_json_text(r, "stopped", "ended"),
-           tl_json_int(r, "epochs", 0), tl_json_int(r, "best_epoch", 0),
-           tl_say_seconds(tl_json_number(cost, "seconds", 0), seconds),
+    printf("%s%s%s: %s", tl_term_out(&app->term, TL_BOLD), tl_json_text(r, "route", "?"),
+           tl_term_out(&app->term, TL_PLAIN), words_for(tl_json_text(r, "stopped", "ended")));
+    if (epochs)
+        printf(" (%" PRId64 "; the best was %" PRId64 ")", epochs, tl_json_int(r, "best_epoch", 0));
+    printf(", %s, peak %s\n", tl_say_seconds(tl_json_number(cost, "seconds", 0), seconds),
            tl_say_bytes(tl_json_number(cost, "peak_bytes", 0), bytes));
-    printf("  %s of %s parameters trained; fit: %s overfit\n",
-           tl_say_count(tl_json_int(r, "trainable_parameters", 0), count),
-           tl_say_count(tl_json_int(r, "parameters", 0), bytes), tl_json_text(r, "fit",
-                                                                              "unknown"));
+    printf("  %s of ", tl_say_count(tl_json_int(r, "trainable_parameters", 0), count));
+    printf("%s parameters trained; %s\n", tl_say_count(tl_json_int(r, "parameters", 0), count),
+           words_for(tl_json_text(r, "fit", "unknown")));
     printf("%s\n", tl_json_text(r, "metric", "accuracy"));
     print_score("valid", json_object_get(r, "valid"));
     print_score("test", json_object_get(r, "test"));

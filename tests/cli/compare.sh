@@ -1,7 +1,7 @@
 # The main job on the project's own pictures, small: files, verdict, JSON, dry run, resume.
 . "$(dirname "$0")/../support/tap.sh"
 digits 300 600 data || exit 1
-arguments=(compare data --arch 'dense 16 relu' --routes baseline,scratch --epochs 2 --seeds 3 --budget 60s)
+arguments=(compare data --arch 'dense 16 relu' --routes baseline,scratch --epochs 2 --seeds 3 --budget 3m)
 
 run "${arguments[@]}" --dry-run --out plan
 ok dry_run_shows_candidates eval 'is_status 0 && prints "baseline" && prints "scratch"'

@@ -4,7 +4,7 @@
 run doctor --json
 ok json_is_json eval 'is_status 0 && [ "$(head -c 1 out)" = "{" ] && [ "$(tail -n 1 out)" = "}" ]'
 run doctor
-ok doctor_says_cpu_and_memory eval 'is_status 0 && prints "^cpu" && prints "^memory" && prints "^instruction set"'
+ok doctor_says_cpu_and_memory eval 'is_status 0 && prints "^cpu" && prints "^memory" && prints "^instruction set" && prints "^peak f32 +[1-9]" && prints "oneDNN [0-9]"'
 run doctor --quiet
 ok quiet_is_silent_on_stderr eval 'is_status 0 && [ ! -s err ]'
 run doctor --json --quiet --threads 1

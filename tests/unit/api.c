@@ -66,7 +66,8 @@ static void arrays_become_data(void **state)
     assert_memory_equal(image.data, ((const uint8_t[]){ 20, 20, 20, 30, 30, 30 }), 6);
     tl_image_free(&t->ctx, &image);
     tailor_data_free(t, d);
-    assert_int_equal(tailor_data_from_arrays(t, pixels, labels, 4, 2, 1, 1, 2, &d), TAILOR_BAD_DATA);
+    assert_int_equal(tailor_data_from_arrays(t, pixels, labels, 4, 2, 1, 1, 2, &d),
+                     TAILOR_BAD_DATA);
     assert_null(d);
     assert_int_equal(tailor_data_from_arrays(t, pixels, labels, 4, 2, 1, 2, 3, &d), TAILOR_USAGE);
     assert_int_equal(t->world.now_bytes, 0);
@@ -141,11 +142,11 @@ static void fits_evaluates_and_interrupts(void **state)
     char                    *json    = NULL;
     int                      reports = 0;
     tailor_metrics           fitted, all;
-    const tailor_fit_options options = { .optimizer = "adam", .lr = 0.003, .epochs = 4, .seed = 3,
+    const tailor_fit_options options = { .optimizer = "adam", .lr = 0.005, .epochs = 6, .seed = 3,
                                          .batch_size = 16 };
 
     (void)state;
-    assert_int_equal(tailor_data_demo(t, 400, 1, &d), TAILOR_OK);
+    assert_int_equal(tailor_data_demo(t, 1200, 1, &d), TAILOR_OK);
     m = new_model(t, d);
     assert_int_equal(tailor_model_parameters(m), 784 * 16 + 16 + 16 * 10 + 10);
     if (tailor_fit(t, m, d, &options, &json) != TAILOR_OK) fail_msg("%s", tailor_error(t));
@@ -153,8 +154,8 @@ static void fits_evaluates_and_interrupts(void **state)
     tailor_text_free(t, json);
     assert_int_equal(tailor_evaluate(t, m, d, "test", &fitted, NULL), TAILOR_OK);
     assert_int_equal(tailor_evaluate(t, m, d, NULL, &all, &json), TAILOR_OK);
-    assert_int_equal(all.rows, 400);
-    assert_true(fitted.rows < 400 && fitted.accuracy > 0.3);
+    assert_int_equal(all.rows, 1200);
+    assert_true(fitted.rows < 1200 && fitted.accuracy > 0.3);
     assert_non_null(strstr(json, "\"confusion\""));
     tailor_text_free(t, json);
     assert_int_equal(tailor_evaluate(t, m, d, "some", &all, NULL), TAILOR_USAGE);

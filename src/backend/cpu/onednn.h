@@ -47,4 +47,6 @@ typedef struct {
     int         threads;
 } tl_dnn_run_args;
 tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args);
+/* "2.6.3": of the library that is loaded. */
+char     *tl_dnn_version(char buffer[32]);
 #endif

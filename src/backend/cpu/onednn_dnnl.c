@@ -6,6 +6,7 @@
 #include "backend/cpu/onednn_versions.h"
 #include "core/par.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct tl_dnn {
@@ -452,4 +453,12 @@ tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args)
     if (d->makes_w) TL_TRY(run_pack(ctx, d, plain, packed, args->work));
 done:
     return rc;
+}
+
+char *tl_dnn_version(char buffer[32])
+{
+    const dnnl_version_t *v = dnnl_version();
+
+    snprintf(buffer, 32, "%d.%d.%d", v->major, v->minor, v->patch);
+    return buffer;
 }

@@ -1,0 +1,158 @@
+/* cmd_inspect.c -- `tailor inspect`: the data in numbers, and what is wrong with it.  Floor 5. */
+#include "app/app.h"
+#include "core/io.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *say(const json_t *object, const char *key, char buffer[32])
+{
+    return tl_say_count(tl_json_int(object, key, 0), buffer);
+}
+
+/* "128", or "120 to 400, median 200" */
+static void print_range(const json_t *range)
+{
+    const int64_t low = tl_json_int(range, "min", 0), high = tl_json_int(range, "max", 0);
+
+    printf("%" PRId64, low);
+    if (low != high)
+        printf(" to %" PRId64 " (median %" PRId64 ")", high, tl_json_int(range, "median", 0));
+}
+
+/* "1,600 train, 400 test" */
+static void print_parts(const json_t *parts)
+{
+    static const struct { const char *key, *words; } part[] = {
+        { "train", "train" }, { "valid", "valid" }, { "test", "test" },
+        { "not_said", "in no part (a test part is cut off)" },
+    };
+    int shown = 0;
+
+    fputs("  parts       ", stdout);
+    for (size_t i = 0; i < TL_COUNT(part); i++) {
+        char n[32];
+        if (tl_json_int(parts, part[i].key, 0) == 0) continue;
+        printf("%s%s %s", shown++ ? ", " : "", say(parts, part[i].key, n), part[i].words);
+    }
+    putchar('\n');
+}
+
+static void print_counts(const json_t *r)
+{
+    const json_t *parts = json_object_get(r, "parts"), *sizes = json_object_get(r, "sizes");
+    const json_t *balance = json_object_get(r, "balance");
+    char          n[2][32];
+
+    print_parts(parts);
+    fputs("  pictures    ", stdout);
+    print_range(json_object_get(sizes, "width"));
+    fputs(" wide, ", stdout);
+    print_range(json_object_get(sizes, "height"));
+    printf(" high, %s\n", tl_json_text(sizes, "colour", "unknown"));
+    if (tl_json_int(balance, "largest_rows", 0) == tl_json_int(balance, "smallest_rows", 0))
+        printf("  balance     every class has %s\n", say(balance, "largest_rows", n[0]));
+    else
+        printf("  balance     %s has most (%s), %s fewest (%s)\n",
+               tl_json_text(balance, "largest", "?"), say(balance, "largest_rows", n[0]),
+               tl_json_text(balance, "smallest", "?"), say(balance, "smallest_rows", n[1]));
+}
+
+static void print_faults(const json_t *r)
+{
+    const json_t *same = json_object_get(r, "duplicates"), *leaks = json_object_get(r, "leaks");
+    char          n[3][32];
+
+    printf("  unreadable  %s\n", say(json_object_get(r, "unreadable"), "rows", n[0]));
+    if (json_is_object(same))
+        printf("  duplicates  %s copies in %s groups, %s of them with more than one label\n",
+               say(same, "rows", n[0]), say(same, "groups", n[1]), say(same, "conflicting", n[2]));
+    else puts("  duplicates  unknown: some pictures are damaged");
+    if (json_is_object(leaks))
+        printf("  leaks       %s train to test, %s train to valid, %s valid to test\n",
+               say(leaks, "train_test", n[0]), say(leaks, "train_valid", n[1]),
+               say(leaks, "valid_test", n[2]));
+    else puts("  leaks       unknown");
+}
+
+/* The classes, or the first of many. */
+static tl_status print_classes(tl_app *app, const json_t *classes)
+{
+    enum { SHOWN = 40 };
+    tl_grid   table = tl_grid_make(&app->ctx, 5, 0x1e);
+    json_t   *c;
+    size_t    i;
+    tl_status rc;
+
+    tl_grid_row(&table, TL_BOLD, (const char *[]){ "class", "rows", "train", "valid", "test" });
+    json_array_foreach(classes, i, c) {
+        char n[4][32];
+        if (i < SHOWN)
+            tl_grid_row(&table, TL_PLAIN,
+                        (const char *[]){ tl_json_text(c, "name", "?"), say(c, "rows", n[0]),
+                                          say(c, "train", n[1]), say(c, "valid", n[2]),
+                                          say(c, "test", n[3]) });
+    }
+    putchar('\n');
+    rc = tl_grid_print(&table, &app->term, "  ");
+    if (i > SHOWN) printf("  ... and %zu more (--json has all)\n", i - SHOWN);
+    tl_grid_free(&table);
+    return rc;
+}
+
+static void print_findings(const tl_app *app, const json_t *findings)
+{
+    json_t *f;
+    size_t  i;
+
+    json_array_foreach(findings, i, f) {
+        const char    *level = tl_json_text(f, "level", "note");
+        const char    *todo  = tl_json_text(f, "todo", "");
+        const tl_paint paint = strcmp(level, "problem") == 0   ? TL_RED
+                               : strcmp(level, "warning") == 0 ? TL_YELLOW
+                                                               : TL_DIM;
+        char           line[1200];
+        printf("%s  %s%-9s%s ", i ? "" : "\n", tl_term_out(&app->term, paint), level,
+               tl_term_out(&app->term, TL_PLAIN));
+        snprintf(line, sizeof line, *todo ? "%s (%s)" : "%s%s", tl_json_text(f, "text", ""), todo);
+        tl_term_wrap(&app->term, "            ", true, line);
+    }
+}
+
+static tl_status print_profile(tl_app *app, const json_t *r)
+{
+    const json_t *classes = json_object_get(r, "classes");
+    char          rows[32], count[32];
+    tl_status     rc;
+
+    printf("%s%s%s: %s pictures in %s classes (%s)\n", tl_term_out(&app->term, TL_BOLD),
+           tl_json_text(r, "path", "?"), tl_term_out(&app->term, TL_PLAIN), say(r, "rows", rows),
+           tl_say_count((int64_t)json_array_size(classes), count), tl_json_text(r, "format", "?"));
+    print_counts(r);
+    print_faults(r);
+    rc = print_classes(app, classes);
+    print_findings(app, json_object_get(r, "findings"));
+    return rc;
+}
+
+tl_status tl_cmd_inspect(tl_app *app)
+{
+    tailor_data  *data   = NULL;
+    json_t       *result = NULL;
+    char         *text   = NULL;
+    tailor_status status;
+    tl_status     rc;
+
+    tl_term_say(&app->term, "tailor inspect: reading the data");
+    TL_TRY(tl_app_open_data(app, app->args.operand[0], &data));
+    status = tailor_data_inspect(app->lib, data, &text);
+    TL_TRY(tl_app_json(app, status, text, &result));
+    tl_term_finish(&app->term);
+    if (app->term.json) TL_TRY(tl_app_print_json(app, result));
+    else TL_TRY(print_profile(app, result));
+done:
+    if (result) json_decref(result);
+    tailor_data_free(app->lib, data);
+    return rc;
+}
