@@ -25,8 +25,8 @@ static json_t *one_class(const char *name, int64_t number, const class_count *n)
 {
     const double      precision = n->named ? (double)n->hits / (double)n->named : 0.0;
     const double      recall    = n->rows ? (double)n->hits / (double)n->rows : 0.0;
-    const double      f1 = 2.0 * (double)n->hits / (double)TL_MAX(n->rows + n->named,
-                                                                  (int64_t)1);
+    const int64_t     both      = TL_MAX(n->rows + n->named, (int64_t)1);
+    const double      f1        = 2.0 * (double)n->hits / (double)both;
     const tl_interval ci = tl_wilson((double)n->hits, (double)n->rows, 0.95);
 
     return json_pack("{s:o, s:I, s:o, s:o, s:o, s:[o,o]}", "class",

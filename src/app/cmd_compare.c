@@ -66,11 +66,11 @@ static tl_status print_plan(tl_app *app, const json_t *plan)
         const double  b = tl_json_number(f, "peak_bytes", NAN);
         char          seconds[32], bytes[32];
         tl_grid_row(&table, TL_PLAIN,
-                     (const char *[]){ tl_json_text(c, "route", "?"),
-                                       tl_json_text(c, "base", "-"),
-                                       isfinite(s) ? tl_say_seconds(s, seconds) : "-",
-                                       isfinite(b) ? tl_say_bytes(b, bytes) : "-",
-                                       tl_json_text(c, "why", "") });
+                    (const char *[]){ tl_json_text(c, "route", "?"),
+                                      tl_json_text(c, "base", "-"),
+                                      isfinite(s) ? tl_say_seconds(s, seconds) : "-",
+                                      isfinite(b) ? tl_say_bytes(b, bytes) : "-",
+                                      tl_json_text(c, "why", "") });
     }
     puts("Planned, nothing run:");
     rc = tl_grid_print(&table, &app->term, "  ");

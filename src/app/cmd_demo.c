@@ -52,15 +52,15 @@ static tl_status print_answers(tl_app *app, json_t *const *verdict)
     tl_status rc;
 
     tl_grid_row(&table, TL_BOLD,
-                 (const char *[]){ "labels", "take", "outcome", "test accuracy [95 %]" });
+                (const char *[]){ "labels", "take", "outcome", "test accuracy [95 %]" });
     for (size_t i = 0; i < TL_COUNT(rounds); i++) {
         const json_t *winner = json_object_get(verdict[i], "winner");
         char          labels[32], score[64];
         tl_grid_row(&table, TL_PLAIN,
-                     (const char *[]){ tl_say_count(rounds[i].rows, labels),
-                                       tl_json_text(winner, "route", "?"),
-                                       tl_json_text(verdict[i], "outcome", "?"),
-                                       tl_verdict_score(verdict[i], score) });
+                    (const char *[]){ tl_say_count(rounds[i].rows, labels),
+                                      tl_json_text(winner, "route", "?"),
+                                      tl_json_text(verdict[i], "outcome", "?"),
+                                      tl_verdict_score(verdict[i], score) });
     }
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);

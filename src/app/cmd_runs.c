@@ -75,16 +75,16 @@ static tl_status print_runs(tl_app *app, const char *folder, const json_t *study
            tl_json_bool(study, "finished", false) ? "finished"
            : "not finished: tailor resume goes on");
     tl_grid_row(&table, TL_BOLD,
-                 (const char *[]){ "run", "candidate", "slice", "seed", "valid", "status" });
+                (const char *[]){ "run", "candidate", "slice", "seed", "valid", "status" });
     json_array_foreach(json_object_get(study, "runs"), i, run) {
         char id[32], seed[32], valid[32];
         snprintf(id, sizeof id, "%" PRId64, tl_json_int(run, "id", (int64_t)i + 1));
         snprintf(seed, sizeof seed, "%" PRId64, tl_json_int(run, "seed", 0));
         tl_grid_row(&table, TL_PLAIN,
-                     (const char *[]){ id, tl_json_text(run, "key", "?"),
-                     tl_json_text(run, "slice", ""),
-                                       seed, say_metric(run, "valid_metric", valid),
-                                       tl_json_text(run, "status", "?") });
+                    (const char *[]){ id, tl_json_text(run, "key", "?"),
+                    tl_json_text(run, "slice", ""),
+                                      seed, say_metric(run, "valid_metric", valid),
+                                      tl_json_text(run, "status", "?") });
     }
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);
@@ -128,10 +128,10 @@ static tl_status print_studies(tl_app *app, const json_t *all)
         char n[32];
         snprintf(n, sizeof n, "%zu", json_array_size(json_object_get(study, "runs")));
         tl_grid_row(&table, TL_PLAIN,
-                     (const char *[]){ tl_json_text(study, "folder", "?"), n,
-                                       tl_json_bool(study, "finished", false) ? "finished"
-                                       : "unfinished",
-                                       tl_json_text(study, "command_line", "") });
+                    (const char *[]){ tl_json_text(study, "folder", "?"), n,
+                                      tl_json_bool(study, "finished", false) ? "finished"
+                                      : "unfinished",
+                                      tl_json_text(study, "command_line", "") });
     }
     rc = json_array_size(all) ? tl_grid_print(&table, &app->term, "") : TL_OK;
     if (!json_array_size(all)) puts("no runs in tailor-runs/ yet (start with: tailor demo)");
@@ -172,7 +172,7 @@ static tl_status print_curve(tl_app *app, const json_t *points)
 
     if (!json_array_size(points)) return TL_OK;
     tl_grid_row(&table, TL_BOLD, (const char *[]){ "epoch", "loss", "accuracy", "val_loss",
-                                                    "val_accuracy" });
+                                                   "val_accuracy" });
     json_array_foreach(points, i, p) {
         static const char *const names[] = { "train_loss", "train_metric", "valid_loss",
             "valid_metric" };
@@ -183,7 +183,7 @@ static tl_status print_curve(tl_app *app, const json_t *points)
             snprintf(cell[k + 1], 32, isfinite(v) ? "%.4f" : "-", v);
         }
         tl_grid_row(&table, TL_PLAIN,
-                     (const char *[]){ cell[0], cell[1], cell[2], cell[3], cell[4] });
+                    (const char *[]){ cell[0], cell[1], cell[2], cell[3], cell[4] });
     }
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);

@@ -67,16 +67,13 @@ static void print_plan(const json_t *plan)
                                         JSON_COMPACT | JSON_REAL_PRECISION(6));
     char          bytes[32];
 
-    printf("Planned, nothing run: %s, %s\n%s", tl_json_text(plan, "route", "?"), settings
-           ? settings : "",
-           tl_json_text(plan, "network", ""));
+    printf("Planned, nothing run: %s, %s\n%s", tl_json_text(plan, "route", "?"),
+           settings ? settings : "", tl_json_text(plan, "network", ""));
     printf("  rows: %" PRId64 " train, %" PRId64 " valid, %" PRId64 " test\n",
-           tl_json_int(plan, "train", 0), tl_json_int(plan, "valid", 0), tl_json_int(plan,
-                                                                                     "test", 0));
-    printf("  forecast: %s peak, %.3g FLOPs\n", tl_say_bytes(tl_json_number(f,
-                                                                            "peak_bytes",
-                                                                                0), bytes),
-           tl_json_number(f, "flops", 0));
+           tl_json_int(plan, "train", 0), tl_json_int(plan, "valid", 0),
+           tl_json_int(plan, "test", 0));
+    printf("  forecast: %s peak, %.3g FLOPs\n",
+           tl_say_bytes(tl_json_number(f, "peak_bytes", 0), bytes), tl_json_number(f, "flops", 0));
     free(settings);
 }
 

@@ -11,9 +11,9 @@ static void print_interval(const char *name, const json_t *score)
 {
     const json_t *ci = json_object_get(score, "ci95");
 
-    printf("%-10s %.4f  95 %% interval [%.4f, %.4f]\n", name, tl_json_number(score,
-                                                                             "mean", NAN),
-           json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+    printf("%-10s %.4f  95 %% interval [%.4f, %.4f]\n", name,
+           tl_json_number(score, "value", NAN), json_number_value(json_array_get(ci, 0)),
+           json_number_value(json_array_get(ci, 1)));
 }
 
 static tl_status print_classes(tl_app *app, const json_t *classes)
@@ -24,7 +24,7 @@ static tl_status print_classes(tl_app *app, const json_t *classes)
     tl_status rc;
 
     tl_grid_row(&table, TL_BOLD, (const char *[]){ "class", "rows", "precision", "recall",
-                                                    "recall 95 %", "f1" });
+                                                   "recall 95 %", "f1" });
     json_array_foreach(classes, i, c) {
         const json_t *ci = json_object_get(c, "recall_ci95");
         char          cell[5][48];
@@ -35,7 +35,7 @@ static tl_status print_classes(tl_app *app, const json_t *classes)
                  json_number_value(json_array_get(ci, 1)));
         snprintf(cell[4], 48, "%.3f", tl_json_number(c, "f1", NAN));
         tl_grid_row(&table, TL_PLAIN, (const char *[]){ tl_json_text(c, "class", "?"), cell[0],
-                                                         cell[1], cell[2], cell[3], cell[4] });
+                                                        cell[1], cell[2], cell[3], cell[4] });
     }
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);
@@ -44,8 +44,8 @@ static tl_status print_classes(tl_app *app, const json_t *classes)
 
 static tl_status print_evaluation(tl_app *app, const json_t *r)
 {
-    printf("%" PRId64 " rows (%s)\n", tl_json_int(r, "rows", 0), tl_json_text(r, "split",
-                                                                              "all"));
+    printf("%" PRId64 " rows (%s)\n", tl_json_int(r, "rows", 0),
+           tl_json_text(r, "split", "all"));
     print_interval("accuracy", json_object_get(r, "accuracy"));
     print_interval("macro-F1", json_object_get(r, "macro_f1"));
     print_interval("loss", json_object_get(r, "loss"));
@@ -166,8 +166,8 @@ tl_status tl_cmd_predict(tl_app *app)
     tl_ctx       *ctx   = &app->ctx;
     tailor_model *model = NULL;
     path_list     list  = { 0 };
-    const bool    from_stdin = app->args.operands == 1 || strcmp(app->args.operand[1],
-                                                                 "-") == 0;
+    const bool    from_stdin = app->args.operands == 1 ||
+                               strcmp(app->args.operand[1], "-") == 0;
     tl_status     rc;
 
     for (size_t i = 1; i < app->args.operands && !from_stdin; i++)

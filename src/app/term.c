@@ -41,9 +41,8 @@ void tl_term_init(tl_term *term, tl_ctx *ctx)
     term->colour_err = wants_colour(STDERR_FILENO);
     term->live       = isatty(STDERR_FILENO) && !(name && strcmp(name, "dumb") == 0);
     term->utf8       = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    if ((ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ,
-                                                               &size) == 0) &&
-        size.ws_col >= 20)
+    if ((ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ||
+         ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) && size.ws_col >= 20)
         term->width = size.ws_col;
 }
 
@@ -148,11 +147,9 @@ void tl_term_progress(tl_term *term, const tailor_progress *p)
     tl_text      t     = tl_text_make(term->ctx);
     const double now   = tl_time_s();
     const bool   ended = p->epoch_end && term->keep_epochs && term->live;
+    const bool   early = now - term->last_s < (term->live ? redraw_s : line_s);
 
-    if (term->quiet || (!ended && !p->epoch_end && now - term->last_s < (term->live
-                                                                         ? redraw_s
-                                                                             : line_s)))
-        return;
+    if (term->quiet || (early && !p->epoch_end)) return;
     add_line(term, &t, p, term->live);
     if (t.status == TL_OK && term->live) draw(term, &t, ended);
     else if (t.status == TL_OK && now - term->last_s < line_s)

@@ -83,8 +83,8 @@ static void print_sentence(const tl_app *app, const json_t *v)
     const bool     tie = strcmp(outcome, "tie") == 0, sure = strcmp(outcome, "better") == 0;
     char           score[64];
 
-    printf("\n%s%s%s: ", tl_term_out(term, TL_BOLD), tl_term_out(term, sure ? TL_GREEN
-                                                                 : TL_YELLOW),
+    printf("\n%s%s%s: ", tl_term_out(term, TL_BOLD),
+           tl_term_out(term, sure ? TL_GREEN : TL_YELLOW),
            sure ? "Verdict" : tie ? "Verdict (a tie)" : "Undecided, for now");
     print_decision(tl_json_text(v, "decision", "?"), base);
     printf(" (route %s)%s\n", tl_json_text(winner, "route", "?"), tl_term_out(term, TL_PLAIN));
@@ -98,16 +98,16 @@ static void print_sentence(const tl_app *app, const json_t *v)
 
 static void print_difference(const json_t *v)
 {
-    const json_t *other = json_object_get(v, "runner_up"), *d = json_object_get(other,
-                                                                                "difference");
+    const json_t *other = json_object_get(v, "runner_up");
+    const json_t *d     = json_object_get(other, "difference");
     const json_t *ci    = json_object_get(d, "ci95");
     const char   *base  = base_name(other);
     const double  mean = tl_json_number(d, "mean", NAN), p = tl_json_number(d, "p", NAN);
     const double  sure = tl_json_number(v, "confidence", NAN);
 
     if (json_is_object(other) && isfinite(mean)) {
-        printf("  %+.1f points over the next (%s%s%s)", 100 * mean, tl_json_text(other,
-                                                                                 "route", "?"),
+        printf("  %+.1f points over the next (%s%s%s)", 100 * mean,
+               tl_json_text(other, "route", "?"),
                base ? ", " : "", base ? base : "");
         if (json_is_number(json_array_get(ci, 0)))
             printf(", 95 %% interval [%+.1f, %+.1f]",
@@ -127,8 +127,8 @@ static void print_texts(const tl_app *app, const char *title, const json_t *text
     size_t  i;
 
     if (!json_array_size(texts)) return;
-    printf("\n%s%s%s\n", tl_term_out(&app->term, paint), title, tl_term_out(&app->term,
-                                                                            TL_PLAIN));
+    printf("\n%s%s%s\n", tl_term_out(&app->term, paint), title,
+           tl_term_out(&app->term, TL_PLAIN));
     json_array_foreach(texts, i, text)
         if (json_is_string(text))
             tl_term_wrap(&app->term, "  ", false, json_string_value(text));
@@ -150,29 +150,29 @@ static void candidate_row(tl_grid *table, const json_t *c, bool won)
     if (!fits && strcmp(fit, "underfit") != 0)
         strncat(note, " overfit", sizeof note - strlen(note) - 1);
     tl_grid_row(table, won ? TL_GREEN : done ? TL_PLAIN : TL_DIM,
-                 (const char *[]){ tl_json_text(c, "route", "?"), base ? base : "-",
-                                   say_score(json_object_get(c, "test"), test),
-                                   say_score(json_object_get(c, "valid"), valid), runs,
-                                   say_or_dash(tl_json_number(cost, "seconds", NAN),
-                                               tl_say_seconds, seconds),
-                                   say_or_dash(tl_json_number(cost, "peak_bytes", NAN),
-                                               tl_say_bytes, peak),
-                                   note });
+                (const char *[]){ tl_json_text(c, "route", "?"), base ? base : "-",
+                                  say_score(json_object_get(c, "test"), test),
+                                  say_score(json_object_get(c, "valid"), valid), runs,
+                                  say_or_dash(tl_json_number(cost, "seconds", NAN),
+                                              tl_say_seconds, seconds),
+                                  say_or_dash(tl_json_number(cost, "peak_bytes", NAN),
+                                              tl_say_bytes, peak),
+                                  note });
 }
 
 static tl_status print_candidates(tl_app *app, const json_t *v)
 {
     const json_t *won   = find_candidate(v, json_object_get(v, "winner"));
-    tl_grid      table = tl_grid_make(&app->ctx, 8, 1u << 4 | 1u << 5 | 1u << 6);
+    tl_grid       table = tl_grid_make(&app->ctx, 8, 1u << 4 | 1u << 5 | 1u << 6);
     json_t       *c;
     size_t        i;
     tl_status     rc;
 
-    tl_grid_row(&table, TL_BOLD, (const char *[]){ "route", "base", "test [95 %]",
-                 "valid [95 %]",
-                                                    "runs", "time", "memory", "" });
-    json_array_foreach(json_object_get(v, "candidates"), i, c) candidate_row(&table, c,
-                                                                             c == won);
+    tl_grid_row(&table, TL_BOLD,
+                (const char *[]){ "route", "base", "test [95 %]", "valid [95 %]", "runs",
+                                  "time in all", "memory", "" });
+    json_array_foreach(json_object_get(v, "candidates"), i, c)
+        candidate_row(&table, c, c == won);
     putchar('\n');
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);

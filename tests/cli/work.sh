@@ -22,7 +22,7 @@ ok it_learned eval 'awk "BEGIN { exit !($(accuracy out accuracy) > 0.5) }"'
 run evaluate run/best data --split all --json
 ok evaluate_all eval 'prints "\"rows\": 700"'
 run evaluate run/best data
-ok evaluate_for_people eval 'prints "^accuracy .*95 % interval" && prints "^macro-F1 .*interval" && prints "precision +recall"'
+ok evaluate_for_people eval 'prints "^accuracy +0\.[0-9]+ +95 % interval" && prints "^macro-F1 +0\.[0-9]+ .*interval" && prints "precision +recall"'
 
 picture=$(find pictures/test -name '*.png' | sort | head -n 1)
 run predict run/best "$picture"
