@@ -110,7 +110,7 @@ static size_t solve_bytes(const tl_run_spec *spec, const sketch *k)
                   classes = spec->dataset->classes;
     const int64_t n    = classes * (k->width + 1);
 
-    return floats(rows * k->width) +
+    return floats(rows * k->width) + floats((READ_AHEAD + 1) * 32 * k->row_floats) +
            (size_t)(LBFGS_VECTORS + 2) * (size_t)n * sizeof(double) + floats(2 * n) +
            floats(3 * TL_MIN(spec->train.count, (int64_t)2048) * classes);
 }
