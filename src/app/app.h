@@ -56,6 +56,8 @@ void tl_help_man(void);
 void tl_help_completion(void);
 /* In app/verdict.c: a verdict.json's value for people; `folder` holds the report. */
 tl_status tl_verdict_print(tl_app *app, const json_t *verdict, const char *folder);
+/* Why candidates of a verdict or a plan do not run, or not to their end. */
+void tl_verdict_whys(const tl_app *app, const json_t *verdict);
 /* The winner's test score, "91.3 % [90.1, 92.4]". */
 const char *tl_verdict_score(const json_t *verdict, char buffer[64]);
 #endif

@@ -1,6 +1,7 @@
 /* cmd_compare.c -- `tailor compare`: the question from the options, the verdict for people or as
  * JSON.  Floor 5, app. */
 #include "app/app.h"
+#include "core/io.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,12 +55,12 @@ static tailor_question question(const tl_app *app, const char *out)
 /* The plan: one line a candidate, with what it is expected to take. */
 static tl_status print_plan(tl_app *app, const json_t *plan)
 {
-    tl_grid  table = tl_grid_make(&app->ctx, 5, 1u << 2 | 1u << 3);
+    tl_grid  table = tl_grid_make(&app->ctx, 4, 1u << 2 | 1u << 3);
     json_t   *c;
     size_t    i;
     tl_status rc;
 
-    tl_grid_row(&table, TL_BOLD, (const char *[]){ "route", "base", "time", "memory", "" });
+    tl_grid_row(&table, TL_BOLD, (const char *[]){ "route", "base", "time", "memory" });
     json_array_foreach(json_object_get(plan, "candidates"), i, c) {
         const json_t *f = json_object_get(c, "forecast");
         const double  s = tl_json_number(f, "seconds", NAN);
@@ -67,13 +68,13 @@ static tl_status print_plan(tl_app *app, const json_t *plan)
         char          seconds[32], bytes[32];
         tl_grid_row(&table, TL_PLAIN,
                     (const char *[]){ tl_json_text(c, "route", "?"),
-                                      tl_json_text(c, "base", "-"),
+                                      tl_path_name(tl_json_text(c, "base", "-")),
                                       isfinite(s) ? tl_say_seconds(s, seconds) : "-",
-                                      isfinite(b) ? tl_say_bytes(b, bytes) : "-",
-                                      tl_json_text(c, "why", "") });
+                                      isfinite(b) ? tl_say_bytes(b, bytes) : "-" });
     }
     puts("Planned, nothing run:");
     rc = tl_grid_print(&table, &app->term, "  ");
+    tl_verdict_whys(app, plan);
     tl_grid_free(&table);
     return rc;
 }

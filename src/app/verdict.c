@@ -179,8 +179,7 @@ static tl_status print_candidates(tl_app *app, const json_t *v)
     return rc;
 }
 
-/* Why candidates did not run to their end. */
-static void print_whys(const tl_app *app, const json_t *v)
+void tl_verdict_whys(const tl_app *app, const json_t *v)
 {
     json_t *c;
     size_t  i;
@@ -248,7 +247,7 @@ tl_status tl_verdict_print(tl_app *app, const json_t *v, const char *folder)
                tl_say_count((int64_t)tl_json_number(cross, "examples", 0), buffer));
     print_texts(app, "Why", json_object_get(v, "reasons"), TL_BOLD);
     rc = print_candidates(app, v);
-    print_whys(app, v);
+    tl_verdict_whys(app, v);
     print_texts(app, "Mind", json_object_get(v, "warnings"), TL_YELLOW);
     if (isfinite(used)) printf("\n  took %s\n", tl_say_seconds(used, buffer));
     print_next(app, v, folder);
