@@ -3,6 +3,8 @@
 #include "support/support.h"
 
 #include "api/handles.h"
+#include "core/io.h"
+#include "support/schema.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -46,6 +48,60 @@ static void lists_have_names_and_words(void **state)
     assert_null(tailor_known("colour", 0, &doc));
 }
 
+static void holds(const char *name, const char *text)
+{
+    char    path[512], why[512] = "";
+    json_t *schema, *value;
+
+    snprintf(path, sizeof path, "%s/../schemas/%s.schema.json", TEST_FOLDER, name);
+    TEST_OK(tl_json_read(test_ctx(), path, (size_t)1 << 20, &schema));
+    TEST_OK(tl_json_parse(test_ctx(), name, text, strlen(text), &value));
+    if (!test_schema(schema, value, why, sizeof why)) fail_msg("%s: %s", name, why);
+    json_decref(schema);
+    json_decref(value);
+}
+
+static void doctor_holds_its_schema(void **state)
+{
+    tailor *t    = tailor_new();
+    char   *json = NULL;
+
+    (void)state;
+    assert_int_equal(tailor_doctor(t, &json), TAILOR_OK);
+    holds("doctor", json);
+    tailor_text_free(t, json);
+    tailor_free(t);
+}
+
+/* Each line of a prediction; the second picture is none. */
+static int on_line(void *user, const char *json)
+{
+    holds("predict", json);
+    ++*(int *)user;
+    return 0;
+}
+
+static void predict_lines(tailor *t, const tailor_model *m)
+{
+    char       *folder  = test_folder(), good[600], bad[600];
+    uint8_t     cells[28 * 28] = { 0 }, *png = NULL;
+    tl_image    image = { 28, 28, 1, cells };
+    size_t      bytes;
+    int         lines = 0;
+
+    snprintf(good, sizeof good, "%s/good.png", folder);
+    snprintf(bad, sizeof bad, "%s/bad.png", folder);
+    TEST_OK(tl_image_write_png(test_ctx(), &image, &png, &bytes));
+    TEST_OK(tl_file_write(test_ctx(), good, png, bytes));
+    TEST_OK(tl_file_write(test_ctx(), bad, png, bytes / 2));
+    tl_free(test_ctx(), png);
+    assert_int_equal(tailor_predict(t, m, (const char *const[]){ good, bad, good }, 3,
+                                    on_line, &lines),
+                     TAILOR_BAD_DATA);
+    assert_int_equal(lines, 3);
+    test_folder_end(folder);
+}
+
 /* Four pictures of 2 x 1, classes 0 1 2 1. */
 static const uint8_t pixels[8] = { 0, 10, 20, 30, 40, 50, 60, 70 };
 static const int32_t labels[4] = { 0, 1, 2, 1 };
@@ -69,7 +125,8 @@ static void arrays_become_data(void **state)
     assert_int_equal(tailor_data_from_arrays(t, pixels, labels, 4, 2, 1, 1, 2, &d),
                      TAILOR_BAD_DATA);
     assert_null(d);
-    assert_int_equal(tailor_data_from_arrays(t, pixels, labels, 4, 2, 1, 2, 3, &d), TAILOR_USAGE);
+    assert_int_equal(tailor_data_from_arrays(t, pixels, labels, 4, 2, 1, 2, 3, &d),
+                     TAILOR_USAGE);
     assert_int_equal(t->world.now_bytes, 0);
     tailor_free(t);
 }
@@ -142,7 +199,8 @@ static void fits_evaluates_and_interrupts(void **state)
     char                    *json    = NULL;
     int                      reports = 0;
     tailor_metrics           fitted, all;
-    const tailor_fit_options options = { .optimizer = "adam", .lr = 0.005, .epochs = 6, .seed = 3,
+    const tailor_fit_options options = { .optimizer = "adam", .lr = 0.005, .epochs = 6,
+        .seed = 3,
                                          .batch_size = 16 };
 
     (void)state;
@@ -150,13 +208,15 @@ static void fits_evaluates_and_interrupts(void **state)
     m = new_model(t, d);
     assert_int_equal(tailor_model_parameters(m), 784 * 16 + 16 + 16 * 10 + 10);
     if (tailor_fit(t, m, d, &options, &json) != TAILOR_OK) fail_msg("%s", tailor_error(t));
+    holds("train", json);
     assert_non_null(strstr(json, "\"test\""));
     tailor_text_free(t, json);
     assert_int_equal(tailor_evaluate(t, m, d, "test", &fitted, NULL), TAILOR_OK);
     assert_int_equal(tailor_evaluate(t, m, d, NULL, &all, &json), TAILOR_OK);
     assert_int_equal(all.rows, 1200);
     assert_true(fitted.rows < 1200 && fitted.accuracy > 0.3);
-    assert_non_null(strstr(json, "\"confusion\""));
+    holds("evaluate", json);
+    predict_lines(t, m);
     tailor_text_free(t, json);
     assert_int_equal(tailor_evaluate(t, m, d, "some", &all, NULL), TAILOR_USAGE);
     tailor_on_progress(t, stop_at_once, &reports);
@@ -172,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_have_one_line),
+        cmocka_unit_test(doctor_holds_its_schema),
         cmocka_unit_test(lists_have_names_and_words),
         cmocka_unit_test(arrays_become_data),
         cmocka_unit_test(every_failing_allocation_of_arrays),
