@@ -105,6 +105,7 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
                  tl_say_seconds(s->budget_s, seconds),
                  s->q->budget_s > 0.0 ? "" : " (none was given: --budget)",
                  100.0 * s->margin, tl_dtype_name(s->dtype));
+    if (s->store) TL_TRY(tl_study_inspect(ctx, s));
     TL_TRY(tl_study_open_bases(ctx, s));
     TL_TRY(tl_study_list(ctx, s));
     TL_TRY(tl_study_make_plan(ctx, s));
@@ -120,6 +121,7 @@ static void end(tl_ctx *ctx, tl_study *s)
     tl_store_close(ctx, s->store);
     tl_free(ctx, s->checkpoints);
     json_decref(s->plan);
+    json_decref(s->profile);
     json_decref(s->shared);
     json_decref(s->warnings);
 }

@@ -2,6 +2,7 @@
  * and which rows test. Floor 4, study. */
 #include "study/compare_internal.h"
 #include "core/text.h"
+#include "data/inspect.h"
 
 #include <math.h>
 #include <string.h>
@@ -159,11 +160,30 @@ static tl_status count_rows(tl_ctx *ctx, tl_study *s)
         tl_study_say(
             s, "rows: %s train, %s valid, %s test", tl_say_count(train.count, rows[0]),
             tl_say_count(valid.count, rows[1]), tl_say_count(s->test.count, rows[2]));
-    if (s->data->bad_rows > 0)
-        tl_study_warn(s, "%" PRId64 " unreadable rows were left out.", s->data->bad_rows);
 done:
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);
+    return rc;
+}
+
+/* What is wrong with the data goes among the warnings; the rest is for the report.  Looked
+ * at once: a resumed comparison reads it back. */
+tl_status tl_study_inspect(tl_ctx *ctx, tl_study *s)
+{
+    tl_status rc;
+    json_t   *finding;
+    size_t    i;
+
+    TL_TRY(tl_store_get(ctx, s->store, "profile", &s->profile));
+    if (!s->profile) {
+        TL_TRY(tl_inspect(ctx, s->data, &s->profile));
+        TL_TRY(tl_store_set(ctx, s->store, "profile", s->profile));
+    }
+    json_array_foreach(json_object_get(s->profile, "findings"), i, finding)
+        if (strcmp(tl_json_text(finding, "level", "note"), "note") != 0)
+            tl_study_warn(s, "The data: %s (%s)", tl_json_text(finding, "text", ""),
+                          tl_json_text(finding, "todo", ""));
+done:
     return rc;
 }
 

@@ -87,6 +87,7 @@ typedef struct {
     double  began_s, before_s;     /* clock now, and seconds of earlier processes */
     int64_t started;               /* unix seconds */
     json_t *plan;                  /* as kept in runs.db */
+    json_t *profile;               /* of the data, as tl_inspect says it */
     json_t *warnings;              /* array of texts */
 } tl_study;
 
@@ -102,6 +103,7 @@ char *tl_study_score(double value, char buffer[32]); /* "91.3 %" */
 /* compare_data.c */
 tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_data(tl_ctx *ctx, tl_study *s);
+tl_status tl_study_inspect(tl_ctx *ctx, tl_study *s);
 int       tl_study_slices(const tl_study *s);
 /* Train and valid of a repeat on a slice; ended with two tl_free. */
 tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold,

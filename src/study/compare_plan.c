@@ -126,8 +126,10 @@ static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
     for (int i = 0; i < s->entries; i++) {
         const tl_entry *e = &s->entry[i];
         const double    k = tl_study_slices(s);
-        item[i] =
-            (tl_plan_item){ .rival = rival_of(s, i), .trained = tl_entry_trained(e) };
+        item[i]           = (tl_plan_item){ .rival   = rival_of(s, i),
+                                            .trained = tl_entry_trained(e),
+                                            .anew    = e->c.route->start == TL_START_NEW,
+                                            .extra = strcmp(e->c.route->decision, "hybrid") == 0 };
         if (!e->active) continue;
         item[i].setup_s = k * e->setup_s;
         item[i].work_s  = k * (tl_study_first_seconds(s, e) - e->setup_s);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static const double LEAST_SHARE_OF_ALL = 0.5, LEAST_SHARE = 0.2;
+static const double LEAST_SHARE_OF_ALL = 0.5, LEAST_SHARE = 0.3;
 
 static double item_cost(const tl_plan_item *item, double share)
 {
@@ -21,6 +21,13 @@ static bool stands_aside(const tl_plan_item *item, int count, int i)
     return false;
 }
 
+/* The one to leave out before the other. */
+static bool sooner_out(const tl_plan_item *a, const tl_plan_item *b)
+{
+    if (a->extra != b->extra) return a->extra;
+    return item_cost(a, 1.0) > item_cost(b, 1.0);
+}
+
 void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *plan,
                      bool *skipped)
 {
@@ -30,8 +37,7 @@ void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *
         int worst = -1;
         for (int i = 0; i < count; i++) {
             if (skipped[i] || !item[i].trained) continue;
-            if (worst < 0 || item_cost(&item[i], 1.0) > item_cost(&item[worst], 1.0))
-                worst = i;
+            if (worst < 0 || sooner_out(&item[i], &item[worst])) worst = i;
         }
         if (worst < 0) return;
         for (int i = 0; i < count; i++)
@@ -44,6 +50,16 @@ void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *
 
 enum { MOST_ITEMS = 256 };
 
+/* What starts anew is counted as a finalist only where nothing else is trained. */
+static void leave_anew(const tl_plan_item *item, int count, bool *skipped)
+{
+    bool based = false;
+
+    for (int i = 0; i < count; i++)
+        based = based || (!skipped[i] && item[i].trained && !item[i].anew);
+    for (int i = 0; based && i < count; i++) skipped[i] = skipped[i] || item[i].anew;
+}
+
 double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *plan,
                     int finalists)
 {
@@ -53,6 +69,7 @@ double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *p
     tl_plan_skipped(item, count, plan, skipped);
     for (int i = 0; i < count; i++)
         if (!skipped[i]) sum += item_cost(&item[i], plan->share);
+    leave_anew(item, count, skipped);
     for (int f = 0; f < finalists; f++) {
         int costliest = -1;
         for (int i = 0; i < count; i++) {
