@@ -23,8 +23,8 @@ typedef struct {
  * more seeds for the `finalists` costliest that are likely to be some. */
 double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *plan,
                     int finalists);
-/* True for the items the plan leaves out (extras, then the costliest) or, with one_base, all but the
- * costliest of its rivals: which one runs is known after the probes. */
+/* True for the items the plan leaves out (extras, then the costliest) or, with one_base,
+ * all but the costliest of its rivals: which one runs is known after the probes. */
 void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *plan,
                      bool *skipped);
 /* The mildest plan that fits: all as it is; shorter, down to half; one base for a trained
