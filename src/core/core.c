@@ -34,7 +34,8 @@ const char *tl_status_name(tl_status status)
 void tl_world_init(tl_world *world)
 {
     memset(world, 0, sizeof *world);
-    world->threads = tl_machine_threads();
+    world->threads     = tl_machine_threads();
+    world->small_flops = 5e7;
 }
 
 tl_ctx tl_ctx_make(tl_world *world)

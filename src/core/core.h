@@ -30,6 +30,7 @@ typedef struct {
     _Atomic size_t  now_bytes, peak_bytes; /* accounted allocations                      */
     size_t          limit_bytes;           /* --memory; 0 means none                     */
     int             threads;               /* compute threads, >= 1                      */
+    double          small_flops; /* a plan with fewer runs on one thread; 0: none does   */
     atomic_int      cancel;                /* 1: stop at the next step; 2: at once       */
     _Atomic int64_t fault_alloc, fault_read, fault_write; /* n > 0: the n-th call from
                        now fails (tests only); 0: none */

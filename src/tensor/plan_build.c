@@ -182,15 +182,26 @@ static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
                    op);
 }
 
+/* Handing a piece of a small run to another thread costs more than it saves, and far more where
+ * other programs hold the cores: such a plan stays on one. */
+static int threads_for(const tl_ctx *ctx, const tl_graph *g)
+{
+    const double flops = tl_graph_flops(g);
+
+    return flops > 0.0 && flops < ctx->world->small_flops ? 1 : ctx->world->threads;
+}
+
 static tl_status make_steps(tl_ctx *ctx, tl_plan *plan)
 {
+    const int threads = threads_for(ctx, plan->g);
+
     for (int32_t i = 0; i < plan->nodes; i++) {
         const tl_node *n = tl_graph_node(plan->g, i);
         if (!runs(plan, n)) continue;
         tl_step *s      = &plan->step[plan->steps++];
         s->call.node    = n;
         s->call.tick    = &plan->tick;
-        s->call.threads = ctx->world->threads;
+        s->call.threads = threads;
         for (int k = 0; k < n->n_in; k++)
             if (n->in[k]) {
                 s->call.in[k] = view_of(plan, n->in[k]);

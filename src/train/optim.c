@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { GRAIN = 16384 }; /* floats worth a thread of their own */
+enum { GRAIN = 131072 };/* floats worth a thread of their own */
 
 typedef struct {
     const tl_update *u;

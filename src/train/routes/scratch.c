@@ -15,6 +15,7 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
         h->optim.lr = 0.1 * (double)h->batch / 256.0;
         return;
     }
+    h->batch              = TL_MIN(h->batch, 64); /* Adam's usual rate wants small batches */
     h->optimizer          = "adamw";
     h->optim.lr           = 1e-3;
     h->optim.weight_decay = 0.01;
