@@ -320,6 +320,8 @@ static const tl_sample conv[] = {
          ATTR(tl_conv_attr, STEP(2, 1, 1), AROUND(1))),
     BOTH("5x3 dilated beyond the picture", .in = { S(2, 3, 2, 16), S(16, 16, 5, 3), NONE },
          ATTR(tl_conv_attr, STEP(1, 2, 1), .pad = { 4, 2, 4, 2 })),
+    { .label = "big weights, channels in parts", .in = { S(2, 3, 3, 96), S(672, 96, 3, 3), NONE },
+      .low = -1.0, .high = 1.0, ATTR(tl_conv_attr, STEP(1, 1, 1), AROUND(1)) },
     BOTH("dilated", .in = { S(1, 12, 11, 16), S(16, 16, 3, 3), NONE },
          ATTR(tl_conv_attr, STEP(1, 2, 1), AROUND(2))),
     BOTH("two groups", .in = { S(2, 6, 6, 32), S(32, 16, 3, 3), NONE },

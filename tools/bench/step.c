@@ -209,7 +209,7 @@ tl_status bench_step_run(tl_ctx *ctx, bench_step *s, float *loss)
 {
     tl_status rc;
 
-    if (s->c->items) tl_par_for(ctx->world->threads, s->c->batch, 8, gather_rows, s);
+    if (s->c->items) tl_par_for(ctx->world->threads, s->c->batch, 64, gather_rows, s);
     TL_TRY(tl_plan_run(ctx, s->plan, (tl_tick){ .seed = 1, .step = s->step }));
     s->step++;
     for (int32_t i = 0; i < s->spans; i++) {

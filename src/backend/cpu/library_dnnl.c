@@ -7,8 +7,6 @@
 typedef struct {
     tl_dnn        *dnn;
     const tl_simd *loops;
-    bool           widen;   /* conv_dw: bf16 operands are made f32 in scratch first */
-    size_t         wide_at; /* ... there */
 } held;
 
 static void held_release(tl_ctx *ctx, tl_call *call)
@@ -218,101 +216,11 @@ static tl_status conv_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
     return conv_new(ctx, call, &c, work_bytes);
 }
 
-/* oneDNN's bf16 weight gradients lose to its f32 ones where there are few pixels to sum over
- * (measured, 2.6 on an AVX-512 CPU with bf16 products: 512 to 512 channels at 1x1 three times). */
-static bool better_wide(const tl_call *call, const tl_conv_grad_attr *a)
-{
-    const int64_t rows    = tl_rows(&call->in[0]);
-    const bool    strided = a->conv.stride[0] > 1 || a->conv.stride[1] > 1;
-
-    return tl_is_bf(&call->in[0]) && a->conv.groups == 1 &&
-           rows <= (strided ? 2048 : 512);
-}
-
-static size_t wide_bytes(const tl_view *v)
-{
-    return tl_padded((size_t)tl_count(v) * sizeof(float));
-}
-
-static tl_status conv_dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
-                                 size_t *work_bytes)
-{
-    tl_status                rc;
-    const tl_conv_grad_attr *a     = call->node->attr;
-    const tl_view           *dy    = &call->in[0];
-    const bool               widen = wants(call, 0) && better_wide(call, a);
-    const size_t bias = wants(call, 1) ? tl_column_work(tl_rows(dy), tl_columns(dy)) : 0;
-    const tl_dnn_conv c = { .way   = TL_DNN_DW,
-                            .x     = call->in[1].shape,
-                            .w     = a->shape,
-                            .y     = dy->shape,
-                            .conv  = a->conv,
-                            .dtype = widen ? TL_F32 : dy->dtype };
-    held             *h;
-
-    (void)g;
-    TL_TRY(held_new(ctx, call, &h));
-    if (wants(call, 0))
-        TL_TRY(tl_dnn_conv_new(ctx, &c, call->threads, &h->dnn, work_bytes));
-    *work_bytes = TL_MAX(*work_bytes, bias);
-    if (!widen) goto done;
-    h->widen    = true;
-    h->wide_at  = tl_padded(*work_bytes);
-    *work_bytes = h->wide_at + wide_bytes(&call->in[1]) + wide_bytes(dy);
-done:
-    return hold(ctx, call, rc);
-}
-
-typedef struct {
-    const tl_simd *loops;
-    const tl_view *from;
-    float         *to;
-} widening;
-
-static void widen_pieces(void *arg, int64_t low, int64_t high)
-{
-    const widening *k  = arg;
-    const int64_t   at = low * TL_PIECE, end = TL_MIN(high * TL_PIECE, tl_count(k->from));
-
-    k->loops->cast(end - at, tl_place(k->from, at), true, k->to + at, false);
-}
-
-static const void *widened(const tl_call *call, const tl_view *from, char *to)
-{
-    widening k = { ((const held *)call->state)->loops, from, (float *)(void *)to };
-
-    tl_par_for(call->threads, (tl_count(from) + TL_PIECE - 1) / TL_PIECE, 4, widen_pieces,
-               &k);
-    return to;
-}
-
-static tl_status conv_dw_run(tl_ctx *ctx, const tl_call *call)
-{
-    tl_status       rc   = TL_OK;
-    const held     *h    = call->state;
-    char           *wide = (char *)call->work + h->wide_at;
-    tl_dnn_run_args args = { .a       = call->in[1].data,
-                             .dy      = call->in[0].data,
-                             .out     = call->out[0].data,
-                             .work    = call->work,
-                             .threads = call->threads };
-
-    if (h->widen && args.out) {
-        args.a  = widened(call, &call->in[1], wide);
-        args.dy = widened(call, &call->in[0], wide + wide_bytes(&call->in[1]));
-    }
-    if (args.out) TL_TRY(tl_dnn_run(ctx, h->dnn, &args));
-    bias_gradient(call);
-done:
-    return rc;
-}
-
 static const tl_kernel kernels[] = {
     { "dense", dense_prepare, dense_run, held_release },
     { "dense_dx", dense_dx_prepare, dense_run, held_release },
     { "dense_dw", dense_dw_prepare, dense_dw_run, held_release },
     { "conv", conv_prepare, dense_run, held_release },
     { "conv_dx", conv_dx_prepare, dense_run, held_release },
-    { "conv_dw", conv_dw_prepare, conv_dw_run, held_release },
 };
 const tl_kernel_list tl_cpu_onednn = { kernels, TL_COUNT(kernels) };

@@ -22,7 +22,7 @@ static rows rows_of(const tl_call *call)
 
 static int64_t grain(int64_t c)
 {
-    return TL_MAX(1, 2048 / c);
+    return TL_MAX(1, 8192 / c);
 }
 
 static void softmax_rows(void *arg, int64_t low, int64_t high)
