@@ -2,7 +2,7 @@
  *
  * dot: both operands run along k, so nothing is packed; a tile of TALL x WIDE sums is kept in
  * registers and folded into one vector at the end.  outer: b runs along the result's columns;
- * a tile of DEEP rows x 3 vectors takes one value of a per row and step.  A result's sum runs
+ * a tile of DEEP rows x ACROSS vectors takes one value of a per row and step.  A result's sum runs
  * over k in one fixed order, whatever tile or thread it falls to.  Bodies of simd.h's table.
  * Source: Goto and van de Geijn 2008 for the tiling.  Floor 1, backend/cpu. */
 #ifndef TL_BACKEND_CPU_BODY_GEMM_H
@@ -14,8 +14,8 @@ enum {
     WIDE   = 4,
     TALL   = VL == 8 ? 2 : 4,
     STRIP  = 64,
-    DEEP   = VL == 16 ? 8 : 4,
-    ACROSS = VL == 16 ? 3 : 2
+    DEEP   = VL == 16 ? 6 : 4,
+    ACROSS = VL == 16 ? 4 : 2
 };
 
 /* Lane pairs of a, then of b, each added. */
@@ -152,11 +152,14 @@ VEC void outer_tile(const tl_gemm *g, int64_t row, int64_t tall, int64_t col,
             for (int j = 0; j < across; j++) sum[i][j] = vf_fma(a, b[j], sum[i][j]);
         }
     }
-    for (int i = 0; i < tall; i++) UNROLL
-    for (int j = 0; j < across; j++) {
-        const int64_t to = (row + i) * g->ldc + col + j * VL, left = rest - j * VL;
-        if (g->accumulate) sum[i][j] += take(g->c, to, left, false);
-        give(g->c, to, sum[i][j], left, g->c_bf);
+    for (int i = 0; i < tall; i++) {
+        UNROLL
+        for (int j = 0; j < across; j++) {
+            const int64_t to = (row + i) * g->ldc + col + j * VL, left = rest - j * VL;
+            if (g->accumulate) sum[i][j] += take(g->c, to, left, false);
+            if (g->bias) sum[i][j] += take(g->bias, col + j * VL, left, false);
+            give(g->c, to, act_value(g->act, sum[i][j]), left, g->c_bf);
+        }
     }
 }
 VEC void outer_any(const tl_gemm *g, int64_t row, int64_t tall, int64_t col, bool a_bf,
@@ -166,8 +169,10 @@ VEC void outer_any(const tl_gemm *g, int64_t row, int64_t tall, int64_t col, boo
 
     if (rest >= ACROSS * VL)
         outer_tile(g, row, tall, col, rest, ACROSS, true, a_bf, b_bf);
-    else if (rest > 2 * VL)
+    else if (rest > 3 * VL)
         outer_tile(g, row, tall, col, rest, ACROSS, false, a_bf, b_bf);
+    else if (rest > 2 * VL)
+        outer_tile(g, row, tall, col, rest, TL_MIN(3, ACROSS), false, a_bf, b_bf);
     else if (rest > VL)
         outer_tile(g, row, tall, col, rest, 2, false, a_bf, b_bf);
     else
@@ -191,6 +196,60 @@ static void body_outer(const tl_gemm *g, int64_t low, int64_t high)
         else
             outer_any(g, row, tall, col, true, false);
     }
+}
+
+/* Lanes of a and b in turn: the lower halves, the upper halves. */
+VEC vf zip_low(vf a, vf b)
+{
+#if VL == 16
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
+                                   7, 23);
+#elif VL == 8
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+    return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#endif
+}
+VEC vf zip_high(vf a, vf b)
+{
+#if VL == 16
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14,
+                                   30, 15, 31);
+#elif VL == 8
+    return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+    return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
+/* to[p][j] = w[j][p] for a square of VL x VL at (j, p), cut at n and k. */
+VEC void turn_square(int64_t n, int64_t k, const float *w, float *to, int64_t j,
+                     int64_t p)
+{
+    vf v[VL], z[VL];
+
+    UNROLL
+    for (int i = 0; i < VL; i++)
+        v[i] = j + i < n ? take(w, (j + i) * k + p, k - p, false) : vf_all(0.0f);
+    UNROLL
+    for (int stage = VL / 2; stage > 0; stage /= 2) {
+        UNROLL
+        for (int i = 0; i < VL / 2; i++) {
+            z[2 * i]     = zip_low(v[i], v[i + VL / 2]);
+            z[2 * i + 1] = zip_high(v[i], v[i + VL / 2]);
+        }
+        UNROLL
+        for (int i = 0; i < VL; i++) v[i] = z[i];
+    }
+    UNROLL
+    for (int i = 0; i < VL; i++)
+        if (p + i < k) give(to, (p + i) * n + j, v[i], n - j, false);
+}
+static void body_turn(int64_t n, int64_t k, const float *w, float *to, int64_t low,
+                      int64_t high)
+{
+    for (int64_t p = low; p < high; p += VL)
+        for (int64_t j = 0; j < n; j += VL) turn_square(n, k, w, to, j, p);
 }
 
 #if defined(__AVX512F__)

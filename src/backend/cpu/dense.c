@@ -5,7 +5,7 @@
 
 enum { DOT_ROWS = 4 }; /* rows of a strip, whatever the vectors      */
 static const int64_t work_per_thread =
-    1 << 17; /* below it a second thread costs more than it gives */
+    1 << 21; /* below it a second thread costs more than it gives */
 
 typedef struct {
     const tl_simd *loops;
@@ -56,53 +56,107 @@ void tl_gemm_outer(const tl_simd *loops, const tl_gemm *g, int threads)
     }
 }
 
+/* Where enough rows share them, turned weights [in out] beat reading them as they lie. */
+static bool worth_turning(const tl_view *x, const tl_view *w)
+{
+    return tl_rows(x) >= 128 && tl_columns(w) <= TL_SUM_ROWS && tl_rows(w) >= 16;
+}
+
 static tl_status dense_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                size_t *work_bytes)
 {
     const tl_status rc = tl_cpu_ready(ctx, g, call, work_bytes);
 
-    if (call->node->op->name[5] == '_' && call->node->op->name[7] == 'w')
-        *work_bytes = tl_column_work(tl_rows(&call->in[0]), tl_columns(&call->in[0]));
+    if (worth_turning(&call->in[0], &call->in[1]))
+        *work_bytes = (size_t)tl_count(&call->in[1]) * sizeof(float);
+    return rc;
+}
+
+static tl_status dense_dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                                  size_t *work_bytes)
+{
+    const tl_status rc = tl_cpu_ready(ctx, g, call, work_bytes);
+
+    *work_bytes = tl_column_work(tl_rows(&call->in[0]), tl_columns(&call->in[0]));
     return rc;
 }
 
 #ifndef TAILOR_PORTABLE
 static const double small_products = 20e6; /* multiply-adds up to which ours are faster */
 
+static bool is_small(const tl_call *call, const tl_view *w)
+{
+    return (double)tl_rows(&call->in[0]) * (double)tl_count(w) <= small_products;
+}
+
 static tl_status small_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                size_t *work_bytes)
 {
-    const double rows    = (double)tl_rows(&call->in[0]),
-                 a       = (double)tl_columns(&call->in[0]);
-    const bool     dw    = call->node->n_out > 1;
-    const tl_view *other = dw ? &call->out[0] : &call->in[1];
+    return is_small(call, &call->in[1]) ? dense_prepare(ctx, g, call, work_bytes)
+                                        : TL_EUSAGE;
+}
 
-    if (rows * a * (double)(tl_count(other)) / a > small_products) return TL_EUSAGE;
-    return dense_prepare(ctx, g, call, work_bytes);
+static tl_status small_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                                  size_t *work_bytes)
+{
+    return is_small(call, &call->in[1]) ? tl_cpu_ready(ctx, g, call, work_bytes)
+                                        : TL_EUSAGE;
+}
+
+static tl_status small_dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                                  size_t *work_bytes)
+{
+    return is_small(call, &call->out[0]) ? dense_dw_prepare(ctx, g, call, work_bytes)
+                                         : TL_EUSAGE;
 }
 #endif
+
+typedef struct {
+    const tl_call *call;
+    int64_t        n, k;
+} turning;
+
+enum { TURN_ROWS = 16 };
+
+static void turn_rows(void *arg, int64_t low, int64_t high)
+{
+    const turning *t = arg;
+
+    tl_loops(t->call)->turn(t->n, t->k, t->call->in[1].data, t->call->work,
+                            low * TURN_ROWS, TL_MIN(high * TURN_ROWS, t->k));
+}
 
 static tl_status dense_run(tl_ctx *ctx, const tl_call *call)
 {
     const tl_act_attr *a = call->node->attr;
     const tl_view     *x = &call->in[0], *y = &call->out[0];
-    const tl_gemm      g = { .m    = tl_rows(x),
-                             .n    = tl_columns(y),
-                             .k    = tl_columns(x),
+    turning            t = { call, tl_columns(y), tl_columns(x) };
+    tl_gemm            g = { .m    = tl_rows(x),
+                             .n    = t.n,
+                             .k    = t.k,
                              .a    = x->data,
                              .b    = call->in[1].data,
                              .c    = y->data,
-                             .ai   = tl_columns(x),
+                             .ai   = t.k,
                              .ak   = 1,
-                             .ldb  = tl_columns(x),
-                             .ldc  = tl_columns(y),
+                             .ldb  = t.k,
+                             .ldc  = t.n,
                              .a_bf = tl_is_bf(x),
                              .c_bf = tl_is_bf(y),
                              .bias = call->in[2].data,
                              .act  = a->act };
 
     (void)ctx;
-    if (y->data) tl_gemm_dot(tl_loops(call), &g, call->threads);
+    if (!y->data) return TL_OK;
+    if (!worth_turning(x, &call->in[1])) {
+        tl_gemm_dot(tl_loops(call), &g, call->threads);
+        return TL_OK;
+    }
+    tl_par_for(call->threads, (t.k + TURN_ROWS - 1) / TURN_ROWS,
+               TL_MAX(1, 4 * TL_PIECE / t.n), turn_rows, &t);
+    g.b   = call->work;
+    g.ldb = t.n;
+    tl_gemm_outer(tl_loops(call), &g, call->threads);
     return TL_OK;
 }
 
@@ -155,15 +209,15 @@ static tl_status dense_dw_run(tl_ctx *ctx, const tl_call *call)
 #ifndef TAILOR_PORTABLE
 static const tl_kernel small[] = {
     { "dense", small_prepare, dense_run, NULL },
-    { "dense_dx", small_prepare, dense_dx_run, NULL },
-    { "dense_dw", small_prepare, dense_dw_run, NULL },
+    { "dense_dx", small_dx_prepare, dense_dx_run, NULL },
+    { "dense_dw", small_dw_prepare, dense_dw_run, NULL },
 };
 const tl_kernel_list tl_cpu_small = { small, TL_COUNT(small) };
 #endif
 
 static const tl_kernel any[] = {
     { "dense", dense_prepare, dense_run, NULL },
-    { "dense_dx", dense_prepare, dense_dx_run, NULL },
-    { "dense_dw", dense_prepare, dense_dw_run, NULL },
+    { "dense_dx", tl_cpu_ready, dense_dx_run, NULL },
+    { "dense_dw", dense_dw_prepare, dense_dw_run, NULL },
 };
 const tl_kernel_list tl_cpu_dense = { any, TL_COUNT(any) };

@@ -11,7 +11,7 @@
 /* Products over f32 or bf16, result f32 or bf16: c[i j] = act(sum_k a(i, k) b(k, j) + bias[j]),
  * or c += it.  a(i, k) lies at a[i * ai + k * ak].
  * dot:   ak is 1 and b(k, j) lies at b[j * ldb + k], f32: both run along k.
- * outer: b(k, j) lies at b[k * ldb + j]: runs along j; no bias, no act. */
+ * outer: b(k, j) lies at b[k * ldb + j]: runs along j; bias and act without accumulate. */
 typedef struct {
     int64_t       m, n, k;
     const void   *a, *b;
@@ -19,8 +19,8 @@ typedef struct {
     int64_t       ai, ak, ldb, ldc;
     bool          a_bf, b_bf, c_bf;
     bool          accumulate; /* outer, c f32: c += */
-    const float  *bias;       /* dot: NULL or [n] */
-    tl_activation act;        /* dot */
+    const float  *bias;       /* NULL or [n] */
+    tl_activation act;
 } tl_gemm;
 
 /* Geometry shared by pooling and depthwise convolution. */
@@ -106,6 +106,9 @@ typedef struct tl_simd {
     void (*dot)(const tl_gemm *g, int64_t low, int64_t high);
     void (*outer)(const tl_gemm *g, int64_t low, int64_t high);
     int64_t (*outer_tiles)(const tl_gemm *g);
+    /* rows [low, high) of to [k n] = w [n k] turned; low is a multiple of 16 */
+    void (*turn)(int64_t n, int64_t k, const float *w, float *to, int64_t low,
+                 int64_t high);
 
     double (*fma_loop)(
         int64_t rounds); /* FLOPs done by a loop of nothing else (peak.c) */

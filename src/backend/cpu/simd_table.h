@@ -39,5 +39,6 @@ const tl_simd SIMD_TABLE = {
     .dot             = body_dot,
     .outer           = body_outer,
     .outer_tiles     = body_outer_tiles,
+    .turn            = body_turn,
     .fma_loop        = body_fma_loop,
 };
