@@ -9,7 +9,7 @@
 
 static const struct { const char *name; int64_t rows; double budget_s; } rounds[] = {
     { "few", 150, 25.0 },
-    { "many", 6000, 30.0 },
+    { "many", 6000, 60.0 },
 };
 
 /* Short schedules for small pictures; said in the plan as any setting is. */
