@@ -30,7 +30,7 @@ static tailor_status fine_tune(tailor *t, tailor_model *model, const tailor_data
         printf("accuracy %.4f [%.4f, %.4f], macro-F1 %.4f [%.4f, %.4f]\n", score.accuracy,
                score.accuracy_low, score.accuracy_high, score.macro_f1, score.macro_f1_low,
                score.macro_f1_high);
-    return (int)status;
+    return status;
 }
 
 int main(int argc, char **argv)
