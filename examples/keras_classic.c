@@ -57,5 +57,5 @@ int main(int argc, char **argv)
     tailor_model_free(t, model);
     tailor_data_free(t, data);
     tailor_free(t);
-    return status;
+    return (int)status;
 }
