@@ -124,7 +124,8 @@ tl_status tl_file_read(tl_ctx *ctx, const char *path, size_t limit, uint8_t **da
     }
     if (S_ISDIR(info.st_mode)) TL_FAIL(TL_EDATA, path, "is a folder (give a file)");
     if ((size_t)info.st_size > limit)
-        TL_FAIL(TL_ELIMIT, path, "%lld bytes, over the limit of %zu", (long long)info.st_size, limit);
+        TL_FAIL(TL_ELIMIT, path, "%lld bytes, over the limit of %zu", (long long)info.st_size,
+                limit);
     TL_TRY(tl_alloc(ctx, (size_t)info.st_size + 1, &block));
     if (tl_fault_now(&ctx->world->fault_read)) {
         rc = fail_errno(ctx, path, "cannot read", EIO);

@@ -10,7 +10,8 @@
 
 struct tl_hash { EVP_MD_CTX *md; };
 
-tl_status tl_json_parse(tl_ctx *ctx, const char *where, const char *text, size_t bytes, json_t **out)
+tl_status tl_json_parse(tl_ctx *ctx, const char *where, const char *text, size_t bytes,
+                        json_t **out)
 {
     json_error_t error;
     char         place[512];

@@ -8,7 +8,8 @@
 
 /* TL_EDATA "file:line: ..." on malformed text, TL_ELIMIT over `limit` bytes. */
 tl_status tl_json_read(tl_ctx *ctx, const char *path, size_t limit, json_t **out);
-tl_status tl_json_parse(tl_ctx *ctx, const char *where, const char *text, size_t bytes, json_t **out);
+tl_status tl_json_parse(tl_ctx *ctx, const char *where, const char *text, size_t bytes,
+                        json_t **out);
 /* Indented, keys in the order they were set; written atomically. */
 tl_status tl_json_write(tl_ctx *ctx, const char *path, const json_t *value);
 /* The same with all 17 digits of a number, which come back as the same bits. */

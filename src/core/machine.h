@@ -11,7 +11,9 @@ size_t tl_machine_memory_bytes(void); /* RAM or the cgroup's limit, the lower   
 const char *tl_machine_cpu(void);     /* model name; "unknown" where not readable      */
 size_t tl_machine_rss_peak_bytes(void); /* ru_maxrss of this process                   */
 
-typedef enum { TL_ISA_PORTABLE, TL_ISA_AVX2, TL_ISA_AVX512, TL_ISA_AVX512_BF16, TL_ISA_NEON } tl_isa;
+typedef enum {
+    TL_ISA_PORTABLE, TL_ISA_AVX2, TL_ISA_AVX512, TL_ISA_AVX512_BF16, TL_ISA_NEON
+} tl_isa;
 tl_isa      tl_machine_isa(void);     /* the best kernels this CPU runs; TAILOR_ISA=
                                          portable|avx2|avx512 caps it (tests)          */
 const char *tl_isa_name(tl_isa isa);

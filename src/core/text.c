@@ -171,7 +171,8 @@ char *tl_say_seconds(double s, char buffer[32])
     if (s < 0.0995) snprintf(buffer, 32, "%.0f ms", 1e3 * s);
     else if (s < 9.95) snprintf(buffer, 32, "%.1f s", s);
     else if (s < 59.5) snprintf(buffer, 32, "%.0f s", s);
-    else if (s < 3570.0) snprintf(buffer, 32, "%dm %02ds", (int)(s + 0.5) / 60, (int)(s + 0.5) % 60);
+    else if (s < 3570.0)
+        snprintf(buffer, 32, "%dm %02ds", (int)(s + 0.5) / 60, (int)(s + 0.5) % 60);
     else snprintf(buffer, 32, "%dh %02dm", (int)(s / 60.0 + 0.5) / 60, (int)(s / 60.0 + 0.5) % 60);
     return buffer;
 }

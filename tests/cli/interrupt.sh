@@ -8,7 +8,7 @@ arguments=(train data --arch "dense 64 relu, dense 64 relu" --epochs 150 --batch
 # start NAME COMMAND...: in the background, until it trains
 start() {
     "$TAILOR" "$@" >out 2>err & pid=$!
-    for ((i = 0; i < 500; i++)); do grep -q Epoch err && break; sleep 0.02; done
+    for ((i = 0; i < 3000; i++)); do grep -q Epoch err && break; sleep 0.02; done
 }
 "$TAILOR" "${arguments[@]}" --out straight >out 2>err; status=$?
 ok straight_run is_status 0
