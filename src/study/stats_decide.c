@@ -186,8 +186,8 @@ static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_riv
     say_what_would_decide(s, r, more, sizeof more);
     snprintf(text, room,
              "The test part cannot tell the first from the others: the difference to "
-             "the next may lie between %+.3f and %+.3f. %s%s",
-             d->difference.low, d->difference.high, more,
+             "the next may lie between %+.1f and %+.1f points. %s%s",
+             100.0 * d->difference.low, 100.0 * d->difference.high, more,
              d->reversed ? " Test and validation put different candidates first." : "");
 }
 
@@ -206,9 +206,9 @@ static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival,
                  d->p, s->candidates - 1);
     else if (d->outcome == TL_TIE)
         snprintf(text, room,
-                 "The best candidates differ by less than the margin of %.3g (90 %% "
-                 "interval), so the cheapest of them to run wins.",
-                 s->margin);
+                 "The best candidates differ by less than the margin of %.3g "
+                 "points (90 %% interval), so the cheapest of them to run wins.",
+                 100.0 * s->margin);
     else
         say_undecided(s, d, &rival[d->runner_up], all_worse, text, room);
 }

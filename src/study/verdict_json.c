@@ -38,7 +38,12 @@ static json_t *valid_json(const tl_study *s, int entry)
     double    x[TL_STUDY_SEEDS];
 
     for (int i = 0; i < k; i++) x[i] = tl_study_valid(s, entry, trial, i);
-    return tl_interval_json(tl_mean_t(x, k, 0.95));
+    tl_interval i = tl_mean_t(x, k, 0.95);
+    if (isfinite(i.low)) {
+        i.low  = fmax(0.0, i.low);
+        i.high = fmin(1.0, i.high);
+    }
+    return tl_interval_json(i);
 }
 
 /* Sums and means over the runs of the chosen trial; trials of the search add to the
