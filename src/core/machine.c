@@ -10,6 +10,9 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 /* The first number in a small file, or `fallback`. */
 static long long read_number(const char *path, long long fallback)
@@ -132,6 +135,55 @@ const char *tl_isa_name(tl_isa isa)
 bool tl_machine_bf16(void)
 {
     return tl_machine_isa() == TL_ISA_AVX512_BF16;
+}
+
+#if defined(__SSE2__)
+enum { FLUSH_SUBNORMALS = 0x8040 };   /* results and operands: FTZ and DAZ of MXCSR */
+
+static unsigned long float_mode(void)
+{
+    return _mm_getcsr();
+}
+
+void tl_float_mode(unsigned long mode)
+{
+    _mm_setcsr((unsigned)mode);
+}
+#elif defined(__aarch64__)
+enum { FLUSH_SUBNORMALS = 1 << 24 };  /* FZ of FPCR */
+
+static unsigned long float_mode(void)
+{
+    unsigned long mode;
+
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+
+void tl_float_mode(unsigned long mode)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+}
+#else
+enum { FLUSH_SUBNORMALS = 0 };
+
+static unsigned long float_mode(void)
+{
+    return 0;
+}
+
+void tl_float_mode(unsigned long mode)
+{
+    (void)mode;
+}
+#endif
+
+unsigned long tl_float_flush(void)
+{
+    const unsigned long before = float_mode();
+
+    tl_float_mode(before | FLUSH_SUBNORMALS);
+    return before;
 }
 
 double tl_time_s(void)

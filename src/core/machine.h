@@ -19,6 +19,12 @@ tl_isa      tl_machine_isa(void);     /* the best kernels this CPU runs; TAILOR_
 const char *tl_isa_name(tl_isa isa);
 bool        tl_machine_bf16(void);    /* has bf16 dot products                         */
 
+/* Subnormal numbers count as zero on this thread from here (moments of weights that no longer get a
+ * gradient fade into them, where a step is several times slower).  Returns the mode before, for
+ * tl_float_mode to put back. */
+unsigned long tl_float_flush(void);
+void          tl_float_mode(unsigned long mode);
+
 double  tl_time_s(void);              /* monotonic seconds                             */
 int64_t tl_time_unix(void);           /* seconds since 1970; SOURCE_DATE_EPOCH rules   */
 #endif

@@ -3,6 +3,7 @@
  * GOMP_4.0).  Floor 0. */
 #include "core/par.h"
 #include "core/core.h"
+#include "core/machine.h"
 
 typedef struct {
     void (*body)(void *, int64_t, int64_t);
@@ -11,8 +12,10 @@ typedef struct {
     int     pieces;
 } region;
 
+/* The team's threads keep flushing subnormals; the caller's mode is put back by tl_par_for. */
 static void run_piece(const region *r, int piece)
 {
+    tl_float_flush();
     const int64_t low = r->n * piece / r->pieces, high = r->n * (piece + 1) / r->pieces;
 
     if (low < high) r->body(r->arg, low, high);
@@ -87,6 +90,8 @@ void tl_par_for(int threads, int64_t n, int64_t grain,
     region        r    = { body, arg, n, (int)TL_MIN((int64_t)threads, most) };
 
     if (n <= 0) return;
+    const unsigned long mode = tl_float_flush();
     if (r.pieces <= 1) body(arg, 0, n);
     else run_region(&r);
+    tl_float_mode(mode);
 }

@@ -1,7 +1,7 @@
 /* plan.c -- binding and running a plan.  Running allocates nothing: the slab is taken before the
  * first node of the first run.  Floor 1, tensor. */
-#include "tensor/plan_inside.h"
 #include "core/machine.h"
+#include "tensor/plan_inside.h"
 #include "tensor/layout.h"
 
 #include <math.h>
@@ -171,7 +171,8 @@ static bool stop_at_once(const tl_ctx *ctx)
 
 tl_status tl_plan_run(tl_ctx *ctx, tl_plan *plan, tl_tick tick)
 {
-    tl_status rc;
+    const unsigned long mode = tl_float_flush();   /* also of threads that a library starts */
+    tl_status           rc;
 
     TL_TRY(make_ready(ctx, plan));
     plan->tick = tick;
@@ -182,6 +183,7 @@ tl_status tl_plan_run(tl_ctx *ctx, tl_plan *plan, tl_tick tick)
     }
     plan->weights_changed = false;
 done:
+    tl_float_mode(mode);
     return rc;
 }
 

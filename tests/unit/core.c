@@ -6,6 +6,7 @@
 #include "core/rand.h"
 #include "core/text.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,33 @@ static void parallel_pieces_cover_once(void **state)
     }
 }
 
+static void halve(void *arg, int64_t low, int64_t high)
+{
+    volatile float *x = arg;
+
+    for (int64_t i = low; i < high; i++) x[i] = x[i] * 0.5f;
+}
+
+/* On every thread of a region, and on none of the caller's own sums. */
+static void subnormals_count_as_zero_in_regions_only(void **state)
+{
+#if defined(__SSE2__) || defined(__aarch64__)
+    volatile float own = FLT_MIN;
+
+    (void)state;
+    for (int threads = 1; threads < 4; threads++) {
+        float x[64];
+        for (int i = 0; i < 64; i++) x[i] = FLT_MIN;
+        tl_par_for(threads, 64, 1, halve, x);
+        for (int i = 0; i < 64; i++) assert_true(x[i] <= 0.0f);
+        assert_true(own * 0.5f > 0.0f);
+    }
+#else
+    (void)state;
+    skip();
+#endif
+}
+
 static const char *word_at(size_t i)
 {
     static const char *const words[] = { "compare", "train", "evaluate" };
@@ -154,6 +182,7 @@ int main(void)
         cmocka_unit_test(philox_gives_its_known_answers),
         cmocka_unit_test(draws_below_n_cover_it),
         cmocka_unit_test(parallel_pieces_cover_once),
+        cmocka_unit_test(subnormals_count_as_zero_in_regions_only),
         cmocka_unit_test(people_read_numbers_and_hints),
         cmocka_unit_test(hashes_and_json),
     };
