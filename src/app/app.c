@@ -311,12 +311,13 @@ uint64_t tl_app_seed(const tl_app *app)
     return (uint64_t)tl_args_int(&app->args, TL_OPT_seed, 1);
 }
 
-tl_status tl_app_open_data(tl_app *app, const char *path, tailor_data **out)
+tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
+                           tailor_data **out)
 {
     const tailor_data_options options = {
         .valid    = tl_args_text(&app->args, TL_OPT_valid),
         .test     = tl_args_text(&app->args, TL_OPT_test),
-        .skip_bad = tl_args_given(&app->args, TL_OPT_skip_bad),
+        .skip_bad = skip_bad || tl_args_given(&app->args, TL_OPT_skip_bad),
         .seed     = tl_app_seed(app),
     };
 

@@ -45,8 +45,9 @@ tl_status tl_app_list(tl_app *app, tl_option_id id, const char ***out);
 /* The command that `tailor resume` replays, with what the file and the environment said spelled
  * out; NULL behind the last; ended with tl_list_free. */
 tl_status tl_app_stored_command(tl_app *app, const char *out, char ***argv, size_t *count);
-/* Data with --valid, --test, --skip-bad and --seed. */
-tl_status tl_app_open_data(tl_app *app, const char *path, tailor_data **out);
+/* Data with --valid, --test, --seed and, where `skip_bad` does not say it, --skip-bad. */
+tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
+                           tailor_data **out);
 uint64_t  tl_app_seed(const tl_app *app);
 
 /* In app/help.c. */

@@ -11,6 +11,12 @@ static const char *say(const json_t *object, const char *key, char buffer[32])
     return tl_say_count(tl_json_int(object, key, 0), buffer);
 }
 
+static const char *plural(const json_t *object, const char *key, const char *one,
+                          const char *many)
+{
+    return tl_plural(tl_json_int(object, key, 0), one, many);
+}
+
 /* "128", or "120 to 400, median 200" */
 static void print_range(const json_t *range)
 {
@@ -66,14 +72,40 @@ static void print_faults(const json_t *r)
 
     printf("  unreadable  %s\n", say(json_object_get(r, "unreadable"), "rows", n[0]));
     if (json_is_object(same))
-        printf("  duplicates  %s copies in %s groups, %s of them with more than one label\n",
-               say(same, "rows", n[0]), say(same, "groups", n[1]), say(same, "conflicting", n[2]));
+        printf("  duplicates  %s %s in %s %s, %s of them with more than one label\n",
+               say(same, "rows", n[0]), plural(same, "rows", "copy", "copies"),
+               say(same, "groups", n[1]), plural(same, "groups", "group", "groups"),
+               say(same, "conflicting", n[2]));
     else puts("  duplicates  unknown: some pictures are damaged");
     if (json_is_object(leaks))
         printf("  leaks       %s train to test, %s train to valid, %s valid to test\n",
                say(leaks, "train_test", n[0]), say(leaks, "train_valid", n[1]),
                say(leaks, "valid_test", n[2]));
     else puts("  leaks       unknown");
+}
+
+/* Each pair of equal pictures, or the first of many. */
+static void print_pairs(const char *title, const json_t *found)
+{
+    json_t *pair;
+    size_t  i;
+
+    json_array_foreach(json_object_get(found, "first"), i, pair) {
+        if (i == 0) printf("\n  %s\n", title);
+        printf("    %s\n    = %s\n", json_string_value(json_array_get(pair, 0)),
+               json_string_value(json_array_get(pair, 1)));
+    }
+}
+
+static void print_unreadable(const json_t *found)
+{
+    json_t *text;
+    size_t  i;
+
+    json_array_foreach(json_object_get(found, "first"), i, text) {
+        if (i == 0) puts("\n  unreadable (the first of them)");
+        printf("    %s\n", json_string_value(text));
+    }
 }
 
 /* The classes, or the first of many. */
@@ -123,15 +155,20 @@ static void print_findings(const tl_app *app, const json_t *findings)
 static tl_status print_profile(tl_app *app, const json_t *r)
 {
     const json_t *classes = json_object_get(r, "classes");
+    const int64_t many    = (int64_t)json_array_size(classes);
     char          rows[32], count[32];
     tl_status     rc;
 
-    printf("%s%s%s: %s pictures in %s classes (%s)\n", tl_term_out(&app->term, TL_BOLD),
+    printf("%s%s%s: %s %s in %s %s (%s)\n", tl_term_out(&app->term, TL_BOLD),
            tl_json_text(r, "path", "?"), tl_term_out(&app->term, TL_PLAIN), say(r, "rows", rows),
-           tl_say_count((int64_t)json_array_size(classes), count), tl_json_text(r, "format", "?"));
+           plural(r, "rows", "picture", "pictures"), tl_say_count(many, count),
+           tl_plural(many, "class", "classes"), tl_json_text(r, "format", "?"));
     print_counts(r);
     print_faults(r);
     rc = print_classes(app, classes);
+    print_unreadable(json_object_get(r, "unreadable"));
+    print_pairs("leaks: the same picture in two parts", json_object_get(r, "leaks"));
+    print_pairs("duplicates: the same picture twice", json_object_get(r, "duplicates"));
     print_findings(app, json_object_get(r, "findings"));
     return rc;
 }
@@ -145,7 +182,7 @@ tl_status tl_cmd_inspect(tl_app *app)
     tl_status     rc;
 
     tl_term_say(&app->term, "tailor inspect: reading the data");
-    TL_TRY(tl_app_open_data(app, app->args.operand[0], &data));
+    TL_TRY(tl_app_open_data(app, app->args.operand[0], true, &data));
     status = tailor_data_inspect(app->lib, data, &text);
     TL_TRY(tl_app_json(app, status, text, &result));
     tl_term_finish(&app->term);

@@ -130,7 +130,7 @@ tl_status tl_cmd_train(tl_app *app)
     tl_term_say(&app->term, "tailor train: reading the data");
     TL_TRY(tl_app_out(app, app->args.operand[0], &out));
     TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
-    TL_TRY(tl_app_open_data(app, app->args.operand[0], &data));
+    TL_TRY(tl_app_open_data(app, app->args.operand[0], false, &data));
     TL_TRY(open_model(app, data, &model));
     TL_TRY(fit(app, model, data, out, (const char *const *)command, &result));
     tl_term_finish(&app->term);

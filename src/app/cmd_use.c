@@ -44,7 +44,9 @@ static tl_status print_classes(tl_app *app, const json_t *classes)
 
 static tl_status print_evaluation(tl_app *app, const json_t *r)
 {
-    printf("%" PRId64 " rows (%s)\n", tl_json_int(r, "rows", 0),
+    const int64_t rows = tl_json_int(r, "rows", 0);
+
+    printf("%" PRId64 " %s (%s)\n", rows, tl_plural(rows, "row", "rows"),
            tl_json_text(r, "split", "all"));
     print_interval("accuracy", json_object_get(r, "accuracy"));
     print_interval("macro-F1", json_object_get(r, "macro_f1"));
@@ -65,7 +67,7 @@ tl_status tl_cmd_evaluate(tl_app *app)
 
     TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
                                              tl_args_text(&app->args, TL_OPT_arch), &model)));
-    TL_TRY(tl_app_open_data(app, app->args.operand[1], &data));
+    TL_TRY(tl_app_open_data(app, app->args.operand[1], false, &data));
     status = tailor_evaluate(app->lib, model, data, tl_args_text(&app->args, TL_OPT_split),
                              &metrics, &text);
     TL_TRY(tl_app_json(app, status, text, &result));

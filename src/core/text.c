@@ -201,3 +201,16 @@ char *tl_say_count(int64_t n, char buffer[32])
     *out = 0;
     return buffer;
 }
+
+char *tl_say_points(double share, char buffer[32])
+{
+    const int len = snprintf(buffer, 24, "%.3g", 100.0 * share);
+
+    snprintf(buffer + len, 8, strcmp(buffer, "1") == 0 ? " point" : " points");
+    return buffer;
+}
+
+const char *tl_plural(int64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}

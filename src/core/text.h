@@ -32,4 +32,8 @@ bool tl_parse_double(const char *text, double *value);
 char *tl_say_seconds(double seconds, char buffer[32]);
 char *tl_say_bytes(double bytes, char buffer[32]);
 char *tl_say_count(int64_t n, char buffer[32]);
+/* A share in points: 0.01 is "1 point", 0.025 "2.5 points". */
+char *tl_say_points(double share, char buffer[32]);
+/* `one` for 1, else `many`: "1 row", "2 rows". */
+const char *tl_plural(int64_t n, const char *one, const char *many);
 #endif

@@ -1,5 +1,6 @@
 /* inspect.c -- counting a dataset and saying what stands out.  Floor 2, data. */
 #include "data/inspect.h"
+#include "core/text.h"
 #include "data/hold.h"
 #include "data/workers.h"
 
@@ -187,31 +188,33 @@ done:
 static void judge_copies(survey *s)
 {
     const int64_t test  = s->leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST],
-                  valid = s->leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID];
+                  valid = s->leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID] +
+                          s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST];
 
     if (test)
         say(s->problems, "problem",
             "remove them from the training part: with them the test score is "
             "too high",
-            "%" PRId64 " test rows are exact copies of training rows", test);
+            "%" PRId64 " test %s of training rows", test,
+            tl_plural(test, "row is an exact copy", "rows are exact copies"));
     if (s->conflicting)
         say(s->problems, "problem", "look at them and keep the right label",
-            "%" PRId64 " pictures occur "
-            "with more than one label",
-            s->conflicting);
-    if (valid + s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST])
+            "%" PRId64 " %s with more than one label", s->conflicting,
+            tl_plural(s->conflicting, "picture occurs", "pictures occur"));
+    if (valid)
         say(s->warnings, "warning",
             "remove them from one side: what is chosen on them is chosen too "
             "well",
-            "%" PRId64 " validation rows also occur in the training or test part",
-            valid + s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST]);
+            "%" PRId64 " validation %s in the training or test part", valid,
+            tl_plural(valid, "row also occurs", "rows also occur"));
     if (s->copies)
         say(s->notes, "note",
             "nothing must be done: copies are kept on one side of every split; "
             "without them the counts would be honest",
-            "%" PRId64 " rows are exact copies of others (%" PRId64
-            " pictures occur more than once)",
-            s->copies, s->groups);
+            "%" PRId64 " %s (%" PRId64 " %s more than once)", s->copies,
+            tl_plural(s->copies, "row is an exact copy of another",
+                      "rows are exact copies of others"),
+            s->groups, tl_plural(s->groups, "picture occurs", "pictures occur"));
 }
 
 static void judge_classes(survey *s, int64_t largest, int64_t smallest)
@@ -233,14 +236,14 @@ static void judge_classes(survey *s, int64_t largest, int64_t smallest)
         say(s->warnings, "warning",
             "add rows to them, or leave the classes out: what is learned from so "
             "few is mostly luck",
-            "%" PRId64 " classes have fewer than %d training rows (\"%.80s\" has %" PRId64
-            ")",
-            tiny, TINY_CLASS, d->class_name[first_tiny],
+            "%" PRId64 " %s fewer than %d training rows (\"%.80s\" has %" PRId64 ")",
+            tiny, tl_plural(tiny, "class has", "classes have"), TINY_CLASS, d->class_name[first_tiny],
             trained(s->count[first_tiny].part));
     if (untested)
         say(s->warnings, "warning",
             "add test rows of them: how well they are told apart stays unknown",
-            "%" PRId64 " classes have no test row (\"%.80s\" is one)", untested,
+            "%" PRId64 " %s no test row (\"%.80s\")", untested,
+            tl_plural(untested, "class has", "classes have"),
             d->class_name[first_untested]);
     if (most >= MOST_RATIO * least)
         say(s->warnings, "warning",
@@ -261,9 +264,9 @@ static void judge_parts(survey *s)
             "there is no test part: one is cut off once, by the seed");
     else if (test < SMALL_TEST)
         say(s->notes, "note", "expect wide intervals, or add test rows",
-            "the test part has %" PRId64
-            " rows: an accuracy of 0.9 is known to about %.0f points",
-            test, 100.0 * 1.96 * 0.3 / sqrt((double)test));
+            "the test part has %" PRId64 " %s: an accuracy of 0.9 is known to about %.0f "
+            "points",
+            test, tl_plural(test, "row", "rows"), 100.0 * 1.96 * 0.3 / sqrt((double)test));
 }
 
 static json_t *classes_json(const survey *s)
@@ -293,10 +296,11 @@ static json_t *balance_json(survey *s)
     judge_classes(s, largest, smallest);
     const int64_t most  = total(s->count[largest].part),
                   least = total(s->count[smallest].part);
-    return json_pack("{s:o, s:I, s:o, s:I, s:f}", "largest",
+    return json_pack("{s:o, s:I, s:o, s:I, s:o}", "largest",
                      text_of(s->d->class_name[largest]), "largest_rows", (json_int_t)most,
                      "smallest", text_of(s->d->class_name[smallest]), "smallest_rows",
-                     (json_int_t)least, "ratio", (double)most / (double)least);
+                     (json_int_t)least, "ratio",
+                     tl_json_real(least ? (double)most / (double)least : (double)NAN));
 }
 
 static json_t *sizes_json(survey *s)
@@ -349,8 +353,9 @@ static json_t *assemble(survey *s)
 
     if (d->bad_rows)
         say(s->problems, "problem",
-            "mend or remove them; they are left out of everything that follows",
-            "%" PRId64 " files cannot be used", d->bad_rows);
+            "mend or remove them; they are left out here, and elsewhere with --skip-bad",
+            "%" PRId64 " %s cannot be used", d->bad_rows,
+            tl_plural(d->bad_rows, "file", "files"));
     judge_copies(s);
     json_object_set_new(out, "path", text_of(d->path));
     json_object_set_new(out, "format", json_string(d->format));

@@ -4,6 +4,7 @@
  * within the largest group of duplicates.  Source: scikit-learn's StratifiedGroupKFold for the
  * idea.  Floor 2, data. */
 #include "core/rand.h"
+#include "core/text.h"
 #include "data/dataset.h"
 
 #include <math.h>
@@ -220,9 +221,10 @@ static tl_status need_two_classes(tl_ctx *ctx, const tl_dataset *d, const tl_row
 static tl_status too_few(tl_ctx *ctx, const tl_dataset *d, int64_t rows, const char *part)
 {
     return tl_fail(ctx, TL_EDATA, d->path,
-                   "%" PRId64 " rows in %" PRId64 " classes are too few to cut off "
+                   "%" PRId64 " %s in %" PRId64 " %s are too few to cut off "
                    "a %s part (add rows: three different ones in some class at least)",
-                   rows, d->classes, part);
+                   rows, tl_plural(rows, "row", "rows"), d->classes,
+                   tl_plural(d->classes, "class", "classes"), part);
 }
 
 /* Marks what the files put into `split`; false when that is nothing. */

@@ -6,6 +6,17 @@ export TAILOR_THREADS=2
 
 run inspect data --json
 ok inspect_as_json eval 'is_status 0 && prints "\"rows\": 700"'
+cp -r pictures spoiled
+first=$(find spoiled/train -name '*.png' | sort | head -n 1)
+cp "$first" "$(dirname "$first")/twin.png"
+cp "$first" "$(find spoiled/test -name '*.png' | sort | head -n 1)"
+echo no picture >"$(find spoiled/train -name '*.png' | sort | tail -n 1)"
+run inspect spoiled --json
+ok inspect_counts_the_unreadable eval 'is_status 0 && tr -d "\n " <out | grep -q "\"unreadable\":{\"rows\":1,"'
+run inspect spoiled
+ok inspect_lists_duplicates_and_leaks eval 'is_status 0 && prints "^  unreadable  1$" && prints "^  duplicates  2 copies in 1 group," && prints "^  leaks       1 train to test" && prints "= .*twin.png" && prints "^  leaks: "'
+run train spoiled --arch 'dense 4 relu'
+ok train_refuses_the_unreadable fails_with 3 'skip-bad'
 run train data --arch 'dense 32 relu' --epochs 8 --lr 0.003 --batch-size 32 --out run --json
 cp out train.json
 ok train_ends_well eval 'is_status 0 && prints "\"test\"" && prints "\"ci95\""'

@@ -1,5 +1,6 @@
 /* inspect.c -- planted duplicates, leaks, damage and imbalance are found and named. */
 #include "support/pictures.h"
+#include "support/schema.h"
 #include "support/support.h"
 #include "core/io.h"
 #include "data/inspect.h"
@@ -58,6 +59,27 @@ static json_t *inspect(bool skip_bad)
     return v;
 }
 
+/* As the schema says; and without one of its members it would not be. */
+static void holds_to_its_schema(const json_t *v)
+{
+    static const char *const members[] = { "parts", "unreadable", "duplicates", "leaks" };
+    json_t                  *schema, *bad;
+    char                     why[400];
+
+    TEST_OK(tl_json_read(test_ctx(), TEST_FOLDER "/../schemas/inspect.schema.json",
+                         1 << 20, &schema));
+    if (!test_schema(schema, v, why, sizeof why)) fail_msg("inspect --json%s", why);
+    for (size_t i = 0; i < TL_COUNT(members); i++) {
+        bad = json_copy((json_t *)(uintptr_t)v);
+        json_object_del(bad, members[i]);
+        assert_false(test_schema(schema, bad, why, sizeof why));
+        json_object_set_new(bad, members[i], json_string("many"));
+        assert_false(test_schema(schema, bad, why, sizeof why));
+        json_decref(bad);
+    }
+    json_decref(schema);
+}
+
 static void copies_and_leaks_are_counted_and_named(void **state)
 {
     (void)state;
@@ -82,10 +104,11 @@ static void copies_and_leaks_are_counted_and_named(void **state)
     assert_non_null(strstr(json_string_value(json_array_get(pair, 0)), "train/a/04.png"));
     assert_non_null(
         strstr(json_string_value(json_array_get(pair, 1)), "test/a/leak.png"));
-    assert_true(found(v, "problem", "1 test rows are exact copies"));
+    assert_true(found(v, "problem", "1 test row is an exact copy of training rows"));
     assert_true(found(v, "problem", "more than one label"));
     assert_true(found(v, "note", "the test part has 25 rows"));
     assert_false(found(v, "warning", "fewer than"));
+    holds_to_its_schema(v);
     json_decref(v);
 }
 
@@ -102,11 +125,12 @@ static void imbalance_sizes_and_damage_are_said(void **state)
     assert_int_equal(tl_json_int(height, "max", 0), 60);
     assert_int_equal(number(v, "unreadable", "rows"), 1);
     assert_int_equal(number(v, "balance", "smallest_rows"), 1);
-    assert_true(found(v, "problem", "1 files cannot be used"));
+    assert_true(found(v, "problem", "1 file cannot be used"));
     assert_true(found(v, "warning", "\"rare\" has 1"));
     assert_true(found(v, "warning", "\"rare\" only 1"));
     assert_true(found(v, "note", "no test part"));
     assert_int_equal(json_array_size(json_object_get(v, "classes")), 3);
+    holds_to_its_schema(v);
     json_decref(v);
 }
 
@@ -126,6 +150,7 @@ static void damage_that_only_decoding_finds_is_a_finding(void **state)
     json_t *v = inspect(false);
     assert_true(json_is_null(json_object_get(v, "duplicates")));
     assert_true(found(v, "problem", "p003.png: damaged"));
+    holds_to_its_schema(v);
     json_decref(v);
 }
 
