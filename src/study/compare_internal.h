@@ -42,6 +42,7 @@ typedef struct {
     char         label[160]; /* "full from mobilenet-v2" */
     bool         active;     /* still gets runs */
     const char  *status;     /* "failed" or "not-run"; NULL: it runs, or is done */
+    bool         stopped;    /* validation put it out before it had all seeds */
     char         why[400];
     tl_run_need  need;                  /* of one run */
     double       row_flops, body_flops; /* inference, per row: cost among the tied */
@@ -49,6 +50,7 @@ typedef struct {
     double       first_s; /* forecast of its first run, features included */
     int64_t      micro_batch;
     bool         finalist;
+    bool         gave_up; /* a later seed failed: it is asked for no more */
     bool         barred; /* over --max-latency or --max-size: cannot win */
 } tl_entry;
 

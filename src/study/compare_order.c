@@ -196,7 +196,7 @@ static tl_status seeds_for_others(tl_ctx *ctx, tl_study *s, int seeds)
         double cost = INFINITY;
         for (int i = 0; i < s->entries; i++) {
             const tl_entry *e = &s->entry[i];
-            if (!e->active || e->finalist || e->status) continue;
+            if (!e->active || e->finalist || e->gave_up) continue;
             const int    have = tl_study_repeats(s, i, e->chosen);
             const double mine = (seeds - have) * tl_study_run_seconds(s, e);
             if (have > 0 && have < seeds && mine < cost) next = i, cost = mine;
@@ -204,7 +204,7 @@ static tl_status seeds_for_others(tl_ctx *ctx, tl_study *s, int seeds)
         if (next < 0 || cost > left(s)) break;
         TL_TRY(run_seeds(ctx, s, next, seeds));
         if (tl_study_repeats(s, next, s->entry[next].chosen) < seeds)
-            s->entry[next].finalist = true; /* it failed: not asked again */
+            s->entry[next].gave_up = true;
     }
 done:
     return rc;
@@ -250,6 +250,33 @@ done:
     return rc;
 }
 
+/* Who has fewer seeds than a finalist, because validation put it behind: its figures
+ * count, and the verdict says that it was stopped. */
+static void note_stopped(tl_study *s)
+{
+    double worst = INFINITY;
+    int    most  = 0;
+    char   score[2][32];
+
+    for (int i = 0; i < s->entries; i++) {
+        if (!s->entry[i].active || !s->entry[i].finalist) continue;
+        most  = TL_MAX(most, tl_study_repeats(s, i, s->entry[i].chosen));
+        worst = fmin(worst, tl_study_valid(s, i, s->entry[i].chosen, 0));
+    }
+    for (int i = 0; i < s->entries; i++) {
+        tl_entry    *e     = &s->entry[i];
+        const int    seeds = tl_study_repeats(s, i, e->chosen);
+        const double valid = tl_study_valid(s, i, e->chosen, 0);
+        if (!e->active || e->finalist || e->gave_up || seeds >= most) continue;
+        e->stopped = true;
+        snprintf(e->why, sizeof e->why,
+                 "Validation put it behind the finalists (%s; the last of them %s), so "
+                 "it got %d %s where they got up to %d.",
+                 tl_study_score(valid, score[0]), tl_study_score(worst, score[1]), seeds,
+                 tl_plural(seeds, "seed", "seeds"), most);
+    }
+}
+
 tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc;
@@ -259,6 +286,7 @@ tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s)
     TL_TRY(run_defaults(ctx, s, 1));
     TL_TRY(search(ctx, s));
     TL_TRY(spend_on_seeds(ctx, s));
+    note_stopped(s);
 done:
     return rc;
 }

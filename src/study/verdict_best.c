@@ -65,6 +65,7 @@ done:
 static void hold_to_limits(tl_study *s, tl_entry *e, double ms, int64_t bytes)
 {
     const double mb = (double)bytes / 1e6;
+    const size_t told = strlen(e->why);
     char         why[200];
 
     if (s->q->max_latency_ms > 0.0 && ms > s->q->max_latency_ms)
@@ -76,7 +77,7 @@ static void hold_to_limits(tl_study *s, tl_entry *e, double ms, int64_t bytes)
     else
         return;
     e->barred = true;
-    snprintf(e->why, sizeof e->why, "%s", why);
+    snprintf(e->why + told, sizeof e->why - told, "%s%s", told ? " " : "", why);
     tl_study_warn(s, "%s cannot win: %s", e->label, why);
 }
 

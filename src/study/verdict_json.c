@@ -112,7 +112,9 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
     const tl_entry *e      = &s->entry[i];
     const totals    t      = add_up(s, i);
     const int       place  = tl_judged_place(j, i);
-    const char     *status = e->status ? e->status : "done";
+    const char     *status = e->status    ? e->status
+                             : e->stopped ? "stopped-early"
+                                          : "done";
     json_t         *c      = json_object();
     int             all    = 0;
 
