@@ -64,7 +64,7 @@ typedef struct {
     double  valid_loss, valid_metric;/* at an epoch's end; NaN: not known                     */
     double  lr, seconds, eta_seconds;
     int     epoch_end;               /* 1: the epoch's last report                            */
-    const char *metric_name;         /* "accuracy", "macro-f1"; NULL: not said                */
+    const char *metric_name;         /* "accuracy", "macro-f1"                                */
 } tailor_progress;
 /* Both may be NULL.  A progress call that returns non-zero interrupts. */
 TAILOR_API void tailor_on_progress(tailor *t, int (*call)(void *user, const tailor_progress *p),

@@ -127,7 +127,7 @@ void tl_api_progress(void *user, const tl_progress *p)
         .step = p->step, .steps = p->steps, .loss = p->loss, .metric = p->metric,
         .valid_loss = p->valid_loss, .valid_metric = p->valid_metric, .lr = p->lr,
         .seconds = p->seconds, .eta_seconds = p->eta_seconds, .epoch_end = p->epoch_end,
-        .metric_name = t->metric,
+        .metric_name = p->metric_name,
     };
 
     if (t->progress && t->progress(t->progress_user, &said) != 0) tailor_interrupt(t);

@@ -155,6 +155,7 @@ static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data
 {
     tl_ctx      *ctx = &t->ctx;
     tl_run_spec *s   = &f->spec;
+    char         said[200], note[220];
     tl_status    rc;
 
     TL_TRY(cut_rows(ctx, data, o, f));
@@ -166,12 +167,15 @@ static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data
     s->valid    = f->valid;
     s->seed     = o->seed;
     TL_TRY(choose_metric(ctx, data->set, o->metric, &s->metric));
-    t->metric   = s->metric;
     s->backend  = tl_api_backend();
     s->dtype    = tl_api_dtype(t, NULL);
     s->progress = tl_api_progress;
     s->user     = t;
-    if (t->world.limit_bytes) TL_TRY(tl_run_fit_memory(ctx, s, t->world.limit_bytes));
+    if (t->world.limit_bytes) {
+        TL_TRY(tl_run_fit_memory(ctx, s, t->world.limit_bytes, said));
+        snprintf(note, sizeof note, "note: %s", said);
+        if (*said) tl_api_say(t, note);
+    }
 done:
     return rc;
 }
@@ -398,7 +402,6 @@ tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data
     f.result.model = NULL;
     if (json) TL_TRY(tl_api_text(ctx, json_incref(result), json));
 done:
-    t->metric = NULL;
     if (result) json_decref(result);
     let_go(ctx, &f);
     return tl_api_status(rc);

@@ -9,7 +9,6 @@ struct tailor {
     tl_world world;
     tl_ctx   ctx;
     char     precision[8];
-    const char *metric;   /* of the run that goes on; NULL: not known */
     int    (*progress)(void *user, const tailor_progress *p);
     void    *progress_user;
     void   (*message)(void *user, const char *line);

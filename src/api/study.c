@@ -40,12 +40,10 @@ tailor_status tailor_compare(tailor *t, const tailor_question *question, char **
         TL_TRY(tl_lock_take(ctx, q.out, &lock));
         TL_TRY(tl_api_keep_command(ctx, q.out, q.argv));
     }
-    t->metric = q.metric;
     TL_TRY(tl_compare(ctx, &q, &verdict));
     if (!q.dry_run) TL_TRY(tl_api_keep_finished(ctx, q.out));
     if (json) TL_TRY(tl_api_text(ctx, json_incref(verdict), json));
 done:
-    t->metric = NULL;
     json_decref(verdict);
     tl_lock_drop(&lock);
     return tl_api_status(rc);

@@ -98,8 +98,7 @@ static void add_number(tl_text *t, const char *part, const char *name, double va
 /* "full  Epoch 3/10  120/844 ━━━━────── 4s ETA 21s - loss: 0.41 - accuracy: 0.86 ..." */
 static void add_line(const tl_term *term, tl_text *t, const tailor_progress *p, bool bar)
 {
-    const char *metric = p->metric_name ? p->metric_name : "metric";
-    char        seconds[32], eta[32];
+    char seconds[32], eta[32];
 
     if (p->route && *p->route) tl_text_printf(t, "%-8s ", p->route);
     if (p->epochs > 0) tl_text_printf(t, "Epoch %" PRId64 "/%" PRId64 " ", p->epoch, p->epochs);
@@ -110,9 +109,9 @@ static void add_line(const tl_term *term, tl_text *t, const tailor_progress *p, 
     if (isfinite(p->eta_seconds) && p->eta_seconds >= 0.5)
         tl_text_printf(t, " ETA %s", tl_say_seconds(p->eta_seconds, eta));
     add_number(t, "", "loss", p->loss);
-    add_number(t, "", metric, p->metric);
+    add_number(t, "", p->metric_name, p->metric);
     add_number(t, "val_", "loss", p->valid_loss);
-    add_number(t, "val_", metric, p->valid_metric);
+    add_number(t, "val_", p->metric_name, p->valid_metric);
 }
 
 /* Cuts to the terminal's width, so that \r can redraw; colour codes take no columns. */

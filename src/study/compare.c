@@ -94,17 +94,17 @@ done:
 static tl_status prepare(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc;
-    char      seconds[32];
+    char      seconds[32], margin[32];
 
     TL_TRY(choose_precision(ctx, s));
     s->budget_s = s->q->budget_s > 0.0 ? s->q->budget_s : DEFAULT_BUDGET_S;
     TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
     if (!s->q->dry_run) TL_TRY(open_store(ctx, s));
     TL_TRY(tl_study_open_data(ctx, s));
-    tl_study_say(s, "budget: %s%s; margin: %.3g points; precision: %s",
+    tl_study_say(s, "budget: %s%s; margin: %s; precision: %s",
                  tl_say_seconds(s->budget_s, seconds),
                  s->q->budget_s > 0.0 ? "" : " (none was given: --budget)",
-                 100.0 * s->margin, tl_dtype_name(s->dtype));
+                 tl_say_points(s->margin, margin), tl_dtype_name(s->dtype));
     if (s->store) TL_TRY(tl_study_inspect(ctx, s));
     TL_TRY(tl_study_open_bases(ctx, s));
     TL_TRY(tl_study_list(ctx, s));

@@ -269,16 +269,19 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
 {
     tl_status    rc;
     const size_t held = held_bytes(ctx, s, e);
+    char         said[200];
 
     if (s->q->memory_bytes == 0) return TL_OK;
     rc = tl_run_fit_memory(ctx, spec,
-                           s->q->memory_bytes - TL_MIN(held, s->q->memory_bytes / 2));
+                           s->q->memory_bytes - TL_MIN(held, s->q->memory_bytes / 2),
+                           said);
     if (rc == TL_ELIMIT) {
         e->active = false;
         e->status = "not-run";
         snprintf(e->why, sizeof e->why, "%.380s", ctx->message);
         return TL_OK;
     }
+    if (rc == TL_OK && *said) tl_study_warn(s, "%s: %s.", e->label, said);
     e->micro_batch     = spec->micro_batch;
     e->trial[0].batch  = spec->candidate.hyper.batch;
     e->trial[0].shards = spec->candidate.hyper.shards;

@@ -6,6 +6,7 @@
  * 1984; Berger 1982). `tie`: against the first on test, one or more others have a 90 %
  * interval inside the margin (two one-sided tests, Schuirmann 1987), and no other may
  * still be better than it by the margin. Floor 4, study. */
+#include "core/text.h"
 #include "study/stats_internal.h"
 
 #include <math.h>
@@ -194,7 +195,7 @@ static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_riv
 static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival,
                     bool all_worse)
 {
-    char        *text = d->why;
+    char        *text = d->why, margin[32];
     const size_t room = sizeof d->why;
 
     if (s->candidates < 2)
@@ -202,13 +203,14 @@ static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival,
     else if (d->outcome == TL_BETTER)
         snprintf(text, room,
                  "It beats every other candidate on the test part by more than chance "
-                 "explains (p = %.2g against the next, corrected for %d comparisons).",
-                 d->p, s->candidates - 1);
+                 "explains (p = %.2g against the next, corrected for %d %s).",
+                 d->p, s->candidates - 1,
+                 tl_plural(s->candidates - 1, "comparison", "comparisons"));
     else if (d->outcome == TL_TIE)
         snprintf(text, room,
-                 "The best candidates differ by less than the margin of %.3g "
-                 "points (90 %% interval), so the cheapest of them to run wins.",
-                 100.0 * s->margin);
+                 "The best candidates differ by less than the margin of %s (90 %% "
+                 "interval), so the cheapest of them to run wins.",
+                 tl_say_points(s->margin, margin));
     else
         say_undecided(s, d, &rival[d->runner_up], all_worse, text, room);
 }

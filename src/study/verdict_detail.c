@@ -333,15 +333,15 @@ static void machine_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
 {
     const tl_decision *d = &j->decision;
-    char               text[700];
+    char               text[700], margin[32];
 
     tl_study_sentence(s, j, text, sizeof text);
     json_object_set_new(out, "sentence", json_string(text));
     if (isfinite(d->confidence) && d->runner_up >= 0)
         snprintf(text, sizeof text,
-                 "The chance that it is the best, or within %.3g points of it, "
+                 "The chance that it is the best, or within %s of it, "
                  "is %.0f %%. %s",
-                 100.0 * s->margin, 100.0 * d->confidence, d->why);
+                 tl_say_points(s->margin, margin), 100.0 * d->confidence, d->why);
     else
         snprintf(text, sizeof text, "%s", d->why);
     json_object_set_new(out, "how_sure", json_string(text));

@@ -98,8 +98,7 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
     if (strcmp(fit, "underfit") == 0)
         add(list,
             "%s underfits: it does not even learn its training rows well; more epochs or "
-            "a "
-            "larger network would help.",
+            "a larger network would help.",
             label);
 }
 
@@ -107,14 +106,13 @@ static void say_search(const tl_study *s, json_t *list)
 {
     if (s->rounds > 0)
         add(list,
-            "%d more setting(s) of rate and decay were tried for each trained route, "
-            "chosen "
-            "on validation.",
-            s->rounds);
+            "%d more %s of rate and decay %s tried for each trained route, chosen on "
+            "validation.",
+            s->rounds, tl_plural(s->rounds, "setting", "settings"),
+            tl_plural(s->rounds, "was", "were"));
     else if (s->folds)
         add(list, "Settings are each route's own: with so few rows, every one that would "
-                  "choose "
-                  "them is needed to test.");
+                  "choose them is needed to test.");
     else
         add(list,
             "Settings are each route's own; the budget left no room to search others.");
@@ -141,8 +139,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     if (isfinite(s->detectable))
         add(list,
             "Said before anything ran: differences below about %.1f points cannot be "
-            "told "
-            "apart with %" PRId64 " test rows.",
+            "told apart with %" PRId64 " test rows.",
             100.0 * s->detectable, s->test.count);
     return list;
 }

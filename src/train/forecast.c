@@ -6,6 +6,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum {
     READ_AHEAD    = 4 /* batches a loader holds */,
@@ -205,15 +206,23 @@ static bool shrink(tl_run_spec *spec, bool groups)
     return true;
 }
 
-tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes)
+static int64_t group_rows(const tl_run_spec *spec)
+{
+    return spec->candidate.hyper.batch / spec->candidate.hyper.shards;
+}
+
+tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes,
+                            char said[200])
 {
     tl_run_spec one    = *spec;
     tl_params  *params = NULL;
     tl_run_need need;
     tl_status   rc;
 
+    *said = 0;
     TL_TRY(tl_run_settle(ctx, spec, &one));
     TL_TRY(tl_arch_params(ctx, &one.candidate.arch, &params));
+    const int64_t wanted = group_rows(&one);
     for (;;) {
         TL_TRY(tl_run_forecast(ctx, &one, &need));
         if (need.peak_bytes <= limit_bytes) break;
@@ -224,6 +233,12 @@ tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes)
                     one.candidate.route->name, (need.peak_bytes >> 20) + 1,
                     limit_bytes >> 20);
     }
+    if (group_rows(&one) < wanted)
+        snprintf(said, 200,
+                 "--memory leaves room for batch norm statistics over %" PRId64
+                 " rows instead of %" PRId64 ", which may change the result (raise it to "
+                 "keep them)",
+                 group_rows(&one), wanted);
     spec->micro_batch            = one.micro_batch;
     spec->candidate.hyper.batch  = one.candidate.hyper.batch;
     spec->candidate.hyper.shards = one.candidate.hyper.shards;

@@ -98,6 +98,7 @@ void tl_trainer_say(tl_trainer *t, tl_progress *p, bool now)
     if (!t->spec.progress || (!now && time - t->said < 0.5)) return;
     t->said         = time;
     p->route        = t->spec.candidate.route->name;
+    p->metric_name  = t->spec.metric;
     p->seconds      = tl_trainer_seconds(t);
     p->valid_loss   = t->last_valid_loss;
     p->valid_metric = t->last_valid_metric;

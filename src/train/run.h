@@ -14,6 +14,7 @@ typedef struct {
     double      loss, metric, valid_loss, valid_metric; /* NaN where not known yet          */
     double      lr, seconds, eta_seconds;
     bool        epoch_end;
+    const char *metric_name; /* "accuracy", "macro-f1"                                      */
 } tl_progress;
 
 /* What a run is asked.  Rows and seed decide everything drawn in it. */
@@ -83,6 +84,8 @@ typedef struct {
 tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *spec, tl_run_need *out);
 /* The largest micro-batch (a divisor of batch / shards) whose need fits limit_bytes.  Nets
  * with batch statistics get more shards instead, of at least 8 rows: that is part of the
- * candidate.  TL_ELIMIT: not even the smallest fits. */
-tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes);
+ * candidate, and `said` gets a line about it (else it is empty).  TL_ELIMIT: not even the
+ * smallest fits. */
+tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes,
+                            char said[200]);
 #endif

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +130,7 @@ static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value
     t->at.has_best = tl_json_bool(value, "has_best", false);
     t->at.seconds  = tl_json_number(value, "seconds", 0.0);
     t->tally.rows  = tl_json_int(value, "tally_rows", 0);
-    strncat(t->detail, tl_json_text(value, "detail", ""), sizeof t->detail - 1);
+    snprintf(t->detail, sizeof t->detail, "%s", tl_json_text(value, "detail", ""));
     members_of(&t->at, number);
     for (size_t i = 0; i < MEMBERS; i++) {
         if (number[i].real) *number[i].real = tl_json_number(value, number[i].name, 0.0);

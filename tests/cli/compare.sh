@@ -13,6 +13,7 @@ run "${arguments[@]}" --out study
 cp out people
 ok compare_ends_well is_status 0
 ok says_the_task_first eval 'says "image-classification"'
+ok margin_is_one_point says 'margin: 1 point;'
 ok prints_a_verdict eval 'grep -qE "^(Verdict|Undecided)" people && grep -q "on test rows" people'
 ok table_has_intervals eval 'grep -qE "^ +baseline .*\[[0-9.]+, [0-9.]+\]" people && grep -qE "^ +scratch .*\[[0-9.]+, [0-9.]+\]" people'
 ok says_what_next eval 'grep -q "tailor predict study/best" people && grep -q "study/report.html" people'

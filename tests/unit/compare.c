@@ -24,7 +24,7 @@ static void on_progress(void *user, const tl_progress *p)
 {
     listener *l = user;
 
-    (void)p;
+    assert_string_equal(p->metric_name, "accuracy");
     if (++l->lines == l->stop_at) test_ctx()->world->cancel = 1;
 }
 
@@ -246,6 +246,30 @@ static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* The three finalists have every seed; who validation put out says so. */
+static void check_who_was_stopped(const json_t *candidates)
+{
+    int     done = 0, stopped = 0;
+    json_t *c;
+    size_t  i;
+
+    json_array_foreach(candidates, i, c)
+    {
+        const bool    early = strcmp(tl_json_text(c, "status", ""), "stopped-early") == 0;
+        const int64_t seeds = tl_json_int(c, "seeds", 0);
+        stopped += early;
+        done += strcmp(tl_json_text(c, "status", ""), "done") == 0;
+        assert_int_equal(seeds, early ? 3 : 5);
+        assert_true(tl_json_number(json_object_get(c, "test"), "mean", -1.0) >= 0.0);
+        if (early)
+            assert_non_null(strstr(tl_json_text(c, "why", ""), "it got 3 seeds where"));
+        else
+            assert_true(json_is_null(json_object_get(c, "why")));
+    }
+    assert_int_equal(done, 3);
+    assert_int_equal(stopped, 2);
+}
+
 /* Few rows and no test part of their own: K folds. The base is what another comparison
  * made. */
 static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
@@ -258,13 +282,12 @@ static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
                                         "t10k-labels-idx1-ubyte" };
     listener                 l      = { 0 };
     tl_question              q = question(data, out, &l), r = question(small, folded, &l);
-    json_t                  *verdict, *c;
-    size_t                   i;
+    json_t                  *verdict;
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 200, 100, data));
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 6, 60, 10, small));
-    for (i = 0; i < TL_COUNT(gone); i++) {
+    for (size_t i = 0; i < TL_COUNT(gone); i++) {
         char *path = in(small, gone[i]);
         TEST_OK(tl_remove_tree(ctx, path));
         tl_free(ctx, path);
@@ -278,13 +301,14 @@ static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
     r.base   = bases;
     r.routes = NULL;
     r.folds  = 3;
+    r.seeds  = 5;
+    r.budget_s = 600.0;
     TEST_OK(tl_compare(ctx, &r, &verdict));
     holds_to_its_schema(verdict);
     assert_int_equal(json_array_size(json_object_get(verdict, "candidates")), 5);
     assert_int_equal(tl_json_int(json_object_get(verdict, "data"), "test", 0), 60);
     assert_int_equal(tl_json_int(json_object_get(verdict, "winner"), "rows", 0), 20);
-    json_array_foreach(json_object_get(verdict, "candidates"), i, c)
-        assert_string_equal(tl_json_text(c, "status", ""), "done");
+    check_who_was_stopped(json_object_get(verdict, "candidates"));
     json_decref(verdict);
     tl_free(ctx, best);
     tl_free(ctx, data);
@@ -357,6 +381,39 @@ static void a_dry_run_writes_nothing(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* --memory took rows from a batch norm's statistics: a warning of the verdict says so. */
+static void smaller_batch_statistics_are_a_warning(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    listener    l = { 0 };
+    tl_question q = question(data, out, &l);
+    json_t     *plan;
+    static const char *const scratch[] = { "scratch", NULL };
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 100, 50, data));
+    q.base_arch = "conv 32 3, norm batch, relu, conv 32 3, norm batch, relu, gpool";
+    q.routes    = scratch;
+    q.dry_run   = true;
+    for (int limited = 0; limited < 2; limited++) {
+        char *said;
+        TEST_OK(tl_compare(ctx, &q, &plan));
+        said = json_dumps(json_object_get(plan, "warnings"), 0);
+        assert_true(!!strstr(said, "scratch: --memory leaves room") == limited);
+        const json_t *first = json_array_get(json_object_get(plan, "candidates"), 0);
+        q.memory_bytes =
+            (size_t)(0.8 * tl_json_number(json_object_get(first, "forecast"),
+                                          "peak_bytes", 0.0));
+        free(said);
+        json_decref(plan);
+    }
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +422,7 @@ int main(void)
         cmocka_unit_test(few_rows_are_folded_and_a_base_brings_its_routes),
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(a_dry_run_writes_nothing),
+        cmocka_unit_test(smaller_batch_statistics_are_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,7 @@ static void learns(const char *arch, const char *route, double least)
     assert_true(r.valid_metric >= least);
     assert_true(r.train_metric >= least && isfinite(r.train_loss));
     assert_true(h.said >= 1 && h.first.step <= 1 && strlen(h.first.phase) > 3);
+    assert_string_equal(h.first.metric_name, p.spec.metric);
     assert_true(r.points >= 1 && r.curve[r.points - 1].step == r.steps_run);
     assert_true(r.flops > 0.0 && r.peak_bytes > 0 && r.parameters >= r.trainable &&
                 r.fit);
@@ -275,6 +276,7 @@ static void fits_the_memory(void **state)
     };
     tl_run_need whole, less;
     test_drawn  p;
+    char        said[200];
 
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -283,13 +285,17 @@ static void fits_the_memory(void **state)
         TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &whole));
         const size_t now   = test_ctx()->world->now_bytes;
         const size_t limit = now + (whole.peak_bytes - now) * 6 / 10;
-        TEST_OK(tl_run_fit_memory(test_ctx(), &p.spec, limit));
+        TEST_OK(tl_run_fit_memory(test_ctx(), &p.spec, SIZE_MAX, said));
+        assert_string_equal(said, ""); /* nothing was in the way */
+        TEST_OK(tl_run_fit_memory(test_ctx(), &p.spec, limit, said));
+        assert_true(i == 0 ? !*said : !!strstr(said, "rows instead of 32"));
         TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &less));
         assert_true(less.peak_bytes <= limit);
         assert_int_equal(p.spec.candidate.hyper.batch, 32);
         assert_true(i == 0 ? p.spec.micro_batch < 32 && p.spec.candidate.hyper.shards == 1
                            : p.spec.candidate.hyper.shards > 1);
-        assert_int_equal(tl_run_fit_memory(test_ctx(), &p.spec, 1000), TL_ELIMIT);
+        assert_int_equal(tl_run_fit_memory(test_ctx(), &p.spec, 1000, said),
+                         TL_ELIMIT);
         assert_non_null(strstr(test_ctx()->message, "MiB"));
         test_drawn_close(&p);
     }
