@@ -237,8 +237,8 @@ static void judge_classes(survey *s, int64_t largest, int64_t smallest)
             "add rows to them, or leave the classes out: what is learned from so "
             "few is mostly luck",
             "%" PRId64 " %s fewer than %d training rows (\"%.80s\" has %" PRId64 ")",
-            tiny, tl_plural(tiny, "class has", "classes have"), TINY_CLASS, d->class_name[first_tiny],
-            trained(s->count[first_tiny].part));
+            tiny, tl_plural(tiny, "class has", "classes have"), TINY_CLASS,
+            d->class_name[first_tiny], trained(s->count[first_tiny].part));
     if (untested)
         say(s->warnings, "warning",
             "add test rows of them: how well they are told apart stays unknown",
