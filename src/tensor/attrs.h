@@ -78,8 +78,45 @@ typedef struct { tl_pool_attr pool; tl_shape shape; /* of dx */ } tl_pool_grad_a
  *             save_invstd [n groups]; a group is c/groups neighbouring channels of one picture
  *             tl_norm_attr                           in place: x
  * group_norm_grad  as layer_norm_grad                in place: dy, x
- * Variances are biased but for the running one. */
+ * Variances are biased but for the running one.
+ * rms_norm    in  x a[.. c], gamma [c]               out y a[.. c] = x invrms (gamma + plus),
+ *             save_invrms [rows]                     tl_rms_norm_attr   in place: x
+ *             invrms = 1 / sqrt(mean of x^2 + eps)
+ * rms_norm_grad  in dy, x, gamma, save_invrms        out dx, dgamma [c]
+ *             tl_rms_norm_attr                       in place: dy, x */
 typedef struct { float eps; int groups; /* of group_norm; 0 in layer_norm */ } tl_norm_attr;
+typedef struct { float eps, plus; /* 1 where a weight of 0 changes nothing (Gemma) */ }
+    tl_rms_norm_attr;
+
+/* ---- attention over packed sequences ----------------------------------------------------
+ * Rows are tokens; sequence s has rows [offsets[s], offsets[s + 1]), taken as far as they lie in
+ * the tensor and go forward (attend.h): any numbers are safe, rows of no sequence make zeros.
+ * attention   in  q a[tq heads*d], k? a[tk kv*d], v? a[tk kv*d], offsets? I32[n + 1],
+ *             key_offsets? I32[n + 1]
+ *             out y a[tq heads*d], lse [tq heads]    tl_attention_attr
+ *             Without k and v, q holds all three side by side: a[t (heads + 2 kv)*d].  Without
+ *             offsets all sequences have attr.length rows.  key_offsets say where k and v have
+ *             their own rows (a cache, learned rows in front): the last query then stands at
+ *             the last key.  Head h reads key and value head h / (heads / kv).
+ *             y = softmax(cap(scale q k^T)) v over the keys a query sees, cap(s) = softcap *
+ *             tanh(s / softcap); lse: log of the sum of exponentials; a query that sees no key
+ *             makes y 0, lse 0.
+ * attention_grad  in dy, q, k?, v?, y, lse, offsets?, key_offsets?
+ *             out dq, dk, dv as q, k, v (dk, dv never wanted where k, v are absent)
+ *             tl_attention_attr
+ * rope_angles in  position I32[t]                    out cos [t half], sin [t half]
+ *             tl_rope_angles_attr: of position * inverse[i] (rounded to f32, as the models were
+ *             trained), times factor
+ * rope        in  x a[t w], cos [t half], sin [t half]   out y a[t w]  tl_rope_attr  in place: x
+ *             turns pair i of each of the first `heads` heads (of `dim` values) by angle i: the
+ *             values i and i + half, or where `interleaved` 2i and 2i + 1.  Other values stay.
+ *             Its own gradient, with `back` the other way.
+ * sequence_pool  in x a[t d], offsets I32[n + 1]     out y a[n d]      tl_pool_rows_attr
+ *             each sequence's first or last row, or the mean of its rows; 0 of an empty one
+ * sequence_pool_grad  in dy a[n d], offsets          out dx a[t d]     tl_pool_rows_grad_attr */
+typedef struct { bool back; tl_rope_spec spec; } tl_rope_attr;
+typedef struct { tl_pooling kind; } tl_pool_rows_attr;
+typedef struct { tl_pooling kind; tl_shape shape; /* of dx */ } tl_pool_rows_grad_attr;
 
 /* ---- pointwise -------------------------------------------------------------------------
  * act         in  x                                  out y              tl_act_attr   in place: x
@@ -87,6 +124,10 @@ typedef struct { float eps; int groups; /* of group_norm; 0 in layer_norm */ } t
  *             tl_act_grad_attr: s is y where from_output, else x        in place: dy, s
  * dropout     in  x                                  out y              tl_dropout_attr
  *             also its own gradient (dx = dropout(dy)); tl_dropout_keep below; in place: x
+ * glu         in  gate a[.. n], up? a[.. n]          out y a[.. n] = act(gate) * up
+ *             Without up, gate is a[.. 2n] and holds both side by side.        tl_act_attr
+ * glu_grad    in  dy a[.. n], gate, up?              out dgate, dup as gate, up (dup never
+ *             wanted where up is absent)             tl_act_attr
  * add         in  a a[..], b (same shape, or a tail of a's: repeats over leading axes; a's dtype
  *             or f32)                                out y = act(a + b) tl_act_attr
  *             in place: a, b
@@ -145,8 +186,8 @@ typedef struct { float delta; } tl_huber_attr;
  * transpose   in  x             out y: axis i of y is axis order[i] of x     tl_transpose_attr
  * pad         in  x             out y: zeros around                          tl_pad_attr
  * crop        in  dy            out dx: the inverse of pad                   tl_pad_attr
- * embedding   in  table [v d], ids I32[..]   out y f32[.. d]; an id outside 0..v-1 gives zeros
- * embedding_grad  in dy f32[.. d], ids       out dtable [v d]; ids outside are skipped
+ * embedding   in  table a[v d], ids I32[..]  out y a[.. d]; an id outside 0..v-1 gives zeros
+ * embedding_grad  in dy a[.. d], ids         out dtable a[v d]; ids outside are skipped
  *                                                                            tl_shape_attr
  * reduce_sum, reduce_mean  in x    out y: the axis goes away                 tl_axis_attr
  * reduce_max  in  x    out y, at I32 (index on the axis, first on ties)      tl_axis_attr

@@ -49,6 +49,7 @@ typedef struct {
     const void *attr;
     size_t      attr_bytes;
     unsigned    no_grad;               /* bit i: input i takes no gradient (labels...)      */
+    const int32_t *number[TL_MOST_IN]; /* the values of a TL_I32 input; NULL: drawn         */
 } tl_sample;
 
 struct tl_op {

@@ -57,6 +57,38 @@ tl_tensor tl_layer_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor bet
 tl_tensor tl_group_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, tl_tensor beta, int groups,
                         float eps);
 
+/* y = x / sqrt(mean of x^2 + eps) * (gamma + plus) over the last axis. */
+tl_tensor tl_rms_norm(tl_graph *g, tl_tensor x, tl_tensor gamma, float eps, float plus);
+
+/* Attention over packed rows: whole sequences one behind the other, `offsets` I32 [n + 1] beside
+ * them.  A query at place p sees the keys from p - before to p + after of its sequence. */
+typedef struct {
+    int     heads, kv_heads;   /* kv_heads divides heads                                    */
+    int64_t before, after;     /* -1: all; causal is after = 0                              */
+    int64_t length;            /* without offsets: rows of each sequence; 0: one sequence   */
+    float   scale, softcap;    /* softcap 0: none                                           */
+} tl_attention_attr;
+/* k = v = 0: q holds q, k and v side by side.  offsets, key_offsets may be 0 (attrs.h). */
+tl_tensor tl_attention(tl_graph *g, tl_tensor q, tl_tensor k, tl_tensor v, tl_tensor offsets,
+                       tl_tensor key_offsets, const tl_attention_attr *attr);
+
+enum { TL_MOST_ROPE = 256 }; /* pairs of values that turn in one head */
+typedef struct {
+    int   half;                  /* pairs                                                   */
+    float inverse[TL_MOST_ROPE]; /* radians per place of each pair                          */
+    float factor;                /* of cos and sin; 1 but for some scalings                 */
+} tl_rope_angles_attr;
+typedef struct { int heads, dim; bool interleaved; } tl_rope_spec;
+/* Cosines [t half] of each row's position; the sines are its output 1. */
+tl_tensor tl_rope_angles(tl_graph *g, tl_tensor positions, const tl_rope_angles_attr *attr);
+tl_tensor tl_rope(tl_graph *g, tl_tensor x, tl_tensor cosine, tl_tensor sine,
+                  const tl_rope_spec *spec);
+
+typedef enum { TL_POOL_FIRST, TL_POOL_LAST, TL_POOL_MEAN } tl_pooling;
+tl_tensor tl_sequence_pool(tl_graph *g, tl_tensor x, tl_tensor offsets, tl_pooling kind);
+
+/* act(gate) * up; up 0: both halves of gate's last axis. */
+tl_tensor tl_glu(tl_graph *g, tl_tensor gate, tl_tensor up, tl_activation act);
 tl_tensor tl_act(tl_graph *g, tl_tensor x, tl_activation act);
 /* Zeroes with probability p and scales the rest by 1/(1-p); recomputed, not stored. */
 tl_tensor tl_dropout(tl_graph *g, tl_tensor x, float p, uint64_t stream);
@@ -84,7 +116,8 @@ tl_tensor tl_reshape(tl_graph *g, tl_tensor x, tl_shape shape);
 tl_tensor tl_transpose(tl_graph *g, tl_tensor x, const int *order);
 tl_tensor tl_slice(tl_graph *g, tl_tensor x, int axis, int64_t start, int64_t count, int64_t step);
 tl_tensor tl_pad(tl_graph *g, tl_tensor x, const int64_t *before, const int64_t *after);
-tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids); /* [v d], I32 -> [.. d] */
+/* Rows by number, of a table or of activations: [v d], I32 [..] -> [.. d]. */
+tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids);
 tl_tensor tl_reduce_sum(tl_graph *g, tl_tensor x, int axis);  /* the axis goes away */
 tl_tensor tl_reduce_mean(tl_graph *g, tl_tensor x, int axis);
 tl_tensor tl_reduce_max(tl_graph *g, tl_tensor x, int axis);

@@ -58,10 +58,15 @@ static size_t bytes_of(const tl_graph *g, tl_tensor t)
            tl_dtype_bytes(tl_graph_info(g, t)->dtype);
 }
 
-static void draw(const tl_view *v, uint64_t stream, const tl_sample *s)
+static void draw(const tl_view *v, uint64_t stream, const tl_sample *s, const char *name)
 {
-    const int64_t n = tl_shape_count(&v->shape);
+    const int64_t n    = tl_shape_count(&v->shape);
+    const int     slot = name && strncmp(name, "in", 2) == 0 ? name[2] - '0' : -1;
 
+    if (slot >= 0 && slot < TL_MOST_IN && s->number[slot]) {
+        memcpy(v->data, s->number[slot], (size_t)n * sizeof(int32_t));
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         const double u =
             tl_rand_uniform(11, TL_STREAM(TL_STREAM_TEST, stream), (uint64_t)i);
@@ -276,7 +281,7 @@ static int judge_sample(const tl_op *op, const tl_sample *s)
         b.value[t]      = buffer_new(bytes_of(b.g, t));
         const tl_view v = view_of(&b, t);
         if (tl_graph_info(b.g, t)->kind != TL_VALUE)
-            draw(&v, (uint64_t)t, s);
+            draw(&v, (uint64_t)t, s, tl_graph_info(b.g, t)->name);
         else
             memset(v.data, 0, b.value[t].bytes);
     }
@@ -372,6 +377,45 @@ static const tl_sample moves[] = {
     BOTH("67 x 5 x 4, turned", .in = { S(67, 5, 4) }, ATTR(tl_transpose_attr, { 2, 0, 1 })),
 };
 
+#define ATTEND(...) ATTR(tl_attention_attr, __VA_ARGS__)
+static const tl_sample attention[] = {
+    { .label = "130 rows, four sequences and rows of none", .in = { S(130, 80), S(130, 40), S(130, 40), S(5) },
+      .dtype = { 0, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 8,
+      .number = { [3] = (const int32_t[]){ 2, 3, 100, 100, 128 } },
+      ATTEND(4, 2, -1, 0, 0, 0.3f, 0.0f) },
+    { .label = "3 of 70 rows beside each other, windows", .in = { S(210, 192) }, .low = -1.0,
+      .high = 1.0, ATTEND(4, 4, 20, 30, 70, 0.3f, 0.0f) },
+    { .label = "1 of 150 rows, causal, one key head", .in = { S(150, 99), S(150, 33), S(150, 33) },
+      .low = -1.0, .high = 1.0, ATTEND(3, 1, -1, 0, 0, 0.2f, 0.0f) },
+    { .label = "capped, 5 queries of 100 keys", .in = { S(10, 17), S(200, 17), S(200, 17) },
+      .low = -1.0, .high = 1.0, ATTEND(1, 1, -1, 0, 5, 0.5f, 2.0f) },
+    { .label = "bf16, 2 of 100", .in = { S(200, 128), S(200, 64), S(200, 64) },
+      .dtype = { TL_BF16, TL_BF16, TL_BF16 }, .low = -1.0, .high = 1.0,
+      ATTEND(2, 1, -1, -1, 100, 0.2f, 0.0f) },
+    { .label = "bf16, beside each other", .in = { S(66, 120) }, .dtype = { TL_BF16 },
+      .low = -1.0, .high = 1.0, ATTEND(2, 1, -1, 0, 0, 0.2f, 0.0f) },
+};
+static const tl_sample rms_norm[] = {
+    BOTH("300 x 130", .in = { S(300, 130), S(130) }, ATTR(tl_rms_norm_attr, 1e-6f, 1.0f)),
+};
+static const tl_sample group_norm[] = {
+    BOTH("3 pictures of 17 x 19 x 48", .in = { S(3, 17, 19, 48), S(48), S(48) },
+         ATTR(tl_norm_attr, 1e-5f, 6)),
+};
+static const tl_sample glu[] = {
+    { .label = "130 x 77", .in = { S(130, 77), S(130, 77) }, .low = -3.0, .high = 3.0,
+      ATTR(tl_act_attr, TL_ACT_SILU) },
+    BOTH("33 x 100 beside", .in = { S(33, 100) }, ATTR(tl_act_attr, TL_ACT_GELU_TANH)),
+};
+static const tl_sample rope[] = {
+    { .label = "100 rows", .in = { S(100, 200), S(100, 20), S(100, 20) }, .low = -1.0,
+      .high = 1.0, .no_grad = 6, ATTR(tl_rope_attr, false, { 3, 50, false }) },
+};
+static const tl_sample embedding[] = {
+    { .label = "often the same", .in = { S(40, 36), S(300) }, .dtype = { 0, TL_I32 },
+      .low = -1.0, .high = 45.0, .no_grad = 2 },
+};
+
 static const struct { const char *op; const tl_sample *sample; size_t count; } more[] = {
     { "dense", dense, TL_COUNT(dense) },
     { "conv", conv, TL_COUNT(conv) },
@@ -383,6 +427,12 @@ static const struct { const char *op; const tl_sample *sample; size_t count; } m
     { "global_avg_pool", global, TL_COUNT(global) },
     { "cross_entropy", losses, TL_COUNT(losses) },
     { "transpose", moves, TL_COUNT(moves) },
+    { "attention", attention, TL_COUNT(attention) },
+    { "rms_norm", rms_norm, TL_COUNT(rms_norm) },
+    { "group_norm", group_norm, TL_COUNT(group_norm) },
+    { "glu", glu, TL_COUNT(glu) },
+    { "rope", rope, TL_COUNT(rope) },
+    { "embedding", embedding, TL_COUNT(embedding) },
 };
 
 /* clang-format on */

@@ -89,6 +89,31 @@ CASE(add_tail_relu, tl_add(g, IN(x), IN(z), TL_ACT_RELU))
 CASE(mul_tail, tl_mul(g, IN(x), IN(z)))
 CASE(scale, tl_scale(g, IN(x), -1.75f))
 
+#define ATTEND(heads, kv, d, before, after)                                              \
+    tl_attention(g, IN(q), IN(k), IN(v), IN(offsets), 0,                                 \
+                 &(tl_attention_attr){ heads, kv, before, after, 0, 1.0f / sqrtf(d), 0.0f })
+CASE(attention_whole, ATTEND(2, 2, 5, -1, -1))
+CASE(attention_packed_causal, ATTEND(4, 2, 4, -1, 0))
+CASE(attention_long, ATTEND(1, 1, 3, -1, 0))
+CASE(attention_window, ATTEND(2, 1, 3, 2, 2))
+CASE(rms_norm, tl_rms_norm(g, IN(x), IN(gamma), 1e-5f, 0.0f))
+CASE(glu_silu, tl_glu(g, IN(x), IN(z), TL_ACT_SILU))
+CASE(glu_gelu_beside, tl_glu(g, IN(x), 0, TL_ACT_GELU))
+CASE(pool_first, tl_sequence_pool(g, IN(x), IN(offsets), TL_POOL_FIRST))
+CASE(pool_last, tl_sequence_pool(g, IN(x), IN(offsets), TL_POOL_LAST))
+CASE(pool_mean, tl_sequence_pool(g, IN(x), IN(offsets), TL_POOL_MEAN))
+
+static tl_tensor turned(tl_graph *g, const golden *c, bool interleaved)
+{
+    const tl_rope_angles_attr angles = { 3, { 1.0f, 0.1f, 0.01f }, 1.0f };
+    const tl_tensor           cosine = tl_rope_angles(g, IN(positions), &angles);
+
+    return tl_rope(g, IN(x), cosine, tl_graph_out(g, cosine, 1),
+                   &(tl_rope_spec){ 1, 8, interleaved });
+}
+CASE(rope_halves, turned(g, c, false))
+CASE(rope_neighbours, turned(g, c, true))
+
 static tl_tensor conv_tf_same(tl_graph *g, const golden *c)
 {
     tl_conv_attr a = { .stride = { 2, 2 } };
@@ -152,6 +177,9 @@ static const struct {
     ROW(cross_entropy_soft_weighted), ROW(mse), ROW(mae), ROW(huber), ROW(concat), ROW(slice),
     ROW(transpose), ROW(pad), ROW(embedding), ROW(reduce_sum), ROW(reduce_mean), ROW(reduce_max),
     ROW(add_tail_relu), ROW(mul_tail), ROW(scale), ROW(residual_net),
+    ROW(attention_whole), ROW(attention_packed_causal), ROW(attention_long),
+    ROW(attention_window), ROW(rms_norm), ROW(glu_silu), ROW(glu_gelu_beside),
+    ROW(rope_halves), ROW(rope_neighbours), ROW(pool_first), ROW(pool_last), ROW(pool_mean),
 };
 
 static tl_tensor build(const golden *c)

@@ -210,7 +210,66 @@ def residual_net():
     c.end((weight * rows).sum(), rows=rows)
 
 
+def split(t, heads):
+    return t.unflatten(1, (heads, -1)).transpose(0, 1)
+
+
+def attend(q, k, v, heads, kv, offsets, causal, window=None):
+    """Packed rows: each sequence through PyTorch's own attention."""
+    out = []
+    for low, high in zip(offsets, offsets[1:]):
+        a, b, c = (split(t[low:high], n) for t, n in ((q, heads), (k, kv), (v, kv)))
+        mask = None
+        if window:
+            i = torch.arange(high - low)
+            mask = (i[:, None] - i[None] <= window[0]) & (i[None] - i[:, None] <= window[1])
+        y = F.scaled_dot_product_attention(a[None], b[None], c[None], mask, is_causal=causal,
+                                           enable_gqa=heads != kv)[0]
+        out.append(y.transpose(0, 1).flatten(1))
+    return torch.cat(out)
+
+
+def attention():
+    for name, heads, kv, d, offsets, causal, window in (
+            ("attention_whole", 2, 2, 5, [0, 7, 7], False, None),
+            ("attention_packed_causal", 4, 2, 4, [0, 1, 6, 6, 14], True, None),
+            ("attention_long", 1, 1, 3, [0, 70, 130], True, None),
+            ("attention_window", 2, 1, 3, [0, 9, 14], False, (2, 2))):
+        c = Case(name)
+        t = offsets[-1]
+        q, k, v = (c.draw("param", n, t, h * d) for n, h in (("q", heads), ("k", kv), ("v", kv)))
+        c.integers("offsets", offsets)
+        c.end(attend(q, k, v, heads, kv, offsets, causal, window))
+
+
+def tokens():
+    c = Case("rms_norm")
+    x, gamma = c.draw("param", "x", 3, 6), c.draw("param", "gamma", 6)
+    c.end(F.rms_norm(x, (6,), gamma, 1e-5))
+    c = Case("glu_silu")
+    c.end(F.silu(c.draw("param", "x", 3, 5)) * c.draw("param", "z", 3, 5))
+    c = Case("glu_gelu_beside")
+    x = c.draw("param", "x", 3, 10)
+    c.end(F.gelu(x[:, :5]) * x[:, 5:])
+    for name, interleaved in (("rope_halves", False), ("rope_neighbours", True)):
+        c = Case(name)
+        x, places = c.draw("param", "x", 4, 8), c.integers("positions", [0, 3, 1, 200])
+        inverse = torch.tensor([1.0, 0.1, 0.01], dtype=torch.float32)
+        angle = (places[:, None].float() * inverse).double()[:, None]
+        h = x.view(4, 1, 8)[..., :6]
+        u, v = (h[..., 0::2], h[..., 1::2]) if interleaved else (h[..., :3], h[..., 3:])
+        a, b = u * angle.cos() - v * angle.sin(), v * angle.cos() + u * angle.sin()
+        y = torch.stack((a, b), -1).flatten(2) if interleaved else torch.cat((a, b), -1)
+        c.end(torch.cat((y.flatten(1), x[:, 6:]), 1))
+    for name, pick in (("pool_first", lambda s: s[0]), ("pool_last", lambda s: s[-1]),
+                       ("pool_mean", lambda s: s.mean(0))):
+        c = Case(name)
+        x, _ = c.draw("param", "x", 7, 3), c.integers("offsets", [0, 2, 3, 7])
+        c.end(torch.stack([pick(x[a:b]) for a, b in ((0, 2), (2, 3), (3, 7))]))
+
+
 print(f"# torch {torch.__version__.split('+')[0]}, numpy {numpy.__version__}, "
       f"python {sys.version.split()[0]}; made by tools/golden/ops.py")
-for group in (dense, conv, pool, batch_norm, norms, activations, losses, shapes, residual_net):
+for group in (dense, conv, pool, batch_norm, norms, activations, losses, shapes, residual_net,
+              attention, tokens):
     group()

@@ -222,15 +222,16 @@ VEC vf zip_high(vf a, vf b)
 #endif
 }
 
-/* to[p][j] = w[j][p] for a square of VL x VL at (j, p), cut at n and k. */
-VEC void turn_square(int64_t n, int64_t k, const float *w, float *to, int64_t j,
-                     int64_t p)
+/* to[p][j] = w[j][p] for a square of VL x VL at (j, p), cut at n and k; w has rows of `step`,
+ * to of `wide`. */
+VEC void turn_square(int64_t n, int64_t k, const void *w, int64_t step, bool bf,
+                     float *to, int64_t wide, int64_t j, int64_t p)
 {
     vf v[VL], z[VL];
 
     UNROLL
     for (int i = 0; i < VL; i++)
-        v[i] = j + i < n ? take(w, (j + i) * k + p, k - p, false) : vf_all(0.0f);
+        v[i] = j + i < n ? take(w, (j + i) * step + p, k - p, bf) : vf_all(0.0f);
     UNROLL
     for (int stage = VL / 2; stage > 0; stage /= 2) {
         UNROLL
@@ -243,13 +244,14 @@ VEC void turn_square(int64_t n, int64_t k, const float *w, float *to, int64_t j,
     }
     UNROLL
     for (int i = 0; i < VL; i++)
-        if (p + i < k) give(to, (p + i) * n + j, v[i], n - j, false);
+        if (p + i < k) give(to, (p + i) * wide + j, v[i], n - j, false);
 }
 static void body_turn(int64_t n, int64_t k, const float *w, float *to, int64_t low,
                       int64_t high)
 {
     for (int64_t p = low; p < high; p += VL)
-        for (int64_t j = 0; j < n; j += VL) turn_square(n, k, w, to, j, p);
+        for (int64_t j = 0; j < n; j += VL)
+            turn_square(n, k, w, k, false, to, n, j, p);
 }
 
 #if defined(__AVX512F__)

@@ -4,6 +4,16 @@
 #define TL_BACKEND_CPU_BODY_POINTWISE_H
 #include "backend/cpu/body_act.h"
 
+/* Gates are nearly always these. */
+#define BY_GATE(act, CALL)                                                               \
+    do {                                                                                 \
+        switch (act) {                                                                   \
+        case TL_ACT_SILU: CALL(TL_ACT_SILU); break;                                      \
+        case TL_ACT_GELU_TANH: CALL(TL_ACT_GELU_TANH); break;                            \
+        default: CALL(act); break;                                                       \
+        }                                                                                \
+    } while (0)
+
 VEC void act_loop(tl_activation act, int64_t n, const void *x, void *y, bool bf)
 {
     for (int64_t i = 0; i < n; i += VL)
@@ -32,6 +42,42 @@ static void body_act_grad(tl_activation act, bool from_output, int64_t n, const 
     (bf ? act_grad_loop(a, from_output, n, dy, s, dx, true)                              \
         : act_grad_loop(a, from_output, n, dy, s, dx, false))
     BY_ACT(act, CALL);
+#undef CALL
+}
+
+VEC void glu_loop(tl_activation act, int64_t n, const void *gate, const void *up, void *y,
+                  bool bf)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        give(y, i, act_value(act, take(gate, i, n - i, bf)) * take(up, i, n - i, bf), n - i,
+             bf);
+}
+static void body_glu(tl_activation act, int64_t n, const void *gate, const void *up,
+                     void *y, bool bf)
+{
+#define CALL(a) (bf ? glu_loop(a, n, gate, up, y, true) : glu_loop(a, n, gate, up, y, false))
+    BY_GATE(act, CALL);
+#undef CALL
+}
+
+VEC void glu_grad_loop(tl_activation act, int64_t n, const void *dy, const void *gate,
+                       const void *up, void *dgate, void *dup, bool bf)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        const int64_t left = n - i;
+        const vf      g = take(dy, i, left, bf), x = take(gate, i, left, bf);
+        if (dgate)
+            give(dgate, i, g * take(up, i, left, bf) * slope_from_x(act, x), left, bf);
+        if (dup) give(dup, i, g * act_value(act, x), left, bf);
+    }
+}
+static void body_glu_grad(tl_activation act, int64_t n, const void *dy, const void *gate,
+                          const void *up, void *dgate, void *dup, bool bf)
+{
+#define CALL(a)                                                                          \
+    (bf ? glu_grad_loop(a, n, dy, gate, up, dgate, dup, true)                            \
+        : glu_grad_loop(a, n, dy, gate, up, dgate, dup, false))
+    BY_GATE(act, CALL);
 #undef CALL
 }
 

@@ -236,17 +236,18 @@ static tl_status crop_run(tl_ctx *ctx, const tl_call *call)
 
 static void embedding_rows(void *arg, int64_t low, int64_t high)
 {
-    const tl_call *c = arg;
-    const int64_t  d = tl_columns(&c->in[0]), v = tl_rows(&c->in[0]);
-    const int32_t *ids = c->in[1].data;
-    float         *y   = c->out[0].data;
+    const tl_call *c    = arg;
+    const int64_t  v    = tl_rows(&c->in[0]);
+    const size_t   row  = (size_t)tl_columns(&c->in[0]) * tl_dtype_bytes(c->in[0].dtype);
+    const int32_t *ids  = c->in[1].data;
+    const char    *from = c->in[0].data;
+    char          *y    = c->out[0].data;
 
     for (int64_t r = low; r < high; r++) {
         if (ids[r] >= 0 && ids[r] < v)
-            memcpy(y + r * d, (const float *)c->in[0].data + ids[r] * d,
-                   (size_t)d * sizeof *y);
+            memcpy(y + (size_t)r * row, from + (size_t)ids[r] * row, row);
         else
-            memset(y + r * d, 0, (size_t)d * sizeof *y);
+            memset(y + (size_t)r * row, 0, row);
     }
 }
 

@@ -6,7 +6,7 @@
 #ifndef TL_BACKEND_CPU_SIMD_H
 #define TL_BACKEND_CPU_SIMD_H
 #include "core/machine.h"
-#include "tensor/ops.h"
+#include "tensor/attend.h"
 
 /* Products over f32 or bf16, result f32 or bf16: c[i j] = act(sum_k a(i, k) b(k, j) + bias[j]),
  * or c += it.  a(i, k) lies at a[i * ai + k * ak].
@@ -39,6 +39,21 @@ typedef struct {
     float          smoothing;
 } tl_loss;
 
+/* Attention works on blocks of so many queries and keys. */
+enum { TL_ATTEND_ROWS = 48, TL_ATTEND_KEYS = 64 };
+typedef struct {
+    const tl_attention_attr *a;
+    tl_heads                 h;
+    const void              *q, *k, *v; /* f32, or bf16 where bf                          */
+    void                    *y;         /* forward: made, or NULL; backward: read         */
+    float                   *lse;       /* [rows heads] the same                          */
+    const void              *dy;        /* backward                                       */
+    float                   *dq;        /* += ; rows of dq_step; NULL: not wanted         */
+    void                    *dk, *dv;   /* places as k and v; NULL: not wanted            */
+    int64_t                  dq_step;
+    bool                     bf;
+} tl_attend;
+
 typedef struct tl_simd {
     const char *name;
     int         lanes;
@@ -52,6 +67,14 @@ typedef struct tl_simd {
     void (*mul)(int64_t n, const void *a, const void *b, void *y, bool bf, bool b_bf);
     void (*scale)(float factor, int64_t n, const void *x, void *y, bool bf);
     void (*cast)(int64_t n, const void *x, bool x_bf, void *y, bool y_bf);
+    /* n values of one row; dup or dgate may be NULL */
+    void (*glu)(tl_activation act, int64_t n, const void *gate, const void *up, void *y,
+                bool bf);
+    void (*glu_grad)(tl_activation act, int64_t n, const void *dy, const void *gate,
+                     const void *up, void *dgate, void *dup, bool bf);
+    /* rows of `width` values; cosine, sine: [rows half] */
+    void (*rope)(const tl_rope_attr *a, int64_t rows, int64_t width, int64_t half,
+                 const void *x, const float *cosine, const float *sine, void *y, bool bf);
 
     /* rows x c.  stats: sum[c] of x - shift and sq[c] of its square. */
     void (*stats)(int64_t rows, int64_t c, const void *x, bool bf, const float *shift,
@@ -73,6 +96,11 @@ typedef struct tl_simd {
     void (*layer_norm)(int64_t rows, int64_t c, const void *x, void *y, bool bf,
                        const float *gamma, const float *beta, float eps, float *mean,
                        float *invstd);
+    void (*rms_norm)(int64_t rows, int64_t c, const void *x, void *y, bool bf,
+                     const float *gamma, float plus, float eps, float *invrms);
+    void (*rms_norm_grad)(int64_t rows, int64_t c, const void *dy, const void *x, bool bf,
+                          const float *gamma, float plus, const float *invrms, void *dx,
+                          float *dgamma);
     /* dx where wanted; dgamma, dbeta [c] are overwritten with this piece's sums where wanted */
     void (*layer_norm_grad)(int64_t rows, int64_t c, const void *dy, const void *x,
                             bool bf, const float *gamma, const float *mean,
@@ -109,6 +137,12 @@ typedef struct tl_simd {
     /* rows [low, high) of to [k n] = w [n k] turned; low is a multiple of 16 */
     void (*turn)(int64_t n, int64_t k, const float *w, float *to, int64_t low,
                  int64_t high);
+
+    /* queries [first, first + TL_ATTEND_ROWS) of a sequence, one head; a head of keys with all
+     * queries that read it.  room: of this thread alone */
+    void (*attend)(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t head,
+                   float *room);
+    void (*attend_grad)(const tl_attend *t, const tl_sequence *s, int64_t kv, float *room);
 
     double (*fma_loop)(
         int64_t rounds); /* FLOPs done by a loop of nothing else (peak.c) */

@@ -1,11 +1,14 @@
 /* simd_table.h -- all bodies and the table of them; included by each simd_*.c, which names the
  * table.  Floor 1, backend/cpu. */
+#include "backend/cpu/body_attend.h"
 #include "backend/cpu/body_depthwise.h"
 #include "backend/cpu/body_gemm.h"
 #include "backend/cpu/body_loss.h"
 #include "backend/cpu/body_norm.h"
 #include "backend/cpu/body_pointwise.h"
 #include "backend/cpu/body_pool.h"
+#include "backend/cpu/body_rms.h"
+#include "backend/cpu/body_rope.h"
 #include "backend/cpu/body_rows.h"
 #include "backend/cpu/simd.h"
 
@@ -18,6 +21,9 @@ const tl_simd SIMD_TABLE = {
     .mul             = body_mul,
     .scale           = body_scale,
     .cast            = body_cast,
+    .glu             = body_glu,
+    .glu_grad        = body_glu_grad,
+    .rope            = body_rope,
     .stats           = body_stats,
     .affine          = body_affine,
     .norm_sums       = body_norm_sums,
@@ -25,6 +31,8 @@ const tl_simd SIMD_TABLE = {
     .column_sums     = body_column_sums,
     .layer_norm      = body_layer_norm,
     .layer_norm_grad = body_layer_norm_grad,
+    .rms_norm        = body_rms_norm,
+    .rms_norm_grad   = body_rms_norm_grad,
     .softmax         = body_softmax,
     .softmax_grad    = body_softmax_grad,
     .loss            = body_loss,
@@ -40,5 +48,7 @@ const tl_simd SIMD_TABLE = {
     .outer           = body_outer,
     .outer_tiles     = body_outer_tiles,
     .turn            = body_turn,
+    .attend          = body_attend,
+    .attend_grad     = body_attend_grad,
     .fma_loop        = body_fma_loop,
 };

@@ -7,11 +7,11 @@ static tl_status embedding_shape(tl_graph *g, const tl_node *n, tl_tensor_info *
     tl_shape y = *tl_in_shape(g, n, 1);
 
     if (tl_need_axes(g, n, 0, 2) != TL_OK) return TL_EUSAGE;
-    if (tl_in(g, n, 0)->dtype != TL_F32 || tl_in(g, n, 1)->dtype != TL_I32 || y.ndim >= TL_DIMS)
-        return tl_graph_fail(g, "embedding: an f32 table and i32 numbers are needed");
+    if (tl_in(g, n, 1)->dtype != TL_I32 || y.ndim >= TL_DIMS)
+        return tl_graph_fail(g, "embedding: i32 numbers are needed");
     y.dim[y.ndim++] = tl_in_shape(g, n, 0)->dim[1];
-    tl_set_out(out, TL_F32, y);
-    return TL_OK;
+    tl_set_out(out, tl_in(g, n, 0)->dtype, y);
+    return tl_need_float(g, n, 0);
 }
 
 static void embedding_backward(tl_graph *g, const tl_node *n, const tl_tensor *dy, tl_tensor *dx)
@@ -49,6 +49,8 @@ static void embedding_grad_ref(const tl_call *c)
 static const tl_sample samples[] = {
     { .label = "some numbers outside", .in = { { 2, { 4, 3 } }, { 2, { 2, 5 } } },
       .dtype = { TL_F32, TL_I32 }, .low = -1.0, .high = 5.0, .no_grad = 2 },
+    { .label = "bf16 rows, one more than once", .in = { { 2, { 6, 20 } }, { 1, { 9 } } },
+      .dtype = { TL_BF16, TL_I32 }, .low = -1.0, .high = 6.0, .no_grad = 2 },
 };
 
 const tl_op tl_op_embedding = {

@@ -1,0 +1,227 @@
+/* attention.c -- attention over packed sequences, forward a block of queries of one head at a time,
+ * backward a sequence and a head of keys at a time.  What a piece computes does not depend on
+ * which thread takes it.  Floor 1, backend/cpu. */
+#include "backend/cpu/kernels.h"
+
+#include <string.h>
+
+enum { Q, K, V, OFFSETS, DY = 0, GQ, GK, GV, Y, LSE, GOFFSETS };
+enum { MOST_WORKERS = 256 };
+static const int64_t small_work = 1 << 16; /* multiply-adds worth no second thread */
+
+/* The call's work: sequences, blocks before each, rooms of the workers, dq where it is bf16. */
+typedef struct {
+    const tl_simd *loops;
+    tl_attend      t;
+    tl_sequence   *seq;
+    int64_t       *before; /* [count + 1] forward: blocks of queries before each sequence */
+    int64_t        count, workers, units;
+    float         *room;
+    size_t         room_floats;
+    tl_view        dq; /* backward: where bf16 gradients go from t.dq; else data NULL */
+} job;
+
+static int64_t sequences_most(const tl_call *call, int q, int offsets)
+{
+    const tl_attention_attr *a = call->node->attr;
+
+    if (call->in[offsets].shape.ndim == 1) return call->in[offsets].shape.dim[0] - 1;
+    return a->length ? call->in[q].shape.dim[0] / a->length : 1;
+}
+
+static tl_heads heads_of(const tl_call *call, int q)
+{
+    return tl_heads_of(call->node->attr, &call->in[q].shape,
+                       call->node->in[q + 1] ? &call->in[q + 1].shape : NULL);
+}
+
+static size_t room_floats(const tl_heads *h, bool backward)
+{
+    const size_t d = (size_t)h->d, rows = TL_ATTEND_ROWS, keys = TL_ATTEND_KEYS;
+
+    if (backward) return 5 * keys * d + 2 * rows * d + 2 * rows * keys;
+    return 2 * rows * d + 2 * keys * d + rows * keys + 2 * rows;
+}
+
+static bool is_backward(const tl_call *call)
+{
+    return call->node->n_in == TL_MOST_IN;
+}
+
+/* Bytes of the sequences' part. */
+static size_t list_bytes(int64_t count)
+{
+    return tl_padded((size_t)count * sizeof(tl_sequence)) +
+           tl_padded((size_t)(count + 1) * sizeof(int64_t));
+}
+
+static tl_status attend_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                                size_t *work_bytes)
+{
+    const bool      back = is_backward(call);
+    const tl_heads  h    = heads_of(call, back ? GQ : Q);
+    const tl_status rc   = tl_cpu_ready(ctx, g, call, work_bytes);
+
+    *work_bytes = list_bytes(sequences_most(call, back ? GQ : Q, back ? GOFFSETS : OFFSETS)) +
+                  tl_padded(room_floats(&h, back) * sizeof(float)) *
+                      (size_t)TL_MIN(call->threads, MOST_WORKERS);
+    if (back && tl_is_bf(&call->in[GQ]))
+        *work_bytes += tl_padded((size_t)(h.rows * h.heads * h.d) * sizeof(float));
+    return rc;
+}
+
+/* Sequences and, in `before`, how many pieces of `rows` queries come before each. */
+static void list_sequences(job *j, tl_sequences walk, int64_t rows)
+{
+    tl_sequence s;
+
+    j->before[0] = 0;
+    for (j->count = 0; tl_sequences_next(&walk, &s); j->count++) {
+        j->seq[j->count]        = s;
+        j->before[j->count + 1] = j->before[j->count] + (s.q_end - s.q + rows - 1) / rows;
+    }
+}
+
+static job job_of(const tl_call *call, int q, int offsets)
+{
+    job           j    = { .loops = tl_loops(call) };
+    const bool    apart = call->in[q + 1].data != NULL;
+    const int64_t most = sequences_most(call, q, offsets);
+    char         *work = call->work;
+
+    j.t = (tl_attend){ .a = call->node->attr, .h = heads_of(call, q), .q = call->in[q].data,
+                       .k = call->in[apart ? q + 1 : q].data,
+                       .v = call->in[apart ? q + 2 : q].data, .bf = tl_is_bf(&call->in[q]) };
+    j.seq         = (void *)work;
+    j.before      = (void *)(work + tl_padded((size_t)most * sizeof *j.seq));
+    j.room        = (void *)(work + list_bytes(most));
+    j.room_floats = tl_padded(room_floats(&j.t.h, is_backward(call)) * sizeof(float)) / 4;
+    j.workers     = TL_MIN(call->threads, MOST_WORKERS);
+    list_sequences(&j, tl_sequences_of(&call->in[offsets], &call->in[offsets + 1],
+                                       j.t.a->length, j.t.h.rows, j.t.h.keys),
+                   TL_ATTEND_ROWS);
+    return j;
+}
+
+/* The sequence that holds block `at`. */
+static int64_t sequence_of(const job *j, int64_t at)
+{
+    int64_t low = 0, high = j->count;
+
+    while (high - low > 1) {
+        const int64_t mid = (low + high) / 2;
+        if (j->before[mid] <= at) low = mid;
+        else high = mid;
+    }
+    return low;
+}
+
+/* A worker takes every workers-th piece: long and short ones spread evenly. */
+static void forward_workers(void *arg, int64_t low, int64_t high)
+{
+    const job    *j      = arg;
+    const int64_t blocks = j->before[j->count];
+
+    for (int64_t w = low; w < high; w++)
+        for (int64_t u = w; u < j->units; u += j->workers) {
+            const int64_t at = u % blocks, s = sequence_of(j, at);
+            j->loops->attend(&j->t, &j->seq[s], (at - j->before[s]) * TL_ATTEND_ROWS, u / blocks,
+                             j->room + (size_t)w * j->room_floats);
+        }
+}
+
+static void backward_workers(void *arg, int64_t low, int64_t high)
+{
+    const job *j = arg;
+
+    for (int64_t w = low; w < high; w++)
+        for (int64_t u = w; u < j->units; u += j->workers)
+            j->loops->attend_grad(&j->t, &j->seq[u % j->count], u / j->count,
+                                  j->room + (size_t)w * j->room_floats);
+}
+
+static void run_workers(job *j, void (*body)(void *, int64_t, int64_t))
+{
+    int64_t work = 0;
+
+    for (int64_t s = 0; s < j->count; s++)
+        work += (j->seq[s].q_end - j->seq[s].q) * (j->seq[s].k_end - j->seq[s].k);
+    if (work * j->t.h.heads * j->t.h.d < small_work) j->workers = 1;
+    if (j->units > 0) tl_par_for((int)j->workers, j->workers, 1, body, j);
+}
+
+/* Rows that belong to no sequence. */
+static void clear_gaps(const job *j, const tl_view *v)
+{
+    const size_t row = (size_t)tl_columns(v) * tl_dtype_bytes(v->dtype);
+    int64_t      at  = 0;
+
+    for (int64_t s = 0; s <= j->count && v->data; s++) {
+        const int64_t next = s < j->count ? j->seq[s].q : j->t.h.rows;
+        if (next > at) memset((char *)v->data + (size_t)at * row, 0, (size_t)(next - at) * row);
+        if (s < j->count) at = TL_MAX(at, j->seq[s].q_end);
+    }
+}
+
+static tl_status attention_run(tl_ctx *ctx, const tl_call *call)
+{
+    job j = job_of(call, Q, OFFSETS);
+
+    (void)ctx;
+    j.t.y   = call->out[0].data;
+    j.t.lse = call->out[1].data;
+    clear_gaps(&j, &call->out[0]);
+    clear_gaps(&j, &call->out[1]);
+    j.units = j.before[j.count] * j.t.h.heads;
+    run_workers(&j, forward_workers);
+    return TL_OK;
+}
+
+static void narrow_rows(void *arg, int64_t low, int64_t high)
+{
+    const job    *j     = arg;
+    const int64_t width = j->t.h.heads * j->t.h.d;
+
+    for (int64_t r = low; r < high; r++)
+        j->loops->cast(width, j->t.dq + r * width, false, tl_place(&j->dq, r * j->t.h.q_step),
+                       true);
+}
+
+static void clear_out(const tl_view *v)
+{
+    if (v->data) memset(v->data, 0, (size_t)tl_count(v) * tl_dtype_bytes(v->dtype));
+}
+
+static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
+{
+    job        j     = job_of(call, GQ, GOFFSETS);
+    const bool apart = call->in[GK].data != NULL;
+
+    (void)ctx;
+    for (int k = 0; k < 3; k++) clear_out(&call->out[k]);
+    j.t.dy      = call->in[DY].data;
+    j.t.y       = call->in[Y].data;
+    j.t.lse     = call->in[LSE].data;
+    j.t.dk      = call->out[apart ? 1 : 0].data;
+    j.t.dv      = call->out[apart ? 2 : 0].data;
+    j.t.dq      = call->out[0].data;
+    j.t.dq_step = j.t.h.q_step;
+    if (j.t.bf && call->out[0].data) {
+        j.t.dq      = j.room + j.room_floats * (size_t)TL_MIN(call->threads, MOST_WORKERS);
+        j.t.dq_step = j.t.h.heads * j.t.h.d;
+        j.dq        = call->out[0];
+        memset(j.t.dq, 0, (size_t)(j.t.h.rows * j.t.dq_step) * sizeof(float));
+    }
+    j.units = j.count * j.t.h.kv;
+    run_workers(&j, backward_workers);
+    if (j.dq.data)
+        tl_par_for(call->threads, j.t.h.rows, TL_MAX(1, 4 * TL_PIECE / j.t.dq_step), narrow_rows,
+                   &j);
+    return TL_OK;
+}
+
+static const tl_kernel kernels[] = {
+    { "attention", attend_prepare, attention_run, NULL },
+    { "attention_grad", attend_prepare, attention_grad_run, NULL },
+};
+const tl_kernel_list tl_cpu_attention = { kernels, TL_COUNT(kernels) };
