@@ -24,11 +24,15 @@ void      tl_arch_free(tl_ctx *ctx, tl_arch *arch); /* safe to repeat */
 
 /* Other projects' tensor names into ours.  The rules of a scheme are tried in order, each on
  * what the ones before it made: the first occurrence of `from` becomes `to`; a leading `^`
- * ties it to the start of the name.  One table a naming scheme. */
+ * ties it to the start of the name.  One table a naming scheme.  A name that ends up with
+ * "{query,key,value}" in it is a tensor whose rows are those of several parameters of ours. */
 typedef struct { const char *from, *to; } tl_rename;
 typedef struct { const char *scheme; const tl_rename *rule; size_t rules; } tl_names_map;
 /* False when the result does not fit `room` bytes. */
 bool tl_names_apply(const tl_names_map *map, const char *name, char *out, size_t room);
+/* The k-th of the names that such a name stands for, `name` itself where it has no braces;
+ * false past the last. */
+bool tl_names_part(const char *name, int k, char *out, size_t room);
 
 /* The tensors of a file: what it holds, not where. */
 typedef struct { const char *const *name; const tl_shape *shape; size_t count; } tl_tensors;

@@ -24,6 +24,19 @@ bool tl_names_apply(const tl_names_map *map, const char *name, char *out, size_t
     return true;
 }
 
+bool tl_names_part(const char *name, int k, char *out, size_t room)
+{
+    const char *open = strchr(name, '{'), *close = open ? strchr(open, '}') : NULL, *at = open;
+
+    if (!close) return k == 0 && (size_t)snprintf(out, room, "%s", name) < room;
+    for (at++; k > 0; k--, at++) {
+        at += strcspn(at, ",}");
+        if (*at != ',') return false;
+    }
+    return (size_t)snprintf(out, room, "%.*s%.*s%s", (int)(open - name), name,
+                            (int)strcspn(at, ",}"), at, close + 1) < room;
+}
+
 const tl_shape *tl_tensors_find(const tl_tensors *tensors, const char *name)
 {
     for (size_t i = 0; i < tensors->count; i++)

@@ -80,6 +80,7 @@ tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role ro
                             .role       = role,
                             .init       = init,
                             .init_scale = init_scale,
+                            .turned     = net->turned && role == TL_ROLE_WEIGHT,
                             .block      = net->block,
                             .head       = net->head };
     net->status = tl_params_declare(net->ctx, net->params, &like, &p);
@@ -131,10 +132,11 @@ static tl_tensor bias_param(tl_net *net, int64_t out, tl_init init, int64_t fan_
 }
 
 /* `init_scale` of a weight: the standard deviation of TL_INIT_NORMAL.  0.01 is the one value
- * the papers of our families use. */
-static float weight_scale(tl_init init)
+ * the papers of our families of convolutions use. */
+static float weight_scale(const tl_net *net, tl_init init)
 {
-    return init == TL_INIT_NORMAL ? 0.01f : 0.0f;
+    if (init != TL_INIT_NORMAL) return 0.0f;
+    return net->init_sd > 0.0f ? net->init_sd : 0.01f;
 }
 
 tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
@@ -147,7 +149,7 @@ tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
     tl_net_layer(net, name);
     tl_net_push(net, "%s", name);
     w = tl_net_param(net, "weight", TL_SHAPE(out, in), TL_ROLE_WEIGHT, init,
-                     weight_scale(init));
+                     weight_scale(net, init));
     if (bias) b = bias_param(net, out, init, in);
     tl_net_pop(net);
     return linear(net, x, w, b, act);
@@ -194,7 +196,7 @@ tl_tensor tl_net_conv(tl_net *net, const char *name, tl_tensor x,
     }
     tl_net_push(net, "%s", name);
     w = tl_net_param(net, "weight", TL_SHAPE(spec->out, in / attr.groups, kh, kw),
-                     TL_ROLE_WEIGHT, spec->init, weight_scale(spec->init));
+                     TL_ROLE_WEIGHT, spec->init, weight_scale(net, spec->init));
     if (spec->bias)
         b = bias_param(net, spec->out, spec->init, in / attr.groups * kh * kw);
     tl_net_pop(net);
@@ -249,6 +251,42 @@ tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int grou
     const scale_shift p = norm_params(net, name, x);
 
     return tl_group_norm(net->g, x, p.gamma, p.beta, groups, eps);
+}
+
+tl_tensor tl_net_rms_norm(tl_net *net, const char *name, tl_tensor x, float eps, float plus)
+{
+    tl_tensor gamma;
+
+    tl_net_layer(net, name);
+    tl_net_push(net, "%s", name);
+    gamma = tl_net_param(net, "weight", TL_SHAPE(tl_net_dim(net, x, -1)), TL_ROLE_NORM,
+                         plus == 0.0f ? TL_INIT_ONE : TL_INIT_ZERO, 0.0f);
+    tl_net_pop(net);
+    return tl_rms_norm(net->g, x, gamma, eps, plus);
+}
+
+tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t rows,
+                           int64_t width)
+{
+    tl_tensor table;
+
+    tl_net_layer(net, name);
+    tl_net_push(net, "%s", name);
+    table = tl_net_param(net, "weight", TL_SHAPE(rows, width), TL_ROLE_EMBED, TL_INIT_NORMAL,
+                         weight_scale(net, TL_INIT_NORMAL));
+    tl_net_pop(net);
+    return tl_cast(net->g, tl_embedding(net->g, table, ids), net->dtype);
+}
+
+tl_tensor tl_net_tied(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b)
+{
+    return linear(net, x, w, b, TL_ACT_NONE);
+}
+
+tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
+                           tl_tensor offsets, const tl_attention_attr *attr)
+{
+    return tl_attention(net->g, q, k, v, offsets, 0, attr);
 }
 
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p)

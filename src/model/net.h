@@ -15,6 +15,8 @@ typedef struct {
     tl_dtype   dtype;       /* of activations: TL_F32 or TL_BF16                            */
     int        block;       /* of the parameters declared next                              */
     bool       head;        /* they belong to the head                                      */
+    float      init_sd;     /* of TL_INIT_NORMAL; 0 reads as 0.01, as in nets for pictures  */
+    bool       turned;      /* files hold the products declared next [in out]               */
     uint64_t   dropouts;    /* numbers the dropout streams                                  */
     char       prefix[160]; /* "layer1.0." in front of names                                */
     uint8_t    mark[16];    /* its length before each push                                  */
@@ -52,6 +54,14 @@ tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float ep
                             tl_activation act, tl_tensor residual);
 tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float eps);
 tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups, float eps);
+tl_tensor tl_net_rms_norm(tl_net *net, const char *name, tl_tensor x, float eps, float plus);
+/* Rows of a table [rows width] that is declared under name, in the net's dtype. */
+tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t rows,
+                           int64_t width);
+/* x times the transpose of a parameter that is declared elsewhere (a tied output layer). */
+tl_tensor tl_net_tied(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b);
+tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
+                           tl_tensor offsets, const tl_attention_attr *attr);
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p); /* nothing when not training */
 tl_tensor tl_net_flatten(tl_net *net, tl_tensor x);           /* [n ...] -> [n d]         */
 /* The dimension of x, counted from the end where negative; 1 after a failed call. */

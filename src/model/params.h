@@ -29,6 +29,7 @@ typedef struct {
     float    init_scale;
     int      block;     /* depth: 0 is next to the input; what partial and gradual count by */
     bool     head;      /* belongs to the task's head                                       */
+    bool     turned;    /* files hold this product's weight [in out] (GPT-2)                */
     bool     trainable; /* as the current phase says                                        */
     float    lr_scale;  /* of its learning rate, 1 by default                               */
     int64_t  at, count; /* place in the block, in floats                                    */

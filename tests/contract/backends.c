@@ -379,13 +379,15 @@ static const tl_sample moves[] = {
 
 #define ATTEND(...) ATTR(tl_attention_attr, __VA_ARGS__)
 static const tl_sample attention[] = {
-    { .label = "130 rows, four sequences and rows of none", .in = { S(130, 80), S(130, 40), S(130, 40), S(5) },
+    { .label = "130 rows, four sequences and rows of none",
+      .in = { S(130, 80), S(130, 40), S(130, 40), S(5) },
       .dtype = { 0, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 8,
       .number = { [3] = (const int32_t[]){ 2, 3, 100, 100, 128 } },
       ATTEND(4, 2, -1, 0, 0, 0.3f, 0.0f) },
     { .label = "3 of 70 rows beside each other, windows", .in = { S(210, 192) }, .low = -1.0,
       .high = 1.0, ATTEND(4, 4, 20, 30, 70, 0.3f, 0.0f) },
-    { .label = "1 of 150 rows, causal, one key head", .in = { S(150, 99), S(150, 33), S(150, 33) },
+    { .label = "1 of 150 rows, causal, one key head",
+      .in = { S(150, 99), S(150, 33), S(150, 33) },
       .low = -1.0, .high = 1.0, ATTEND(3, 1, -1, 0, 0, 0.2f, 0.0f) },
     { .label = "capped, 5 queries of 100 keys", .in = { S(10, 17), S(200, 17), S(200, 17) },
       .low = -1.0, .high = 1.0, ATTEND(1, 1, -1, 0, 5, 0.5f, 2.0f) },

@@ -192,7 +192,8 @@ static json_t *header_entry(const tl_param *p, size_t *at)
     const size_t from = *at, to = from + (size_t)p->count * sizeof(float);
 
     for (int i = 0; i < p->shape.ndim; i++)
-        json_array_append_new(shape, json_integer(p->shape.dim[i]));
+        json_array_append_new(
+            shape, json_integer(p->shape.dim[p->turned ? p->shape.ndim - 1 - i : i]));
     *at = to;
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape,
                      "data_offsets", (json_int_t)from, (json_int_t)to);
@@ -230,6 +231,24 @@ done:
     return rc;
 }
 
+static tl_status write_value(tl_ctx *ctx, tl_output *out, const tl_params *params,
+                             const tl_param *p)
+{
+    const float  *value = tl_params_value(params, p);
+    const size_t  bytes = (size_t)p->count * sizeof *value;
+    float        *turned = NULL;
+    tl_status     rc;
+
+    if (!p->turned) return tl_write(ctx, out, value, bytes);
+    TL_TRY(tl_alloc(ctx, bytes, &turned));
+    for (int64_t i = 0; i < p->count; i++)
+        turned[i % p->shape.dim[1] * p->shape.dim[0] + i / p->shape.dim[1]] = value[i];
+    TL_TRY(tl_write(ctx, out, turned, bytes));
+done:
+    tl_free(ctx, turned);
+    return rc;
+}
+
 tl_status tl_weights_save(tl_ctx *ctx, const tl_params *params, const json_t *metadata,
                           const char *path)
 {
@@ -245,8 +264,7 @@ tl_status tl_weights_save(tl_ctx *ctx, const tl_params *params, const json_t *me
     TL_TRY(tl_write(ctx, out, length, sizeof length));
     TL_TRY(tl_write(ctx, out, text, bytes));
     for (int32_t i = 0; i < params->count; i++)
-        TL_TRY(tl_write(ctx, out, tl_params_value(params, &params->param[i]),
-                        (size_t)params->param[i].count * sizeof(float)));
+        TL_TRY(write_value(ctx, out, params, &params->param[i]));
     TL_TRY(tl_output_commit(ctx, out));
 done:
     tl_output_close(ctx, out);

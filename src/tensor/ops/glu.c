@@ -49,7 +49,8 @@ static void glu_ref(const tl_call *c)
 
     for (int64_t i = 0; i < k.rows * k.n; i++) {
         const int64_t at = i / k.n * k.step + i % k.n;
-        tl_set(&c->out[0], i, tl_act_value(a->act, tl_get(k.gate, at)) * tl_get(k.up, at + k.up_at));
+        tl_set(&c->out[0], i,
+               tl_act_value(a->act, tl_get(k.gate, at)) * tl_get(k.up, at + k.up_at));
     }
 }
 

@@ -79,14 +79,16 @@ static void pool_grad_ref(const tl_call *c)
     }
 }
 
-#define SAMPLE(text, type, kind, t, d, n)                                                    \
-    { .label = text, .in = { { 2, { t, d } }, { 1, { n } } }, .dtype = { type, TL_I32 },      \
-      .low = -1.0, .high = 1.0, .no_grad = 2,                                                \
-      .number = { [1] = (const int32_t[]){ 0, 2, 3, 3, t } }, .attr = &(const tl_pool_rows_attr){ kind },  \
-      .attr_bytes = sizeof(tl_pool_rows_attr) }
+#define SAMPLE(text, type, kind, t, d, n)                                           \
+    { .label = text, .in = { { 2, { t, d } }, { 1, { n } } }, .dtype = { type, TL_I32 }, \
+      .low = -1.0, .high = 1.0, .no_grad = 2,                                            \
+      .number = { [1] = (const int32_t[]){ 0, 2, 3, 3, t } },                            \
+      .attr = &(const tl_pool_rows_attr){ kind }, .attr_bytes = sizeof(tl_pool_rows_attr) }
 static const tl_sample samples[] = {
-    SAMPLE("first", TL_F32, TL_POOL_FIRST, 9, 3, 5), SAMPLE("last", TL_F32, TL_POOL_LAST, 9, 3, 5),
-    SAMPLE("mean", TL_F32, TL_POOL_MEAN, 9, 3, 5), SAMPLE("bf16", TL_BF16, TL_POOL_MEAN, 12, 5, 5),
+    SAMPLE("first", TL_F32, TL_POOL_FIRST, 9, 3, 5),
+    SAMPLE("last", TL_F32, TL_POOL_LAST, 9, 3, 5),
+    SAMPLE("mean", TL_F32, TL_POOL_MEAN, 9, 3, 5),
+    SAMPLE("bf16", TL_BF16, TL_POOL_MEAN, 12, 5, 5),
 };
 
 const tl_op tl_op_sequence_pool = {
