@@ -166,6 +166,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     *out = need;
     TL_TRY(tl_run_settle(ctx, asked, &spec));
     arch = route->start == TL_START_NEW ? spec.candidate.arch : spec.candidate.base->arch;
+    arch.row         = spec.candidate.arch.row;
     arch.outputs     = spec.dataset->classes;
     arch.source_head = false;
     TL_TRY(tl_params_new(ctx, &k.params));

@@ -77,12 +77,16 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
     const tl_candidate *c    = &spec->candidate;
     const tl_dataset   *d    = spec->dataset;
     tl_arch             arch = c->arch;
+    tl_model            base;
 
     arch.outputs = d->classes;
     if (c->hyper.dropout >= 0.0) arch.dropout = c->hyper.dropout;
     if (c->route->start == TL_START_NEW)
         return tl_model_new(ctx, &arch, &c->prep, d->class_name, spec->seed, out);
-    return tl_model_with_head(ctx, c->base, d->classes, d->class_name, c->hyper.dropout,
+    base          = *c->base; /* borrowed, but at the candidate's input size */
+    base.arch.row = c->arch.row;
+    base.prep     = c->prep;
+    return tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
                               spec->seed, out);
 }
 

@@ -352,6 +352,41 @@ static void routes_from_a_base(void **state)
     test_drawn_close(&p);
 }
 
+/* A base takes pictures of the candidate's size, not of its own: what is trained, forecast and
+ * written is that. */
+static void a_base_at_another_size(void **state)
+{
+    static const char net[] = "conv 6 3 relu, gpool";
+    tl_arch       arch;
+    tl_model     *base;
+    test_drawn    p;
+    tl_run_result r;
+    tl_run_need   small, native;
+
+    (void)state;
+    test_fresh();
+    test_drawn_open(&p, 40, 3, 8, 1, net, "full");
+    TEST_OK(tl_arch_parse(test_ctx(), net, TL_SHAPE(24, 24, 1), 3, &arch));
+    TEST_OK(tl_model_new(test_ctx(), &arch, &p.prep, NULL, 1, &base));
+    base->prep.height = base->prep.width = 24;
+    p.spec.candidate.base              = base;
+    p.spec.candidate.hyper.least_steps = 4;
+    p.spec.candidate.hyper.epochs      = 1.0;
+    TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &small));
+    p.spec.candidate.arch.row = arch.row;
+    TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &native));
+    assert_true(small.flops < 0.2 * native.flops);
+    p.spec.candidate.arch.row = TL_SHAPE(8, 8, 1);
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+    assert_true(tl_shape_equal(&r.model->arch.row, &p.spec.candidate.arch.row));
+    assert_int_equal(r.model->prep.height, 8);
+    assert_int_equal(base->arch.row.dim[0], 24);
+    tl_run_result_free(test_ctx(), &r);
+    tl_model_free(test_ctx(), base);
+    tl_arch_free(test_ctx(), &arch);
+    test_drawn_close(&p);
+}
+
 /* Unusable questions get a message, not a crash (R26). */
 static void small_and_odd_data(void **state)
 {
@@ -391,6 +426,7 @@ int main(void)
         cmocka_unit_test(fit_in_words),
         cmocka_unit_test(fits_the_memory),
         cmocka_unit_test(routes_from_a_base),
+        cmocka_unit_test(a_base_at_another_size),
         cmocka_unit_test(small_and_odd_data),
     };
 
