@@ -198,7 +198,7 @@ static tl_status open_files(tl_ctx *ctx, const tailor_fit_options *o, fitting *f
     TL_TRY(tl_path_join(ctx, o->out, "checkpoints", &f->checkpoint));
     TL_TRY(tl_make_folders(ctx, f->checkpoint));
     f->spec.checkpoint         = f->checkpoint;
-    f->spec.checkpoint_every_s = 30.0;
+    f->spec.checkpoint_every_s = 5.0; /* what a kill may cost */
 done:
     if (settings) json_decref(settings);
     return rc;
