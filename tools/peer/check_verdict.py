@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Holds a verdict.json to its schema, and its parts to each other.
+"""Holds a verdict.json to its schema, and its parts to each other; with what `tailor evaluate
+--split test --json` says of best/ in another process, also to that.
 
-  check_verdict.py schemas/verdict.schema.json DIR/verdict.json     (needs jsonschema)"""
+  check_verdict.py schemas/verdict.schema.json DIR/verdict.json [EVALUATION]   (needs jsonschema)"""
 import json
 import sys
 
@@ -13,7 +14,7 @@ def finite(text):
 
 
 def main():
-    schema, path = sys.argv[1:3]
+    schema, path, *evaluation = sys.argv[1:]
     with open(path, encoding="utf-8") as f:
         verdict = json.load(f, parse_constant=finite)
     with open(schema, encoding="utf-8") as f:
@@ -33,6 +34,12 @@ def main():
                 low, high = c[part]["ci95"]
                 assert low <= c[part]["mean"] <= high, f"{c['route']}: {part} outside its interval"
         assert c["status"] == "done" or c["why"], f"{c['route']}: {c['status']} without a reason"
+    for scored in evaluation:
+        with open(scored, encoding="utf-8") as f:
+            again = json.load(f)
+        score = again[verdict["metric"].replace("-", "_")]["value"]
+        assert again["rows"] == winner["rows"] and abs(score - winner["test"]) < 1e-9, \
+            f"best/ scores {score} on {again['rows']} rows, not {winner['test']}"
     print(f"{path}: {verdict['outcome']}, {winner['route']} {winner['test']:.3f} "
           f"on {winner['rows']} rows, {len(named)} of {len(verdict['candidates'])} candidates ran")
 
