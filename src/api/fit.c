@@ -104,7 +104,7 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
         c->arch.outputs     = classes;
         c->arch.source_head = false;
     }
-    if (c->route->defaults) c->route->defaults(&c->hyper, &c->arch, rows);
+    TL_TRY(tl_route_defaults(ctx, c->route, &c->arch, rows, &c->hyper));
     TL_TRY(set_hyper(ctx, &c->hyper, o));
     set_image_size(c);
 done:

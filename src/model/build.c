@@ -137,6 +137,16 @@ done:
     return rc;
 }
 
+tl_status tl_arch_batch_norms(tl_ctx *ctx, const tl_arch *arch, bool *out)
+{
+    draft           d;
+    const tl_status rc = draft_make(ctx, arch, TL_PART_WHOLE, &d);
+
+    *out = rc == TL_OK && tl_params_have_state(d.params);
+    draft_end(ctx, &d);
+    return rc;
+}
+
 int64_t tl_arch_features(tl_ctx *ctx, const tl_arch *arch)
 {
     draft   d;

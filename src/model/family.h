@@ -16,6 +16,7 @@ typedef struct {
     int64_t  outputs;    /* classes, or regression outputs                                  */
     tl_shape row;        /* of one input row: [h w c] or [d]                                */
     double   dropout;    /* before the head where the family has it; < 0: its default       */
+    bool     batch_norms;/* takes statistics of its batch; told by tl_arch_batch_norms      */
     bool     source_head;/* the head the base came with, in its own form (SqueezeNet's conv,
                             relu, pool); otherwise pooled features and one linear layer      */
 } tl_arch;
@@ -85,6 +86,8 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
                         tl_built *out);
 /* New store with all parameters declared and sealed (values zero until init or load). */
 tl_status tl_arch_params(tl_ctx *ctx, const tl_arch *arch, tl_params **out);
+/* Does it have norms with statistics of their batch?  Its parameters say. */
+tl_status tl_arch_batch_norms(tl_ctx *ctx, const tl_arch *arch, bool *out);
 int64_t   tl_arch_features(tl_ctx *ctx, const tl_arch *arch); /* width of features; -1 error */
 int       tl_arch_blocks(const tl_params *params);            /* 1 + the deepest block       */
 /* "layer  output shape  parameters" lines, as Keras's summary, for people. */

@@ -95,6 +95,13 @@ tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like
     return TL_OK;
 }
 
+bool tl_params_have_state(const tl_params *params)
+{
+    for (int32_t i = 0; i < params->count; i++)
+        if (params->param[i].role == TL_ROLE_STATE) return true;
+    return false;
+}
+
 tl_status tl_params_seal(tl_ctx *ctx, tl_params *params)
 {
     tl_status rc = tl_alloc_array(ctx, (size_t)TL_MAX(params->floats, (int64_t)1),

@@ -50,6 +50,7 @@ tl_param *tl_params_find(const tl_params *params, const char *name); /* NULL: no
 /* Declare (not sealed) or check (sealed: TL_EUSAGE on an unknown name or another shape).
  * *out stays valid until the next declaration. */
 tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out);
+bool      tl_params_have_state(const tl_params *params); /* running statistics */
 tl_status tl_params_seal(tl_ctx *ctx, tl_params *params); /* allocates value, zero */
 void      tl_params_init(tl_params *params, uint64_t seed, bool head_only); /* values by rule */
 float    *tl_params_value(const tl_params *params, const tl_param *p);

@@ -218,7 +218,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     else
         TL_TRY(make_own_net(ctx, s, size, &e->c));
     if (route->needs_base) e->c.base = s->base[base];
-    route->defaults(&e->trial[0], &e->c.arch, s->train_rows);
+    TL_TRY(tl_route_defaults(ctx, route, &e->c.arch, s->train_rows, &e->trial[0]));
     TL_TRY(apply_overrides(ctx, s, route, &e->trial[0]));
     e->c.hyper = e->trial[0];
     TL_TRY(tl_study_view(ctx, s, &e->c.prep, &e->view));

@@ -118,6 +118,15 @@ static void say_search(const tl_study *s, json_t *list)
             "Settings are each route's own; the budget left no room to search others.");
 }
 
+static void say_baseline(const tl_study *s, const tl_judged *j, json_t *list)
+{
+    const int           place = best_of(s, j, BASELINE);
+    const tl_study_run *run = place >= 0 ? tl_study_best_run(s, j->entry[place]) : NULL;
+    const char         *detail = run ? tl_json_text(run->result, "detail", "") : "";
+
+    if (*detail) add(list, "The classical baseline is %s.", detail);
+}
+
 json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
 {
     const tl_decision *d    = &j->decision;
@@ -128,6 +137,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     add(list, "%s", d->why);
     say_gap(s, j, list, based, own, "What the pretrained network brings");
     say_gap(s, j, list, net, plain, "What a network brings over the classical baseline");
+    say_baseline(s, j, list);
     say_fit(s, j, list);
     say_search(s, list);
     if (s->folds)

@@ -189,6 +189,8 @@ typedef struct { float delta; } tl_huber_attr;
  * embedding   in  table a[v d], ids I32[..]  out y a[.. d]; an id outside 0..v-1 gives zeros
  * embedding_grad  in dy a[.. d], ids         out dtable a[v d]; ids outside are skipped
  *                                                                            tl_shape_attr
+ * vote        in  scores f32[n e], classes f32[e]   out y f32[n c]: log((votes + 1/c) / (k + 1))
+ *             for the k best entries after `skip`; the first between equals      tl_vote_attr
  * reduce_sum, reduce_mean  in x    out y: the axis goes away                 tl_axis_attr
  * reduce_max  in  x    out y, at I32 (index on the axis, first on ties)      tl_axis_attr
  * reduce_max_grad  in dy, at  out dx                                         tl_broadcast_attr

@@ -118,6 +118,11 @@ tl_tensor tl_slice(tl_graph *g, tl_tensor x, int axis, int64_t start, int64_t co
 tl_tensor tl_pad(tl_graph *g, tl_tensor x, const int64_t *before, const int64_t *after);
 /* Rows by number, of a table or of activations: [v d], I32 [..] -> [.. d]. */
 tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids);
+/* scores [n entries], classes f32 [entries] -> [n classes]: log of each class's share among the
+ * k best-scored entries, the `skip` best left out. */
+enum { TL_MOST_VOTES = 64 };
+typedef struct { int64_t k, skip, classes; } tl_vote_attr;
+tl_tensor tl_vote(tl_graph *g, tl_tensor scores, tl_tensor classes, const tl_vote_attr *attr);
 tl_tensor tl_reduce_sum(tl_graph *g, tl_tensor x, int axis);  /* the axis goes away */
 tl_tensor tl_reduce_mean(tl_graph *g, tl_tensor x, int axis);
 tl_tensor tl_reduce_max(tl_graph *g, tl_tensor x, int axis);

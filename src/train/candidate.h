@@ -36,6 +36,8 @@ typedef struct {
     double   budget_share; /* of the epochs; shares of phases that are not solved sum to 1  */
 } tl_phase;
 
+struct tl_trainer; /* train/trainer.h */
+
 typedef struct tl_route {
     const char *name, *doc, *source;
     const char
@@ -46,11 +48,16 @@ typedef struct tl_route {
     tl_start    start;
     tl_phase    phase[3];
     int         phases;
-    /* Rates a practitioner would respect for this route. */
+    /* Rates a practitioner would respect for this route; ask by tl_route_defaults, which
+     * fills arch->batch_norms. */
     void (*defaults)(tl_hyper *h, const tl_arch *arch, int64_t train_rows);
+    /* After the phases, before the result; may put another model in place; may be NULL. */
+    tl_status (*finish)(tl_ctx *ctx, struct tl_trainer *t);
 } tl_route;
 const tl_route *tl_route_at(size_t i);
 const tl_route *tl_route_find(const char *name);
+tl_status tl_route_defaults(tl_ctx *ctx, const tl_route *route, const tl_arch *arch,
+                            int64_t train_rows, tl_hyper *out);
 
 typedef struct {
     const tl_route *route;
@@ -69,11 +76,10 @@ const char *tl_hyper_field_at(size_t i); /* dotted names; NULL past the end */
 
 /* What every route starts from before its own defaults. */
 void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows);
-/* Batch norms with statistics of their batch: decides optimiser and shards. */
-bool tl_arch_batch_norms(const tl_arch *arch);
 /* Grey pictures are often digits or letters: no mirroring by default. */
 bool tl_arch_grey(const tl_arch *arch);
 /* The baseline's network for pictures of `row`: logistic regression on pixels averaged down to
  * at most 16 a side. */
+int64_t   tl_baseline_pool(tl_shape row); /* pixels of a side made one */
 tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out);
 #endif

@@ -2,6 +2,7 @@
  * limit.  Nothing of the run's size is allocated: parameters are declared, not sealed, and
  * plans lay out their slab without taking it.  Floor 3, train. */
 #include "train/linear.h"
+#include "train/neighbours.h"
 #include "train/optim_kernels.h"
 #include "train/trainer.h"
 
@@ -175,6 +176,10 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     for (int i = 0; i < route->phases; i++) {
         TL_TRY(forecast_phase(ctx, &spec, &arch, &route->phase[i], &k, &bytes, &need));
         most = TL_MAX(most, bytes);
+    }
+    if (route->finish) {
+        most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
+        need.flops += tl_neighbours_flops(&spec, k.width);
     }
     const size_t  taken   = tl_slab_bytes(spec.slab);
     const tl_rows lists[] = { spec.train, spec.valid };

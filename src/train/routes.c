@@ -28,12 +28,14 @@ const tl_route *tl_route_find(const char *name)
     return NULL;
 }
 
-bool tl_arch_batch_norms(const tl_arch *arch)
+tl_status tl_route_defaults(tl_ctx *ctx, const tl_route *route, const tl_arch *arch,
+                            int64_t train_rows, tl_hyper *out)
 {
-    const char *family = arch->family ? arch->family->name : "";
+    tl_arch         told = *arch; /* borrows */
+    const tl_status rc   = tl_arch_batch_norms(ctx, arch, &told.batch_norms);
 
-    if (arch->words) return strstr(arch->words, "norm batch") != NULL;
-    return strncmp(family, "resnet", 6) == 0 || strncmp(family, "mobilenet", 9) == 0;
+    if (rc == TL_OK) route->defaults(out, &told, train_rows);
+    return rc;
 }
 
 bool tl_arch_grey(const tl_arch *arch)
@@ -63,14 +65,20 @@ void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
                            .dropout     = -1.0,
                            .l2_head     = -1.0 };
     h->batch = train_rows < 8000 ? GROUP : train_rows < 30000 ? 2 * GROUP : 4 * GROUP;
-    if (tl_arch_batch_norms(arch)) h->shards = h->batch / GROUP;
+    if (arch->batch_norms) h->shards = h->batch / GROUP;
+}
+
+int64_t tl_baseline_pool(tl_shape row)
+{
+    const int64_t side = row.ndim == 3 ? TL_MAX(row.dim[0], row.dim[1]) : 1;
+
+    return (side + 15) / 16;
 }
 
 tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out)
 {
-    const int64_t side = row.ndim == 3 ? TL_MAX(row.dim[0], row.dim[1]) : 1;
-    char          words[32];
+    char words[32];
 
-    snprintf(words, sizeof words, "pool %d avg", (int)((side + 15) / 16));
+    snprintf(words, sizeof words, "pool %d avg", (int)tl_baseline_pool(row));
     return tl_arch_parse(ctx, words, row, outputs, out);
 }

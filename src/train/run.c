@@ -310,6 +310,8 @@ tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out)
     atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
     TL_TRY(prepare(ctx, spec, &t, &from));
     TL_TRY(run_phases(ctx, &t, from.generation >= 0 ? &from : NULL));
+    if (spec->candidate.route->finish && t.at.has_best)
+        TL_TRY(spec->candidate.route->finish(ctx, &t));
     TL_TRY(conclude(ctx, &t, &made));
     made.peak_bytes = atomic_load(&world->peak_bytes);
     *out            = made;

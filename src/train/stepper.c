@@ -15,13 +15,6 @@ void tl_train_select(tl_params *params, tl_which which, double head_rate)
     }
 }
 
-bool tl_params_have_state(const tl_params *params)
-{
-    for (int32_t i = 0; i < params->count; i++)
-        if (params->param[i].role == TL_ROLE_STATE) return true;
-    return false;
-}
-
 tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
                          tl_params *params, tl_which which, int64_t rows, tl_graph *g,
                          tl_stepper *out)

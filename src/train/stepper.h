@@ -37,7 +37,6 @@ void      tl_train_select(tl_params *params, tl_which which, double head_rate);
 tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
                          tl_params *params, tl_which which, int64_t rows, tl_graph *g,
                          tl_stepper *out);
-bool      tl_params_have_state(const tl_params *params);
 
 tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
                          tl_which which, tl_stepper *out);

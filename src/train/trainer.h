@@ -20,7 +20,7 @@ typedef struct {
     int64_t loss_rows, earlier_steps; /* steps of the phases before                         */
 } tl_place;
 
-typedef struct {
+typedef struct tl_trainer {
     tl_run_spec   spec;        /* as asked, with batch, shards and micro-batch settled      */
     tl_model     *model;
     float        *best;        /* [params->floats] weights of place.best_*                  */

@@ -16,6 +16,7 @@ ok says_the_task_first eval 'says "image-classification"'
 ok margin_is_one_point says 'margin: 1 point;'
 ok prints_a_verdict eval 'grep -qE "^(Verdict|Undecided)" people && grep -q "on test rows" people'
 ok table_has_intervals eval 'grep -qE "^ +baseline .*\[[0-9.]+, [0-9.]+\]" people && grep -qE "^ +scratch .*\[[0-9.]+, [0-9.]+\]" people'
+ok says_what_the_baseline_is eval 'tr -d "\n" <people | grep -qE "classical baseline is (logistic regression|the nearest)"'
 ok says_what_next eval 'grep -q "tailor predict study/best" people && grep -q "study/report.html" people'
 for file in verdict.json report.html best/config.json best/model.safetensors best/tailor.json runs.db events; do
     ok "wrote_$(basename "$file")" test -s "study/$file"

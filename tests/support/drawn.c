@@ -71,7 +71,7 @@ void test_drawn_open(test_drawn *p, int64_t rows, int64_t classes, int64_t side,
     else
         TEST_OK(tl_baseline_arch(test_ctx(), TL_SHAPE(side, side, channels), classes,
                                  &c->arch));
-    c->route->defaults(&c->hyper, &c->arch, train);
+    TEST_OK(tl_route_defaults(test_ctx(), c->route, &c->arch, train, &c->hyper));
 }
 
 void test_drawn_close(test_drawn *p)

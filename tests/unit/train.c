@@ -31,13 +31,43 @@ static void routes_keep_their_contract(void **state)
             assert_true(r->phase[k].solve || r->phase[k].lr_scale > 0.0);
         }
         assert_true(share == 1.0 || (share == 0.0 && r->phases == 1));
-        r->defaults(&h, &arch, 1000);
+        TEST_OK(tl_route_defaults(test_ctx(), r, &arch, 1000, &h));
         assert_non_null(tl_optimizer_find(h.optimizer));
         assert_non_null(tl_schedule_find(h.schedule));
         assert_true(h.batch % h.shards == 0 && h.epochs > 0.0 && h.optim.lr > 0.0);
     }
     assert_null(tl_route_find("magic"));
     tl_arch_free(test_ctx(), &arch);
+    assert_int_equal(test_ctx()->world->now_bytes, 0);
+}
+
+/* Whether a network has batch norms is asked of its parameters, not of its name. */
+static void batch_norms_are_seen_whatever_they_are_called(void **state)
+{
+    static const struct {
+        const char *arch;
+        bool        norms;
+    } known[] = {
+        { "conv 8 3, norm batch, relu, gpool", true },
+        { "conv 8 3, norm  batch, relu, gpool", true },
+        { "conv 8 3, residual(conv 8 3, norm\tbatch), gpool", true },
+        { "conv 8 3, norm group, relu, gpool", false },
+        { "resnet20", true },
+        { "mobilenet_v2", true },
+        { "squeezenet1_1", false },
+    };
+    tl_hyper h;
+    tl_arch  arch;
+
+    (void)state;
+    test_fresh();
+    for (size_t i = 0; i < TL_COUNT(known); i++) {
+        TEST_OK(tl_arch_parse(test_ctx(), known[i].arch, TL_SHAPE(64, 64, 3), 4, &arch));
+        TEST_OK(tl_route_defaults(test_ctx(), tl_route_find("scratch"), &arch, 10000, &h));
+        assert_string_equal(h.optimizer, known[i].norms ? "sgd" : "adamw");
+        assert_int_equal(h.shards, known[i].norms ? 2 : 1);
+        tl_arch_free(test_ctx(), &arch);
+    }
     assert_int_equal(test_ctx()->world->now_bytes, 0);
 }
 
@@ -120,6 +150,35 @@ static void every_network_learns(void **state)
     learns(mlp, "scratch", 0.5);
     learns(norms, "scratch", 0.8);
     learns(NULL, "baseline", 0.33);
+}
+
+/* Stripes of any phase: neighbours tell them apart, a weight per pixel does not.  The baseline
+ * is kNN then: kept, opened and asked like any model. */
+static void the_baseline_may_be_its_neighbours(void **state)
+{
+    tl_run_result r;
+    tl_model     *again;
+    tl_evaluator  e;
+    test_drawn    p;
+    char         *top = test_folder();
+
+    (void)state;
+    test_fresh();
+    test_drawn_open(&p, 400, 3, 8, 1, NULL, "baseline");
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+    assert_string_equal(r.model->arch.family->name, "knn");
+    assert_true(r.valid_metric > 0.9 && r.train_metric > 0.9);
+    assert_non_null(strstr(r.stop_detail, " of 300 training pictures"));
+    TEST_OK(tl_model_save(test_ctx(), r.model, NULL, top));
+    TEST_OK(tl_model_open(test_ctx(), top, NULL, &again));
+    TEST_OK(tl_evaluator_new(test_ctx(), &p.spec, again, 16, &e));
+    TEST_OK(tl_evaluate(test_ctx(), &e, p.valid));
+    assert_true(tl_tally_metric(&e.tally, "accuracy") == r.valid_metric);
+    tl_evaluator_free(test_ctx(), &e);
+    tl_model_free(test_ctx(), again);
+    tl_run_result_free(test_ctx(), &r);
+    test_folder_end(top);
+    test_drawn_close(&p);
 }
 
 /* What comes back scores on validation what the result says, not what the last step left. */
@@ -319,7 +378,8 @@ static void routes_from_a_base(void **state)
         double direct = 0.0;
         p.spec.candidate.route = tl_route_find(route[i]);
         p.spec.candidate.base  = base.model;
-        p.spec.candidate.route->defaults(&p.spec.candidate.hyper, &base.model->arch, 180);
+        TEST_OK(tl_route_defaults(test_ctx(), p.spec.candidate.route, &base.model->arch,
+                                  180, &p.spec.candidate.hyper));
         p.spec.candidate.hyper.least_steps = 20;
         p.spec.candidate.hyper.epochs      = 4.0;
         p.spec.features                    = NULL;
@@ -417,8 +477,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_keep_their_contract),
+        cmocka_unit_test(batch_norms_are_seen_whatever_they_are_called),
         cmocka_unit_test(settings_by_name),
         cmocka_unit_test(every_network_learns),
+        cmocka_unit_test(the_baseline_may_be_its_neighbours),
         cmocka_unit_test(the_best_is_kept),
         cmocka_unit_test(a_nan_stops_and_is_named),
         cmocka_unit_test(interrupted_without_a_folder_keeps_the_best),

@@ -1,6 +1,8 @@
-/* rows.c -- kernels that take a row at a time: softmax, cross-entropy.  Floor 1, backend/cpu. */
+/* rows.c -- kernels that take a row at a time: softmax, cross-entropy, the
+ * votes of the best.  Floor 1, backend/cpu. */
 #include "backend/cpu/kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -136,6 +138,59 @@ static tl_status loss_grad_run(tl_ctx *ctx, const tl_call *call)
     return TL_OK;
 }
 
+static int64_t entries_of(const tl_call *call)
+{
+    return tl_columns(&call->in[0]);
+}
+
+/* The `most` best of a row, best first; between equals the first. */
+static void best_of(const float *x, int64_t entries, int64_t most, int64_t *best)
+{
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < entries; i++) {
+        int64_t k = count;
+        if (count == most) {
+            if (!(x[i] > x[best[most - 1]])) continue;
+            k--;
+        } else {
+            count++;
+        }
+        for (; k > 0 && x[i] > x[best[k - 1]]; k--) best[k] = best[k - 1];
+        best[k] = i;
+    }
+}
+
+static void vote_rows(void *arg, int64_t low, int64_t high)
+{
+    const tl_call      *c     = arg;
+    const tl_vote_attr *a     = c->node->attr;
+    const float        *class = c->in[1].data;
+    int64_t             best[TL_MOST_VOTES + 1];
+
+    for (int64_t r = low; r < high; r++) {
+        float *y = (float *)c->out[0].data + r * a->classes;
+        best_of((const float *)c->in[0].data + r * entries_of(c), entries_of(c),
+                a->k + a->skip, best);
+        for (int64_t m = 0; m < a->classes; m++) {
+            double votes = 1.0 / (double)a->classes;
+            for (int64_t k = a->skip; k < a->k + a->skip; k++)
+                votes += class[best[k]] == (float)m;
+            y[m] = (float)log(votes / (double)(a->k + 1));
+        }
+    }
+}
+
+static tl_status vote_run(tl_ctx *ctx, const tl_call *call)
+{
+    tl_call c = *call;
+
+    (void)ctx;
+    if (c.out[0].data)
+        tl_par_for(c.threads, tl_rows(&c.in[0]), grain(entries_of(call)), vote_rows, &c);
+    return TL_OK;
+}
+
 static const tl_kernel kernels[] = {
     { "softmax", tl_cpu_ready, softmax_run, NULL },
     { "log_softmax", tl_cpu_ready, softmax_run, NULL },
@@ -143,5 +198,6 @@ static const tl_kernel kernels[] = {
     { "log_softmax_grad", tl_cpu_ready, softmax_grad_run, NULL },
     { "cross_entropy", loss_prepare, loss_run, NULL },
     { "cross_entropy_grad", loss_prepare, loss_grad_run, NULL },
+    { "vote", NULL, vote_run, NULL },
 };
 const tl_kernel_list tl_cpu_rows = { kernels, TL_COUNT(kernels) };

@@ -17,7 +17,7 @@ static inline void tl_hyper_fine(tl_hyper *h, const tl_arch *arch, int64_t train
     h->warmup      = 0.1;
     h->clip        = 1.0;
     h->augment     = tl_arch_grey(arch) ? "shift" : "light";
-    if (tl_arch_batch_norms(arch)) {
+    if (arch->batch_norms) {
         h->optim.lr           = 0.01;
         h->optim.weight_decay = 1e-4;
         return;

@@ -11,7 +11,7 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
     h->epochs   = train_rows < 20000 ? 40.0 : 20.0;
     h->patience = ceil(0.4 * h->epochs);
     h->augment  = arch->row.ndim != 3 ? "none" : tl_arch_grey(arch) ? "shift" : "crop";
-    if (tl_arch_batch_norms(arch)) {
+    if (arch->batch_norms) {
         h->optim.lr = 0.1 * (double)h->batch / 256.0;
         return;
     }
