@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FEATURE_ROWS = 32, FEW_ROWS = 400, MOST_STEPS = 256 };
+enum { FEATURE_ROWS = 32, FEW_ROWS = 400, LEAST_STEPS = 4, MOST_STEPS = 256 };
 static const double LONG_ENOUGH_S = 0.2;
 
 const tl_backend *tl_study_backend(void)
@@ -96,9 +96,14 @@ done:
     return rc;
 }
 
+typedef struct {
+    double seconds, flops; /* of the run                     */
+    double step_s;         /* of a step, when it was quick   */
+} timing;
+
 /* A run on few rows: `steps` optimiser steps, or a head solved. */
 static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
-                           int64_t steps, double *seconds, double *flops)
+                           int64_t steps, timing *out)
 {
     tl_status     rc;
     tl_run_spec   spec;
@@ -118,8 +123,7 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     TL_TRY(tl_run_train(ctx, &spec, &r));
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
-    *seconds = r.seconds;
-    *flops   = r.flops;
+    *out = (timing){ r.seconds, r.flops, r.quick_step_s };
 done:
     tl_run_result_free(ctx, &r);
     tl_free(ctx, train.row);
@@ -127,38 +131,43 @@ done:
     return rc;
 }
 
-/* The shorter of two, where it is so short that the machine's other work shows. */
+/* The shortest of three, where it is so short that the machine's other work shows. */
 static tl_status best_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
-                          int64_t steps, double *seconds, double *flops)
+                          int64_t steps, timing *out)
 {
-    double    again;
+    timing    again;
     tl_status rc;
 
-    TL_TRY(short_run(ctx, s, e, rows, steps, seconds, flops));
-    for (int i = 0; i < 2 && *seconds < LONG_ENOUGH_S; i++) {
-        TL_TRY(short_run(ctx, s, e, rows, steps, &again, flops));
-        *seconds = fmin(*seconds, again);
+    TL_TRY(short_run(ctx, s, e, rows, steps, out));
+    for (int i = 0; i < 2 && out->seconds < LONG_ENOUGH_S; i++) {
+        TL_TRY(short_run(ctx, s, e, rows, steps, &again));
+        out->seconds = fmin(out->seconds, again.seconds);
+        out->step_s  = fmin(out->step_s, again.step_s);
     }
 done:
     return rc;
 }
 
 /* What a step takes once the pictures are decoded and the plans made, and what comes
- * before.  Small networks take more steps, until their time can be told from noise. */
+ * before.  Small networks take more steps, until their time can be told from noise.  The
+ * step's time is that of quick steps: the budget counts work, and a burst of other work
+ * while it is measured must not shorten every route. */
 static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
     const int64_t rows = 2 * e->trial[0].batch;
-    double        few_s, few, more_s = 0.0, more = 0.0;
+    timing        few, more = { 0 };
+    int64_t       steps = LEAST_STEPS;
     tl_status     rc;
 
-    TL_TRY(short_run(ctx, s, e, rows, 1, &few_s, &few)); /* decodes, warms up */
-    TL_TRY(best_run(ctx, s, e, rows, 1, &few_s, &few));
-    for (int64_t steps = 4; steps <= MOST_STEPS; steps *= 4) {
-        TL_TRY(best_run(ctx, s, e, rows, steps, &more_s, &more));
-        if (more_s - few_s > LONG_ENOUGH_S) break;
+    TL_TRY(short_run(ctx, s, e, rows, 1, &few)); /* decodes, warms up */
+    TL_TRY(best_run(ctx, s, e, rows, 1, &few));
+    for (;; steps *= 4) {
+        TL_TRY(best_run(ctx, s, e, rows, steps, &more));
+        if (more.seconds - few.seconds > LONG_ENOUGH_S || steps >= MOST_STEPS) break;
     }
-    out->s_per_flop = fmax(more_s - few_s, 0.02 * more_s) / fmax(1.0, more - few);
-    out->setup_s    = fmax(0.0, few_s - out->s_per_flop * few);
+    const double step_flops = (more.flops - few.flops) / (double)(steps - 1);
+    out->s_per_flop         = more.step_s / fmax(1.0, step_flops);
+    out->setup_s            = fmax(0.0, few.seconds - out->s_per_flop * few.flops);
 done:
     return rc;
 }
@@ -167,11 +176,11 @@ done:
 static tl_status time_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
                            const pace *body, double *out)
 {
-    double          seconds = 0.0, flops;
-    const tl_status rc      = best_run(ctx, s, e, rows, 0, &seconds, &flops);
+    timing          t  = { 0 };
+    const tl_status rc = best_run(ctx, s, e, rows, 0, &t);
     const double    passes  = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
 
-    *out = fmax(0.0, seconds - body->setup_s - body->s_per_flop * e->body_flops * passes);
+    *out = fmax(0.0, t.seconds - body->setup_s - body->s_per_flop * e->body_flops * passes);
     return rc;
 }
 

@@ -165,6 +165,7 @@ static tl_status step_once(tl_ctx *ctx, loop *l)
     const tl_batch *batch;
     tl_step_result  r;
     tl_status       rc;
+    const double    start = tl_time_s();
 
     TL_TRY(tl_loader_next(ctx, l->loader, &batch));
     if (batch->rows == 0) TL_FAIL(TL_EFAIL, "loader", "an epoch is shorter than it said");
@@ -177,6 +178,7 @@ static tl_status step_once(tl_ctx *ctx, loop *l)
         return TL_OK;
     }
     TL_TRY(rc);
+    t->step_s[t->timed++ % TL_STEP_TIMES] = (float)(tl_time_s() - start);
     at->step++;
     at->position++;
     at->loss_sum += r.loss * (double)r.rows;

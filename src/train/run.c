@@ -265,6 +265,23 @@ done:
     return rc;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double quick_step(const tl_trainer *t)
+{
+    float        time[TL_STEP_TIMES];
+    const size_t n = (size_t)TL_MIN(t->timed, (int64_t)TL_STEP_TIMES);
+
+    memcpy(time, t->step_s, sizeof time);
+    qsort(time, n, sizeof *time, by_size);
+    return n > 0 ? (double)time[n / 4] : (double)NAN;
+}
+
 static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
 {
     tl_params *params = t->model->params;
@@ -284,6 +301,7 @@ static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     out->stopped    = t->stopped;
     out->seconds    = tl_trainer_seconds(t);
     out->flops      = t->at.flops;
+    out->quick_step_s = quick_step(t);
     out->parameters = tl_params_numel(params, false);
     out->trainable  = tl_params_numel(params, true);
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);

@@ -59,6 +59,8 @@ typedef struct {
     tl_curve_point *curve;
     int64_t    points;
     double     seconds, flops;
+    double     quick_step_s;  /* lower quartile of the latest steps' times: what a step takes
+                                 when nothing else uses the machine; NAN: no steps          */
     size_t     peak_bytes;    /* accounted memory while it ran                              */
     int64_t    trainable, parameters;
 } tl_run_result;

@@ -20,6 +20,8 @@ typedef struct {
     int64_t loss_rows, earlier_steps; /* steps of the phases before                         */
 } tl_place;
 
+enum { TL_STEP_TIMES = 64 };
+
 typedef struct tl_trainer {
     tl_run_spec   spec;        /* as asked, with batch, shards and micro-batch settled      */
     tl_model     *model;
@@ -31,6 +33,8 @@ typedef struct tl_trainer {
     char          fingerprint[65];
     int64_t       generation;  /* of the next checkpoint                                    */
     double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
+    float         step_s[TL_STEP_TIMES]; /* of the latest steps, by turns                   */
+    int64_t       timed;       /* steps timed since this process began                      */
     double        last_valid_loss, last_valid_metric;
     bool          train_known; /* a solved head has scored its own rows: these two          */
     double        train_metric, train_loss;
