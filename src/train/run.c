@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool tl_run_groups(const tl_run_spec *spec, const tl_params *params)
