@@ -77,16 +77,18 @@ done:
 }
 
 /* --image-size: the crop's share of the picture stays as it was. */
-static void set_image_size(tl_candidate *c)
+static tl_status set_image_size(tl_ctx *ctx, tl_candidate *c)
 {
     const int64_t size = c->hyper.image_size;
+    tl_status     rc   = TL_OK;
 
-    if (size == 0 || c->arch.row.ndim != 3) return;
-    c->prep.resize_short  = c->prep.resize_short * size / c->prep.height;
-    c->prep.height        = size;
-    c->prep.width         = size;
-    c->arch.row.dim[0]    = size;
-    c->arch.row.dim[1]    = size;
+    if (size == 0 || c->arch.row.ndim != 3) return rc;
+    TL_TRY(tl_arch_resize(ctx, &c->arch, size, c->base != NULL));
+    c->prep.resize_short = c->prep.resize_short * size / c->prep.height;
+    c->prep.height       = size;
+    c->prep.width        = size;
+done:
+    return rc;
 }
 
 static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t rows,
@@ -106,7 +108,7 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
     }
     TL_TRY(tl_route_defaults(ctx, c->route, &c->arch, rows, &c->hyper));
     TL_TRY(set_hyper(ctx, &c->hyper, o));
-    set_image_size(c);
+    TL_TRY(set_image_size(ctx, c));
 done:
     return rc;
 }

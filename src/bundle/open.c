@@ -286,6 +286,9 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
     TL_TRY(tl_weights_hash(ctx, &w, m->sha256));
     TL_TRY(check_hash(ctx, &p, m));
     TL_TRY(find_arch(ctx, path, &p, &w, arch, &m->arch));
+    if (m->arch.family->text)
+        TL_FAIL(TL_EDATA, path, "%s is a network for text, which no command takes yet",
+                m->arch.name);
     TL_TRY(find_prep(ctx, &p, &m->arch, &m->prep));
     TL_TRY(find_labels(ctx, &p, m->arch.outputs, &m->class_name));
     TL_TRY(find_provenance(ctx, &p, &m->provenance));

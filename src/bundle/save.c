@@ -62,7 +62,9 @@ static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
 {
     json_t *config = tl_arch_to_config(&m->arch), *names = json_array();
 
-    json_array_append_new(names, json_string(m->arch.name));
+    json_array_append_new(names, json_string(m->arch.family->class_of
+                                                 ? m->arch.family->class_of(&m->arch)
+                                                 : m->arch.name));
     json_object_set_new(config, "architectures", names);
     json_object_set_new(config, "problem_type",
                         json_string("single_label_classification"));

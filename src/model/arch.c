@@ -46,6 +46,23 @@ const tl_family *tl_family_find(const char *name)
     return NULL;
 }
 
+static const char *const asks[TL_ASKS] = { "classes", "tokens", "masked", "next" };
+
+const char *tl_ask_name(tl_ask ask)
+{
+    return asks[ask];
+}
+
+bool tl_ask_parse(const char *name, tl_ask *out)
+{
+    for (int i = 0; i < TL_ASKS; i++)
+        if (strcmp(asks[i], name) == 0) {
+            *out = (tl_ask)i;
+            return true;
+        }
+    return false;
+}
+
 tl_status tl_arch_copy(tl_ctx *ctx, const tl_arch *from, tl_arch *out)
 {
     tl_status rc   = TL_OK;
@@ -184,6 +201,9 @@ tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t out
     } else {
         TL_TRY(parse_named(ctx, text, &arch));
     }
+    if (arch.family->text && row.ndim == 3)
+        TL_FAIL(TL_EUSAGE, "--arch", "%s takes text, and the data are pictures (try resnet20)",
+                arch.name);
     TL_TRY(check_row(ctx, "--arch", &arch));
     *out = arch;
     arch = (tl_arch){ 0 };
@@ -193,13 +213,16 @@ done:
     return rc;
 }
 
+/* Transformers' classes of pictures that carry no model_type. */
+static const struct { const char *name, *family; } classes[] = {
+    { "ResNetForImageClassification", "resnet" },
+    { "MobileNetV2ForImageClassification", "mobilenet-v2" },
+    { "ViTForImageClassification", "vit" },
+};
+
 /* config.json says who it is by model_type, by timm's architecture, or by its class's name. */
 static const tl_family *family_of_config(const json_t *config, const char **size)
 {
-    static const struct { const char *name, *family; } classes[] = {
-        { "ResNetForImageClassification", "resnet" },
-        { "MobileNetV2ForImageClassification", "mobilenet-v2" },
-    };
     const char *type = tl_json_text(config, "model_type", "");
     const char *timm = tl_json_text(config, "architecture", "");
     const char *name = json_string_value(
@@ -211,6 +234,23 @@ static const tl_family *family_of_config(const json_t *config, const char **size
     for (size_t i = 0; name && i < TL_COUNT(classes); i++)
         if (strcmp(name, classes[i].name) == 0) return tl_family_find(classes[i].family);
     return NULL;
+}
+
+/* What the class that wrote a config is asked: ours says so, Transformers' by its name. */
+static tl_ask ask_of_config(const json_t *config)
+{
+    static const struct { const char *part; tl_ask ask; } parts[] = {
+        { "ForMaskedLM", TL_ASK_MASKED },
+        { "ForCausalLM", TL_ASK_NEXT },
+        { "LMHeadModel", TL_ASK_NEXT },
+        { "ForTokenClassification", TL_ASK_TOKENS },
+    };
+    const char *name = json_string_value(
+        json_array_get(json_object_get(config, "architectures"), 0));
+
+    for (size_t i = 0; name && i < TL_COUNT(parts); i++)
+        if (strstr(name, parts[i].part)) return parts[i].ask;
+    return TL_ASK_CLASSES;
 }
 
 /* num_labels is left out of a config where id2label says it. */
@@ -243,6 +283,7 @@ tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *conf
                 "\"model_args\" change the network, and are not supported");
     arch.outputs = outputs_of_config(config);
     if (arch.outputs == 0) arch.outputs = 2; /* Transformers' default */
+    if (arch.family->text) arch.ask = ask_of_config(config);
     TL_TRY(arch.family->configure(ctx, where, size, size ? NULL : config, &arch));
     TL_TRY(check_row(ctx, where, &arch));
     *out = arch;
@@ -250,6 +291,17 @@ tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *conf
 done:
     tl_arch_free(ctx, &arch);
     return rc;
+}
+
+tl_status tl_arch_resize(tl_ctx *ctx, tl_arch *arch, int64_t size, bool base)
+{
+    if (base && arch->family->fixed_row &&
+        (arch->row.dim[0] != size || arch->row.dim[1] != size))
+        return tl_fail(ctx, TL_EUSAGE, "--image-size",
+                       "%s knows places in pictures of %" PRId64 " pixels only (leave it out)",
+                       arch->name, arch->row.dim[0]);
+    arch->row.dim[0] = arch->row.dim[1] = size;
+    return TL_OK;
 }
 
 json_t *tl_arch_to_config(const tl_arch *arch)
@@ -267,7 +319,7 @@ json_t *tl_arch_to_config(const tl_arch *arch)
     if (arch->family->pictures) {
         json_object_set_new(made, "image_size", tl_config_from_ints(arch->row.dim, 2));
         json_object_set_new(made, "num_channels", json_integer(arch->row.dim[2]));
-    } else {
+    } else if (!arch->family->text) {
         json_object_set_new(made, "input_shape",
                             tl_config_from_ints(arch->row.dim, arch->row.ndim));
     }
@@ -276,11 +328,12 @@ json_t *tl_arch_to_config(const tl_arch *arch)
 
 json_t *tl_arch_to_json(const tl_arch *arch)
 {
-    return json_pack("{s:s, s:s, s:s*, s:O*, s:I, s:o, s:f, s:b}", "family",
+    return json_pack("{s:s, s:s, s:s*, s:O*, s:I, s:o, s:f, s:b, s:s}", "family",
                      arch->family->name, "name", arch->name, "words", arch->words,
                      "config", arch->config, "outputs", (json_int_t)arch->outputs, "row",
                      tl_config_from_ints(arch->row.dim, arch->row.ndim), "dropout",
-                     arch->dropout, "source_head", arch->source_head);
+                     arch->dropout, "source_head", arch->source_head, "ask",
+                     tl_ask_name(arch->ask));
 }
 
 tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
@@ -303,6 +356,8 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
     TL_TRY(
         tl_config_number(ctx, where, value, "dropout", -1.0, 0.99, -1.0, &arch.dropout));
     TL_TRY(tl_config_bool(ctx, where, value, "source_head", false, &arch.source_head));
+    if (!tl_ask_parse(tl_json_text(value, "ask", asks[0]), &arch.ask))
+        TL_FAIL(TL_EDATA, where, "\"ask\" is not supported");
     if (!words && !json_is_object(config))
         TL_FAIL(TL_EDATA, where, "\"config\" is missing");
     TL_TRY(arch.family->configure(ctx, where, words, words ? NULL : config, &arch));

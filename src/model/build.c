@@ -41,7 +41,7 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
         built->logits   = head(net, arch, x);
         return;
     }
-    if (net->dtype != TL_F32) x = tl_cast(net->g, x, net->dtype);
+    if (net->dtype != TL_F32 && !f->text) x = tl_cast(net->g, x, net->dtype);
     if (part == TL_PART_WHOLE && arch->source_head && f->whole) {
         built->logits = in_f32(net, f->whole(net, arch, x));
         return;
@@ -58,10 +58,23 @@ static tl_status input_shape(tl_net *net, const tl_arch *arch, int64_t rows, tl_
         *shape = TL_SHAPE(rows, width);
         return width < 0 ? net->ctx->status : TL_OK;
     }
+    if (arch->family->text) {
+        *shape = TL_SHAPE(rows);
+        return TL_OK;
+    }
     shape->ndim   = arch->row.ndim + 1;
     shape->dim[0] = rows;
     for (int i = 0; i < arch->row.ndim; i++) shape->dim[i + 1] = arch->row.dim[i];
     return TL_OK;
+}
+
+/* Packed text: ids, and what lies beside them. */
+static void text_inputs(tl_net *net, int64_t rows)
+{
+    const int64_t sequences = net->sequences ? net->sequences : rows;
+
+    net->text.positions = tl_graph_input(net->g, "positions", TL_I32, TL_SHAPE(rows));
+    net->text.offsets   = tl_graph_input(net->g, "offsets", TL_I32, TL_SHAPE(sequences + 1));
 }
 
 tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
@@ -81,8 +94,12 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     net->depth     = 0;
     net->dropouts  = 0;
     net->block     = 0;
-    built.x        = tl_graph_input(net->g, "x", TL_F32, shape);
+    net->text      = (tl_text_inputs){ 0 };
+    const bool ids = arch->family->text && part != TL_PART_HEAD;
+    built.x        = tl_graph_input(net->g, "x", ids ? TL_I32 : TL_F32, shape);
+    if (ids) text_inputs(net, rows);
     build(net, arch, part, &built);
+    built.text = net->text;
     TL_TRY(net->status);
     TL_TRY(tl_graph_status(net->g));
     if (part == TL_PART_BODY) tl_graph_keep(net->g, built.features, "features");

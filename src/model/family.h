@@ -7,6 +7,12 @@
 
 typedef struct tl_family tl_family;
 
+/* What a network of text is asked: one answer a sequence, one a token, the token that was masked,
+ * the next token.  Pictures and tables: the first. */
+typedef enum { TL_ASK_CLASSES, TL_ASK_TOKENS, TL_ASK_MASKED, TL_ASK_NEXT, TL_ASKS } tl_ask;
+const char *tl_ask_name(tl_ask ask); /* "classes", "tokens", "masked", "next" */
+bool        tl_ask_parse(const char *name, tl_ask *out);
+
 /* One network, resolved: everything that changes its numbers. */
 typedef struct {
     const tl_family *family;
@@ -14,7 +20,8 @@ typedef struct {
     char    *words;      /* layers in words, for that family; owned, else NULL              */
     json_t  *config;     /* the family's own settings (depths, widths, tf_padding...); owned*/
     int64_t  outputs;    /* classes, or regression outputs                                  */
-    tl_shape row;        /* of one input row: [h w c] or [d]                                */
+    tl_shape row;        /* of one input row: [h w c] or [d]; of text: [most tokens]        */
+    tl_ask   ask;
     double   dropout;    /* before the head where the family has it; < 0: its default       */
     bool     batch_norms;/* takes statistics of its batch; told by tl_arch_batch_norms      */
     bool     source_head;/* the head the base came with, in its own form (SqueezeNet's conv,
@@ -43,6 +50,8 @@ struct tl_family {
     const char *name, *doc, *source;
     const char *const *sizes;       /* named sizes, NULL-terminated: "resnet20", ...        */
     bool        pictures;           /* rows are [h w c]; otherwise any shape will do         */
+    bool        text;               /* rows are token ids, packed: see tl_text_inputs        */
+    bool        fixed_row;          /* a base takes pictures of its own size only            */
     /* Fill name, config and (unless already given) row of an arch, from the text of a size or
      * from a config.json: one of them is NULL.  TL_EUSAGE or TL_EDATA with the reason: a
      * setting that would change the numbers and is not supported is an error. */
@@ -53,12 +62,16 @@ struct tl_family {
     tl_status (*recognise)(tl_ctx *ctx, const char *scheme, const tl_tensors *tensors,
                            tl_arch *arch);
     tl_tensor (*body)(tl_net *net, const tl_arch *arch, tl_tensor x); /* -> features [n d],
-                                       the input of the linear head (after pooling)          */
+                                       the input of the linear head (after pooling); of text
+                                       one a sequence, or where the network is asked for
+                                       tokens one a token                                    */
     tl_tensor (*head)(tl_net *net, const tl_arch *arch, tl_tensor features); /* -> logits     */
     /* For arch->source_head where it is not linear on pooled features; else NULL. */
     tl_tensor (*whole)(tl_net *net, const tl_arch *arch, tl_tensor x);
     const tl_names_map *maps; size_t n_maps; /* the first has no rules: our own names        */
     const char *default_prep;       /* name of a preprocessing in data/prep.h, "imagenet"     */
+    const char *(*class_of)(const tl_arch *arch); /* Transformers' class that reads what we
+                                       write; NULL: none does                                */
 };
 const tl_family *tl_family_at(size_t i);
 const tl_family *tl_family_find(const char *name);          /* by family name              */
@@ -68,6 +81,9 @@ const tl_family *tl_family_find(const char *name);          /* by family name   
 tl_status tl_arch_parse(tl_ctx *ctx, const char *text, tl_shape row, int64_t outputs,
                         tl_arch *out);
 tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config, tl_arch *out);
+/* Pictures of size x size from here on; `base`: with weights, so that a family whose positions
+ * are learned refuses (TL_EUSAGE). */
+tl_status tl_arch_resize(tl_ctx *ctx, tl_arch *arch, int64_t size, bool base);
 /* The family whose map and recognise fit a file's tensors best; *scheme (may be NULL) is the
  * map's name.  TL_EDATA "where: ..." when none does. */
 tl_status tl_arch_recognise(tl_ctx *ctx, const char *where, const tl_tensors *tensors,
@@ -81,7 +97,10 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
 /* Build into net->g.  `part`: the body alone (features kept), the head alone (x are features),
  * or both.  On first build, declares the parameters. */
 typedef enum { TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD } tl_part;
-typedef struct { tl_tensor x, features, logits; } tl_built;
+typedef struct {
+    tl_tensor      x, features, logits; /* of text x is I32 [rows]: token ids               */
+    tl_text_inputs text;                /* 0 where the network does not ask for it          */
+} tl_built;
 tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
                         tl_built *out);
 /* New store with all parameters declared and sealed (values zero until init or load). */

@@ -81,6 +81,7 @@ tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role ro
                             .init       = init,
                             .init_scale = init_scale,
                             .turned     = net->turned && role == TL_ROLE_WEIGHT,
+                            .optional   = net->optional,
                             .block      = net->block,
                             .head       = net->head };
     net->status = tl_params_declare(net->ctx, net->params, &like, &p);
@@ -281,6 +282,14 @@ tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t
 tl_tensor tl_net_tied(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b)
 {
     return linear(net, x, w, b, TL_ACT_NONE);
+}
+
+tl_tensor tl_net_segments(tl_net *net)
+{
+    if (!net->text.segments && !broken(net))
+        net->text.segments = tl_graph_input(net->g, "segments", TL_I32,
+                                            *tl_graph_shape(net->g, net->text.positions));
+    return net->text.segments;
 }
 
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,

@@ -6,6 +6,10 @@
 #include "model/params.h"
 #include "tensor/ops.h"
 
+/* What comes beside packed token ids [t], all I32: each token's place in its sequence [t], where
+ * sequences begin and end [sequences + 1], which of two texts a token is of [t]. */
+typedef struct { tl_tensor positions, offsets, segments; } tl_text_inputs;
+
 typedef struct {
     tl_ctx    *ctx;
     tl_graph  *g;
@@ -15,6 +19,9 @@ typedef struct {
     tl_dtype   dtype;       /* of activations: TL_F32 or TL_BF16                            */
     int        block;       /* of the parameters declared next                              */
     bool       head;        /* they belong to the head                                      */
+    bool       optional;    /* a file may lack them                                         */
+    int64_t    sequences;   /* room for so many in packed text; 0: as many as rows          */
+    tl_text_inputs text;    /* set by tl_arch_build for families of text                    */
     float      init_sd;     /* of TL_INIT_NORMAL; 0 reads as 0.01, as in nets for pictures  */
     bool       turned;      /* files hold the products declared next [in out]               */
     uint64_t   dropouts;    /* numbers the dropout streams                                  */
@@ -60,6 +67,8 @@ tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t
                            int64_t width);
 /* x times the transpose of a parameter that is declared elsewhere (a tied output layer). */
 tl_tensor tl_net_tied(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b);
+/* The input that says which of two texts a token belongs to; made where a family asks for it. */
+tl_tensor tl_net_segments(tl_net *net);
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
                            tl_tensor offsets, const tl_attention_attr *attr);
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p); /* nothing when not training */

@@ -29,6 +29,7 @@ typedef struct {
     float    init_scale;
     int      block;     /* depth: 0 is next to the input; what partial and gradual count by */
     bool     head;      /* belongs to the task's head                                       */
+    bool     optional;  /* a file may lack it: it then starts fresh (BERT's pooler)         */
     bool     turned;    /* files hold this product's weight [in out] (GPT-2)                */
     bool     trainable; /* as the current phase says                                        */
     float    lr_scale;  /* of its learning rate, 1 by default                               */
@@ -52,7 +53,8 @@ tl_param *tl_params_find(const tl_params *params, const char *name); /* NULL: no
 tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out);
 bool      tl_params_have_state(const tl_params *params); /* running statistics */
 tl_status tl_params_seal(tl_ctx *ctx, tl_params *params); /* allocates value, zero */
-void      tl_params_init(tl_params *params, uint64_t seed, bool head_only); /* values by rule */
+void      tl_params_init(tl_params *params, uint64_t seed, bool head_only); /* values by rule;
+                                             head_only: of the head and what is optional */
 float    *tl_params_value(const tl_params *params, const tl_param *p);
 int64_t   tl_params_numel(const tl_params *params, bool trainable_only); /* states not counted */
 tl_status tl_params_copy(tl_ctx *ctx, const tl_params *from, tl_params **out);

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *name; tl_activation act; } acts[] = {
+static const struct {
+    const char   *name;
+    tl_activation act;
+} acts[] = {
     { "gelu_pytorch_tanh", TL_ACT_GELU_TANH }, /* the first is the one that is written */
     { "gelu_new", TL_ACT_GELU_TANH },
     { "gelu_fast", TL_ACT_GELU_TANH },
@@ -42,7 +45,8 @@ static bool is_one_of(const char *texts, const char *text)
 
     for (const char *at = texts; at; at = strchr(at, '|')) {
         if (*at == '|') at++;
-        if (strncmp(at, text, bytes) == 0 && (at[bytes] == '|' || !at[bytes])) return true;
+        if (strncmp(at, text, bytes) == 0 && (at[bytes] == '|' || !at[bytes]))
+            return true;
     }
     return false;
 }
@@ -58,8 +62,8 @@ static tl_status check_only(tl_ctx *ctx, const char *where, const json_t *config
     text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     if (!text) return tl_fail(ctx, TL_ENOMEM, where, "out of memory");
     if (!is_one_of(s->only, text))
-        rc = tl_fail(ctx, TL_EDATA, where, "\"%s\": %.60s is not supported (only %s is)", s->key,
-                     text, s->only);
+        rc = tl_fail(ctx, TL_EDATA, where, "\"%s\": %.60s is not supported (only %s is)",
+                     s->key, text, s->only);
     free(text);
     return rc;
 }
@@ -74,11 +78,12 @@ tl_status tl_settings_read(tl_ctx *ctx, const char *where, const json_t *config,
         void             *to = (char *)out + s->at;
         switch (s->kind) {
         case TL_SETTING_INT:
-            rc = tl_config_int(ctx, where, config, s->key, (int64_t)s->least, (int64_t)s->most,
-                               (int64_t)s->fallback, to);
+            rc = tl_config_int(ctx, where, config, s->key, (int64_t)s->least,
+                               (int64_t)s->most, (int64_t)s->fallback, to);
             break;
         case TL_SETTING_NUMBER:
-            rc = tl_config_number(ctx, where, config, s->key, s->least, s->most, s->fallback, to);
+            rc = tl_config_number(ctx, where, config, s->key, s->least, s->most,
+                                  s->fallback, to);
             break;
         case TL_SETTING_BOOL:
             rc = tl_config_bool(ctx, where, config, s->key, s->fallback != 0.0, to);
@@ -101,7 +106,8 @@ static json_t *written(const tl_setting *s, const void *from)
     case TL_SETTING_ACT: {
         const tl_activation act = *(const tl_activation *)at;
         for (size_t i = 0; i < TL_COUNT(acts); i++)
-            if (acts[i].act == act && act != TL_ACT_SILU) return json_string(acts[i].name);
+            if (acts[i].act == act && act != TL_ACT_SILU)
+                return json_string(acts[i].name);
         return json_string(tl_act_name(act));
     }
     default: return NULL;

@@ -147,6 +147,7 @@ static tl_status check_fit(tl_ctx *ctx, matching *m)
             fresh_head = true;
             continue;
         }
+        if (s.tensor < 0 && p->optional) continue;
         if (s.tensor < 0)
             return tl_fail(ctx, TL_EDATA, m->where,
                            "has no tensor for %s (the file and the network differ: name "

@@ -285,15 +285,16 @@ static void say_base(tl_study *s, const tl_model *base)
 /* image_size for all routes: convolutions take pictures of another size as they are. */
 static tl_status resize_base(tl_ctx *ctx, const tl_study *s, tl_model *base)
 {
-    int64_t         size;
-    const tl_status rc = wanted_size(ctx, s, tl_route_find("full"), &size);
+    int64_t   size;
+    tl_status rc = wanted_size(ctx, s, tl_route_find("full"), &size);
 
     if (rc != TL_OK || size == 0 || base->arch.row.ndim != 3) return rc;
+    TL_TRY(tl_arch_resize(ctx, &base->arch, size, true));
     base->prep.resize_short =
         base->prep.resize_short * size / TL_MAX(1, base->prep.height);
     base->prep.height = base->prep.width = size;
-    base->arch.row.dim[0] = base->arch.row.dim[1] = size;
-    return TL_OK;
+done:
+    return rc;
 }
 
 tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)

@@ -4,6 +4,7 @@
  * pictures follow from their names). */
 #include "backend/cpu/cpu.h"
 #include "model/family.h"
+#include "support/formula.h"
 #include "support/support.h"
 #include "tensor/op.h"
 #include "tensor/plan.h"
@@ -13,19 +14,6 @@
 #include <string.h>
 
 enum { ROWS = 4, CLASSES = 7 };
-
-/* [-1, 1): FNV-1a of the name, then splitmix64 of hash + element. */
-static float formula(const char *name, int64_t i)
-{
-    uint64_t z = 0xcbf29ce484222325u;
-
-    for (; *name; name++) z = (z ^ (uint8_t)*name) * 0x100000001b3u;
-    z += (uint64_t)(i + 1) * 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return (float)((double)(z >> 40) / 8388608.0 - 1.0);
-}
 
 static void fill_param(const tl_param *p, float *v)
 {
@@ -37,7 +25,7 @@ static void fill_param(const tl_param *p, float *v)
     for (int i = 1; i < p->shape.ndim; i++) fan_in *= (double)p->shape.dim[i];
     const float bound = (float)sqrt(6.0 / fan_in);
     for (int64_t i = 0; i < p->count; i++) {
-        const float u = formula(p->name, i);
+        const float u = test_formula(p->name, i);
         if (around_one || var) v[i] = 1.0f + 0.5f * u;
         else if (p->shape.ndim == 1) v[i] = 0.125f * u;
         else v[i] = bound * u;
@@ -118,8 +106,8 @@ static void rig_start(rig *r, const json_t *c, const char *picture,
     TEST_OK(tl_plan_new(ctx, r->g, backend, r->slab, &r->plan));
     floats(pixels, &r->x);
     floats(ROWS * CLASSES, &r->loss_weights);
-    for (int64_t i = 0; i < pixels; i++) r->x[i] = formula(picture, i);
-    for (int64_t i = 0; i < ROWS * CLASSES; i++) r->loss_weights[i] = formula("loss", i);
+    for (int64_t i = 0; i < pixels; i++) r->x[i] = test_formula(picture, i);
+    for (int64_t i = 0; i < ROWS * CLASSES; i++) r->loss_weights[i] = test_formula("loss", i);
     bind_all(r);
 }
 
@@ -134,37 +122,6 @@ static void rig_end(rig *r)
     tl_arch_free(ctx, &r->arch);
     tl_free(ctx, r->x);
     tl_free(ctx, r->loss_weights);
-}
-
-/* |ours - theirs| over the norm theirs has; `least` keeps a gradient that is zero but for
- * rounding from counting. */
-static double probe_error(const json_t *want, const char *name, const float *got,
-                          int64_t n, double least)
-{
-    const json_t *pair = json_object_get(want, name);
-    const double  norm = json_number_value(json_array_get(pair, 0));
-    const double  dot  = json_number_value(json_array_get(pair, 1));
-    double        square = 0.0, product = 0.0;
-    char          seed[200];
-
-    assert_non_null(pair);
-    snprintf(seed, sizeof seed, "probe:%s", name);
-    for (int64_t i = 0; i < n; i++) {
-        square  += (double)got[i] * (double)got[i];
-        product += (double)got[i] * (double)formula(seed, i);
-    }
-    return fmax(fabs(sqrt(square) - norm), fabs(product - dot)) / fmax(norm, least);
-}
-
-static double largest_norm(const json_t *probes)
-{
-    const char *name;
-    json_t     *pair;
-    double      top = 0.0;
-
-    json_object_foreach((json_t *)(uintptr_t)probes, name, pair)
-        top = fmax(top, json_number_value(json_array_get(pair, 0)));
-    return top;
 }
 
 static void check_logits(rig *r, const json_t *sample, const char *key)
@@ -182,7 +139,7 @@ static void check_logits(rig *r, const json_t *sample, const char *key)
 /* The worst of all gradients (or statistics), and whose it is. */
 static double worst_probe(rig *r, const json_t *want, bool states, char who[128])
 {
-    const double least = 1e-3 * largest_norm(want);
+    const double least = 1e-3 * test_largest_norm(want);
     double       worst = 0.0;
 
     for (int32_t i = 0; i < r->params->count; i++) {
@@ -191,7 +148,7 @@ static double worst_probe(rig *r, const json_t *want, bool states, char who[128]
         if ((p->role == TL_ROLE_STATE) != states) continue;
         const float *got =
             states ? tl_params_value(r->params, p) : tl_plan_data(r->plan, g);
-        const double error = probe_error(want, p->name, got, p->count, least);
+        const double error = test_probe_error(want, p->name, got, p->count, least);
         if (error <= worst) continue;
         worst = error;
         snprintf(who, 128, "%s", p->name);

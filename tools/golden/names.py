@@ -10,7 +10,7 @@ import timm
 import torch
 import transformers
 from transformers import (MobileNetV2Config, MobileNetV2ForImageClassification, ResNetConfig,
-                          ResNetForImageClassification)
+                          ResNetForImageClassification, ViTConfig, ViTForImageClassification)
 
 basic = ResNetConfig(layer_type="basic", depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512],
                      num_labels=7)
@@ -20,6 +20,10 @@ cases = {
     ("hugging-face", "mobilenet_v2"):
         MobileNetV2ForImageClassification(MobileNetV2Config(num_labels=7)),
     ("timm", "mobilenet_v2"): timm.create_model("mobilenetv2_100", num_classes=7),
+    ("timm", "vit-tiny"): timm.create_model("vit_tiny_patch16_224", num_classes=7),
+    ("timm", "deit_tiny_distilled_patch16_224"):
+        timm.create_model("deit_tiny_distilled_patch16_224", num_classes=7),
+    ("hugging-face-5", "vit-base"): ViTForImageClassification(ViTConfig(num_labels=7)),
     ("torchvision", "resnet34"): timm.create_model("resnet34", num_classes=7),
 }
 out = dict(made_with={"torch": torch.__version__.split("+")[0],

@@ -14,11 +14,11 @@ typedef struct {
     const tl_simd *loops;
     tl_attend      t;
     tl_sequence   *seq;
-    int64_t       *before; /* [count + 1] forward: blocks of queries before each sequence */
-    int64_t        count, workers, units;
-    float         *room;
-    size_t         room_floats;
-    tl_view        dq; /* backward: where bf16 gradients go from t.dq; else data NULL */
+    int64_t *before; /* [count + 1] forward: blocks of queries before each sequence */
+    int64_t  count, workers, units;
+    float   *room;
+    size_t   room_floats;
+    tl_view  dq; /* backward: where bf16 gradients go from t.dq; else data NULL */
 } job;
 
 static int64_t sequences_most(const tl_call *call, int q, int offsets)
@@ -62,9 +62,10 @@ static tl_status attend_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
     const tl_heads  h    = heads_of(call, back ? GQ : Q);
     const tl_status rc   = tl_cpu_ready(ctx, g, call, work_bytes);
 
-    *work_bytes = list_bytes(sequences_most(call, back ? GQ : Q, back ? GOFFSETS : OFFSETS)) +
-                  tl_padded(room_floats(&h, back) * sizeof(float)) *
-                      (size_t)TL_MIN(call->threads, MOST_WORKERS);
+    *work_bytes =
+        list_bytes(sequences_most(call, back ? GQ : Q, back ? GOFFSETS : OFFSETS)) +
+        tl_padded(room_floats(&h, back) * sizeof(float)) *
+            (size_t)TL_MIN(call->threads, MOST_WORKERS);
     if (back && tl_is_bf(&call->in[GQ]))
         *work_bytes += tl_padded((size_t)(h.rows * h.heads * h.d) * sizeof(float));
     return rc;
@@ -84,21 +85,25 @@ static void list_sequences(job *j, tl_sequences walk, int64_t rows)
 
 static job job_of(const tl_call *call, int q, int offsets)
 {
-    job           j    = { .loops = tl_loops(call) };
+    job           j     = { .loops = tl_loops(call) };
     const bool    apart = call->in[q + 1].data != NULL;
-    const int64_t most = sequences_most(call, q, offsets);
-    char         *work = call->work;
+    const int64_t most  = sequences_most(call, q, offsets);
+    char         *work  = call->work;
 
-    j.t = (tl_attend){ .a = call->node->attr, .h = heads_of(call, q), .q = call->in[q].data,
-                       .k = call->in[apart ? q + 1 : q].data,
-                       .v = call->in[apart ? q + 2 : q].data, .bf = tl_is_bf(&call->in[q]) };
+    j.t           = (tl_attend){ .a  = call->node->attr,
+                                 .h  = heads_of(call, q),
+                                 .q  = call->in[q].data,
+                                 .k  = call->in[apart ? q + 1 : q].data,
+                                 .v  = call->in[apart ? q + 2 : q].data,
+                                 .bf = tl_is_bf(&call->in[q]) };
     j.seq         = (void *)work;
     j.before      = (void *)(work + tl_padded((size_t)most * sizeof *j.seq));
     j.room        = (void *)(work + list_bytes(most));
     j.room_floats = tl_padded(room_floats(&j.t.h, is_backward(call)) * sizeof(float)) / 4;
     j.workers     = TL_MIN(call->threads, MOST_WORKERS);
-    list_sequences(&j, tl_sequences_of(&call->in[offsets], &call->in[offsets + 1],
-                                       j.t.a->length, j.t.h.rows, j.t.h.keys),
+    list_sequences(&j,
+                   tl_sequences_of(&call->in[offsets], &call->in[offsets + 1],
+                                   j.t.a->length, j.t.h.rows, j.t.h.keys),
                    TL_ATTEND_ROWS);
     return j;
 }
@@ -110,8 +115,10 @@ static int64_t sequence_of(const job *j, int64_t at)
 
     while (high - low > 1) {
         const int64_t mid = (low + high) / 2;
-        if (j->before[mid] <= at) low = mid;
-        else high = mid;
+        if (j->before[mid] <= at)
+            low = mid;
+        else
+            high = mid;
     }
     return low;
 }
@@ -125,8 +132,8 @@ static void forward_workers(void *arg, int64_t low, int64_t high)
     for (int64_t w = low; w < high; w++)
         for (int64_t u = w; u < j->units; u += j->workers) {
             const int64_t at = u % blocks, s = sequence_of(j, at);
-            j->loops->attend(&j->t, &j->seq[s], (at - j->before[s]) * TL_ATTEND_ROWS, u / blocks,
-                             j->room + (size_t)w * j->room_floats);
+            j->loops->attend(&j->t, &j->seq[s], (at - j->before[s]) * TL_ATTEND_ROWS,
+                             u / blocks, j->room + (size_t)w * j->room_floats);
         }
 }
 
@@ -158,7 +165,8 @@ static void clear_gaps(const job *j, const tl_view *v)
 
     for (int64_t s = 0; s <= j->count && v->data; s++) {
         const int64_t next = s < j->count ? j->seq[s].q : j->t.h.rows;
-        if (next > at) memset((char *)v->data + (size_t)at * row, 0, (size_t)(next - at) * row);
+        if (next > at)
+            memset((char *)v->data + (size_t)at * row, 0, (size_t)(next - at) * row);
         if (s < j->count) at = TL_MAX(at, j->seq[s].q_end);
     }
 }
@@ -183,8 +191,8 @@ static void narrow_rows(void *arg, int64_t low, int64_t high)
     const int64_t width = j->t.h.heads * j->t.h.d;
 
     for (int64_t r = low; r < high; r++)
-        j->loops->cast(width, j->t.dq + r * width, false, tl_place(&j->dq, r * j->t.h.q_step),
-                       true);
+        j->loops->cast(width, j->t.dq + r * width, false,
+                       tl_place(&j->dq, r * j->t.h.q_step), true);
 }
 
 static void clear_out(const tl_view *v)
@@ -207,7 +215,7 @@ static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
     j.t.dq      = call->out[0].data;
     j.t.dq_step = j.t.h.q_step;
     if (j.t.bf && call->out[0].data) {
-        j.t.dq      = j.room + j.room_floats * (size_t)TL_MIN(call->threads, MOST_WORKERS);
+        j.t.dq = j.room + j.room_floats * (size_t)TL_MIN(call->threads, MOST_WORKERS);
         j.t.dq_step = j.t.h.heads * j.t.h.d;
         j.dq        = call->out[0];
         memset(j.t.dq, 0, (size_t)(j.t.h.rows * j.t.dq_step) * sizeof(float));
@@ -215,8 +223,8 @@ static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
     j.units = j.count * j.t.h.kv;
     run_workers(&j, backward_workers);
     if (j.dq.data)
-        tl_par_for(call->threads, j.t.h.rows, TL_MAX(1, 4 * TL_PIECE / j.t.dq_step), narrow_rows,
-                   &j);
+        tl_par_for(call->threads, j.t.h.rows, TL_MAX(1, 4 * TL_PIECE / j.t.dq_step),
+                   narrow_rows, &j);
     return TL_OK;
 }
 

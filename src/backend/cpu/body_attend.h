@@ -16,8 +16,17 @@ static void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai
                      int64_t ak, const float *b, int64_t ldb, float *c, int64_t ldc,
                      bool add)
 {
-    const tl_gemm g = { .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .ai = ai, .ak = ak,
-                        .ldb = ldb, .ldc = ldc, .accumulate = add };
+    const tl_gemm g = { .m          = m,
+                        .n          = n,
+                        .k          = k,
+                        .a          = a,
+                        .b          = b,
+                        .c          = c,
+                        .ai         = ai,
+                        .ak         = ak,
+                        .ldb        = ldb,
+                        .ldc        = ldc,
+                        .accumulate = add };
 
     body_outer(&g, 0, body_outer_tiles(&g));
 }
@@ -25,7 +34,8 @@ static void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai
 /* Element i of an array of f32 or bf16. */
 VEC const void *element(const void *p, int64_t i, bool bf)
 {
-    return bf ? (const void *)((const uint16_t *)p + i) : (const void *)((const float *)p + i);
+    return bf ? (const void *)((const uint16_t *)p + i)
+              : (const void *)((const float *)p + i);
 }
 
 /* Rows as f32: where they lie, or widened into `room` (then *step is d). */
@@ -104,8 +114,10 @@ VEC void give_rows(const tl_attend *t, int64_t row, int64_t head, int64_t rows,
         const int64_t at    = (row + r) * t->h.heads + head;
         const float   share = sum[r] > 0.0f ? 1.0f / sum[r] : 0.0f;
         for (int64_t i = 0; i < d && t->y; i += VL)
-            give(t->y, at * d + i, take(y, r * d + i, d - i, false) * share, d - i, t->bf);
-        if (t->lse) t->lse[at] = sum[r] > 0.0f ? top[r] + vf_log(vf_all(sum[r]))[0] : 0.0f;
+            give(t->y, at * d + i, take(y, r * d + i, d - i, false) * share, d - i,
+                 t->bf);
+        if (t->lse)
+            t->lse[at] = sum[r] > 0.0f ? top[r] + vf_log(vf_all(sum[r]))[0] : 0.0f;
     }
 }
 
@@ -131,11 +143,11 @@ static void body_attend(const tl_attend *t, const tl_sequence *s, int64_t first,
 {
     const int64_t d = t->h.d, rows = TL_MIN(QROWS, s->q_end - s->q - first);
     const int64_t kv = head / (t->h.heads / t->h.kv) * d;
-    float *y = room, *kt = y + QROWS * d, *wide = kt + KEYS * d, *p = wide + KEYS * d;
-    float *q_room = p + QROWS * KEYS, *top = q_room + QROWS * d, *sum = top + QROWS;
-    int64_t      q_step = t->h.q_step, low, high, skip;
-    const float *q = rows_f32(t->q, (s->q + first) * q_step + head * d, rows, d, t->bf, q_room,
-                              &q_step);
+    float  *y = room, *kt = y + QROWS * d, *wide = kt + KEYS * d, *p = wide + KEYS * d;
+    float  *q_room = p + QROWS * KEYS, *top = q_room + QROWS * d, *sum = top + QROWS;
+    int64_t q_step = t->h.q_step, low, high, skip;
+    const float *q = rows_f32(t->q, (s->q + first) * q_step + head * d, rows, d, t->bf,
+                              q_room, &q_step);
 
     memset(y, 0, (size_t)(rows * d) * sizeof *y);
     for (int64_t r = 0; r < rows; r++) top[r] = -__builtin_inff(), sum[r] = 0.0f;
@@ -154,14 +166,15 @@ static void body_attend(const tl_attend *t, const tl_sequence *s, int64_t first,
 }
 
 /* p from scores: exp(s - lse); ds = p (dp - sum(dy y)) slope scale, into dp. */
-static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head, int64_t first,
-                       int64_t rows, int64_t k0, int64_t keys, float *p, float *dp)
+static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head,
+                       int64_t first, int64_t rows, int64_t k0, int64_t keys, float *p,
+                       float *dp)
 {
     const tl_attention_attr *a = t->a;
     const int64_t            d = t->h.d;
 
     for (int64_t r = 0; r < rows; r++, p += KEYS, dp += KEYS) {
-        const int64_t at = (s->q + first + r) * t->h.heads + head;
+        const int64_t at  = (s->q + first + r) * t->h.heads + head;
         vf            dot = vf_all(0.0f);
         int64_t       low, high;
         clip_keys(a, s, first + r, k0, keys, &low, &high);
@@ -174,7 +187,8 @@ static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head, i
             const vf score = vf_load(p + j), e = vf_exp(score - t->lse[at]);
             vf       ds = e * (vf_load(dp + j) - sum) * a->scale;
             if (a->softcap != 0.0f) {
-                const vf share = vf_max(vf_all(-1.0f), score / a->softcap); /* hidden: e is 0 */
+                const vf share =
+                    vf_max(vf_all(-1.0f), score / a->softcap); /* hidden: e is 0 */
                 ds *= 1.0f - share * share;
             }
             vf_store(p + j, e);
@@ -184,7 +198,9 @@ static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head, i
 }
 
 /* The parts of one thread's room. */
-typedef struct { float *kt, *vt, *k, *dk, *dv, *q, *dy, *p, *dp; } back_room;
+typedef struct {
+    float *kt, *vt, *k, *dk, *dv, *q, *dy, *p, *dp;
+} back_room;
 
 static back_room back_room_of(float *room, int64_t d)
 {
@@ -212,17 +228,18 @@ static void back_queries(const tl_attend *t, const tl_sequence *s, int64_t head,
     tl_keys_seen(t->a, s, first, &low, &skip);
     tl_keys_seen(t->a, s, first + rows - 1, &skip, &high);
     if (low >= k0 + keys || high <= k0) return;
-    const float *q  = rows_f32(t->q, row * q_step + head * d, rows, d, t->bf, b->q, &q_step);
-    const float *dy = rows_f32(t->dy, (row * t->h.heads + head) * d, rows, d, t->bf, b->dy,
-                               &dy_step);
+    const float *q =
+        rows_f32(t->q, row * q_step + head * d, rows, d, t->bf, b->q, &q_step);
+    const float *dy =
+        rows_f32(t->dy, (row * t->h.heads + head) * d, rows, d, t->bf, b->dy, &dy_step);
     multiply(rows, keys, d, q, q_step, 1, b->kt, KEYS, b->p, KEYS, false);
     multiply(rows, keys, d, dy, dy_step, 1, b->vt, KEYS, b->dp, KEYS, false);
     back_block(t, s, head, first, rows, k0, keys, b->p, b->dp);
     multiply(keys, d, rows, b->p, 1, KEYS, dy, dy_step, b->dv, d, true);
     multiply(keys, d, rows, b->dp, 1, KEYS, q, q_step, b->dk, d, true);
     if (t->dq)
-        multiply(rows, d, keys, b->dp, KEYS, 1, k, k_step, t->dq + row * t->dq_step + head * d,
-                 t->dq_step, true);
+        multiply(rows, d, keys, b->dp, KEYS, 1, k, k_step,
+                 t->dq + row * t->dq_step + head * d, t->dq_step, true);
 }
 
 VEC void give_keys(const tl_attend *t, const float *x, void *to, int64_t at, int64_t keys)
@@ -231,7 +248,8 @@ VEC void give_keys(const tl_attend *t, const float *x, void *to, int64_t at, int
 
     for (int64_t r = 0; r < keys && to; r++)
         for (int64_t i = 0; i < d; i += VL)
-            give(to, at + r * t->h.k_step + i, take(x, r * d + i, d - i, false), d - i, t->bf);
+            give(to, at + r * t->h.k_step + i, take(x, r * d + i, d - i, false), d - i,
+                 t->bf);
 }
 
 /* One sequence, one head of keys and all heads of queries that read it. */
@@ -242,9 +260,9 @@ static void body_attend_grad(const tl_attend *t, const tl_sequence *s, int64_t k
     const back_room b = back_room_of(room, d);
 
     for (int64_t k0 = 0; k0 < end; k0 += KEYS) {
-        const int64_t keys = TL_MIN(KEYS, end - k0);
-        const int64_t at = (s->k + k0) * t->h.k_step + t->h.k_at + kv * d;
-        const int64_t at_v = at - t->h.k_at + t->h.v_at;
+        const int64_t keys   = TL_MIN(KEYS, end - k0);
+        const int64_t at     = (s->k + k0) * t->h.k_step + t->h.k_at + kv * d;
+        const int64_t at_v   = at - t->h.k_at + t->h.v_at;
         int64_t       k_step = t->h.k_step;
         turn_rows(element(t->k, at, t->bf), keys, d, k_step, t->bf, b.kt);
         turn_rows(element(t->v, at_v, t->bf), keys, d, k_step, t->bf, b.vt);

@@ -8,7 +8,7 @@ VEC void rms_norm_loop(int64_t rows, int64_t c, const void *x, void *y, bool bf,
                        const float *gamma, float plus, float eps, float *invrms)
 {
     for (int64_t r = 0; r < rows; r++) {
-        const int64_t at = r * c;
+        const int64_t at      = r * c;
         vf            squares = vf_all(0.0f);
         for (int64_t j = 0; j < c; j += VL) {
             const vf v = take(x, at + j, c - j, bf);
@@ -33,9 +33,9 @@ static void body_rms_norm(int64_t rows, int64_t c, const void *x, void *y, bool 
 }
 
 /* dx = inv (g - xhat mean(g xhat)), g = dy (gamma + plus), xhat = x inv. */
-VEC void rms_norm_grad_loop(int64_t rows, int64_t c, const void *dy, const void *x, bool bf,
-                            const float *gamma, float plus, const float *invrms, void *dx,
-                            float *dgamma)
+VEC void rms_norm_grad_loop(int64_t rows, int64_t c, const void *dy, const void *x,
+                            bool bf, const float *gamma, float plus, const float *invrms,
+                            void *dx, float *dgamma)
 {
     for (int64_t j = 0; j < c && dgamma; j++) dgamma[j] = 0.0f;
     for (int64_t r = 0; r < rows; r++) {
@@ -46,7 +46,7 @@ VEC void rms_norm_grad_loop(int64_t rows, int64_t c, const void *dy, const void 
             const int64_t left = c - j;
             const vf      d    = take(dy, at + j, left, bf);
             const vf      h    = take(x, at + j, left, bf) * inv;
-            dot = vf_fma(d * (take(gamma, j, left, false) + plus), h, dot);
+            dot                = vf_fma(d * (take(gamma, j, left, false) + plus), h, dot);
             if (dgamma)
                 give(dgamma, j, vf_fma(d, h, take(dgamma, j, left, false)), left, false);
         }
@@ -54,7 +54,8 @@ VEC void rms_norm_grad_loop(int64_t rows, int64_t c, const void *dy, const void 
         for (int64_t j = 0; j < c && dx; j += VL) {
             const int64_t left = c - j;
             const vf      h    = take(x, at + j, left, bf) * inv;
-            const vf g = take(dy, at + j, left, bf) * (take(gamma, j, left, false) + plus);
+            const vf      g =
+                take(dy, at + j, left, bf) * (take(gamma, j, left, false) + plus);
             give(dx, at + j, (g - h * mean) * inv, left, bf);
         }
     }

@@ -4,12 +4,12 @@
 #define TL_BACKEND_CPU_BODY_ROPE_H
 #include "backend/cpu/vec.h"
 
-VEC void rope_halves(int64_t at, int64_t half, float way, const void *x, const float *cosine,
-                     const float *sine, void *y, bool bf)
+VEC void rope_halves(int64_t at, int64_t half, float way, const void *x,
+                     const float *cosine, const float *sine, void *y, bool bf)
 {
     for (int64_t i = 0; i < half; i += VL) {
         const int64_t left = half - i;
-        const vf u = take(x, at + i, left, bf), v = take(x, at + half + i, left, bf);
+        const vf      u = take(x, at + i, left, bf), v = take(x, at + half + i, left, bf);
         const vf c = take(cosine, i, left, false), s = take(sine, i, left, false) * way;
         give(y, at + i, u * c - v * s, left, bf);
         give(y, at + half + i, v * c + u * s, left, bf);
@@ -35,7 +35,8 @@ static void rope_neighbours(int64_t at, int64_t half, float way, const void *x,
 }
 
 static void body_rope(const tl_rope_attr *a, int64_t rows, int64_t width, int64_t half,
-                      const void *x, const float *cosine, const float *sine, void *y, bool bf)
+                      const void *x, const float *cosine, const float *sine, void *y,
+                      bool bf)
 {
     const float  way  = a->back ? -1.0f : 1.0f;
     const size_t size = bf ? 2 : 4;

@@ -16,7 +16,10 @@ typedef struct {
 /* What one picture needs, in floats per channel: two sums (of the last piece; in the end the
  * picture's dgamma and dbeta), four factors, two sums in double. */
 enum { ROOM = 10 };
-typedef struct { float *sum, *square, *mean, *a, *b, *d; double *total, *squares; } room;
+typedef struct {
+    float  *sum, *square, *mean, *a, *b, *d;
+    double *total, *squares;
+} room;
 
 static tl_status group_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                size_t *work_bytes)
@@ -31,8 +34,12 @@ static tl_status group_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 static job job_of(const tl_call *call)
 {
     const tl_norm_attr *a = call->node->attr;
-    job k = { .call = call, .loops = tl_loops(call), .pictures = call->in[0].shape.dim[0],
-              .c = tl_columns(&call->in[0]), .groups = a->groups, .eps = (double)a->eps };
+    job                 k = { .call     = call,
+                              .loops    = tl_loops(call),
+                              .pictures = call->in[0].shape.dim[0],
+                              .c        = tl_columns(&call->in[0]),
+                              .groups   = a->groups,
+                              .eps      = (double)a->eps };
 
     k.pixels = tl_rows(&call->in[0]) / k.pictures;
     k.width  = k.c / k.groups;
@@ -42,8 +49,12 @@ static job job_of(const tl_call *call)
 static room room_of(const job *k, int64_t picture)
 {
     float *at = (float *)k->call->work + picture * ROOM * k->c;
-    room   r  = { .sum = at, .square = at + k->c, .mean = at + 2 * k->c,
-                  .a = at + 3 * k->c, .b = at + 4 * k->c, .d = at + 5 * k->c };
+    room   r  = { .sum    = at,
+                  .square = at + k->c,
+                  .mean   = at + 2 * k->c,
+                  .a      = at + 3 * k->c,
+                  .b      = at + 4 * k->c,
+                  .d      = at + 5 * k->c };
 
     r.total   = (void *)(at + 6 * k->c);
     r.squares = r.total + k->c;
@@ -66,7 +77,8 @@ static void group_stats(const job *k, const room *r, int64_t low, double *mean,
     const double p = (double)k->pixels, n = p * (double)k->width;
     double       sum = 0.0, spread = 0.0;
 
-    for (int64_t j = low; j < low + k->width; j++) sum += r->total[j] + (double)r->d[j] * p;
+    for (int64_t j = low; j < low + k->width; j++)
+        sum += r->total[j] + (double)r->d[j] * p;
     *mean = sum / n;
     for (int64_t j = low; j < low + k->width; j++) {
         const double off = (double)r->d[j] - *mean;
@@ -97,8 +109,8 @@ static void group_factors(const job *k, const room *r, int64_t picture)
 
 static void norm_pictures(void *arg, int64_t low, int64_t high)
 {
-    const job     *k     = arg;
-    const tl_view *x     = &k->call->in[0], *y = &k->call->out[0];
+    const job     *k = arg;
+    const tl_view *x = &k->call->in[0], *y = &k->call->out[0];
     const int64_t  piece = tl_piece_rows(k->c);
 
     for (int64_t p = low; p < high; p++) {
@@ -106,8 +118,9 @@ static void norm_pictures(void *arg, int64_t low, int64_t high)
         const int64_t at = p * k->pixels * k->c;
         k->loops->cast(k->c, tl_place(x, at), tl_is_bf(x), r.d, false);
         for (int64_t row = 0; row < k->pixels; row += piece) {
-            k->loops->stats(TL_MIN(piece, k->pixels - row), k->c, tl_place(x, at + row * k->c),
-                            tl_is_bf(x), r.d, r.sum, r.square);
+            k->loops->stats(TL_MIN(piece, k->pixels - row), k->c,
+                            tl_place(x, at + row * k->c), tl_is_bf(x), r.d, r.sum,
+                            r.square);
             add_sums(k, &r);
         }
         group_factors(k, &r, p);
@@ -133,7 +146,8 @@ static void spread_means(const job *k, const room *r, int64_t picture)
 {
     const float *means = k->call->in[MEANS].data;
 
-    for (int64_t j = 0; j < k->c; j++) r->mean[j] = means[picture * k->groups + j / k->width];
+    for (int64_t j = 0; j < k->c; j++)
+        r->mean[j] = means[picture * k->groups + j / k->width];
 }
 
 /* dx = a dy + b (x - mean) + d; the picture's part of dgamma and dbeta takes the sums' place. */
@@ -161,9 +175,9 @@ static void back_factors(const job *k, const room *r, int64_t picture)
 
 static void back_pictures(void *arg, int64_t low, int64_t high)
 {
-    const job     *k  = arg;
-    const tl_call *c  = k->call;
-    const bool     bf = tl_is_bf(&c->in[DY]);
+    const job     *k     = arg;
+    const tl_call *c     = k->call;
+    const bool     bf    = tl_is_bf(&c->in[DY]);
     const int64_t  piece = tl_piece_rows(k->c);
 
     for (int64_t p = low; p < high; p++) {
@@ -173,15 +187,15 @@ static void back_pictures(void *arg, int64_t low, int64_t high)
         for (int64_t row = 0; row < k->pixels; row += piece) {
             const int64_t from = at + row * k->c;
             k->loops->norm_sums(TL_ACT_NONE, TL_MIN(piece, k->pixels - row), k->c,
-                                tl_place(&c->in[DY], from), tl_place(&c->in[X], from), NULL, bf,
-                                r.mean, r.sum, r.square);
+                                tl_place(&c->in[DY], from), tl_place(&c->in[X], from),
+                                NULL, bf, r.mean, r.sum, r.square);
             add_sums(k, &r);
         }
         back_factors(k, &r, p);
         if (c->out[0].data)
             k->loops->norm_apply(TL_ACT_NONE, k->pixels, k->c, tl_place(&c->in[DY], at),
-                                 tl_place(&c->in[X], at), NULL, tl_place(&c->out[0], at), NULL,
-                                 bf, r.mean, r.a, r.b, r.d);
+                                 tl_place(&c->in[X], at), NULL, tl_place(&c->out[0], at),
+                                 NULL, bf, r.mean, r.a, r.b, r.d);
     }
 }
 

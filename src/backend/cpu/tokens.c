@@ -32,8 +32,8 @@ static void rms_rows(void *arg, int64_t low, int64_t high)
     float                  *inv = c->out[1].data;
 
     k->loops->rms_norm(high - low, k->c, tl_place(&c->in[0], low * k->c),
-                       tl_place(&c->out[0], low * k->c), tl_is_bf(&c->in[0]), c->in[1].data,
-                       a->plus, a->eps, inv ? inv + low : NULL);
+                       tl_place(&c->out[0], low * k->c), tl_is_bf(&c->in[0]),
+                       c->in[1].data, a->plus, a->eps, inv ? inv + low : NULL);
 }
 
 static tl_status rms_run(tl_ctx *ctx, const tl_call *call)
@@ -64,9 +64,10 @@ static void rms_grad_pieces(void *arg, int64_t low, int64_t high)
 
     for (int64_t p = low; p < high; p++) {
         const int64_t row = p * piece, at = row * k->c;
-        k->loops->rms_norm_grad(TL_MIN(piece, k->rows - row), k->c, tl_place(&c->in[0], at),
-                                tl_place(&c->in[1], at), tl_is_bf(&c->in[0]), c->in[2].data,
-                                a->plus, inv + row, tl_place(&c->out[0], at),
+        k->loops->rms_norm_grad(TL_MIN(piece, k->rows - row), k->c,
+                                tl_place(&c->in[0], at), tl_place(&c->in[1], at),
+                                tl_is_bf(&c->in[0]), c->in[2].data, a->plus, inv + row,
+                                tl_place(&c->out[0], at),
                                 c->out[1].data ? k->part + p * k->c : NULL);
     }
 }
@@ -94,7 +95,8 @@ static void glu_rows(void *arg, int64_t low, int64_t high)
 
     for (int64_t r = low; r < high; r++)
         k->loops->glu(a->act, k->c, tl_place(&c->in[0], r * step),
-                      both ? tl_place(&c->in[0], r * step + k->c) : tl_place(&c->in[1], r * step),
+                      both ? tl_place(&c->in[0], r * step + k->c)
+                           : tl_place(&c->in[1], r * step),
                       tl_place(&c->out[0], r * k->c), tl_is_bf(&c->in[0]));
 }
 
@@ -103,7 +105,8 @@ static tl_status glu_run(tl_ctx *ctx, const tl_call *call)
     job k = job_of(call, &call->out[0]);
 
     (void)ctx;
-    if (call->out[0].data) tl_par_for(call->threads, k.rows, row_grain(k.c), glu_rows, &k);
+    if (call->out[0].data)
+        tl_par_for(call->threads, k.rows, row_grain(k.c), glu_rows, &k);
     return TL_OK;
 }
 
@@ -114,7 +117,7 @@ static void glu_grad_rows(void *arg, int64_t low, int64_t high)
     const tl_act_attr *a    = c->node->attr;
     const bool         both = !c->in[2].data;
     const int64_t      step = both ? 2 * k->c : k->c, up = both ? k->c : 0;
-    const tl_view     *x    = &c->in[both ? 1 : 2], *dup = &c->out[both ? 0 : 1];
+    const tl_view     *x = &c->in[both ? 1 : 2], *dup = &c->out[both ? 0 : 1];
 
     for (int64_t r = low; r < high; r++)
         k->loops->glu_grad(a->act, k->c, tl_place(&c->in[0], r * k->c),
@@ -145,9 +148,9 @@ static tl_status angles_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 
 static void angle_rows(void *arg, int64_t low, int64_t high)
 {
-    const tl_call             *c     = arg;
-    const tl_rope_angles_attr *a     = c->node->attr;
-    const int32_t             *place = c->in[0].data;
+    const tl_call             *c      = arg;
+    const tl_rope_angles_attr *a      = c->node->attr;
+    const int32_t             *place  = c->in[0].data;
     float                     *cosine = c->out[0].data, *sine = c->out[1].data;
 
     for (int64_t r = low; r < high; r++)
@@ -183,7 +186,8 @@ static tl_status rope_run(tl_ctx *ctx, const tl_call *call)
     job k = job_of(call, &call->in[0]);
 
     (void)ctx;
-    if (call->out[0].data) tl_par_for(call->threads, k.rows, row_grain(k.c), rope_rows, &k);
+    if (call->out[0].data)
+        tl_par_for(call->threads, k.rows, row_grain(k.c), rope_rows, &k);
     return TL_OK;
 }
 
@@ -232,7 +236,8 @@ static void add_rows_bf16(const listing *k, int64_t from, int64_t to, uint16_t *
 
     for (int64_t j = 0; j < k->d; j++) {
         float sum = 0.0f;
-        for (int64_t i = from; i < to; i++) sum += tl_bf16_to_f32(dy[k->row[i] * k->d + j]);
+        for (int64_t i = from; i < to; i++)
+            sum += tl_bf16_to_f32(dy[k->row[i] * k->d + j]);
         out[j] = tl_f32_to_bf16(sum);
     }
 }
@@ -256,7 +261,7 @@ static void table_rows(void *arg, int64_t low, int64_t high)
 static tl_status embedding_grad_run(tl_ctx *ctx, const tl_call *call)
 {
     const int64_t v = tl_rows(&call->out[0]), n = tl_count(&call->in[1]);
-    listing       k = { call, tl_loops(call), tl_columns(&call->out[0]), call->work, NULL };
+    listing k = { call, tl_loops(call), tl_columns(&call->out[0]), call->work, NULL };
 
     (void)ctx;
     if (!call->out[0].data) return TL_OK;
