@@ -2,12 +2,13 @@
 """Tailor beside PyTorch: the same weights, pictures, input size and recipe, several seeds each.
 
     tools/peer/fine_tune.py BUILD DATA BASE [--routes full,probe,scratch] [--seeds 5]
-        [--epochs 8] [--train-rows 480] [--valid-rows 160] [--image-size 128] [--threads 2]
+        [--epochs 6] [--train-rows 320] [--valid-rows 120] [--image-size 128] [--threads 2]
         [--out FILE.jsonl] [--check]
 
 DATA has train/ and test/ of class folders, BASE is a weights folder that recipe.py knows.
-A seed cuts its training and validation rows out of train/; both tools get the same files.
-The recipe is what Tailor resolved and wrote.  Every model that Tailor wrote is scored by
+A seed cuts its training and validation rows out of train/; both tools get the same files,
+start from the same weights (fresh ones are Tailor's own of that seed) and draw the same
+numbers.  The recipe is what Tailor resolved and wrote.  Every model that Tailor wrote is scored by
 PyTorch, too: pictures and weights are the same only where both count the same test pictures.
 A route held where Tailor's mean test accuracy is not more than a point below PyTorch's.
 Lines already in FILE are not run again.  --check: one optimiser step of both tools from the
@@ -50,12 +51,12 @@ def cut(data, into, seed, train_rows, valid_rows):
     return len(classes)
 
 
-def tailor(args, data, out, route, seed, *more):
+def tailor(args, data, out, route, seed, *more, epochs=None):
     """One run: its result, its preprocessing, the tensors of its model, seconds."""
     start = time.monotonic()
     done = subprocess.run(
         [args.build / "tailor", "train", data, "--base", args.base, "--route", route,
-         "--seed", str(seed), "--epochs", str(args.epochs), "--image-size", str(args.image_size),
+         "--seed", str(seed), "--epochs", str(epochs or args.epochs), "--image-size", str(args.image_size),
          "--threads", str(args.threads), "--metric", "accuracy", "--precision", "f32",
          "--json", "--quiet", "--out", out, *more], stdout=subprocess.PIPE, check=True)
     seconds = time.monotonic() - start
@@ -84,6 +85,13 @@ def new_net(args, hyper, classes, route, seed):
     return net
 
 
+def still(args, data, out, route, seed, *more):
+    """Tailor's weights before the first step, by name: those of a step at rate 0.  Running
+    statistics have moved and are no part of it."""
+    _, _, tensors, _ = tailor(args, data, out, route, seed, *more, "--lr", "0", epochs=0.01)
+    return {k: v for k, v in tensors.items() if "running" not in k}
+
+
 # Five seeds -----------------------------------------------------------------------------------
 
 def run_tailor(args, data, classes, route, seed, folder):
@@ -96,10 +104,12 @@ def run_tailor(args, data, classes, route, seed, folder):
     return {"test": told, "seconds": seconds, "rescored": again, "hyper": hyper, "prep": prep}
 
 
-def run_torch(args, data, classes, route, seed, asked):
+def run_torch(args, data, classes, route, seed, folder, asked):
+    first = still(args, data, folder / "still", route, seed) if route != "probe" else {}
     start = time.monotonic()
     parts = {p: recipe.Pictures(data / p, asked["prep"]) for p in ("train", "valid", "test")}
     net = new_net(args, asked["hyper"], classes, route, seed)
+    net.load_state_dict(first, strict=False)
     recipe.train_route(net, route, asked["hyper"], parts["train"], parts["valid"], seed)
     accuracy, _ = recipe.score(net, parts["test"])
     return {"test": accuracy, "seconds": time.monotonic() - start}
@@ -140,7 +150,8 @@ def one_seed(args, lines, route, seed):
         if not lines.find(ours):
             lines.add({**ours, **run_tailor(args, data, classes, route, seed, folder)})
         if not lines.find(theirs):
-            lines.add({**theirs, **run_torch(args, data, classes, route, seed, lines.find(ours))})
+            lines.add({**theirs, **run_torch(args, data, classes, route, seed, folder,
+                                             lines.find(ours))})
     a, b = lines.find(ours), lines.find(theirs)
     print(f"{route} seed {seed}: Tailor {a['test']:.4f} in {a['seconds']:.1f} s, "
           f"PyTorch {b['test']:.4f} in {b['seconds']:.1f} s", flush=True)
@@ -200,19 +211,19 @@ def check_step(args, route, folder, data, classes):
     as single precision allows."""
     plain = ["--augment", "none", "--dropout", "0", "--batch-size", str(args.train_rows)]
     out = folder / route
-    _, _, before, _ = tailor(args, data, out / "still", route, 1, *plain, "--lr", "0")
+    before = still(args, data, out / "still", route, 1, *plain)
     result, prep, after, _ = tailor(args, data, out / "moved", route, 1, *plain)
     hyper = known(result["hyperparameters"])
     net = new_net(args, hyper, classes, route, 1)
     fresh = {k: p.detach() for k, p in net.named_parameters()}
     check_start(route, before, fresh)
-    net.load_state_dict({k: before[k] for k in fresh}, strict=False)
+    net.load_state_dict(before, strict=False)
     pictures = recipe.Pictures(data / "train", prep)
     exact, single = (torch_step(net, hyper, pictures, t) for t in (torch.double, torch.float))
-    still = net.state_dict()
+    start = net.state_dict()
 
     def off(state, names):
-        moved = norm(exact[k] - still[k] for k in names)
+        moved = norm(exact[k] - start[k] for k in names)
         return norm(state[k] - exact[k] for k in names) / moved if names else 0.0
 
     running = [k for k in after if "running" in k]
@@ -241,9 +252,9 @@ def options():
     p.add_argument("base", type=Path)
     p.add_argument("--routes", default="full,probe,scratch")
     p.add_argument("--seeds", type=int, default=5)
-    p.add_argument("--epochs", type=int, default=8)
-    p.add_argument("--train-rows", type=int, default=480)
-    p.add_argument("--valid-rows", type=int, default=160)
+    p.add_argument("--epochs", type=int, default=6)
+    p.add_argument("--train-rows", type=int, default=320)
+    p.add_argument("--valid-rows", type=int, default=120)
     p.add_argument("--image-size", type=int, default=128)
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--out", type=Path)

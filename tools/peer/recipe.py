@@ -1,8 +1,9 @@
 """Tailor's recipes in PyTorch: the same networks, pictures, optimiser, schedule, augmentation
 and choice of the best weights, from the settings a run of Tailor writes.  For fine_tune.py.
 
-Nothing is shared with Tailor but those settings and the files: pictures are read and resized by
-Pillow, networks are torchvision's."""
+Pictures are read and resized by Pillow, networks are torchvision's, PyTorch trains them.  The
+same order of rows, crops and dropout masks are drawn (draws.py), so that what differs between
+two runs is their arithmetic and not their luck."""
 import copy
 import math
 
@@ -12,6 +13,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 from torchvision.models import mobilenet_v2, squeezenet1_0
+
+import draws
 
 PENALTIES = (1e3, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4)
 AUGMENT = {"none": {}, "shift": {"pad": 2}, "light": {"pad": 2, "flip": True},
@@ -36,14 +39,29 @@ class SameConv(nn.Conv2d):
         return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
+class Drop(nn.Module):
+    """Dropout with the mask of (seed, step), which training sets."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.p, self.seed, self.step = p, 0, 0
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return x
+        mask = draws.kept(self.seed, self.step, *x.shape, self.p)
+        return x * torch.from_numpy(mask).to(x.dtype) / (1 - self.p)
+
+
 class MobileNet(nn.Module):
     def __init__(self, classes, dropout):
         super().__init__()
-        own = mobilenet_v2(num_classes=classes, dropout=0.2 if dropout < 0 else dropout)
+        own = mobilenet_v2(num_classes=classes)
         for m in own.features.modules():
             if isinstance(m, nn.Conv2d):
                 m.__class__ = SameConv
         self.features, self.classifier = own.features, own.classifier
+        self.drop = Drop(0.2 if dropout < 0 else dropout)
 
     def head(self):
         return self.classifier[1]
@@ -52,7 +70,7 @@ class MobileNet(nn.Module):
         return self.features(x).mean((2, 3))
 
     def forward(self, x):
-        return self.classifier(self.body(x))
+        return self.head()(self.drop(self.body(x)))
 
 
 class SqueezeNet(nn.Module):
@@ -61,7 +79,7 @@ class SqueezeNet(nn.Module):
     def __init__(self, classes, dropout):
         super().__init__()
         self.features = squeezenet1_0().features
-        self.drop = nn.Dropout(0.5 if dropout < 0 else dropout)
+        self.drop = Drop(0.5 if dropout < 0 else dropout)
         self.linear = nn.Linear(512, classes)
         nn.init.normal_(self.linear.weight, 0.0, 0.01)
         nn.init.zeros_(self.linear.bias)
@@ -140,16 +158,16 @@ class Pictures:
             rows = range(at, min(at + size, len(self)))
             yield torch.stack([self.plain(i) for i in rows]), self.labels[at:at + size]
 
-    def random_box(self, i, least, draw):
+    def random_box(self, i, least, dice):
         """torchvision's RandomResizedCrop."""
         image = self.images[i]
         w, h = image.size
-        for _ in range(10):
-            area = w * h * draw.uniform(least, 1.0)
-            aspect = math.exp(draw.uniform(math.log(3 / 4), math.log(4 / 3)))
+        for t in range(64, 104, 4):
+            area = w * h * dice.uniform(t, least, 1.0)
+            aspect = math.exp(dice.uniform(t + 1, math.log(3 / 4), math.log(4 / 3)))
             bw, bh = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
             if 0 < bw <= w and 0 < bh <= h:
-                x, y = draw.integers(w - bw + 1), draw.integers(h - bh + 1)
+                y, x = dice.below(t + 2, h - bh + 1), dice.below(t + 3, w - bw + 1)
                 break
         else:
             bw = bh = min(w, h)
@@ -157,16 +175,17 @@ class Pictures:
         box = image.crop((x, y, x + bw, y + bh))
         return np.asarray(box.resize((self.side, self.side), Image.BILINEAR))
 
-    def augmented(self, i, how, draw):
+    def augmented(self, i, how, dice):
         if "area" in how and self.side >= 64:
-            levels = self.random_box(i, how["area"], draw)
+            levels = self.random_box(i, how["area"], dice)
         else:
             top, left = self.corner(self.sized[i])
             if how.get("pad"):
                 by = max(how["pad"] * self.side // 32, 1)
-                top, left = (n + int(draw.integers(2 * by + 1)) - by for n in (top, left))
+                top += dice.below(1, 2 * by + 1) - by
+                left += dice.below(2, 2 * by + 1) - by
             levels = self.window(self.sized[i], top, left)
-        if how.get("flip") and draw.random() < 0.5:
+        if how.get("flip") and dice.uniform(0) < 0.5:
             levels = levels[:, ::-1]
         return self.tensor(levels)
 
@@ -208,12 +227,12 @@ def factor(h, step, steps):
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
 
 
-def epochs_of(rows, h, whole_batches, draw):
-    """Lists of batches of row numbers.  Networks with batch statistics take whole batches only:
-    rows run on from one epoch into the next."""
+def epochs_of(rows, h, whole_batches, seed):
+    """For each epoch its batches of (epoch drawn in, row).  Networks with batch statistics take
+    whole batches only: rows run on from one epoch into the next."""
     kept = []
-    for _ in range(int(h["epochs"])):
-        order = kept + draw.permutation(rows).tolist()
+    for epoch in range(int(h["epochs"])):
+        order = kept + [(epoch, row) for row in draws.shuffled(seed, epoch, rows)]
         cuts = [order[i:i + h["batch"]] for i in range(0, len(order), h["batch"])]
         kept = cuts.pop() if whole_batches and len(cuts[-1]) < h["batch"] else []
         yield cuts
@@ -232,9 +251,9 @@ def step_once(net, optim, h, x, y, rate):
 
 def train_net(net, h, train, valid, seed):
     """All weights; those best on validation are left in `net`."""
-    draw, how = np.random.default_rng(seed), AUGMENT[h["augment"]]
+    how = AUGMENT[h["augment"]]
     norms = any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
-    epochs = list(epochs_of(len(train), h, norms, draw))
+    epochs = list(epochs_of(len(train), h, norms, seed))
     steps, step = sum(map(len, epochs)), 0
     optim, best, best_epoch = optimiser(net, h), None, 0
 
@@ -246,12 +265,14 @@ def train_net(net, h, train, valid, seed):
 
     net.train()
     for epoch, cuts in enumerate(epochs):
-        for rows in cuts:
-            x = torch.stack([train.augmented(i, how, draw) for i in rows])
-            step_once(net, optim, h, x, train.labels[rows], factor(h, step, steps))
+        for batch in cuts:
+            x = torch.stack([train.augmented(i, how, draws.Dice(seed, e, i)) for e, i in batch])
+            y = train.labels[[i for _, i in batch]]
+            net.drop.seed, net.drop.step = seed, step
+            step_once(net, optim, h, x, y, factor(h, step, steps))
             step += 1
             early = epoch == 0 and step & (step - 1) == 0 and step * h["batch"] >= 2 * len(valid)
-            if early and rows is not cuts[-1]:
+            if early and batch is not cuts[-1]:
                 look(0)
         look(epoch + 1)
         if h["patience"] > 0 and epoch + 1 - best_epoch >= h["patience"]:
