@@ -1,0 +1,9 @@
+/* tokenizer_json.c -- fuzz target: tokenizer.json. */
+#include "support/fuzz_tokenizer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    return fuzz_tokenizer("tokenizer.json", data, bytes);
+}

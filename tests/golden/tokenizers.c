@@ -1,0 +1,217 @@
+/* tokenizers.c -- ids, spans, types and decoded texts against the package `tokenizers`
+ * (tokenizers.json, made by tools/golden/tokenizers.py), and the shared data's vectors. */
+#include "support/support.h"
+#include "core/io.h"
+#include "core/json.h"
+#include "data/tokenizer/tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const tl_encode_options whole = { .most = TL_AS_FILE }, bare = { true, TL_UNCUT };
+
+static tl_slice slice(const char *text)
+{
+    return (tl_slice){ text, text ? strlen(text) : 0 };
+}
+
+static void encode(const tl_tokenizer *t, tl_slice a, tl_slice b, tl_encode_options o,
+                   tl_tokens *out)
+{
+    tl_encoder *e;
+
+    *out = (tl_tokens){ 0 };
+    TEST_OK(tl_encoder_open(test_ctx(), t, &e));
+    for (int again = 0; again < 2; again++) /* the second time from memory */
+        TEST_OK(tl_encode(test_ctx(), e, a, b, o, out));
+    tl_encoder_close(test_ctx(), e);
+}
+
+static void check_decoded(const char *name, const tl_tokenizer *t, const tl_tokens *got,
+                          const json_t *c)
+{
+    tl_text     text   = tl_text_make(test_ctx());
+    const char *wanted = tl_json_text(c, "decoded", NULL);
+
+    TEST_OK(tl_decode(test_ctx(), t, got->id, got->count, true, &text));
+    if (strcmp(text.bytes ? text.text : "", wanted) != 0)
+        fail_msg("%s decodes \"%s\", wanted \"%s\"", name, text.bytes ? text.text : "",
+                 wanted);
+    tl_text_free(&text);
+}
+
+static void check_case(const char *name, const tl_tokenizer *t, const json_t *c)
+{
+    const char *text = tl_json_text(c, "text", ""), *pair = tl_json_text(c, "pair", NULL);
+    const json_t *ids = json_object_get(c, "ids"), *spans = json_object_get(c, "spans");
+    const json_t *types = json_object_get(c, "types");
+    tl_tokens     got;
+
+    encode(t, slice(text), slice(pair), whole, &got);
+    if (got.count != (int64_t)json_array_size(ids))
+        fail_msg("%s: %" PRId64 " tokens for \"%s\", wanted %zu", name, got.count, text,
+                 json_array_size(ids));
+    for (int64_t i = 0; i < got.count; i++) {
+        const size_t k = (size_t)i;
+        if (got.id[i] != json_integer_value(json_array_get(ids, k)))
+            fail_msg("%s: token %zu of \"%s\" is %d", name, k, text, got.id[i]);
+        if (got.span[i].from != json_integer_value(json_array_get(spans, 2 * k)) ||
+            got.span[i].to != json_integer_value(json_array_get(spans, 2 * k + 1)))
+            fail_msg("%s: token %zu of \"%s\" is at %u..%u", name, k, text,
+                     got.span[i].from, got.span[i].to);
+        assert_int_equal(got.part[i], json_integer_value(json_array_get(types, k)));
+    }
+    check_decoded(name, t, &got, c);
+    tl_tokens_free(test_ctx(), &got);
+}
+
+static void ids_equal_the_packages(void **state)
+{
+    char   *folder = test_folder(), *path;
+    json_t *all, *row, *c;
+    size_t  i, k, cases = 0;
+
+    (void)state;
+    test_fresh();
+    TEST_OK(
+        tl_json_read(test_ctx(), TEST_FOLDER "/golden/tokenizers.json", 1 << 20, &all));
+    TEST_OK(tl_path_join(test_ctx(), folder, "tokenizer.json", &path));
+    json_array_foreach(json_object_get(all, "tokenizers"), i, row)
+    {
+        tl_tokenizer *t;
+        TEST_OK(tl_json_write_exact(test_ctx(), path, json_object_get(row, "tokenizer")));
+        TEST_OK(tl_tokenizer_open(test_ctx(), folder, &t));
+        json_array_foreach(json_object_get(row, "cases"), k, c)
+            check_case(tl_json_text(row, "name", "?"), t, c),
+            cases++;
+        tl_tokenizer_close(test_ctx(), t);
+    }
+    assert_true(i >= 12);
+    assert_true(cases >= 100);
+    json_decref(all);
+    tl_free(test_ctx(), path);
+    test_folder_end(folder);
+    assert_int_equal(test_ctx()->world->now_bytes, 0);
+}
+
+static tl_tokenizer *open_shared(const char *name)
+{
+    tl_tokenizer *t;
+    char          path[1024];
+    const char   *at = test_data(name);
+
+    if (!at) TEST_SKIP("the shared data is absent");
+    snprintf(path, sizeof path, "%s", at);
+    test_fresh();
+    TEST_OK(tl_tokenizer_open(test_ctx(), path, &t));
+    return t;
+}
+
+static void read_shared(const char *name, uint8_t **data)
+{
+    size_t bytes;
+
+    TEST_OK(tl_file_read(test_ctx(), test_data(name), 1 << 22, data, &bytes));
+}
+
+static void check_ids(const tl_tokenizer *t, const char *text, const json_t *ids)
+{
+    tl_tokens got;
+
+    encode(t, slice(text), slice(NULL), bare, &got);
+    if (got.count != (int64_t)json_array_size(ids))
+        fail_msg("%" PRId64 " tokens for \"%s\"", got.count, text);
+    for (int64_t i = 0; i < got.count; i++)
+        if (got.id[i] != json_integer_value(json_array_get(ids, (size_t)i)))
+            fail_msg("token %" PRId64 " of \"%s\" is %d", i, text, got.id[i]);
+    tl_tokens_free(test_ctx(), &got);
+}
+
+static void bert_questions(void **state)
+{
+    tl_tokenizer *t = open_shared("tokenizers/bert-base-uncased");
+    uint8_t      *data;
+    int           questions = 0;
+
+    (void)state;
+    read_shared("tokenizers/bert-base-uncased/squad_questions_2000.jsonl", &data);
+    for (char *line = strtok((char *)data, "\n"); line; line = strtok(NULL, "\n")) {
+        json_t *q;
+        TEST_OK(tl_json_parse(test_ctx(), "squad", line, strlen(line), &q));
+        check_ids(t, tl_json_text(q, "original", ""), json_object_get(q, "ids"));
+        json_decref(q);
+        questions++;
+    }
+    assert_int_equal(questions, 2000);
+    tl_free(test_ctx(), data);
+    tl_tokenizer_close(test_ctx(), t);
+}
+
+static void gpt2_french(void **state)
+{
+    tl_tokenizer *t = open_shared("tokenizers/gpt2/encoder.json");
+    uint8_t      *data;
+    json_t       *v;
+
+    (void)state;
+    read_shared("tokenizers/gpt2/encoded_tokens.json", &data);
+    TEST_OK(tl_json_parse(test_ctx(), "gpt2", (char *)data, strlen((char *)data), &v));
+    check_ids(t, tl_json_text(v, "text", ""), json_object_get(v, "token_ids"));
+    json_decref(v);
+    tl_free(test_ctx(), data);
+    tl_tokenizer_close(test_ctx(), t);
+}
+
+/* llama.cpp's vectors: texts between marker lines, and their ids a line each. */
+static void check_vectors(const tl_tokenizer *t, const char *vocab)
+{
+    static const char mark[] = "\n__ggml_vocab_test__\n";
+    char              name[128], *text, *line;
+    uint8_t          *in, *out;
+    int               vectors = 0;
+
+    snprintf(name, sizeof name, "tokenizers/llama.cpp-vocab/ggml-vocab-%s.gguf.inp",
+             vocab);
+    read_shared(name, &in);
+    snprintf(name, sizeof name, "tokenizers/llama.cpp-vocab/ggml-vocab-%s.gguf.out",
+             vocab);
+    read_shared(name, &out);
+    text = (char *)in;
+    line = (char *)out;
+    for (char *end; (end = strstr(text, mark)); text = end + strlen(mark), vectors++) {
+        json_t *ids = json_array();
+        *end        = 0;
+        for (; *line && *line != '\n';) {
+            json_array_append_new(ids, json_integer(strtol(line, &line, 10)));
+            while (*line == ' ') line++;
+        }
+        line += *line == '\n';
+        while (*line == ' ') line++;
+        check_ids(t, text, ids);
+        json_decref(ids);
+    }
+    assert_int_equal(vectors, 46);
+    tl_free(test_ctx(), in);
+    tl_free(test_ctx(), out);
+}
+
+static void gpt2_vectors(void **state)
+{
+    tl_tokenizer *t = open_shared("tokenizers/gpt2/encoder.json");
+
+    (void)state;
+    check_vectors(t, "gpt-2");
+    tl_tokenizer_close(test_ctx(), t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_equal_the_packages),
+        cmocka_unit_test(bert_questions),
+        cmocka_unit_test(gpt2_french),
+        cmocka_unit_test(gpt2_vectors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
