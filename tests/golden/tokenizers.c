@@ -205,6 +205,94 @@ static void gpt2_vectors(void **state)
     tl_tokenizer_close(test_ctx(), t);
 }
 
+static void check_learned(const char *path)
+{
+    const char *folder = "tokenizers/bpe-training-reference/train-bpe-reference-";
+    json_t     *made, *wanted;
+    uint8_t    *merges;
+    char        name[128], line[256];
+    json_t     *m, *vocab;
+    size_t      i;
+    char       *at;
+
+    TEST_OK(tl_json_read(test_ctx(), path, 1 << 20, &made));
+    snprintf(name, sizeof name, "%svocab.json", folder);
+    TEST_OK(tl_json_read(test_ctx(), test_data(name), 1 << 20, &wanted));
+    vocab = json_object_get(json_object_get(made, "model"), "vocab");
+    assert_int_equal(json_object_size(wanted), 500);
+    assert_true(json_equal(vocab, wanted));
+    snprintf(name, sizeof name, "%smerges.txt", folder);
+    read_shared(name, &merges);
+    at = (char *)merges;
+    json_array_foreach(json_object_get(json_object_get(made, "model"), "merges"), i, m)
+    {
+        snprintf(line, sizeof line, "%s %s\n", json_string_value(json_array_get(m, 0)),
+                 json_string_value(json_array_get(m, 1)));
+        if (strncmp(at, line, strlen(line)) != 0) fail_msg("merge %zu is %s", i, line);
+        at += strlen(line);
+    }
+    assert_int_equal(i, 243);
+    assert_int_equal(*at, 0);
+    json_decref(made);
+    json_decref(wanted);
+    tl_free(test_ctx(), merges);
+}
+
+static void training_gives_the_reference(void **state)
+{
+    static const char *const special[] = { "<|endoftext|>" };
+    const tl_training        how       = { TL_TRAIN_BPE, 500, special, 1, 0 };
+    char                    *folder, *path;
+    uint8_t                 *corpus;
+    tl_slice                 text;
+
+    (void)state;
+    if (!test_data("tokenizers/bpe-training-reference/corpus.en"))
+        TEST_SKIP("the shared data is absent");
+    test_fresh();
+    folder = test_folder();
+    read_shared("tokenizers/bpe-training-reference/corpus.en", &corpus);
+    text = slice((char *)corpus);
+    TEST_OK(tl_path_join(test_ctx(), folder, "tokenizer.json", &path));
+    TEST_OK(tl_tokenizer_train(test_ctx(), &how, &text, 1, path));
+    check_learned(path);
+    tl_free(test_ctx(), corpus);
+    tl_free(test_ctx(), path);
+    test_folder_end(folder);
+}
+
+/* What is learned comes back from the text it was learned from, for both kinds. */
+static void learned_tokenizers_round_trip(void **state)
+{
+    static const char *const special[] = { "[UNK]", "[PAD]" };
+    static const char said[] = "low lower lowest new newer newest wide wider widest";
+    tl_slice          text   = slice(said);
+
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        const tl_training how = { kind ? TL_TRAIN_WORD_PIECE : TL_TRAIN_BPE, 300, special,
+                                  2, 2 };
+        char             *folder = test_folder(), *path;
+        tl_tokenizer     *t;
+        tl_tokens         got;
+        tl_text           back = tl_text_make(test_fresh());
+        TEST_OK(tl_path_join(test_ctx(), folder, "tokenizer.json", &path));
+        TEST_OK(tl_tokenizer_train(test_ctx(), &how, &text, 1, path));
+        TEST_OK(tl_tokenizer_open(test_ctx(), folder, &t));
+        encode(t, text, slice(NULL), bare, &got);
+        assert_true(got.count < (int64_t)sizeof said / 2);
+        for (int64_t i = 0; i < got.count; i++) assert_true(got.id[i] >= 2);
+        TEST_OK(tl_decode(test_ctx(), t, got.id, got.count, false, &back));
+        assert_string_equal(back.text, said);
+        tl_text_free(&back);
+        tl_tokens_free(test_ctx(), &got);
+        tl_tokenizer_close(test_ctx(), t);
+        tl_free(test_ctx(), path);
+        test_folder_end(folder);
+        assert_int_equal(test_ctx()->world->now_bytes, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +300,8 @@ int main(void)
         cmocka_unit_test(bert_questions),
         cmocka_unit_test(gpt2_french),
         cmocka_unit_test(gpt2_vectors),
+        cmocka_unit_test(training_gives_the_reference),
+        cmocka_unit_test(learned_tokenizers_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

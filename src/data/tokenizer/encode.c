@@ -125,8 +125,7 @@ done:
     return rc;
 }
 
-/* The user's text as pieces that the model reads one by one. */
-static tl_status prepare(tl_ctx *ctx, tl_encoder *e, tl_slice text)
+tl_status tl_pieces_of(tl_ctx *ctx, tl_encoder *e, tl_slice text)
 {
     const tl_tokenizer *t     = e->t;
     const size_t        steps = t->pre_tokenizer.count - t->byte_words;
@@ -247,7 +246,7 @@ static tl_status encode_one(tl_ctx *ctx, tl_encoder *e, tl_slice text, tl_tokens
     tl_status rc;
 
     out->count = 0;
-    TL_TRY(prepare(ctx, e, text));
+    TL_TRY(tl_pieces_of(ctx, e, text));
     for (size_t i = 0; i < e->piece.count; i++)
         TL_TRY(encode_piece(ctx, e, &e->piece.at[i], out));
 done:

@@ -133,6 +133,8 @@ struct tl_encoder {
     tl_tokens   part[2]; /* the two texts before they are framed                        */
 };
 
+/* The user's text as e->piece of e->text, what the model reads one by one. */
+tl_status tl_pieces_of(tl_ctx *ctx, tl_encoder *e, tl_slice text);
 /* encoder */
 tl_status tl_cut_add(tl_ctx *ctx, tl_encoder *e, size_t start, size_t end, int32_t token);
 tl_status tl_segment_add(tl_ctx *ctx, tl_encoder *e, size_t start, size_t end,

@@ -67,6 +67,22 @@ void      tl_token_batch_free(tl_ctx *ctx, tl_token_batch *batch);
 tl_status tl_decode(tl_ctx *ctx, const tl_tokenizer *t, const int32_t *id, int64_t count,
                     bool skip_special, tl_text *out);
 
+typedef enum { TL_TRAIN_BPE, TL_TRAIN_WORD_PIECE } tl_training_kind;
+typedef struct {
+    tl_training_kind
+            kind; /* byte-level BPE with GPT-2's words; WordPiece with BERT's    */
+    int32_t size; /* tokens wanted, special ones and alphabet included           */
+    const char *const
+           *special; /* they get the first ids and are never cut or joined        */
+    size_t  specials;
+    int64_t least; /* pairs seen less often are not joined; 0 counts as 1         */
+} tl_training;
+/* Learns a vocabulary from texts and writes it as a tokenizer.json to `path`.  Of pairs seen
+ * equally often the one later in byte order is joined first, so the result is the same on
+ * every machine and thread count.  TL_EDATA when `size` has no room for the alphabet. */
+tl_status tl_tokenizer_train(tl_ctx *ctx, const tl_training *how, const tl_slice *text,
+                             int64_t count, const char *path);
+
 int32_t tl_tokenizer_size(const tl_tokenizer *t); /* the largest id and one            */
 /* The token as the vocabulary writes it (not zero-terminated); NULL for no such id. */
 const char *tl_tokenizer_token(const tl_tokenizer *t, int32_t id, size_t *bytes);
