@@ -98,6 +98,7 @@ done:
 
 typedef struct {
     double seconds, flops; /* of the run                     */
+    double steps;          /* it took                        */
     double step_s;         /* of a step, when it was quick   */
 } timing;
 
@@ -117,13 +118,14 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     spec.train.count = TL_MIN(train.count, rows);
     spec.valid.count = TL_MIN(valid.count, FEATURE_ROWS);
     spec.most_steps  = steps;
+    spec.candidate.hyper.least_steps = steps; /* however few epochs were asked for */
     spec.features    = NULL;
     spec.store       = NULL;
     spec.progress    = NULL;
     TL_TRY(tl_run_train(ctx, &spec, &r));
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
-    *out = (timing){ r.seconds, r.flops, r.quick_step_s };
+    *out = (timing){ r.seconds, r.flops, (double)r.steps_run, r.quick_step_s };
 done:
     tl_run_result_free(ctx, &r);
     tl_free(ctx, train.row);
@@ -165,8 +167,8 @@ static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace
         TL_TRY(best_run(ctx, s, e, rows, steps, &more));
         if (more.seconds - few.seconds > LONG_ENOUGH_S || steps >= MOST_STEPS) break;
     }
-    const double step_flops = (more.flops - few.flops) / (double)(steps - 1);
-    out->s_per_flop         = more.step_s / fmax(1.0, step_flops);
+    const double steps_more = fmax(1.0, more.steps - few.steps);
+    out->s_per_flop = more.step_s * steps_more / fmax(1.0, more.flops - few.flops);
     out->setup_s            = fmax(0.0, few.seconds - out->s_per_flop * few.flops);
 done:
     return rc;
@@ -180,7 +182,8 @@ static tl_status time_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     const tl_status rc = best_run(ctx, s, e, rows, 0, &t);
     const double    passes  = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
 
-    *out = fmax(0.0, t.seconds - body->setup_s - body->s_per_flop * e->body_flops * passes);
+    *out = fmax(0.0, t.seconds - body->setup_s -
+                         body->s_per_flop * e->body_flops * passes);
     return rc;
 }
 

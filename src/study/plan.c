@@ -4,6 +4,7 @@
 #include <math.h>
 
 static const double LEAST_SHARE_OF_ALL = 0.5, LEAST_SHARE = 0.3;
+static const double LAST_SHARE = 0.1; /* before nothing at all is trained */
 
 static double item_cost(const tl_plan_item *item, double share)
 {
@@ -99,6 +100,16 @@ static double share_that_fits(const tl_plan_item *item, int count, tl_budget_pla
     return fmax(least, floor(share * 20.0) / 20.0);
 }
 
+static bool trains(const tl_plan_item *item, int count, const tl_budget_plan *plan)
+{
+    bool skipped[MOST_ITEMS] = { false };
+
+    tl_plan_skipped(item, count, plan, skipped);
+    for (int i = 0; i < count; i++)
+        if (item[i].trained && !skipped[i]) return true;
+    return false;
+}
+
 tl_budget_plan tl_plan_fit(const tl_plan_item *item, int count, double budget_s,
                            int finalists)
 {
@@ -110,10 +121,12 @@ tl_budget_plan tl_plan_fit(const tl_plan_item *item, int count, double budget_s,
         share_that_fits(item, count, plan, budget_s, finalists, LEAST_SHARE_OF_ALL);
     if (plan.share > 0.0) return plan;
     plan.one_base = true;
-    for (plan.left_out = 0; plan.left_out <= trained; plan.left_out++) {
-        plan.share = share_that_fits(item, count, plan, budget_s, finalists, LEAST_SHARE);
-        if (plan.share > 0.0) return plan;
-    }
+    for (int last = 0; last < 2; last++)
+        for (plan.left_out = 0; trains(item, count, &plan); plan.left_out++) {
+            plan.share = share_that_fits(item, count, plan, budget_s, finalists,
+                                         last ? LAST_SHARE : LEAST_SHARE);
+            if (plan.share > 0.0) return plan;
+        }
     plan.share    = LEAST_SHARE;
     plan.left_out = trained;
     return plan;

@@ -28,7 +28,7 @@ double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *p
 void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *plan,
                      bool *skipped);
 /* The mildest plan that fits: all as it is; shorter, down to half; one base for a trained
- * route; then shorter, down to 0.3; then fewer routes. */
+ * route; then shorter, down to 0.3; then fewer routes; at the last 0.1 for some. */
 tl_budget_plan tl_plan_fit(const tl_plan_item *item, int count, double budget_s,
                            int finalists);
 #endif
