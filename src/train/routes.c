@@ -1,6 +1,7 @@
 /* routes.c -- the list of routes, and what their defaults share.  Floor 3, train. */
 #include "train/candidate.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,14 +29,25 @@ const tl_route *tl_route_find(const char *name)
     return NULL;
 }
 
+/* Patience is a share of the run: where few rows make more epochs of it, of those.  (A batch
+ * norm's running statistics alone need some 50 steps, which is 5 epochs of 350 rows.) */
+static void lengthen_patience(tl_hyper *h, int64_t train_rows)
+{
+    const double epochs = (double)(h->least_steps * h->batch) / (double)train_rows;
+
+    if (epochs > h->epochs) h->patience = ceil(h->patience * epochs / h->epochs);
+}
+
 tl_status tl_route_defaults(tl_ctx *ctx, const tl_route *route, const tl_arch *arch,
                             int64_t train_rows, tl_hyper *out)
 {
     tl_arch         told = *arch; /* borrows */
     const tl_status rc   = tl_arch_batch_norms(ctx, arch, &told.batch_norms);
 
-    if (rc == TL_OK) route->defaults(out, &told, train_rows);
-    return rc;
+    if (rc != TL_OK) return rc;
+    route->defaults(out, &told, train_rows);
+    lengthen_patience(out, train_rows);
+    return TL_OK;
 }
 
 bool tl_arch_grey(const tl_arch *arch)

@@ -71,6 +71,23 @@ static void batch_norms_are_seen_whatever_they_are_called(void **state)
     assert_int_equal(test_ctx()->world->now_bytes, 0);
 }
 
+/* Few rows make more epochs of the same steps: patience is the same share of them. */
+static void patience_is_a_share_of_the_run(void **state)
+{
+    tl_hyper few, many;
+    tl_arch  arch;
+
+    (void)state;
+    test_fresh();
+    TEST_OK(tl_arch_parse(test_ctx(), "resnet20", TL_SHAPE(32, 32, 3), 4, &arch));
+    TEST_OK(tl_route_defaults(test_ctx(), tl_route_find("scratch"), &arch, 350, &few));
+    TEST_OK(tl_route_defaults(test_ctx(), tl_route_find("scratch"), &arch, 7000, &many));
+    const double epochs = (double)(few.least_steps * few.batch) / 350.0;
+    assert_true(fabs(few.patience / epochs - many.patience / many.epochs) < 0.02);
+    tl_arch_free(test_ctx(), &arch);
+    assert_int_equal(test_ctx()->world->now_bytes, 0);
+}
+
 static void settings_by_name(void **state)
 {
     tl_hyper h = { .shards = 1 };
@@ -478,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_keep_their_contract),
         cmocka_unit_test(batch_norms_are_seen_whatever_they_are_called),
+        cmocka_unit_test(patience_is_a_share_of_the_run),
         cmocka_unit_test(settings_by_name),
         cmocka_unit_test(every_network_learns),
         cmocka_unit_test(the_baseline_may_be_its_neighbours),
