@@ -205,6 +205,36 @@ static void gpt2_vectors(void **state)
     tl_tokenizer_close(test_ctx(), t);
 }
 
+static void vectors_of(const char *file, const char *vocab)
+{
+    tl_tokenizer *t = open_shared(file);
+
+    check_vectors(t, vocab);
+    tl_tokenizer_close(test_ctx(), t);
+    assert_int_equal(test_ctx()->world->now_bytes, 0);
+}
+
+static void gguf_vectors(void **state)
+{
+    static const char *const vocab[] = { "bert-bge", "deepseek-coder", "gpt-2",
+                                         "llama-spm", "phi-3" };
+    char                     file[128];
+
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(vocab); i++) {
+        snprintf(file, sizeof file, "tokenizers/llama.cpp-vocab/ggml-vocab-%s.gguf",
+                 vocab[i]);
+        vectors_of(file, vocab[i]);
+    }
+}
+
+static void sentencepiece_vectors(void **state)
+{
+    (void)state;
+    vectors_of("tokenizers/llama2/tokenizer.model", "llama-spm");
+    vectors_of("tokenizers/llama2/tokenizer.bin", "llama-spm");
+}
+
 static void check_learned(const char *path)
 {
     const char *folder = "tokenizers/bpe-training-reference/train-bpe-reference-";
@@ -300,6 +330,8 @@ int main(void)
         cmocka_unit_test(bert_questions),
         cmocka_unit_test(gpt2_french),
         cmocka_unit_test(gpt2_vectors),
+        cmocka_unit_test(gguf_vectors),
+        cmocka_unit_test(sentencepiece_vectors),
         cmocka_unit_test(training_gives_the_reference),
         cmocka_unit_test(learned_tokenizers_round_trip),
     };

@@ -51,7 +51,7 @@ static void trim(const tl_tokenizer *t, tl_slice text, tl_tokens *p)
         size_t         end = s->to;
         if (t->added_of[p->id[i]] >= 0) count_blanks(text, *s, &before, &after);
         const bool ends_blank = after > 0;
-        if (before && t->frame.trim_prefix && (i == 0 || s->from == 0)) before--;
+        if (before == 1 && t->frame.trim_prefix && (i == 0 || s->from == 0)) before = 0;
         for (; before && s->from < s->to; before--)
             s->from += (uint32_t)char_ahead(text, s->from);
         for (; after && end > 0; after--) end = char_back(text, end);

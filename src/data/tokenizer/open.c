@@ -107,15 +107,15 @@ static tl_status locate(tl_ctx *ctx, const char *path, const tl_tokenizer_file *
         TL_TRY(find_in(ctx, path, file, at));
         if (!*at)
             TL_FAIL(TL_EDATA, path,
-                    "no tokenizer in this folder (tokenizer.json, vocab.txt, or "
-                    "vocab.json with merges.txt is one)");
+                    "no tokenizer in this folder (tokenizer.json, vocab.txt, "
+                    "vocab.json with merges.txt, or tokenizer.model is one)");
         return TL_OK;
     }
     *file = file_named(path);
     if (!*file)
         TL_FAIL(TL_EDATA, path,
                 "not the name of a tokenizer file (tokenizer.json, vocab.txt, "
-                "and vocab.json are)");
+                "vocab.json, tokenizer.model and NAME.gguf are)");
     TL_TRY(tl_strdup(ctx, path, at));
 done:
     return rc;

@@ -1,8 +1,9 @@
 /* tokenizer.h -- text into token ids and back, as the model's own tokenizer files say.
  * A tokenizer is read-only once open and may be shared; every thread has its own encoder.
- * Reads tokenizer.json, vocab.txt and vocab.json + merges.txt.  Results are those of Hugging
- * Face's package `tokenizers`; characters newer than its tables (Unicode 8 for BERT's) go by
- * the newer Unicode of libutf8proc and PCRE2.  Floor 2, data. */
+ * Reads tokenizer.json, vocab.txt, vocab.json + merges.txt, SentencePiece's tokenizer.model,
+ * GGUF's vocabulary and llama2.c's tokenizer.bin.  Results are those of Hugging Face's package
+ * `tokenizers` (llama.cpp's for GGUF); characters newer than its tables (Unicode 8 for BERT's)
+ * go by the newer Unicode of libutf8proc and PCRE2.  Floor 2, data. */
 #ifndef TL_DATA_TOKENIZER_H
 #define TL_DATA_TOKENIZER_H
 #include "core/core.h"

@@ -1,0 +1,9 @@
+/* sentencepiece.c -- fuzz target: tokenizer.model. */
+#include "support/fuzz_tokenizer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    return fuzz_tokenizer("tokenizer.model", data, bytes);
+}
