@@ -28,7 +28,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 BUILD = pathlib.Path(sys.argv[1])
 PATTERN = sys.argv[2] if len(sys.argv) > 2 else ""
 DATA = pathlib.Path(os.environ["TAILOR_DATA"])
-LINES = 10_000
+LINES = int(os.environ.get("LINES", 10_000))
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")

@@ -18,9 +18,9 @@ tl_status tl_strings_add(tl_ctx *ctx, tl_strings *s, const char *text, size_t by
 
     TL_TRY(
         tl_grow(ctx, &s->next_at, &s->next_room, s->next_count + 1, sizeof *s->next_at));
-    if (s->next.bytes + bytes > UINT32_MAX / 2)
-        TL_FAIL(TL_ELIMIT, "decode", "over %u bytes of text (decode in parts)",
-                UINT32_MAX / 2);
+    if (s->next.bytes + bytes > TL_LINED_MOST)
+        TL_FAIL(TL_ELIMIT, "decode", "over %d bytes of text (decode in parts)",
+                TL_LINED_MOST);
     tl_text_add_bytes(&s->next, text, bytes);
     TL_TRY(s->next.status);
     s->next_at[s->next_count++] = (tl_span){ from, (uint32_t)s->next.bytes };

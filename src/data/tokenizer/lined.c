@@ -19,9 +19,9 @@ static tl_status reserve(tl_ctx *ctx, tl_lined *l, size_t more)
 {
     tl_status rc = TL_OK;
 
-    if (l->bytes + more > UINT32_MAX / 2)
-        TL_FAIL(TL_ELIMIT, "text", "over %u bytes in one piece (cut it into lines)",
-                UINT32_MAX / 2);
+    if (l->bytes + more > TL_LINED_MOST)
+        TL_FAIL(TL_ELIMIT, "text", "over %d bytes in one piece (cut it into lines)",
+                TL_LINED_MOST);
     TL_TRY(tl_grow(ctx, &l->text, &l->room, l->bytes + more, 1));
     if (!l->same)
         TL_TRY(tl_grow(ctx, &l->span, &l->span_room, l->bytes + more, sizeof *l->span));

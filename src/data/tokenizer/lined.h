@@ -6,6 +6,9 @@
 #define TL_DATA_TOKENIZER_LINED_H
 #include "data/tokenizer/tokenizer.h"
 
+/* A step may make much of little; no text under way is larger. */
+enum { TL_LINED_MOST = 1 << 28 };
+
 typedef struct {
     char *text;
     tl_span

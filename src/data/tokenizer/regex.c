@@ -2,6 +2,7 @@
  * can hang the program.  Source: pcre2api(3), pcre2jit(3).  Floor 2, data. */
 #include "data/tokenizer/regex.h"
 #include "core/text.h"
+#include "data/tokenizer/lined.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -9,7 +10,8 @@
 
 enum {
     PATTERN_MOST    = 16384,
-    STEPS_MOST      = 1000000,
+    STEPS_LEAST     = 100000,
+    STEPS_PER_BYTE  = 8,
     DEPTH_MOST      = 100000,
     HEAP_KIB        = 65536,
     JIT_STACK_LEAST = 32 << 10,
@@ -26,6 +28,7 @@ struct tl_matcher {
     pcre2_match_context   *limits;
     pcre2_match_data      *data;
     pcre2_jit_stack       *stack;
+    size_t                 bytes; /* of the text that the limit is set for */
 };
 
 static void *take(size_t bytes, void *ctx)
@@ -134,9 +137,9 @@ tl_status tl_matcher_new(tl_ctx *ctx, tl_matcher **out)
         m->data   = pcre2_match_data_create(1, m->general);
         m->stack  = pcre2_jit_stack_create(JIT_STACK_LEAST, JIT_STACK_MOST, m->general);
     }
+    m->bytes = SIZE_MAX;
     if (!m->limits || !m->data)
         TL_FAIL(TL_ENOMEM, "regex", "no memory for matching (free some)");
-    pcre2_set_match_limit(m->limits, STEPS_MOST);
     pcre2_set_depth_limit(m->limits, DEPTH_MOST);
     pcre2_set_heap_limit(m->limits, HEAP_KIB);
     if (m->stack) pcre2_jit_stack_assign(m->limits, NULL, m->stack);
@@ -162,6 +165,13 @@ tl_status tl_regex_find(tl_ctx *ctx, const tl_regex *r, tl_matcher *m, const cha
                         bool *found)
 {
     const PCRE2_SPTR s = (PCRE2_SPTR)text;
+
+    if (m->bytes != bytes) { /* a run of blanks may be tried blank by blank */
+        const size_t steps =
+            STEPS_LEAST + STEPS_PER_BYTE * TL_MIN(bytes, (size_t)TL_LINED_MOST);
+        m->bytes = bytes;
+        pcre2_set_match_limit(m->limits, (uint32_t)TL_MIN(steps, (size_t)UINT32_MAX));
+    }
     int n = pcre2_match(r->code, s, bytes, from, PCRE2_NO_UTF_CHECK, m->data, m->limits);
 
     if (n == PCRE2_ERROR_JIT_STACKLIMIT)

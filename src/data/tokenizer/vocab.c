@@ -1,6 +1,7 @@
 /* vocab.c -- token strings and ids: an arena, arrays by id, open addressing by string.
  * Floor 2, data. */
 #include "data/tokenizer/vocab.h"
+#include "data/tokenizer/unicode.h"
 
 #include <string.h>
 
@@ -92,12 +93,16 @@ tl_status tl_vocab_add(tl_ctx *ctx, const char *where, tl_vocab *v, const char *
                        size_t bytes, int64_t id)
 {
     tl_status rc = TL_OK;
+    size_t    bad;
 
     if (id < 0 || id >= IDS_MOST || (id >= IDS_FREE && (size_t)id > 16 * (v->count + 1)))
         TL_FAIL(TL_EDATA, where,
                 "token id %" PRId64 " (ids go from 0 to the vocabulary's size)", id);
     if (bytes > TOKEN_MOST || v->used + bytes > UINT32_MAX)
         TL_FAIL(TL_ELIMIT, where, "a token of %zu bytes (too long)", bytes);
+    if (tl_utf8_valid(text, bytes, &bad) < bytes)
+        TL_FAIL(TL_EDATA, where, "token %" PRId64 " is no UTF-8 (fetch the file again)",
+                id);
     if (2 * (v->count + 1) > v->slots) TL_TRY(grow_slots(ctx, v));
     const size_t at = probe(v, text, bytes);
     if (id >= v->size_room) TL_TRY(grow_ids(ctx, v, (int32_t)id));

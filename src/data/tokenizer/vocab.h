@@ -16,8 +16,9 @@ typedef struct {
         size_room; /* the largest id and one                                   */
 } tl_vocab;
 
-/* TL_EDATA when the id is negative or far beyond the number of strings.  An id given a second
- * string keeps the first (the second leads to the id, too); a string given again moves. */
+/* TL_EDATA when the text is no UTF-8, or the id negative or far beyond the number of strings.
+ * An id given a second string keeps the first (the second leads to the id, too); a string given
+ * again moves. */
 tl_status tl_vocab_add(tl_ctx *ctx, const char *where, tl_vocab *v, const char *text,
                        size_t bytes, int64_t id);
 void      tl_vocab_free(tl_ctx *ctx, tl_vocab *v);

@@ -26,6 +26,9 @@ tl_status tl_replace_all(tl_ctx *ctx, tl_strings *s, const tl_pattern *p, tl_sli
             end             = start + p->bytes;
         }
         if (!found) break;
+        if (out->bytes + by.bytes + text.bytes > TL_LINED_MOST)
+            TL_FAIL(TL_ELIMIT, "decode", "over %d bytes of text (decode in parts)",
+                    TL_LINED_MOST);
         tl_text_add_bytes(out, text.text + done_to, start - done_to);
         tl_text_add_bytes(out, by.text, by.bytes);
         done_to = from = end;

@@ -178,8 +178,8 @@ done:
 #define WORDS(numbers)                                                                   \
     SPLIT("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{"  \
           "N}" numbers "| "                                                              \
-                       "?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|"    \
-                       "\\\\s+(?!\\\\S)|\\\\s+")
+          "?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|"                 \
+          "\\\\s+(?!\\\\S)|\\\\s+")
 static const char gpt2_words[] = "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}";
 static const struct {
     const char *name, *json;
@@ -190,11 +190,10 @@ static const struct {
     { "llama-bpe", SEQUENCE(WORDS("{1,3}")), true },
     { "qwen2", SEQUENCE(WORDS("")), false },
     { "deepseek-coder",
-      SEQUENCE(
-          SPLIT("[\\\\r\\\\n]") SPLIT("\\\\s?\\\\p{L}+")
-              SPLIT("\\\\s?\\\\p{P}+") SPLIT("[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-"
-                                             "\\ud7ff]+") "{\"type\":\"Digits\","
-                                                          "\"individual_digits\":true},"),
+      SEQUENCE(SPLIT("[\\\\r\\\\n]") SPLIT("\\\\s?\\\\p{L}+") SPLIT("\\\\s?\\\\p{P}+")
+                   SPLIT("[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-"
+                         "\\ud7ff]+") "{\"type\":\"Digits\","
+                                      "\"individual_digits\":true},"),
       false },
     { "starcoder",
       SEQUENCE("{\"type\":\"Digits\",\"individual_digits\":true},"
@@ -251,17 +250,20 @@ static tl_status load_bert(tl_ctx *ctx, const char *path, const tl_pieces_file *
 {
     json_t   *vocab = json_object(), *value;
     tl_text   text  = tl_text_make(ctx);
-    tl_status rc    = TL_OK;
+    int64_t   cls = -1, sep = -1;
+    tl_status rc = TL_OK;
 
     value = json_pack("{s:{s:s},s:{s:s},s:{s:s},s:{s:s,s:O}}", "normalizer", "type",
                       "BertNormalizer", "pre_tokenizer", "type", "BertPreTokenizer",
                       "decoder", "type", "WordPiece", "model", "type", "WordPiece",
                       "vocab", vocab);
     for (size_t i = 0; i < f->count; i++) {
-        const tl_slice s     = f->at[i].text;
-        const bool     plain = f->at[i].type == TL_PIECE_NORMAL;
-        const bool     first = s.bytes >= 3 && !memcmp(s.text, "\xe2\x96\x81", 3);
-        text.bytes           = 0;
+        const tl_slice s = f->at[i].text;
+        if (is(s, "[CLS]")) cls = (int64_t)i;
+        if (is(s, "[SEP]")) sep = (int64_t)i;
+        const bool plain = f->at[i].type == TL_PIECE_NORMAL;
+        const bool first = s.bytes >= 3 && !memcmp(s.text, "\xe2\x96\x81", 3);
+        text.bytes       = 0;
         if (plain && !first) tl_text_add(&text, "##");
         tl_text_add_bytes(&text, s.text + (plain && first ? 3 : 0),
                           s.bytes - (plain && first ? 3 : 0));
@@ -270,6 +272,11 @@ static tl_status load_bert(tl_ctx *ctx, const char *path, const tl_pieces_file *
                                  json_integer((json_int_t)i)) != 0)
             TL_FAIL(TL_EDATA, path, "token %zu is no UTF-8 (fetch the file again)", i);
     }
+    if (cls >= 0 && sep >= 0)
+        json_object_set_new(value, "post_processor",
+                            json_pack("{s:s,s:[sI],s:[sI]}", "type", "BertProcessing",
+                                      "sep", "[SEP]", (json_int_t)sep, "cls", "[CLS]",
+                                      (json_int_t)cls));
     TL_TRY(tl_tokenizer_from_json(ctx, path, value, t));
 done:
     json_decref(vocab);
@@ -302,7 +309,7 @@ static tl_status load_kind(tl_ctx *ctx, const char *path, const keys *k,
     else
         TL_TRY(load_bpe(ctx, path, k, f, t));
     TL_TRY(tl_pieces_added(ctx, path, f, t));
-    TL_TRY(tl_pieces_frame(ctx, path, f, t));
+    if (!bert) TL_TRY(tl_pieces_frame(ctx, path, f, t));
 done:
     return rc;
 }
