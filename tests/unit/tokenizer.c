@@ -29,8 +29,7 @@ static void threads_change_nothing(void **state)
 {
     enum { TEXTS = 2000 };
     static const char *const said[] = { "tokens and, to", "",
-                                        "\xc3\xa9 to\xff"
-                                        "ken",
+                                        "\xc3\xa9 to\xff, token",
                                         "and and [MASK] tokens" };
     static tl_slice          text[TEXTS];
     tl_token_batch           one, many;
