@@ -246,6 +246,18 @@ tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float ep
     return tl_layer_norm(net->g, x, p.gamma, p.beta, eps);
 }
 
+tl_tensor tl_net_layer_norm_scaled(tl_net *net, const char *name, tl_tensor x, float eps)
+{
+    const tl_shape shape = TL_SHAPE(tl_net_dim(net, x, -1));
+    tl_tensor      gamma;
+
+    tl_net_layer(net, name);
+    tl_net_push(net, "%s", name);
+    gamma = tl_net_param(net, "weight", shape, TL_ROLE_NORM, TL_INIT_ONE, 0.0f);
+    tl_net_pop(net);
+    return tl_layer_norm(net->g, x, gamma, tl_fill(net->g, shape, TL_F32, 0.0f), eps);
+}
+
 tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups,
                             float eps)
 {

@@ -60,6 +60,8 @@ tl_tensor tl_net_conv(tl_net *net, const char *name, tl_tensor x, const tl_conv_
 tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float eps, float momentum,
                             tl_activation act, tl_tensor residual);
 tl_tensor tl_net_layer_norm(tl_net *net, const char *name, tl_tensor x, float eps);
+/* Scaled, not shifted. */
+tl_tensor tl_net_layer_norm_scaled(tl_net *net, const char *name, tl_tensor x, float eps);
 tl_tensor tl_net_group_norm(tl_net *net, const char *name, tl_tensor x, int groups, float eps);
 tl_tensor tl_net_rms_norm(tl_net *net, const char *name, tl_tensor x, float eps, float plus);
 /* Rows of a table [rows width] that is declared under name, in the net's dtype. */

@@ -32,6 +32,45 @@ bool tl_text_size(const char *size, int64_t *layers, int64_t *width)
     return l >= 1 && l <= 1000 && w >= 64 && w <= 65536 && w % 64 == 0;
 }
 
+tl_status tl_text_check_layers(tl_ctx *ctx, const char *where, const json_t *config)
+{
+    const json_t *types = json_object_get(config, "layer_types");
+
+    for (size_t i = 0; i < json_array_size(types); i++) {
+        const char *name = json_string_value(json_array_get(types, i));
+        if (!name || (strcmp(name, "sliding_attention") != 0 &&
+                      strcmp(name, "full_attention") != 0))
+            return tl_fail(ctx, TL_EDATA, where,
+                           "\"layer_types\": \"%.40s\" is not supported",
+                           name ? name : "(no text)");
+    }
+    return TL_OK;
+}
+
+bool tl_text_slides(const json_t *config, int64_t i, bool fallback)
+{
+    const char *type = json_string_value(
+        json_array_get(json_object_get(config, "layer_types"), (size_t)i));
+
+    return type ? strcmp(type, "sliding_attention") == 0 : fallback;
+}
+
+void tl_text_keep(json_t *to, const json_t *config)
+{
+    static const char *const kept[] = { "rope_parameters",  "rope_scaling",
+                                        "rope_theta",       "partial_rotary_factor",
+                                        "layer_types",      "global_rope_theta",
+                                        "local_rope_theta", "classifier_pooling",
+                                        "pad_token_id",     "bos_token_id",
+                                        "eos_token_id",     "cls_token_id",
+                                        "sep_token_id",     "mask_token_id" };
+
+    for (size_t i = 0; to && i < TL_COUNT(kept); i++) {
+        const json_t *value = json_object_get(config, kept[i]);
+        if (value) json_object_set_new(to, kept[i], json_deep_copy(value));
+    }
+}
+
 /* Long waves are stretched, short ones stay, those between are mixed. */
 static void llama3(const json_t *s, double *inverse, int half)
 {
@@ -110,7 +149,10 @@ tl_status tl_text_rope(tl_ctx *ctx, const char *where, const json_t *config,
     double inverse[TL_MOST_ROPE];
 
     theta = tl_json_number(s, "rope_theta", tl_json_number(config, "rope_theta", theta));
-    dim   = (int64_t)((double)dim * part);
+    if (!(part > 0.0 && part <= 1.0))
+        return tl_fail(ctx, TL_EDATA, where,
+                       "\"partial_rotary_factor\" is not within 0 and 1");
+    dim = (int64_t)((double)dim * part);
     if (dim < 2 || dim / 2 > TL_MOST_ROPE || !(theta > 1.0) || !isfinite(theta))
         return tl_fail(ctx, TL_EDATA, where,
                        "\"rope_theta\" or the heads' size is not supported");

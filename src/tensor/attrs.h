@@ -169,6 +169,12 @@ static inline uint32_t tl_dropout_bound(float p)
  * cross_entropy_grad  in logits, target, weight, class_weight?, dloss (scalar)
  *             out dlogits a[.. c] = dloss * weight_r * (softmax_c * sum(q) - q_c); 0 in rows
  *             that do not count                      tl_cross_entropy_attr    in place: logits
+ * token_loss  in  x a[rows d], w [words d], b? [words], target I32 [rows], weight [rows]
+ *             out loss (scalar), loss_r [rows], lse [rows]           tl_token_loss_attr
+ *             cross_entropy of x w^T + b, or of cap * tanh of that / cap; a row whose target is
+ *             outside or whose weight is 0 makes loss_r and lse 0
+ * token_loss_grad  in x, w, b?, target, weight, dloss (scalar), lse
+ *             out dx a[rows d], dw [words d], db [words]             tl_token_loss_attr
  * mse, mae, huber  in x a[rows cols], target [rows cols], weight [rows]
  *             out loss (scalar) = sum(weight_r * loss_r), loss_r [rows] = mean over columns
  *             tl_huber_attr for huber, none for the others
@@ -176,6 +182,7 @@ static inline uint32_t tl_dropout_bound(float p)
  *             slope of |e| at 0 is 0                                     in place: x
  * Only output 0 of a loss carries a gradient. */
 typedef struct { float smoothing; } tl_cross_entropy_attr;
+typedef struct { float cap; /* 0: none */ } tl_token_loss_attr;
 typedef struct { float delta; } tl_huber_attr;
 
 /* ---- shapes ----------------------------------------------------------------------------

@@ -101,6 +101,10 @@ tl_tensor tl_log_softmax(tl_graph *g, tl_tensor x);
  * class_weight: F32 [classes] or 0.  Label smoothing as PyTorch's.  Output 1: loss_r [rows]. */
 tl_tensor tl_cross_entropy(tl_graph *g, tl_tensor logits, tl_tensor target, tl_tensor weight,
                            tl_tensor class_weight, float smoothing);
+/* The same of logits = x w^T + b (capped where cap > 0), which are never kept: x [rows d], w
+ * [words d], b [words] or 0, target I32 [rows].  Output 1: loss_r. */
+tl_tensor tl_token_loss(tl_graph *g, tl_tensor x, tl_tensor w, tl_tensor b, tl_tensor target,
+                        tl_tensor weight, float cap);
 /* Scalar sum_r weight[r] * mean over columns of the pointwise loss; x, target [rows cols]. */
 tl_tensor tl_mse(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight);
 tl_tensor tl_mae(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight);

@@ -397,6 +397,14 @@ static const tl_sample attention[] = {
     { .label = "bf16, beside each other", .in = { S(66, 120) }, .dtype = { TL_BF16 },
       .low = -1.0, .high = 1.0, ATTEND(2, 1, -1, 0, 0, 0.2f, 0.0f) },
 };
+static const tl_sample token_loss[] = {
+    { .label = "100 rows, 150 words", .in = { S(100, 37), S(150, 37), S(150), S(100), S(100) },
+      .dtype = { 0, 0, 0, TL_I32 }, .low = -1.0, .high = 2.0, .no_grad = 0x18,
+      ATTR(tl_token_loss_attr, 0.0f) },
+    { .label = "60 rows, bf16, capped", .in = { S(60, 48), S(70, 48), NONE, S(60), S(60) },
+      .dtype = { TL_BF16, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 0x18,
+      ATTR(tl_token_loss_attr, 3.0f) },
+};
 static const tl_sample rms_norm[] = {
     BOTH("300 x 130", .in = { S(300, 130), S(130) }, ATTR(tl_rms_norm_attr, 1e-6f, 1.0f)),
 };
@@ -430,6 +438,7 @@ static const struct { const char *op; const tl_sample *sample; size_t count; } m
     { "cross_entropy", losses, TL_COUNT(losses) },
     { "transpose", moves, TL_COUNT(moves) },
     { "attention", attention, TL_COUNT(attention) },
+    { "token_loss", token_loss, TL_COUNT(token_loss) },
     { "rms_norm", rms_norm, TL_COUNT(rms_norm) },
     { "group_norm", group_norm, TL_COUNT(group_norm) },
     { "glu", glu, TL_COUNT(glu) },

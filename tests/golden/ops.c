@@ -99,6 +99,7 @@ CASE(attention_window, ATTEND(2, 1, 3, 2, 2))
 CASE(rms_norm, tl_rms_norm(g, IN(x), IN(gamma), 1e-5f, 0.0f))
 CASE(glu_silu, tl_glu(g, IN(x), IN(z), TL_ACT_SILU))
 CASE(glu_gelu_beside, tl_glu(g, IN(x), 0, TL_ACT_GELU))
+CASE(token_loss, tl_token_loss(g, IN(x), IN(w), IN(b), IN(target), IN(weight), 0.0f))
 CASE(pool_first, tl_sequence_pool(g, IN(x), IN(offsets), TL_POOL_FIRST))
 CASE(pool_last, tl_sequence_pool(g, IN(x), IN(offsets), TL_POOL_LAST))
 CASE(pool_mean, tl_sequence_pool(g, IN(x), IN(offsets), TL_POOL_MEAN))
@@ -180,6 +181,7 @@ static const struct {
     ROW(attention_whole), ROW(attention_packed_causal), ROW(attention_long),
     ROW(attention_window), ROW(rms_norm), ROW(glu_silu), ROW(glu_gelu_beside),
     ROW(rope_halves), ROW(rope_neighbours), ROW(pool_first), ROW(pool_last), ROW(pool_mean),
+    ROW(token_loss),
 };
 
 static tl_tensor build(const golden *c)

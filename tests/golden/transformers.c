@@ -137,7 +137,7 @@ static void make_inputs(rig *r)
     bind_if(r, r->built.x, r->x);
 }
 
-static void rig_start(rig *r, const json_t *c, const tl_backend *backend)
+static void rig_start(rig *r, const json_t *c, const tl_backend *backend, tl_dtype dtype)
 {
     tl_ctx *ctx = test_ctx();
 
@@ -154,6 +154,7 @@ static void rig_start(rig *r, const json_t *c, const tl_backend *backend)
                    .g         = r->g,
                    .params    = r->params,
                    .training  = true,
+                   .dtype     = dtype,
                    .sequences = r->sequences + 1 };
     TEST_OK(tl_arch_build(&net, &r->arch,
                           r->arch.family->text ? r->tokens + SPARE : r->rows,
@@ -193,7 +194,8 @@ static void rig_end(rig *r)
     tl_free(ctx, r->moment);
 }
 
-static void check_logits(rig *r)
+/* Of the logits, over the largest. */
+static double logits_error(rig *r)
 {
     const json_t *list = json_object_get(r->c, "logits");
     const int64_t n    = r->rows * r->arch.outputs;
@@ -204,8 +206,15 @@ static void check_logits(rig *r)
     for (int64_t i = 0; i < n; i++)
         want[i] = (float)json_number_value(json_array_get(list, (size_t)i));
     const double error = test_error(tl_plan_data(r->plan, r->built.logits), want, n);
-    if (!(error < 1e-4)) fail_msg("%s: logits differ by %g", said(r), error);
     tl_free(test_ctx(), want);
+    return error;
+}
+
+static void check_logits(rig *r)
+{
+    const double error = logits_error(r);
+
+    if (!(error < 1e-4)) fail_msg("%s: logits differ by %g", said(r), error);
 }
 
 /* In the file's order, too; `got` is turned in place of a copy. */
@@ -259,7 +268,7 @@ static void check_case(const json_t *file, const json_t *c, const tl_backend *ba
     const json_t *losses = json_object_get(c, "losses");
     rig           r;
 
-    rig_start(&r, c, backend);
+    rig_start(&r, c, backend, TL_F32);
     for (size_t step = 0; step < json_array_size(losses); step++) {
         TEST_OK(tl_plan_run(test_ctx(), r.plan, (tl_tick){ 0 }));
         const double want = json_number_value(json_array_get(losses, step));
@@ -287,6 +296,37 @@ static void check_all(const tl_backend *backend)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* In bf16 they are, all in all, no further from the truth than PyTorch is; how two roundings fall
+ * in one network is chance. */
+static void bf16_is_as_near_as_pytorchs(void **state)
+{
+    tl_ctx *ctx = test_fresh();
+    json_t *file, *c;
+    size_t  i;
+    double  ours = 0.0, theirs = 0.0;
+
+    (void)state;
+    TEST_OK(tl_json_read(ctx, TEST_FOLDER "/golden/transformers.json", 1 << 20, &file));
+    json_array_foreach(json_object_get(file, "cases"), i, c)
+    {
+        const double allowed = tl_json_number(c, "bf16", 0.0);
+        rig          r;
+        rig_start(&r, c, &tl_backend_cpu, TL_BF16);
+        TEST_OK(tl_plan_run(ctx, r.plan, (tl_tick){ 0 }));
+        const double error = logits_error(&r);
+        ours += error;
+        theirs += allowed;
+        if (!(error < 4.0 * allowed))
+            fail_msg("%s: bf16 logits differ by %g, PyTorch's by %g", said(&r), error,
+                     allowed);
+        rig_end(&r);
+    }
+    if (!(ours <= theirs))
+        fail_msg("bf16 logits differ by %g in all, PyTorch's by %g", ours, theirs);
+    json_decref(file);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
 static void networks_equal_transformers(void **state)
 {
     (void)state;
@@ -304,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_equal_transformers),
         cmocka_unit_test(so_does_the_reference_backend),
+        cmocka_unit_test(bf16_is_as_near_as_pytorchs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

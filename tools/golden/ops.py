@@ -243,6 +243,12 @@ def attention():
 
 
 def tokens():
+    c = Case("token_loss")
+    x, w, b = c.draw("param", "x", 5, 6), c.draw("param", "w", 70, 6), c.draw("param", "b", 70)
+    t = c.integers("target", [3, 69, -1, 0, 64])
+    rows = F.cross_entropy(F.linear(x, w, b), t, reduction="none", ignore_index=-1)
+    weight = c.draw("input", "weight", 5, low=0)
+    c.end((weight * rows).sum(), rows=rows)
     c = Case("rms_norm")
     x, gamma = c.draw("param", "x", 3, 6), c.draw("param", "gamma", 6)
     c.end(F.rms_norm(x, (6,), gamma, 1e-5))

@@ -9,6 +9,7 @@ with a formula vector), and the losses of ten AdamW steps.  No dropout.
 
     python tools/golden/transformers_nets.py        (needs torch, transformers, safetensors, numpy)
 """
+import copy
 import json
 import os
 import pathlib
@@ -83,6 +84,13 @@ def gradients(model):
     return {k: probe(k, t) for k, t in saved(copy)[0].items()}
 
 
+def bf16_error(model, logits_of, logits):
+    """How far PyTorch's own bf16 is from its double, of the largest logit."""
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    with torch.no_grad():
+        return float((logits_of(half).double() - logits).abs().max() / logits.abs().max())
+
+
 def train(model, loss):
     groups = [{"params": [p for p in model.parameters() if (p.dim() >= 2) == wide],
                "weight_decay": DECAY * wide} for wide in (True, False)]  # not norms and biases
@@ -120,9 +128,10 @@ def run(model, logits_of, labels):
     logits = logits_of(model).detach()
     loss().backward()
     grads = gradients(model)
+    rough = bf16_error(model, logits_of, logits)
     losses = train(model, loss)
     print(kind, len(tensors), "tensors, losses", losses[0], losses[-1])
-    return dict(kind=kind, config=config, labels=labels, losses=losses, gradients=grads,
+    return dict(kind=kind, config=config, labels=labels, bf16=rough, losses=losses, gradients=grads,
                 shapes={k: list(t.shape) for k, t in tensors.items()},
                 logits=logits.reshape(-1).tolist())
 
@@ -130,7 +139,7 @@ def run(model, logits_of, labels):
 def picture_case(model, size, labels):
     x = torch.tensor(uniform("picture", len(labels) * size * size * 3))
     x = x.reshape(len(labels), size, size, 3).permute(0, 3, 1, 2).contiguous()
-    return dict(run(model, lambda m: m(x).logits, labels), size=size)
+    return dict(run(model, lambda m: m(x.to(m.dtype)).logits, labels), size=size)
 
 
 def vit(kind, config, **more):
@@ -192,6 +201,8 @@ DISTIL = dict(vocab_size=37, dim=24, n_layers=2, n_heads=3, hidden_dim=40, dropo
               pad_token_id=0)
 GPT2 = dict(vocab_size=37, n_embd=24, n_layer=2, n_head=3, n_positions=16, resid_pdrop=0.0,
             embd_pdrop=0.0, attn_pdrop=0.0, summary_first_dropout=0.0)
+MODERN = dict(vocab_size=37, hidden_size=24, num_hidden_layers=4, num_attention_heads=3,
+              intermediate_size=40, max_position_embeddings=16, local_attention=4, pad_token_id=0)
 LLAMA = dict(vocab_size=37, hidden_size=24, num_hidden_layers=2, num_attention_heads=4,
              num_key_value_heads=2, intermediate_size=40, max_position_embeddings=16)
 GEMMA = dict(LLAMA, head_dim=10)
@@ -207,6 +218,9 @@ def texts():
         yield text("RobertaFor" + kind, **dict(BERT, max_position_embeddings=18, type_vocab_size=1,
                                                pad_token_id=1))
         yield text("DistilBertFor" + kind, **DISTIL)
+    yield text("ModernBertForSequenceClassification", **MODERN, classifier_pooling="mean")
+    yield text("ModernBertForMaskedLM", **MODERN, norm_bias=True, mlp_bias=True,
+               attention_bias=True, classifier_bias=True)
     yield text("GPT2ForSequenceClassification", **GPT2)
     yield text("GPT2LMHeadModel", **GPT2)
     yield text("LlamaForSequenceClassification", **LLAMA)

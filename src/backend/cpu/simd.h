@@ -54,6 +54,19 @@ typedef struct {
     bool                     bf;
 } tl_attend;
 
+/* A vocabulary's cross-entropy, in the same blocks: of rows, of words. */
+typedef struct {
+    int64_t        rows, words, d;
+    const void    *x; /* f32, or bf16 where bf */
+    const float   *w, *b, *weight;
+    const int32_t *target;
+    float         *loss, *lse; /* made, or (lse, in the gradient) read */
+    float          cap, dloss;
+    void          *dx;
+    float         *dw, *db; /* NULL: not wanted */
+    bool           bf;
+} tl_token_job;
+
 typedef struct tl_simd {
     const char *name;
     int         lanes;
@@ -143,6 +156,11 @@ typedef struct tl_simd {
     void (*attend)(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t head,
                    float *room);
     void (*attend_grad)(const tl_attend *t, const tl_sequence *s, int64_t kv, float *room);
+
+    /* rows from `first` on; words from there on; rows again */
+    void (*token_loss)(const tl_token_job *t, int64_t first, float *room);
+    void (*token_loss_dw)(const tl_token_job *t, int64_t first, float *room);
+    void (*token_loss_dx)(const tl_token_job *t, int64_t first, float *room);
 
     double (*fma_loop)(
         int64_t rounds); /* FLOPs done by a loop of nothing else (peak.c) */

@@ -10,6 +10,7 @@
 #include "backend/cpu/body_rms.h"
 #include "backend/cpu/body_rope.h"
 #include "backend/cpu/body_rows.h"
+#include "backend/cpu/body_token_loss.h"
 #include "backend/cpu/simd.h"
 
 const tl_simd SIMD_TABLE = {
@@ -50,5 +51,8 @@ const tl_simd SIMD_TABLE = {
     .turn            = body_turn,
     .attend          = body_attend,
     .attend_grad     = body_attend_grad,
+    .token_loss      = body_token_loss,
+    .token_loss_dw   = body_token_loss_dw,
+    .token_loss_dx   = body_token_loss_dx,
     .fma_loop        = body_fma_loop,
 };

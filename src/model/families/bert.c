@@ -148,6 +148,7 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
                            const json_t *config, tl_arch *arch)
 {
     const size_t w = way_of(arch);
+    json_t      *made;
     tl_status    rc;
     plan         p;
 
@@ -167,9 +168,11 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
         if (known[i].layers == p.layers && known[i].width == p.width &&
             strncmp(known[i].name, arch->family->name, strlen(arch->family->name)) == 0)
             snprintf(arch->name, sizeof arch->name, "%s", known[i].name);
+    made = tl_settings_write(ways[w].settings, ways[w].count, &p);
+    tl_text_keep(made, config);
     TL_TRY(tl_text_settle(ctx, where, arch,
                           ways[w].way->pads ? p.places - p.pad - 1 : p.places, p.vocab,
-                          tl_settings_write(ways[w].settings, ways[w].count, &p)));
+                          made));
 done:
     return rc;
 }

@@ -57,6 +57,7 @@ done:
 static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
                            const json_t *config, tl_arch *arch)
 {
+    json_t   *made;
     tl_status rc;
     plan      p;
 
@@ -75,8 +76,9 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
     for (size_t i = 0; i < TL_COUNT(known); i++)
         if (known[i].layers == p.layers && known[i].width == p.width)
             snprintf(arch->name, sizeof arch->name, "%s", known[i].name);
-    TL_TRY(tl_text_settle(ctx, where, arch, p.places, p.vocab,
-                          tl_settings_write(settings, TL_COUNT(settings), &p)));
+    made = tl_settings_write(settings, TL_COUNT(settings), &p);
+    tl_text_keep(made, config);
+    TL_TRY(tl_text_settle(ctx, where, arch, p.places, p.vocab, made));
 done:
     return rc;
 }

@@ -181,46 +181,18 @@ done:
     return rc;
 }
 
-/* "sliding_attention" or not, as layer_types says, else by the family's pattern. */
 static bool slides(const json_t *config, const plan *p, int64_t i)
 {
-    const json_t *types = json_object_get(config, "layer_types");
-    const char   *type  = json_string_value(json_array_get(types, (size_t)i));
-
-    if (p->window == 0) return false;
-    if (type) return strcmp(type, "sliding_attention") == 0;
-    return p->pattern == 0 || (i + 1) % p->pattern != 0;
-}
-
-static tl_status check_types(tl_ctx *ctx, const char *where, const json_t *config)
-{
-    const json_t *types = json_object_get(config, "layer_types");
-    size_t        i;
-    json_t       *type;
-
-    json_array_foreach((json_t *)(uintptr_t)types, i, type)
-    {
-        const char *name = json_string_value(type);
-        if (!name || (strcmp(name, "sliding_attention") != 0 &&
-                      strcmp(name, "full_attention") != 0))
-            return tl_fail(ctx, TL_EDATA, where,
-                           "\"layer_types\": \"%.40s\" is not supported",
-                           name ? name : "(no text)");
-    }
-    return TL_OK;
+    return p->window > 0 &&
+           tl_text_slides(config, i, p->pattern == 0 || (i + 1) % p->pattern != 0);
 }
 
 /* The fields, and what is read as it stands. */
 static json_t *written(const dialect *way, const plan *p, const json_t *config)
 {
-    static const char *const kept[] = { "rope_parameters", "rope_scaling", "rope_theta",
-                                        "partial_rotary_factor", "layer_types" };
-    json_t                  *made   = tl_settings_write(way->settings, way->count, p);
+    json_t *made = tl_settings_write(way->settings, way->count, p);
 
-    for (size_t i = 0; made && i < TL_COUNT(kept); i++) {
-        json_t *value = json_object_get(config, kept[i]);
-        if (value) json_object_set_new(made, kept[i], json_deep_copy(value));
-    }
+    tl_text_keep(made, config);
     if (made && p->window == 0) json_object_set_new(made, "sliding_window", json_null());
     return made;
 }
@@ -252,7 +224,7 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
         p.inner        = (8 * p.width / 3 + 31) / 32 * 32;
     }
     if (size) p.head = p.width / p.heads;
-    TL_TRY(check_types(ctx, where, config));
+    TL_TRY(tl_text_check_layers(ctx, where, config));
     TL_TRY(
         tl_text_rope(ctx, where, config, "full_attention", way->theta, p.head, &angles));
     snprintf(arch->name, sizeof arch->name, "%s-%" PRId64 "x%" PRId64, way->family,

@@ -207,9 +207,11 @@ static void query_grad(const tl_call *c, const attend *t, const tl_sequence *s, 
 {
     double dq[TL_MOST_HEAD] = { 0 }, p, ds;
 
-    for (int64_t j = 0; j < s->k_end - s->k; j++)
-        for (int64_t x = 0; back(c, t, s, i, j, head, &p, &ds) && x < t->h.d; x++)
+    for (int64_t j = 0; j < s->k_end - s->k; j++) {
+        if (!back(c, t, s, i, j, head, &p, &ds)) continue;
+        for (int64_t x = 0; x < t->h.d; x++)
             dq[x] += ds * tl_get(t->k, at_k(t, s->k + j, head) + x);
+    }
     for (int64_t x = 0; x < t->h.d; x++) tl_set(&c->out[0], at_q(t, s->q + i, head) + x, dq[x]);
 }
 

@@ -1,0 +1,136 @@
+/* body_token_loss.h -- a block of rows against a block of words: scores, the running logarithm of
+ * their sum, and gradients from scores made again.  Bodies of simd.h's table, in the words of
+ * body_attend.h: rows are its queries, words its keys.
+ * Source: Wijmans et al. 2024, arXiv:2411.09009.  Floor 1, backend/cpu. */
+#ifndef TL_BACKEND_CPU_BODY_TOKEN_LOSS_H
+#define TL_BACKEND_CPU_BODY_TOKEN_LOSS_H
+#include "backend/cpu/body_attend.h"
+
+static bool token_counts(const tl_token_job *t, int64_t row)
+{
+    return t->target[row] >= 0 && t->target[row] < t->words && t->weight[row] != 0.0f;
+}
+
+static bool any_token(const tl_token_job *t, int64_t first, int64_t rows)
+{
+    for (int64_t r = first; r < first + rows; r++)
+        if (token_counts(t, r)) return true;
+    return false;
+}
+
+/* p[rows][KEYS] = scores of words [j0, j0 + words), capped; lanes past the end never win. */
+static void word_scores(const tl_token_job *t, const float *x, int64_t x_step,
+                        int64_t rows, const float *turned, int64_t j0, int64_t words,
+                        float *p)
+{
+    const tl_attention_attr plain = { .scale = 1.0f, .softcap = t->cap };
+    const tl_gemm           g     = { .m    = rows,
+                                      .n    = words,
+                                      .k    = t->d,
+                                      .a    = x,
+                                      .b    = turned,
+                                      .c    = p,
+                                      .ai   = x_step,
+                                      .ak   = 1,
+                                      .ldb  = KEYS,
+                                      .ldc  = KEYS,
+                                      .bias = t->b ? t->b + j0 : NULL };
+
+    body_outer(&g, 0, body_outer_tiles(&g));
+    for (int64_t r = 0; r < rows; r++)
+        finish_scores(&plain, p + r * KEYS, words, 0, words, -__builtin_inff());
+}
+
+static void body_token_loss(const tl_token_job *t, int64_t first, float *room)
+{
+    const int64_t rows   = TL_MIN(QROWS, t->rows - first);
+    float        *turned = room, *p = turned + KEYS * t->d, *x_room = p + QROWS * KEYS;
+    float         top[QROWS], sum[QROWS], at[QROWS];
+    int64_t       step = t->d;
+    const float  *x    = rows_f32(t->x, first * t->d, rows, t->d, t->bf, x_room, &step);
+
+    for (int64_t r = 0; r < rows; r++)
+        top[r] = -__builtin_inff(), sum[r] = 0.0f, at[r] = 0.0f;
+    for (int64_t j = 0; j < t->words && any_token(t, first, rows); j += KEYS) {
+        const int64_t words = TL_MIN(KEYS, t->words - j);
+        turn_rows(t->w + j * t->d, words, t->d, t->d, false, turned);
+        word_scores(t, x, step, rows, turned, j, words, p);
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t mine = t->target[first + r] - j;
+            if (mine >= 0 && mine < words) at[r] = p[r * KEYS + mine];
+            soften_row(p + r * KEYS, words, &top[r], &sum[r], NULL, 0);
+        }
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        const bool  yes    = token_counts(t, first + r);
+        const float lse    = yes ? top[r] + vf_log(vf_all(sum[r]))[0] : 0.0f;
+        t->loss[first + r] = yes ? lse - at[r] : 0.0f;
+        t->lse[first + r]  = lse;
+    }
+}
+
+/* Scores become gradients: (exp(s - lse) - 1[target]) * weight * dloss * slope of the cap. */
+static void word_pulls(const tl_token_job *t, int64_t first, int64_t rows, int64_t j0,
+                       int64_t words, float *p)
+{
+    for (int64_t r = first; r < first + rows; r++, p += KEYS) {
+        const float   share = token_counts(t, r) ? t->weight[r] * t->dloss : 0.0f;
+        const int64_t mine  = t->target[r] - j0;
+        for (int64_t j = 0; j < words; j += VL) {
+            const vf s = vf_load(p + j);
+            vf       g = vf_exp(s - t->lse[r]);
+            if (mine >= j && mine < j + VL)
+                g -= vf_if(vi_lanes() == (int32_t)(mine - j), vf_all(1.0f), vf_all(0.0f));
+            if (t->cap != 0.0f) {
+                const vf u = vf_max(vf_all(-1.0f), s / t->cap);
+                g *= 1.0f - u * u;
+            }
+            vf_store(p + j, share == 0.0f ? vf_all(0.0f) : g * share);
+        }
+    }
+}
+
+/* Words [j0, ...): dw and db, rows block by block in order. */
+static void body_token_loss_dw(const tl_token_job *t, int64_t j0, float *room)
+{
+    const int64_t words = TL_MIN(KEYS, t->words - j0), d = t->d;
+    float        *turned = room, *p = turned + KEYS * d, *x_room = p + QROWS * KEYS;
+
+    turn_rows(t->w + j0 * d, words, d, d, false, turned);
+    if (t->dw) memset(t->dw + j0 * d, 0, (size_t)(words * d) * sizeof(float));
+    if (t->db) memset(t->db + j0, 0, (size_t)words * sizeof(float));
+    for (int64_t first = 0; first < t->rows; first += QROWS) {
+        const int64_t rows = TL_MIN(QROWS, t->rows - first);
+        int64_t       step = d;
+        if (!any_token(t, first, rows)) continue;
+        const float *x = rows_f32(t->x, first * d, rows, d, t->bf, x_room, &step);
+        word_scores(t, x, step, rows, turned, j0, words, p);
+        word_pulls(t, first, rows, j0, words, p);
+        if (t->dw) multiply(words, d, rows, p, 1, KEYS, x, step, t->dw + j0 * d, d, true);
+        for (int64_t r = 0; r < rows && t->db; r++)
+            for (int64_t j = 0; j < words; j++) t->db[j0 + j] += p[r * KEYS + j];
+    }
+}
+
+/* Rows [first, ...): dx, words block by block in order. */
+static void body_token_loss_dx(const tl_token_job *t, int64_t first, float *room)
+{
+    const int64_t rows = TL_MIN(QROWS, t->rows - first), d = t->d;
+    float        *turned = room, *p = turned + KEYS * d, *x_room = p + QROWS * KEYS;
+    float        *sum  = x_room + QROWS * d;
+    int64_t       step = d;
+    const float  *x    = rows_f32(t->x, first * d, rows, d, t->bf, x_room, &step);
+
+    memset(sum, 0, (size_t)(rows * d) * sizeof *sum);
+    for (int64_t j = 0; j < t->words && any_token(t, first, rows); j += KEYS) {
+        const int64_t words = TL_MIN(KEYS, t->words - j);
+        turn_rows(t->w + j * d, words, d, d, false, turned);
+        word_scores(t, x, step, rows, turned, j, words, p);
+        word_pulls(t, first, rows, j, words, p);
+        multiply(rows, d, words, p, KEYS, 1, t->w + j * d, d, sum, d, true);
+    }
+    for (int64_t i = 0; i < rows * d; i += VL)
+        give(t->dx, first * d + i, take(sum, i, rows * d - i, false), rows * d - i,
+             t->bf);
+}
+#endif

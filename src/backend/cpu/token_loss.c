@@ -1,0 +1,112 @@
+/* token_loss.c -- the vocabulary's cross-entropy, a block of rows or of words at a time.
+ * Floor 1, backend/cpu. */
+#include "backend/cpu/kernels.h"
+
+enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE, MOST_WORKERS = 256 };
+
+typedef struct {
+    const tl_simd *loops;
+    tl_token_job   t;
+    int64_t        workers, units;
+    void (*body)(const tl_token_job *t, int64_t first, float *room);
+    int64_t step; /* rows or words of a unit */
+    char   *room;
+    size_t  room_bytes;
+} job;
+
+static size_t room_bytes(int64_t d)
+{
+    return tl_padded((size_t)(d * (TL_ATTEND_KEYS + 2 * TL_ATTEND_ROWS) +
+                              TL_ATTEND_ROWS * TL_ATTEND_KEYS) *
+                     sizeof(float));
+}
+
+static tl_status loss_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                              size_t *work_bytes)
+{
+    const tl_status rc = tl_cpu_ready(ctx, g, call, work_bytes);
+
+    *work_bytes = room_bytes(tl_columns(&call->in[X])) *
+                      (size_t)TL_MIN(call->threads, MOST_WORKERS) +
+                  2 * tl_padded((size_t)tl_rows(&call->in[X]) * sizeof(float));
+    return rc;
+}
+
+static job job_of(const tl_call *call)
+{
+    const tl_token_loss_attr *a = call->node->attr;
+    job                       j = { .loops      = tl_loops(call),
+                                    .workers    = TL_MIN(call->threads, MOST_WORKERS),
+                                    .room       = call->work,
+                                    .room_bytes = room_bytes(tl_columns(&call->in[X])) };
+
+    j.t = (tl_token_job){ .rows   = tl_rows(&call->in[X]),
+                          .words  = tl_rows(&call->in[W]),
+                          .d      = tl_columns(&call->in[X]),
+                          .x      = call->in[X].data,
+                          .bf     = tl_is_bf(&call->in[X]),
+                          .w      = call->in[W].data,
+                          .b      = call->in[B].data,
+                          .target = call->in[TARGET].data,
+                          .weight = call->in[WEIGHT].data,
+                          .cap    = a->cap };
+    return j;
+}
+
+static void run_units(void *arg, int64_t low, int64_t high)
+{
+    const job *j = arg;
+
+    for (int64_t w = low; w < high; w++)
+        for (int64_t u = w; u < j->units; u += j->workers)
+            j->body(&j->t, u * j->step,
+                    (float *)(void *)(j->room + (size_t)w * j->room_bytes));
+}
+
+static void run_all(job *j, int64_t count, int64_t step,
+                    void (*body)(const tl_token_job *t, int64_t first, float *room))
+{
+    j->step  = step;
+    j->units = (count + step - 1) / step;
+    j->body  = body;
+    tl_par_for((int)j->workers, j->workers, 1, run_units, j);
+}
+
+static tl_status loss_run(tl_ctx *ctx, const tl_call *call)
+{
+    job    j     = job_of(call);
+    float *spare = (float *)(void *)(j.room + (size_t)j.workers * j.room_bytes);
+    double total = 0.0;
+
+    (void)ctx;
+    j.t.loss = call->out[1].data ? call->out[1].data : spare;
+    j.t.lse  = call->out[2].data
+                   ? call->out[2].data
+                   : spare + tl_padded((size_t)j.t.rows * sizeof(float)) / sizeof(float);
+    run_all(&j, j.t.rows, TL_ATTEND_ROWS, j.loops->token_loss);
+    for (int64_t r = 0; r < j.t.rows; r++)
+        if (j.t.weight[r] != 0.0f) total += (double)j.t.weight[r] * (double)j.t.loss[r];
+    if (call->out[0].data) *(float *)call->out[0].data = (float)total;
+    return TL_OK;
+}
+
+static tl_status loss_grad_run(tl_ctx *ctx, const tl_call *call)
+{
+    job j = job_of(call);
+
+    (void)ctx;
+    j.t.lse   = call->in[LSE].data;
+    j.t.dloss = *(const float *)call->in[DLOSS].data;
+    j.t.dx    = call->out[0].data;
+    j.t.dw    = call->out[1].data;
+    j.t.db    = call->out[2].data;
+    if (j.t.dw || j.t.db) run_all(&j, j.t.words, TL_ATTEND_KEYS, j.loops->token_loss_dw);
+    if (j.t.dx) run_all(&j, j.t.rows, TL_ATTEND_ROWS, j.loops->token_loss_dx);
+    return TL_OK;
+}
+
+static const tl_kernel kernels[] = {
+    { "token_loss", loss_prepare, loss_run, NULL },
+    { "token_loss_grad", loss_prepare, loss_grad_run, NULL },
+};
+const tl_kernel_list tl_cpu_token_loss = { kernels, TL_COUNT(kernels) };
