@@ -293,7 +293,7 @@ def to_bytes(raw, offsets):
 
 def main():
     lines = mixed_lines()
-    prose = [l.encode() for l in english()] * 2
+    prose = [l.encode() for l in english()[::3]]
     failed = 0
     print(f"tokenizers {tokenizers.__version__}")
     with tempfile.TemporaryDirectory() as folder:

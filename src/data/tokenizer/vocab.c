@@ -78,7 +78,7 @@ static tl_status keep_bytes(tl_ctx *ctx, tl_vocab *v, const char *text, size_t b
 {
     tl_status rc = TL_OK;
 
-    if (v->used + bytes > v->room) {
+    if (v->used + bytes > v->room || !v->bytes) {
         const size_t room = TL_MAX(v->used + bytes, 2 * v->room + 4096);
         TL_TRY(tl_realloc(ctx, room, &v->bytes));
         v->room = room;
