@@ -95,6 +95,17 @@ const char *tl_machine_cpu(void)
     return name;
 }
 
+size_t tl_machine_rss_bytes(void)
+{
+    FILE *f     = fopen("/proc/self/statm", "r");
+    long  total = 0, resident = 0;
+
+    if (!f) return 0;
+    if (fscanf(f, "%ld %ld", &total, &resident) != 2) resident = 0;
+    fclose(f);
+    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 size_t tl_machine_rss_peak_bytes(void)
 {
     struct rusage usage;

@@ -9,6 +9,7 @@
 int    tl_machine_threads(void);      /* usable physical cores, >= 1                   */
 size_t tl_machine_memory_bytes(void); /* RAM or the cgroup's limit, the lower          */
 const char *tl_machine_cpu(void);     /* model name; "unknown" where not readable      */
+size_t tl_machine_rss_bytes(void);    /* resident now; 0 where not readable            */
 size_t tl_machine_rss_peak_bytes(void); /* ru_maxrss of this process                   */
 
 typedef enum {

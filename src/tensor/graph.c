@@ -252,6 +252,14 @@ tl_tensor tl_graph_find(const tl_graph *g, const char *name)
 }
 
 /* Only what kept tensors need is run, so only that counts. */
+int32_t tl_graph_products(const tl_graph *g)
+{
+    int32_t count = 0;
+
+    for (int32_t i = 0; i < g->nodes; i++) count += g->node[i]->op->flops != NULL;
+    return count;
+}
+
 double tl_graph_flops(const tl_graph *g)
 {
     double sum = 0.0;

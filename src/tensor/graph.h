@@ -72,5 +72,6 @@ int32_t               tl_graph_tensors(const tl_graph *g);         /* ids are 1.
 tl_tensor             tl_graph_find(const tl_graph *g, const char *name); /* 0: none    */
 /* Of products and convolutions in one run; what no kept tensor needs does not count. */
 double                tl_graph_flops(const tl_graph *g);
+int32_t               tl_graph_products(const tl_graph *g); /* how many of them          */
 tl_ctx               *tl_graph_ctx(const tl_graph *g);
 #endif

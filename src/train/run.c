@@ -316,6 +316,14 @@ done:
     return rc;
 }
 
+/* Of the process: code, libraries and what they hold. */
+static size_t unaccounted_bytes(tl_world *world)
+{
+    const size_t resident = tl_machine_rss_bytes(), ours = atomic_load(&world->now_bytes);
+
+    return resident > ours ? resident - ours : 0;
+}
+
 tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out)
 {
     tl_world     *world = ctx->world;
@@ -332,7 +340,7 @@ tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out)
     if (spec->candidate.route->finish && t.at.has_best)
         TL_TRY(spec->candidate.route->finish(ctx, &t));
     TL_TRY(conclude(ctx, &t, &made));
-    made.peak_bytes = atomic_load(&world->peak_bytes);
+    made.peak_bytes = atomic_load(&world->peak_bytes) + unaccounted_bytes(world);
     *out            = made;
 done:
     if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);

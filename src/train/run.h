@@ -61,7 +61,7 @@ typedef struct {
     double     seconds, flops;
     double     quick_step_s;  /* lower quartile of the latest steps' times: what a step takes
                                  when nothing else uses the machine; NAN: no steps          */
-    size_t     peak_bytes;    /* accounted memory while it ran                              */
+    size_t     peak_bytes;    /* of the process while it ran: accounted and the rest        */
     int64_t    trainable, parameters;
 } tl_run_result;
 
@@ -80,6 +80,7 @@ tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
  * peak_bytes counts what is allocated now, too. */
 typedef struct {
     size_t peak_bytes;
+    size_t process_bytes; /* the part of it that no allocation of ours shows */
     double flops;
     double rows;              /* row visits: a training step's count once, a forward's a third */
 } tl_run_need;
