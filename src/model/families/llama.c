@@ -10,9 +10,10 @@
 #include <string.h>
 
 typedef struct {
-    int64_t       vocab, width, inner, layers, heads, kv, head, places, window, pattern;
+    int64_t vocab, width, inner, layers, heads, kv, head, places, window, pattern,
+        query_scalar;
     tl_activation act;
-    double        eps, query_scalar, attention_cap, logit_cap, local_theta;
+    double        eps, attention_cap, logit_cap, local_theta;
     bool          tie, attention_bias, mlp_bias, use_window;
 } plan;
 
@@ -50,7 +51,7 @@ typedef struct {
         TL_ACT_AT(plan, act_, act, TL_ACT_GELU_TANH), BIAS
 #define WINDOW(least) TL_INT_AT(plan, "sliding_window", window, least, 0, 1 << 24)
 #define CAPS(attention_, logit_)                                                         \
-    TL_NUMBER_AT(plan, "query_pre_attn_scalar", query_scalar, 256, 1e-6, 1e6),           \
+    TL_INT_AT(plan, "query_pre_attn_scalar", query_scalar, 256, 1, 1 << 20),             \
         TL_NUMBER_AT(plan, "attn_logit_softcapping", attention_cap, attention_, 0, 1e6), \
         TL_NUMBER_AT(plan, "final_logit_softcapping", logit_cap, logit_, 0, 1e6)
 #define QWEN                                                                             \
@@ -193,6 +194,12 @@ static json_t *written(const dialect *way, const plan *p, const json_t *config)
     json_t *made = tl_settings_write(way->settings, way->count, p);
 
     tl_text_keep(made, config);
+    if (made && p->query_scalar) { /* a cap of 0 is no cap here and a division there */
+        if (p->attention_cap == 0.0)
+            json_object_set_new(made, "attn_logit_softcapping", json_null());
+        if (p->logit_cap == 0.0)
+            json_object_set_new(made, "final_logit_softcapping", json_null());
+    }
     if (made && p->window == 0) json_object_set_new(made, "sliding_window", json_null());
     return made;
 }
@@ -300,8 +307,8 @@ static tl_tensor placed(tl_net *net, const decoder *d, const char *name, tl_tens
 
 static tl_tensor attend(tl_net *net, const decoder *d, tl_tensor x, int slide)
 {
-    const plan  *p    = &d->p;
-    const double over = p->query_scalar > 0.0 ? p->query_scalar : (double)p->head;
+    const plan             *p    = &d->p;
+    const double            over = (double)(p->query_scalar ? p->query_scalar : p->head);
     const tl_attention_attr attr = { .heads    = (int)p->heads,
                                      .kv_heads = (int)p->kv,
                                      .before   = slide ? p->window - 1 : -1,
