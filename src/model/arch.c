@@ -265,6 +265,8 @@ static int64_t outputs_of_config(const json_t *config)
     return tl_json_int(config, "num_classes", 0);
 }
 
+static const char *const timm_keys[] = { "global_pool", NULL };
+
 tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *config,
                               tl_arch *out)
 {
@@ -281,6 +283,9 @@ tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *conf
     if (size && json_object_size(json_object_get(config, "model_args")))
         TL_FAIL(TL_EDATA, where,
                 "\"model_args\" change the network, and are not supported");
+    if (size) TL_TRY(tl_config_only_text(ctx, where, config, "global_pool", "avg"));
+    if (size || arch.family->keys)
+        TL_TRY(tl_config_known(ctx, where, config, size ? timm_keys : arch.family->keys));
     arch.outputs = outputs_of_config(config);
     if (arch.outputs == 0) arch.outputs = 2; /* Transformers' default */
     if (arch.family->text) arch.ask = ask_of_config(config);
@@ -360,6 +365,8 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
         TL_FAIL(TL_EDATA, where, "\"ask\" is not supported");
     if (!words && !json_is_object(config))
         TL_FAIL(TL_EDATA, where, "\"config\" is missing");
+    if (!words && arch.family->keys)
+        TL_TRY(tl_config_known(ctx, where, config, arch.family->keys));
     TL_TRY(arch.family->configure(ctx, where, words, words ? NULL : config, &arch));
     TL_TRY(check_row(ctx, where, &arch));
     *out = arch;

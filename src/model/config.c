@@ -119,6 +119,42 @@ tl_status tl_config_only_int(tl_ctx *ctx, const char *where, const json_t *confi
     return tl_config_int(ctx, where, config, key, only, only, only, &value);
 }
 
+/* Of any config.json: who wrote it and what its outputs are called, what only training or
+ * generation would read, and what Tailor reads whatever the family. */
+static const char *const common[] = {
+    "model_type", "architectures", "architecture", "_name_or_path", "name_or_path",
+    "_commit_hash", "transformers_version", "dtype", "torch_dtype", "use_bfloat16",
+    "torchscript", "tf_legacy_loss", "return_dict", "output_attentions",
+    "output_hidden_states", "problem_type", "finetuning_task", "task_specific_params",
+    "initializer_range", "initializer_factor", "semantic_loss_ignore_index",
+    "chunk_size_feed_forward", "out_features", "out_indices", "stage_names", "use_cache",
+    "id2label", "label2id", "num_labels", "num_classes", "label_names",
+    "label_descriptions", "num_features", "pretrained_cfg", "model_args", "source_head",
+    "prep", "image_size", "num_channels", "input_shape", NULL
+};
+
+static bool is_among(const char *const *keys, const char *key)
+{
+    for (; *keys; keys++)
+        if (strcmp(*keys, key) == 0) return true;
+    return false;
+}
+
+tl_status tl_config_known(tl_ctx *ctx, const char *where, const json_t *config,
+                          const char *const *keys)
+{
+    const char *key;
+    json_t     *value;
+
+    json_object_foreach((json_t *)(uintptr_t)config, key, value)
+        if (!json_is_null(value) && !is_among(common, key) && !is_among(keys, key))
+            return tl_fail(ctx, TL_EDATA, where,
+                           "\"%.60s\" is not known and may change the numbers (take it "
+                           "out if it does not)",
+                           key);
+    return TL_OK;
+}
+
 tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config,
                         int64_t size, tl_arch *arch)
 {

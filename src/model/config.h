@@ -24,6 +24,10 @@ tl_status tl_config_only_bool(tl_ctx *ctx, const char *where, const json_t *conf
                               const char *key, bool only);
 tl_status tl_config_only_int(tl_ctx *ctx, const char *where, const json_t *config,
                              const char *key, int64_t only);
+/* Every key is one of `keys` (NULL-terminated), is known to change no numbers, or is null; any
+ * other is TL_EDATA by name: what is not understood is not ignored. */
+tl_status tl_config_known(tl_ctx *ctx, const char *where, const json_t *config,
+                          const char *const *keys);
 /* Sets arch->row where it is not known yet: from input_shape, or from image_size (`size`
  * where absent; 0: then the row stays unknown) and num_channels. */
 tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config,

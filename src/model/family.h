@@ -49,6 +49,8 @@ const tl_shape *tl_tensors_find(const tl_tensors *tensors, const char *name); /*
 struct tl_family {
     const char *name, *doc, *source;
     const char *const *sizes;       /* named sizes, NULL-terminated: "resnet20", ...        */
+    const char *const *keys;        /* its own of a config.json, NULL-terminated: any other is
+                                       an error by name; NULL: it looks at all by itself     */
     bool        pictures;           /* rows are [h w c]; otherwise any shape will do         */
     bool        text;               /* rows are token ids, packed: see tl_text_inputs        */
     bool        fixed_row;          /* a base takes pictures of its own size only            */

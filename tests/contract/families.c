@@ -502,6 +502,15 @@ static void configs_of_others(void **state)
         { "{\"architectures\":[\"ResNetForImageClassification\"]}", "resnet50", 2, 3 },
         { "{\"architecture\":\"mobilenetv2_100\",\"num_classes\":1000}", "mobilenet_v2",
           1000, 3 },
+        { "{\"architectures\":[\"ResNetForImageClassification\"],\"model_type\":\"resnet\","
+          "\"downsample_in_first_stage\":false,\"embedding_size\":64,\"hidden_act\":"
+          "\"relu\",\"out_features\":[\"stage4\"],\"out_indices\":[4],\"stage_names\":"
+          "[\"stem\"],\"torch_dtype\":\"float32\",\"transformers_version\":\"4.18.0\","
+          "\"anything\":null}",
+          "resnet50", 2, 3 },
+        { "{\"architecture\":\"resnet18\",\"num_classes\":7,\"num_features\":512,"
+          "\"global_pool\":\"avg\",\"pretrained_cfg\":{}}",
+          "resnet18", 7, 3 },
     };
     static const struct { const char *text, *say;
     } bad[] = {
@@ -532,6 +541,12 @@ static void configs_of_others(void **state)
         { "{\"model_type\":\"mlp\",\"hidden_sizes\":[4]}", "row" },
         { "{\"model_type\":\"mlp\",\"input_shape\":[2000000000,2000000000]}", "row" },
         { "{\"model_type\":\"resnet\",\"num_labels\":-4}", "outputs" },
+        { "{\"model_type\":\"resnet\",\"se_ratio\":0.25}", "\"se_ratio\" is not known" },
+        { "{\"model_type\":\"mobilenet_v2\",\"depth_multiplyer\":0.5}",
+          "\"depth_multiplyer\" is not known" },
+        { "{\"model_type\":\"squeezenet\",\"depths\":[1]}", "\"depths\" is not known" },
+        { "{\"architecture\":\"resnet50\",\"global_pool\":\"max\"}", "global_pool" },
+        { "{\"architecture\":\"resnet50\",\"drop_path\":0.1}", "drop_path" },
     };
     tl_ctx *ctx = test_fresh();
     tl_arch arch;

@@ -77,6 +77,7 @@ static tl_tensor whole(tl_net *net, const tl_arch *arch, tl_tensor x)
     return tl_vote(net->g, scores, classes, &attr);
 }
 
+static const char *const keys[] = { "neighbours", "rows", "pool", "leave_out", NULL };
 static const char *const sizes[] = { NULL };
 static const tl_names_map maps[] = { { "tailor", NULL, 0 } };
 
@@ -85,6 +86,7 @@ const tl_family tl_family_knn = {
     .doc          = "k nearest neighbours among training rows: what the baseline may be",
     .source       = "Cover and Hart 1967",
     .sizes        = sizes,
+    .keys         = keys,
     .pictures     = true,
     .configure    = configure,
     .body         = body,

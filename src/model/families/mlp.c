@@ -139,6 +139,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
                          TL_INIT_GLOROT_UNIFORM);
 }
 
+static const char *const keys[] = { "hidden_sizes", "hidden_act", NULL };
 static const char *const sizes[] = { "mlp", NULL };
 static const tl_names_map maps[] = { { "tailor", NULL, 0 } };
 
@@ -147,6 +148,7 @@ const tl_family tl_family_mlp = {
     .doc          = "multilayer perceptron: mlp, mlp:128x64, mlp:128x64:tanh",
     .source       = "Rumelhart et al. 1986; He et al. 2015, arXiv:1502.01852",
     .sizes        = sizes,
+    .keys         = keys,
     .configure    = configure,
     .recognise    = recognise,
     .body         = body,

@@ -272,6 +272,11 @@ static const tl_names_map maps[] = {
     { "timm", timm, TL_COUNT(timm) },
     { "hugging-face", hugging_face, TL_COUNT(hugging_face) },
 };
+static const char *const keys[] = {
+    "depth_multiplier", "layer_norm_eps", "classifier_dropout_prob", "tf_padding",
+    "hidden_act", "depth_divisible_by", "min_depth", "output_stride",
+    "first_layer_is_expansion", "finegrained_output", "expand_ratio", NULL
+};
 static const char *const sizes[] = { "mobilenet_v2", "mobilenetv2_100", NULL };
 
 const tl_family tl_family_mobilenet_v2 = {
@@ -279,6 +284,7 @@ const tl_family tl_family_mobilenet_v2 = {
     .doc          = "inverted residuals, small and fast",
     .source       = "Sandler et al. 2018, arXiv:1801.04381",
     .sizes        = sizes,
+    .keys         = keys,
     .pictures     = true,
     .configure    = configure,
     .recognise    = recognise,

@@ -25,6 +25,10 @@ static const struct { const char *name; plan plan; } known[] = {
     { "resnet18-cifar", { { 2, 2, 2, 2 }, { 64, 128, 256, 512 }, 64, false, true } },
     { "resnet34-cifar", { { 3, 4, 6, 3 }, { 64, 128, 256, 512 }, 64, false, true } },
 };
+static const char *const keys[] = {
+    "depths", "hidden_sizes", "embedding_size", "layer_type", "stem", "hidden_act",
+    "downsample_in_first_stage", "downsample_in_bottleneck", NULL
+};
 static const char *const sizes[] = { "resnet18",       "resnet34",       "resnet50",
                                      "resnet18-cifar", "resnet34-cifar", NULL };
 
@@ -269,6 +273,7 @@ const tl_family tl_family_resnet = {
     .doc          = "residual networks, 18, 34 and 50 layers",
     .source       = "He et al. 2016, arXiv:1512.03385; torchvision/models/resnet.py",
     .sizes        = sizes,
+    .keys         = keys,
     .pictures     = true,
     .configure    = configure,
     .recognise    = recognise,

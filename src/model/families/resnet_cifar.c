@@ -124,6 +124,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
                          TL_INIT_HE_NORMAL_IN);
 }
 
+static const char *const keys[] = { "depth", "width", NULL };
 static const char *const  sizes[] = { "resnet20", "resnet32",  "resnet44",
                                       "resnet56", "resnet110", NULL };
 static const tl_names_map maps[] = { { "akamaster", NULL, 0 } };
@@ -133,6 +134,7 @@ const tl_family tl_family_resnet_cifar = {
     .doc          = "residual networks for small pictures, 20 to 110 layers",
     .source       = "He et al. 2016, arXiv:1512.03385, section 4.2",
     .sizes        = sizes,
+    .keys         = keys,
     .pictures     = true,
     .configure    = configure,
     .recognise    = recognise,

@@ -171,6 +171,7 @@ static const tl_names_map maps[] = {
     { "torchvision", NULL, 0 },
     { "caffe", caffe, TL_COUNT(caffe) },
 };
+static const char *const keys[] = { "version", "caffe", NULL };
 static const char *const sizes[] = { "squeezenet1_0", "squeezenet1_1", NULL };
 
 const tl_family tl_family_squeezenet = {
@@ -178,6 +179,7 @@ const tl_family tl_family_squeezenet = {
     .doc          = "fire modules, 1.2 million parameters",
     .source       = "Iandola et al. 2016, arXiv:1602.07360",
     .sizes        = sizes,
+    .keys         = keys,
     .pictures     = true,
     .configure    = configure,
     .recognise    = recognise,

@@ -46,6 +46,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
                          TL_INIT_GLOROT_UNIFORM);
 }
 
+static const char *const keys[] = { "layers", NULL };
 static const char *const sizes[] = { NULL };
 static const tl_names_map maps[] = { { "tailor", NULL, 0 } };
 
@@ -54,6 +55,7 @@ const tl_family tl_family_words = {
     .doc       = "layers in words, as in \"conv 32 3 relu, pool 2, dense 64 relu\"",
     .source    = "weights start as He et al. 2015 (rectifiers) or Glorot and Bengio 2010",
     .sizes     = sizes,
+    .keys      = keys,
     .configure = configure,
     .body      = body,
     .head      = head,
