@@ -13,6 +13,9 @@ enum {
     TL_STUDY_FINALISTS = 3
 };
 
+/* How often two good routes are assumed to disagree, before anything ran. */
+#define TL_STUDY_DISCORDANCE 0.15
+
 /* One slice of the data: which rows test, and which are for train and valid. */
 typedef struct {
     tl_rows rest, test;
@@ -161,6 +164,7 @@ tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache
 
 /* plan of the study, in compare_plan.c */
 tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s);
+void      tl_study_say_detectable(tl_study *s); /* after the first results */
 json_t   *tl_study_dry_run(
       const tl_study *s); /* the plan and its forecast, for people */
 

@@ -282,6 +282,7 @@ tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s)
     tl_status rc;
 
     TL_TRY(run_defaults(ctx, s, 0));
+    tl_study_say_detectable(s);
     choose_base(s);
     TL_TRY(run_defaults(ctx, s, 1));
     TL_TRY(search(ctx, s));

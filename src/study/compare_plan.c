@@ -13,7 +13,7 @@
 enum { PLANNED_FINALISTS = 2, LEAST_SEEDS = 3 };
 /* Before anything ran: how often two good routes disagree, and how much a seed moves
  * one. */
-static const double DISCORDANCE = 0.15, SEED_SD = 0.01;
+static const double DISCORDANCE = TL_STUDY_DISCORDANCE, SEED_SD = 0.01;
 static const double FOR_THE_REST =
     0.04; /* of the budget: test scoring, report            */
 
@@ -222,6 +222,25 @@ tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)
     if (s->store) TL_TRY(tl_store_set(ctx, s->store, "plan", s->plan));
 done:
     return rc;
+}
+
+/* For people only, never for a decision: the plan's figure with a disagreement that the
+ * first results make likely. */
+void tl_study_say_detectable(tl_study *s)
+{
+    double best = 0.0;
+
+    for (int i = 0; i < s->entries; i++)
+        best = fmax(best, tl_study_valid_mean(s, i));
+    const double apart = 2.0 * best * (1.0 - best);
+    if (!isfinite(s->detectable) || !(best > 0.0)) return;
+    tl_study_say(s,
+                 "the best so far has %.1f %% on validation: routes as good, and wrong "
+                 "independently, would disagree on %.0f %% of rows (%.0f %% was assumed), "
+                 "and differences below about %.1f points could not be told apart",
+                 100.0 * best, 100.0 * apart, 100.0 * DISCORDANCE,
+                 100.0 * tl_detectable(s->test.count, LEAST_SEEDS, apart, SEED_SD,
+                                       TL_MAX(1, s->entries - 1)));
 }
 
 json_t *tl_study_dry_run(const tl_study *s)

@@ -153,6 +153,15 @@ double tl_accuracy(const int32_t *label, const int32_t *predicted, int64_t rows)
     return rows > 0 ? (double)right / (double)rows : NAN;
 }
 
+double tl_discordance(const int32_t *label, const int32_t *a, const int32_t *b,
+                      int64_t rows)
+{
+    int64_t apart = 0;
+
+    for (int64_t i = 0; i < rows; i++) apart += (a[i] == label[i]) != (b[i] == label[i]);
+    return rows > 0 ? (double)apart / (double)rows : NAN;
+}
+
 /* Per class: hits, and how often it is the label or the prediction. O(rows * classes)
  * keeps this free of memory that could fail; classes are few. */
 double tl_macro_f1(const int32_t *label, const int32_t *predicted, int64_t rows,

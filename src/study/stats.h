@@ -58,6 +58,9 @@ double      tl_normal_quantile(double p);
 
 /* scikit-learn's definitions, zero-division 0. */
 double tl_accuracy(const int32_t *label, const int32_t *predicted, int64_t rows);
+/* Share of the rows where exactly one of two is right. */
+double tl_discordance(const int32_t *label, const int32_t *a, const int32_t *b,
+                      int64_t rows);
 double tl_macro_f1(const int32_t *label, const int32_t *predicted, int64_t rows,
                    int32_t classes);
 #endif

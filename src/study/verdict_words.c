@@ -127,6 +127,37 @@ static void say_baseline(const tl_study *s, const tl_judged *j, json_t *list)
     if (*detail) add(list, "The classical baseline is %s.", detail);
 }
 
+/* How often the first two really disagreed, over the seeds they share. */
+static double disagreement(const tl_study *s, const tl_judged *j, int a, int b)
+{
+    const int64_t rows  = s->test.count;
+    const int     seeds = TL_MIN(j->seeds[a], j->seeds[b]);
+    double        sum   = 0.0;
+
+    for (int k = 0; k < seeds; k++)
+        sum += tl_discordance(j->label, j->predicted + (a * j->most + k) * rows,
+                              j->predicted + (b * j->most + k) * rows, rows);
+    return seeds > 0 ? sum / seeds : NAN;
+}
+
+static void say_detectable(const tl_study *s, const tl_judged *j, json_t *list)
+{
+    const tl_decision *d = &j->decision;
+
+    if (isfinite(s->detectable))
+        add(list,
+            "Said before anything ran: differences below about %.1f points cannot be "
+            "told apart with %" PRId64 " test rows.",
+            100.0 * s->detectable, s->test.count);
+    if (isfinite(s->detectable) && isfinite(d->detectable) && d->runner_up >= 0)
+        add(list,
+            "As measured, it was about %.1f points: the first two disagreed on %.0f %% of "
+            "the test rows (%.0f %% was assumed).",
+            100.0 * d->detectable,
+            100.0 * disagreement(s, j, d->winner, d->runner_up),
+            100.0 * TL_STUDY_DISCORDANCE);
+}
+
 json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
 {
     const tl_decision *d    = &j->decision;
@@ -146,10 +177,6 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
             " rows, each was tested once in %d folds by models that had not "
             "seen it; best/ is the model of one fold, and winner.test is its own fold.",
             s->test.count, s->folds);
-    if (isfinite(s->detectable))
-        add(list,
-            "Said before anything ran: differences below about %.1f points cannot be "
-            "told apart with %" PRId64 " test rows.",
-            100.0 * s->detectable, s->test.count);
+    say_detectable(s, j, list);
     return list;
 }

@@ -148,6 +148,7 @@ static tl_status take_its_place(tl_ctx *ctx, rival *r)
         TL_TRY(score(ctx, r, r->best_k, true, rows, &t->train_metric, &t->train_loss));
     t->train_known = true;
     json_object_set_new(r->model->arch.config, "neighbours", json_integer(r->best_k));
+    tl_train_select(r->model->params, TL_TRAIN_NOTHING, 1.0);
     tl_free(ctx, t->best);
     t->best  = best;
     best     = NULL;
@@ -175,7 +176,7 @@ tl_status tl_neighbours_finish(tl_ctx *ctx, tl_trainer *t)
     if (!(r.metric > linear)) {
         snprintf(t->detail, sizeof t->detail,
                  "logistic regression on small pictures (%.1f %% on validation; the nearest "
-                 "neighbours, %" PRId64 " of them: %.1f %%)",
+                 "neighbours, %" PRId64 " of them: %.1f %%; no intervals)",
                  100.0 * linear, r.best_k, 100.0 * r.metric);
         goto done;
     }
@@ -183,7 +184,7 @@ tl_status tl_neighbours_finish(tl_ctx *ctx, tl_trainer *t)
     snprintf(t->detail, sizeof t->detail,
              "the nearest neighbours, %" PRId64 " of %" PRId64
              " training pictures made small (%.1f %% on validation; logistic regression: "
-             "%.1f %%)",
+             "%.1f %%; no intervals)",
              r.best_k, r.kept.count, 100.0 * r.metric, 100.0 * linear);
 done:
     tl_model_free(ctx, r.model);

@@ -193,6 +193,9 @@ static void a_comparison_writes_what_it_promises(void **state)
     check_candidates(verdict, 2);
     assert_int_equal(tl_json_int(json_object_get(verdict, "data"), "test", 0), 200);
     assert_true(json_array_size(json_object_get(verdict, "reasons")) > 1);
+    char *reasons = json_dumps(json_object_get(verdict, "reasons"), 0);
+    assert_non_null(strstr(reasons, "As measured, it was about "));
+    free(reasons);
     best_scores_what_the_verdict_says(data, out, verdict);
     assert_true(l.lines > 0);
     TEST_OK(tl_compare(ctx, &q, &again)); /* finished: read back, nothing is run */
@@ -393,7 +396,7 @@ static void smaller_batch_statistics_are_a_warning(void **state)
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 100, 50, data));
-    q.base_arch = "conv 32 3, norm batch, relu, conv 32 3, norm batch, relu, gpool";
+    q.base_arch = "conv 16 3 stride 2, norm batch, relu, conv 16 3, norm batch, gpool";
     q.routes    = scratch;
     q.dry_run   = true;
     for (int limited = 0; limited < 2; limited++) {

@@ -175,6 +175,17 @@ static void what_is_detectable_follows_the_formula(void **state)
     assert_true(isnan(tl_detectable(400, 1, 0.1, 0.0, 1)));
 }
 
+static void discordance_counts_rows_with_one_right(void **state)
+{
+    const int32_t label[] = { 0, 1, 2, 0, 1 }, a[] = { 0, 1, 1, 2, 0 };
+    const int32_t b[] = { 0, 0, 2, 1, 0 }; /* both right, a, b, both wrong twice */
+
+    (void)state;
+    assert_true(fabs(tl_discordance(label, a, b, 5) - 0.4) < 1e-15);
+    assert_true(tl_discordance(label, a, a, 5) == 0.0);
+    assert_true(isnan(tl_discordance(label, a, b, 0)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +195,7 @@ int main(void)
         cmocka_unit_test(macro_f1_is_the_mean_that_is_tested),
         cmocka_unit_test(one_candidate_and_perfect_scores),
         cmocka_unit_test(what_is_detectable_follows_the_formula),
+        cmocka_unit_test(discordance_counts_rows_with_one_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

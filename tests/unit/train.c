@@ -186,6 +186,7 @@ static void the_baseline_may_be_its_neighbours(void **state)
     assert_string_equal(r.model->arch.family->name, "knn");
     assert_true(r.valid_metric > 0.9 && r.train_metric > 0.9);
     assert_non_null(strstr(r.stop_detail, " of 300 training pictures"));
+    assert_true(r.trainable == 0 && r.parameters == 300 * (8 * 8 + 2));
     TEST_OK(tl_model_save(test_ctx(), r.model, NULL, top));
     TEST_OK(tl_model_open(test_ctx(), top, NULL, &again));
     TEST_OK(tl_evaluator_new(test_ctx(), &p.spec, again, 16, &e));

@@ -236,7 +236,7 @@ function use() {
   const parts = (D.use || []).flatMap(u => [el('h3', {}, u.title), el('pre', {}, u.command)]);
   if (D.command) parts.push(el('h3', {}, 'Repeat this comparison'), el('pre', {}, D.command));
   const b = V.budget || {};
-  if (known(b.used)) parts.push(el('p', { class: 'note' }, `The comparison used ${time(b.used)}${known(b.seconds) ? ` of a budget of ${time(b.seconds)}` : ''}. Smallest difference it could see (80 % power): ${points(V.minimum_detectable_difference)}${share ? ' points' : ''}.`));
+  if (known(b.used)) parts.push(el('p', { class: 'note' }, `The comparison used ${time(b.used)}${known(b.seconds) ? ` of a budget of ${time(b.seconds)}` : ''}. Smallest difference it could see (80 % power), said before anything ran: ${points(V.minimum_detectable_difference)}${share ? ' points' : ''}${known(D.detectable_as_measured) ? `; as measured: ${points(D.detectable_as_measured)}${share ? ' points' : ''}` : ''}.`));
   if (parts.length) section('Use it, repeat it', '', ...parts);
 }
 
