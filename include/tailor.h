@@ -77,8 +77,12 @@ typedef struct {
     const char *valid, *test; /* paths of these parts; NULL: as found beside or in the data   */
     int         skip_bad;     /* 1: leave unreadable rows out instead of failing               */
     uint64_t    seed;         /* of the cut where the files name no test part                  */
+    const char *target;       /* of a table: the column to be predicted; NULL: inferred        */
+    const char *task;         /* of a table: "classification", "regression"; NULL: inferred    */
+    const tailor_model *like; /* of a table: columns and target as this model has them         */
 } tailor_data_options;
-/* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form. */
+/* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV or TSV
+ * table (also .gz). */
 TAILOR_API tailor_status tailor_data_open(tailor *t, const char *path,
                                           const tailor_data_options *options, tailor_data **out);
 /* Pictures in memory: pixels [rows height width channels] bytes with channels 1 or 3, row-major;
@@ -93,6 +97,8 @@ TAILOR_API tailor_status tailor_data_demo(tailor *t, int64_t rows, uint64_t seed
 /* The demo's files: generated digits as IDX files in FOLDER/digits, and in FOLDER/letters the
  * base that Tailor trained on generated letters. */
 TAILOR_API tailor_status tailor_demo_files(tailor *t, const char *folder, uint64_t seed);
+/* "image-classification", "table-classification", "table-regression". */
+TAILOR_API const char *tailor_data_task(const tailor_data *data);
 TAILOR_API int64_t     tailor_data_rows(const tailor_data *data);
 TAILOR_API int64_t     tailor_data_classes(const tailor_data *data);
 TAILOR_API const char *tailor_data_class_name(const tailor_data *data, int64_t label);
@@ -124,7 +130,7 @@ typedef struct {
     const char *route;      /* NULL: "full" for an opened model, "scratch" for a new one         */
     const char *optimizer;  /* "sgd", "adam", "adamw"; NULL: the route's                         */
     const char *loss;       /* NULL or "categorical_crossentropy"                                */
-    const char *metric;     /* chooses the best weights: "accuracy" or "macro-f1"                */
+    const char *metric;     /* chooses the best weights: "accuracy", "macro-f1", "rmse"...        */
     double      epochs, lr; /* 0: the route's                                                    */
     int64_t     batch_size; /* rows of an optimiser step; 0: the route's                         */
     double      valid_share;/* of the training rows, where no part is named valid; 0: 0.1 to 0.15*/
@@ -146,6 +152,10 @@ typedef struct {
     double  loss;                                   /* mean per row, natural log                */
     double  accuracy, accuracy_low, accuracy_high;  /* 95 % Wilson interval                     */
     double  macro_f1, macro_f1_low, macro_f1_high;  /* 95 % bootstrap interval over rows        */
+    double  roc_auc, roc_auc_low, roc_auc_high;     /* of two classes, else NaN                 */
+    double  rmse, rmse_low, rmse_high;              /* of numbers, else NaN: 95 % interval      */
+    double  mae, mae_low, mae_high;
+    double  r2, r2_low, r2_high;
 } tailor_metrics;
 /* part: "train", "valid", "test" or "all"; NULL: the test part if there is one, else all.  Where
  * the files name no test part, "test" is what was cut off when the model was trained.
@@ -153,7 +163,9 @@ typedef struct {
 TAILOR_API tailor_status tailor_evaluate(tailor *t, const tailor_model *model,
                                          const tailor_data *data, const char *part,
                                          tailor_metrics *out, char **json);
-/* Pictures by path, one call of `each` a picture in their order, with a JSON line such as
+/* Pictures by path, one call of `each` a picture in their order (of a table model: tables by
+ * path, one call a row, {"input": "new.csv:2", ...}; a number as {"input", "value"}), with a JSON
+ * line such as
  * {"input": "a.png", "label": "rose", "score": 0.93, "top5": [{"label": ..., "score": ...}]}.
  * An unreadable picture gets {"input": ..., "error": ...} and the call ends with
  * TAILOR_BAD_DATA after the last one.  Non-zero from `each` stops. */
@@ -178,6 +190,7 @@ typedef struct {
     int         skip_bad, dry_run;
     const char *out;                 /* folder; made; a run that was interrupted goes on there   */
     const char *const *command;      /* as in tailor_fit_options                                 */
+    const char *target, *task;       /* as in tailor_data_options                                */
 } tailor_question;
 /* Runs the routes and writes verdict.json, report.html, best/, runs.db, events/ under `out`.
  * *json: the text of verdict.json; with dry_run the plan and its forecast. */

@@ -64,6 +64,56 @@ static void answer_row(const float *logit, int64_t n, int32_t label, int32_t *be
     *loss = log(sum) + (double)logit[*best] - (double)logit[label];
 }
 
+/* Rows' outputs against the numbers they should be. */
+static tl_status take_numbers(tl_ctx *ctx, const tl_model *m, const tl_dataset *d,
+                              tl_rows rows, float *y, tl_answers *out)
+{
+    const double scale = m->prep.table->target_scale;
+    tl_status    rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->truth, &out->truth));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->value, &out->value));
+    tl_model_answer(m, y, rows.count);
+    for (int64_t i = 0; i < rows.count; i++) {
+        out->truth[i] = d->target[rows.row[i]];
+        out->value[i] = (double)y[i];
+        const double e = (out->value[i] - out->truth[i]) / scale;
+        out->loss[i]   = e * e;
+    }
+done:
+    return rc;
+}
+
+static tl_status take_classes(tl_ctx *ctx, const tl_model *m, const tl_dataset *d,
+                              tl_rows rows, float *y, tl_answers *out)
+{
+    const int64_t wide = m->arch.outputs;
+    int32_t      *map  = NULL;
+    tl_status     rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->classes, sizeof *map, &map));
+    TL_TRY(map_classes(ctx, m, d, map));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->label, &out->label));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->predicted, &out->predicted));
+    for (int64_t i = 0; i < rows.count; i++) {
+        out->label[i] = map[d->label[rows.row[i]]];
+        answer_row(y + i * wide, wide, out->label[i], &out->predicted[i], &out->loss[i]);
+    }
+    if (wide != 2) goto done;
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->score, &out->score));
+    for (int64_t i = 0; i < rows.count; i++) out->score[i] = y[2 * i + 1] - y[2 * i];
+done:
+    tl_free(ctx, map);
+    return rc;
+}
+
+static tl_status same_task(tl_ctx *ctx, const tl_model *m, const tl_dataset *d)
+{
+    if (m->task == d->task) return TL_OK;
+    return tl_fail(ctx, TL_EDATA, d->path, "is for %s, and the model was trained for %s "
+                   "(give data like its own)", d->task->name, m->task->name);
+}
+
 tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,
                      tl_answers *out)
 {
@@ -73,14 +123,10 @@ tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl
     tl_slab      *slab  = NULL;
     tl_predictor *p     = NULL;
     float        *logit = NULL;
-    int32_t      *map   = NULL;
     tl_status     rc;
 
     *out = (tl_answers){ .rows = rows.count, .classes = wide };
-    TL_TRY(tl_alloc_array(ctx, (size_t)set->classes, sizeof *map, &map));
-    TL_TRY(map_classes(ctx, model, set, map));
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->label, &out->label));
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->predicted, &out->predicted));
+    TL_TRY(same_task(ctx, model, set));
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->loss, &out->loss));
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, (size_t)wide * sizeof *logit, &logit));
     TL_TRY(tl_cache_new(ctx, set, &model->prep, tl_api_cache_bytes(t), &cache));
@@ -88,16 +134,13 @@ tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl
     TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, PREDICT_ROWS, tl_api_backend(), slab,
                             tl_api_dtype(t, model), &p));
     TL_TRY(tl_predictor_rows(ctx, p, cache, rows, logit));
-    for (int64_t i = 0; i < rows.count; i++) {
-        out->label[i] = map[set->label[rows.row[i]]];
-        answer_row(logit + i * wide, wide, out->label[i], &out->predicted[i], &out->loss[i]);
-    }
+    TL_TRY((set->task->numbers ? take_numbers : take_classes)(ctx, model, set, rows, logit,
+                                                              out));
 done:
     tl_predictor_free(ctx, p);
     tl_slab_free(ctx, slab);
     tl_cache_free(ctx, cache);
     tl_free(ctx, logit);
-    tl_free(ctx, map);
     if (rc != TL_OK) tl_answers_free(ctx, out);
     return rc;
 }
@@ -107,6 +150,9 @@ void tl_answers_free(tl_ctx *ctx, tl_answers *a)
     tl_free(ctx, a->label);
     tl_free(ctx, a->predicted);
     tl_free(ctx, a->loss);
+    tl_free(ctx, a->score);
+    tl_free(ctx, a->truth);
+    tl_free(ctx, a->value);
     *a = (tl_answers){ 0 };
 }
 
@@ -159,19 +205,73 @@ done:
     return rc;
 }
 
+static void no_numbers(tailor_metrics *out)
+{
+    out->rmse = out->rmse_low = out->rmse_high = NAN;
+    out->mae = out->mae_low = out->mae_high = NAN;
+    out->r2 = out->r2_low = out->r2_high = NAN;
+}
+
+static void no_classes(tailor_metrics *out)
+{
+    out->accuracy = out->accuracy_low = out->accuracy_high = NAN;
+    out->macro_f1 = out->macro_f1_low = out->macro_f1_high = NAN;
+    out->roc_auc = out->roc_auc_low = out->roc_auc_high = NAN;
+}
+
+/* Intervals of the mean squared and absolute error by Student's t over rows; RMSE and R2 follow
+ * from the first, the target's spread taken as it is. */
+static tl_status measure_numbers(tl_ctx *ctx, const tl_answers *a, double loss,
+                                 tailor_metrics *out)
+{
+    const int    n    = (int)TL_MIN(a->rows, (int64_t)INT32_MAX);
+    double      *e    = NULL, mean = 0.0, spread = 0.0;
+    tl_interval  square, away;
+    tl_status    rc   = tl_alloc_array(ctx, (size_t)a->rows, 2 * sizeof *e, &e);
+
+    if (rc != TL_OK) return rc;
+    for (int64_t i = 0; i < a->rows; i++) mean += a->truth[i] / (double)a->rows;
+    for (int64_t i = 0; i < a->rows; i++) {
+        e[a->rows + i] = fabs(a->value[i] - a->truth[i]);
+        e[i]           = e[a->rows + i] * e[a->rows + i];
+        spread += (a->truth[i] - mean) * (a->truth[i] - mean) / (double)a->rows;
+    }
+    square = tl_mean_t(e, n, 0.95);
+    away   = tl_mean_t(e + a->rows, n, 0.95);
+    no_classes(out);
+    out->loss      = loss;
+    out->rmse      = sqrt(square.mean);
+    out->rmse_low  = sqrt(fmax(0.0, square.low));
+    out->rmse_high = sqrt(square.high);
+    out->mae       = away.mean;
+    out->mae_low   = fmax(0.0, away.low);
+    out->mae_high  = away.high;
+    out->r2        = spread > 0.0 ? 1.0 - square.mean / spread : NAN;
+    out->r2_low    = spread > 0.0 ? 1.0 - square.high / spread : NAN;
+    out->r2_high   = spread > 0.0 ? fmin(1.0, 1.0 - square.low / spread) : NAN;
+    tl_free(ctx, e);
+    return TL_OK;
+}
+
 tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out)
 {
     double      right = 0.0, loss = 0.0;
-    tl_interval accuracy;
+    tl_interval accuracy, auc = { NAN, NAN, NAN };
+    tl_status   rc = TL_OK;
 
     *out = (tailor_metrics){ .rows = a->rows };
-    for (int64_t i = 0; i < a->rows; i++) {
-        right += a->label[i] == a->predicted[i];
-        loss += a->loss[i];
-    }
     if (a->rows == 0)
         return tl_fail(ctx, TL_EDATA, "data",
                        "this part has no rows (choose another --split)");
+    for (int64_t i = 0; i < a->rows; i++) loss += a->loss[i];
+    if (a->truth) return measure_numbers(ctx, a, loss / (double)a->rows, out);
+    no_numbers(out);
+    for (int64_t i = 0; i < a->rows; i++) right += a->label[i] == a->predicted[i];
+    if (a->score) rc = tl_roc_auc(ctx, a->score, a->label, a->rows, &auc);
+    if (rc != TL_OK) return rc;
+    out->roc_auc       = auc.mean;
+    out->roc_auc_low   = auc.low;
+    out->roc_auc_high  = auc.high;
     accuracy           = tl_wilson(right, (double)a->rows, 0.95);
     out->loss          = loss / (double)a->rows;
     out->accuracy      = right / (double)a->rows;

@@ -92,6 +92,7 @@ tl_dtype tl_api_dtype(const tailor *t, const tl_model *model)
 
     if (strcmp(asked, "auto") == 0 && model && model->provenance)
         asked = tl_json_text(model->provenance, "precision", "auto");
+    if (strcmp(asked, "auto") == 0 && model && model->task->table) return TL_F32;
     if (strcmp(asked, "f32") == 0) return TL_F32;
     return strcmp(asked, "bf16") == 0 || tl_machine_bf16() ? TL_BF16 : TL_F32;
 }

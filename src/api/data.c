@@ -35,6 +35,8 @@ tailor_status tailor_data_open(tailor *t, const char *path, const tailor_data_op
     const tailor_data_options o   = options ? *options : (tailor_data_options){ 0 };
     const tl_dataset_source   source = { .train = path, .valid = o.valid, .test = o.test,
                                          .skip_bad    = o.skip_bad != 0,
+                                         .ask         = { o.target, o.task },
+                                         .schema = o.like ? o.like->model->prep.table : NULL,
                                          .limit_bytes = t->world.limit_bytes };
     tl_dataset               *set = NULL;
     tl_status                 rc;
@@ -118,6 +120,11 @@ done:
     tl_free(ctx, d.pixels);
     tl_free(ctx, d.label);
     return rc == TL_OK ? status : tl_api_status(rc);
+}
+
+const char *tailor_data_task(const tailor_data *data)
+{
+    return data->set->task->name;
 }
 
 int64_t tailor_data_rows(const tailor_data *data)

@@ -83,20 +83,35 @@ static json_t *confusion(const tl_answers *a)
     return table;
 }
 
+static tl_status result_of_numbers(tl_ctx *ctx, const tl_answers *a, const tailor_metrics *s,
+                                   const char *split, char **out)
+{
+    return tl_api_text(
+        ctx,
+        json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "split", split, "rows",
+                  (json_int_t)s->rows, "rmse", interval(s->rmse, s->rmse_low, s->rmse_high),
+                  "mae", interval(s->mae, s->mae_low, s->mae_high), "r2",
+                  interval(s->r2, s->r2_low, s->r2_high), "loss", loss_interval(a)),
+        out);
+}
+
 static tl_status result(tl_ctx *ctx, const tl_model *m, const tl_answers *a,
                         const tailor_metrics *s, const char *split, char **out)
 {
-    json_t   *classes = NULL;
+    json_t   *classes = NULL, *auc;
     tl_status rc;
 
+    if (a->truth) return result_of_numbers(ctx, a, s, split, out);
+    auc = a->score ? interval(s->roc_auc, s->roc_auc_low, s->roc_auc_high) : NULL;
     TL_TRY(per_class(ctx, m, a, &classes));
-    TL_TRY(tl_api_text(ctx, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "split",
+    TL_TRY(tl_api_text(ctx, json_pack("{s:s, s:I, s:o, s:o, s:o*, s:o, s:o, s:o}", "split",
                                       split, "rows",
                                       (json_int_t)s->rows, "accuracy",
                                       interval(s->accuracy, s->accuracy_low, s->accuracy_high),
                                       "macro_f1",
                                       interval(s->macro_f1, s->macro_f1_low, s->macro_f1_high),
-                                      "loss", loss_interval(a), "per_class", classes,
+                                      "roc_auc", auc, "loss", loss_interval(a), "per_class",
+                                      classes,
                                       "confusion",
                                       confusion(a)), out));
 done:

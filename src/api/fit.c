@@ -5,6 +5,7 @@
 #include "core/machine.h"
 #include "core/text.h"
 #include "study/stats.h"
+#include "train/evaluate.h"
 #include "train/store.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ typedef struct {
     tl_run_result result;
     tl_lock       lock;
     char         *checkpoint;
+    tl_schema    *columns;  /* of a table's baseline; held */
     json_t       *before;   /* the result that the store already has */
     bool          done;
 } fitting;
@@ -92,14 +94,18 @@ done:
 }
 
 static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t rows,
-                                int64_t classes, const tailor_fit_options *o, tl_candidate *c)
+                                const tl_dataset *d, const tailor_fit_options *o,
+                                tl_candidate *c, tl_schema **columns)
 {
+    const int64_t classes = d->classes;
     tl_status rc;
 
     TL_TRY(find_route(ctx, model, o->route, &c->route));
     c->base = c->route->start == TL_START_BASE && c->route->needs_base ? model->model : NULL;
     c->prep = model->model->prep;
-    if (strcmp(c->route->name, "baseline") == 0) {
+    if (strcmp(c->route->name, "baseline") == 0 && d->schema) {
+        TL_TRY(tl_baseline_table(ctx, d, &c->arch, &c->prep, columns));
+    } else if (strcmp(c->route->name, "baseline") == 0) {
         TL_TRY(tl_baseline_arch(ctx, model->model->arch.row, classes, &c->arch));
     } else {
         TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
@@ -132,26 +138,6 @@ done:
     return rc;
 }
 
-/* macro-F1 where the rarest class is under 10 %, as compare does. */
-static tl_status choose_metric(tl_ctx *ctx, const tl_dataset *d, const char *asked,
-                               const char **out)
-{
-    int64_t  *count = NULL, least = d->rows;
-    tl_status rc;
-
-    TL_TRY(tl_alloc_array(ctx, (size_t)d->classes, sizeof *count, &count));
-    for (int64_t i = 0; i < d->rows; i++) count[d->label[i]]++;
-    for (int64_t c = 0; c < d->classes; c++) least = TL_MIN(least, count[c]);
-    *out = least * 10 < d->rows ? "macro-f1" : "accuracy";
-    if (asked && strcmp(asked, "macro-f1") == 0) *out = "macro-f1";
-    else if (asked && strcmp(asked, "accuracy") == 0) *out = "accuracy";
-    else if (asked)
-        TL_FAIL(TL_EUSAGE, "--metric", "\"%s\" is not known (accuracy, macro-f1)", asked);
-done:
-    tl_free(ctx, count);
-    return rc;
-}
-
 static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data *data,
                          const tailor_fit_options *o, fitting *f)
 {
@@ -161,16 +147,17 @@ static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data
     tl_status    rc;
 
     TL_TRY(cut_rows(ctx, data, o, f));
-    TL_TRY(make_candidate(ctx, model, f->train.count, data->set->classes, o, &s->candidate));
+    TL_TRY(make_candidate(ctx, model, f->train.count, data->set, o, &s->candidate,
+                          &f->columns));
     TL_TRY(tl_cache_new(ctx, data->set, &s->candidate.prep, tl_api_cache_bytes(t), &s->cache));
     TL_TRY(tl_slab_new(ctx, tl_api_backend(), &s->slab));
     s->dataset  = data->set;
     s->train    = f->train;
     s->valid    = f->valid;
     s->seed     = o->seed;
-    TL_TRY(choose_metric(ctx, data->set, o->metric, &s->metric));
+    TL_TRY(tl_metric_choose(ctx, data->set, o->metric, &s->metric));
     s->backend  = tl_api_backend();
-    s->dtype    = tl_api_dtype(t, NULL);
+    s->dtype    = tl_api_dtype(t, data->set->schema ? model->model : NULL);
     s->progress = tl_api_progress;
     s->user     = t;
     if (t->world.limit_bytes) {
@@ -215,9 +202,17 @@ static json_t *score(double mean, double low, double high, int64_t rows)
 
 static json_t *metric_score(const tailor_metrics *m, const char *metric)
 {
-    return strcmp(metric, "macro-f1") == 0
-               ? score(m->macro_f1, m->macro_f1_low, m->macro_f1_high, m->rows)
-               : score(m->accuracy, m->accuracy_low, m->accuracy_high, m->rows);
+    const struct { const char *name; double mean, low, high; } all[] = {
+        { "accuracy", m->accuracy, m->accuracy_low, m->accuracy_high },
+        { "macro-f1", m->macro_f1, m->macro_f1_low, m->macro_f1_high },
+        { "rmse", m->rmse, m->rmse_low, m->rmse_high },
+        { "mae", m->mae, m->mae_low, m->mae_high },
+        { "r2", m->r2, m->r2_low, m->r2_high },
+    };
+    size_t i = 0;
+
+    while (i < TL_COUNT(all) - 1 && strcmp(all[i].name, metric) != 0) i++;
+    return score(all[i].mean, all[i].low, all[i].high, m->rows);
 }
 
 static tl_status measure(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,
@@ -261,9 +256,10 @@ static json_t *describe(const fitting *f, const char *base)
                              tl_json_real(r->flops), "peak_bytes", (json_int_t)r->peak_bytes);
 
     return json_pack(
-        "{s:s, s:s, s:s?, s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:I, s:I, "
+        "{s:s, s:s, s:s, s:s?, s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:I, s:I, "
         "s:o, s:o}",
-        "version", tailor_version(), "route", f->spec.candidate.route->name, "base",
+        "version", tailor_version(), "task", f->spec.dataset->task->name,
+        "route", f->spec.candidate.route->name, "base",
         f->spec.candidate.base ? base : NULL, "metric", f->spec.metric, "precision",
         tl_dtype_name(f->spec.dtype), "seed",
         (json_int_t)f->spec.seed, "hyperparameters",
@@ -356,6 +352,7 @@ static void let_go(tl_ctx *ctx, fitting *f)
     tl_slab_free(ctx, f->spec.slab);
     tl_cache_free(ctx, f->spec.cache);
     tl_arch_free(ctx, &f->spec.candidate.arch);
+    tl_schema_drop(ctx, f->columns);
     tl_free(ctx, f->rest.row);
     tl_free(ctx, f->train.row);
     tl_free(ctx, f->valid.row);

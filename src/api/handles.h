@@ -63,7 +63,9 @@ tl_status tl_api_keep_finished(tl_ctx *ctx, const char *folder);
 /* What a model says of rows against their labels, for tailor_evaluate and tailor_fit. */
 typedef struct {
     int64_t  rows, classes;      /* classes of the model                                     */
-    int32_t *label, *predicted;  /* [rows] in the model's classes; owned                     */
+    int32_t *label, *predicted;  /* [rows] in the model's classes; owned, as all below       */
+    float   *score;              /* [rows] probability of class 1 of two; else NULL          */
+    double  *truth, *value;      /* [rows] of numbers, the target and what the model says    */
     double  *loss;               /* [rows] natural log; owned                                */
 } tl_answers;
 tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,

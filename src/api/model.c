@@ -31,16 +31,18 @@ done:
 static tl_shape row_for_data(const tl_dataset *d)
 {
     enum { SIDE = 96 };
+    if (d->schema) return TL_SHAPE(d->schema->width);
     const bool as_is = d->one_size && d->height <= SIDE && d->width <= SIDE;
 
     return as_is ? TL_SHAPE(d->height, d->width, d->channels)
                  : TL_SHAPE(SIDE, SIDE, d->channels);
 }
 
-static tl_prep prep_for_arch(const tl_arch *arch)
+static tl_prep prep_for_data(const tl_arch *arch, const tl_dataset *d)
 {
-    tl_prep prep = { 0 };
+    tl_prep prep = { .table = d->schema };
 
+    if (d->schema) return prep;
     if (!tl_prep_named(tl_arch_prep(arch), &prep)) tl_prep_named("unit", &prep);
     prep.height       = arch->row.dim[0];
     prep.width        = arch->row.dim[1];
@@ -63,7 +65,7 @@ tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *d
 
     *out = NULL;
     TL_TRY(tl_arch_parse(ctx, arch, row_for_data(d), d->classes, &resolved));
-    prep = prep_for_arch(&resolved);
+    prep = prep_for_data(&resolved, d);
     TL_TRY(tl_model_new(ctx, &resolved, &prep, d->class_name, seed, &model));
     TL_TRY(wrap(ctx, model, true, out));
 done:

@@ -1,37 +1,30 @@
-/* predict.c -- tailor_predict: pictures by path, a JSON line each.  Floor 4.5, api. */
-#include "api/handles.h"
+/* predict.c -- tailor_predict: pictures or rows of tables, a JSON line each.  Floor 4.5, api. */
+#include "api/predict.h"
 #include "core/io.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 16, TOP = 5 };
+enum { TOP = 5 };
 
-typedef struct {
-    tl_predictor *p;
-    tl_slab      *slab;
-    float        *x, *y;        /* [BATCH row], [BATCH outputs]                             */
-    int64_t       row;          /* floats of one input                                      */
-    bool          bad;          /* a picture could not be read                              */
-} asker;
-
-static tl_status asker_open(tailor *t, const tl_model *m, asker *a)
+static tl_status asker_open(tailor *t, const tl_model *m, tl_asker *a)
 {
-    tl_ctx   *ctx = &t->ctx;
-    tl_status rc;
+    tl_ctx        *ctx = &t->ctx;
+    const tl_shape row = tl_prep_row(&m->prep);
+    tl_status      rc;
 
-    *a = (asker){ .row = m->prep.height * m->prep.width * m->prep.channels };
+    *a = (tl_asker){ .row = tl_shape_count(&row) };
     TL_TRY(tl_slab_new(ctx, tl_api_backend(), &a->slab));
-    TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, BATCH, tl_api_backend(), a->slab,
+    TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, TL_ASK_ROWS, tl_api_backend(), a->slab,
                             tl_api_dtype(t, m), &a->p));
-    TL_TRY(tl_alloc_array(ctx, (size_t)BATCH * (size_t)a->row, sizeof *a->x, &a->x));
-    TL_TRY(tl_alloc_array(ctx, BATCH, (size_t)m->arch.outputs * sizeof *a->y, &a->y));
+    TL_TRY(tl_alloc_array(ctx, (size_t)TL_ASK_ROWS * (size_t)a->row, sizeof *a->x, &a->x));
+    TL_TRY(tl_alloc_array(ctx, TL_ASK_ROWS, (size_t)m->arch.outputs * sizeof *a->y, &a->y));
 done:
     return rc;
 }
 
-static void asker_close(tl_ctx *ctx, asker *a)
+static void asker_close(tl_ctx *ctx, tl_asker *a)
 {
     tl_predictor_free(ctx, a->p);
     tl_slab_free(ctx, a->slab);
@@ -59,8 +52,13 @@ static json_t *named_score(const tl_model *m, int64_t c, double score)
 }
 
 /* The best classes, best first: picked one by one, as TOP is small. */
-static json_t *answer(const tl_model *m, const char *path, const float *logit)
+json_t *tl_answer_json(const tl_model *m, const char *path, const float *logit)
 {
+    if (m->task->numbers) {
+        float value = *logit;
+        tl_model_answer(m, &value, 1);
+        return json_pack("{s:s, s:o}", "input", path, "value", tl_json_real((double)value));
+    }
     const int64_t n      = m->arch.outputs;
     json_t       *line   = json_pack("{s:s}", "input", path), *top = json_array();
     double        sum    = 0.0, most = -INFINITY;
@@ -83,10 +81,10 @@ static json_t *answer(const tl_model *m, const char *path, const float *logit)
     return line;
 }
 
-static bool give(json_t *line, int (*each)(void *user, const char *json), void *user)
+bool tl_give_line(json_t *line, const tl_each_line *each)
 {
     char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(7));
-    bool  stop = !text || each(user, text) != 0;
+    bool  stop = !text || each->call(each->user, text) != 0;
 
     free(text);
     json_decref(line);
@@ -94,11 +92,10 @@ static bool give(json_t *line, int (*each)(void *user, const char *json), void *
 }
 
 /* A batch: what can be read is asked at once; lines keep the order of the paths. */
-static tl_status ask_batch(tl_ctx *ctx, asker *a, const tl_model *m, const char *const *path,
-                           size_t n, int (*each)(void *user, const char *json),
-                           void *user, bool *stop)
+static tl_status ask_batch(tl_ctx *ctx, tl_asker *a, const tl_model *m, const char *const *path,
+                           size_t n, const tl_each_line *each, bool *stop)
 {
-    json_t   *unread[BATCH] = { 0 };
+    json_t   *unread[TL_ASK_ROWS] = { 0 };
     int64_t   rows = 0;
     tl_status rc   = TL_OK;
 
@@ -114,9 +111,9 @@ static tl_status ask_batch(tl_ctx *ctx, asker *a, const tl_model *m, const char 
     rows = 0;
     for (size_t i = 0; i < n && !*stop; i++) {
         json_t *line = unread[i] ? unread[i]
-                                 : answer(m, path[i], a->y + m->arch.outputs * rows++);
+                                 : tl_answer_json(m, path[i], a->y + m->arch.outputs * rows++);
         unread[i]    = NULL;
-        *stop        = give(line, each, user);
+        *stop        = tl_give_line(line, each);
     }
 done:
     for (size_t i = 0; i < n; i++) json_decref(unread[i]);
@@ -128,19 +125,24 @@ tailor_status tailor_predict(tailor *t, const tailor_model *model, const char *c
                              void *user)
 {
     tl_ctx   *ctx  = tl_api_begin(t);
-    asker     a    = { 0 };
+    tl_asker  a    = { 0 };
     bool      stop = false;
     tl_status rc;
+    const tl_each_line lines = { each, user };
 
     TL_TRY(asker_open(t, model->model, &a));
-    for (size_t i = 0; i < paths && !stop; i += BATCH) {
+    if (model->model->prep.table)
+        TL_TRY(tl_predict_tables(ctx, &a, model->model, tl_api_cache_bytes(t), path, paths,
+                                 &lines));
+    else for (size_t i = 0; i < paths && !stop; i += TL_ASK_ROWS) {
         if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
         TL_TRY(ask_batch(ctx, &a, model->model, path + i,
-                         TL_MIN((size_t)BATCH, paths - i), each, user, &stop));
+                         TL_MIN((size_t)TL_ASK_ROWS, paths - i), &lines, &stop));
     }
     if (a.bad)
         TL_FAIL(TL_EDATA, "predict",
-                "some pictures could not be read (see their \"error\")");
+                "some %s could not be read (see their \"error\")",
+                model->model->task->rows);
 done:
     asker_close(ctx, &a);
     return tl_api_status(rc);

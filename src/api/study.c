@@ -11,7 +11,8 @@ static tl_question internal(tailor *t, const tailor_question *q)
 
     return (tl_question){
         .data = { .train = q->data, .valid = q->valid, .test = q->test,
-                  .skip_bad = q->skip_bad != 0, .limit_bytes = t->world.limit_bytes },
+                  .skip_bad = q->skip_bad != 0, .limit_bytes = t->world.limit_bytes,
+                  .ask = { q->target, q->task } },
         .base = q->base ? q->base : none, .base_arch = q->arch, .routes = q->routes,
         .metric = q->metric, .margin = q->margin > 0.0 ? q->margin : NAN,
         .budget_s = q->budget_s,

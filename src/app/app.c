@@ -312,6 +312,7 @@ uint64_t tl_app_seed(const tl_app *app)
 }
 
 tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
+                           const tailor_model *like,
                            tailor_data **out)
 {
     const tailor_data_options options = {
@@ -319,6 +320,9 @@ tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
         .test     = tl_args_text(&app->args, TL_OPT_test),
         .skip_bad = skip_bad || tl_args_given(&app->args, TL_OPT_skip_bad),
         .seed     = tl_app_seed(app),
+        .target   = tl_args_text(&app->args, TL_OPT_target),
+        .task     = tl_args_text(&app->args, TL_OPT_task),
+        .like     = like,
     };
 
     return tl_app_lib(app, tailor_data_open(app->lib, path, &options, out));

@@ -47,8 +47,12 @@ tl_status tl_app_list(tl_app *app, tl_option_id id, const char ***out);
 tl_status tl_app_stored_command(tl_app *app, const char *out, char ***argv, size_t *count);
 /* Data with --valid, --test, --seed and, where `skip_bad` does not say it, --skip-bad. */
 tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
+                           const tailor_model *like,
                            tailor_data **out);
 uint64_t  tl_app_seed(const tl_app *app);
+
+/* In app/inspect_table.c: task, target and columns of what tailor_data_inspect says. */
+tl_status tl_inspect_print_table(tl_app *app, const json_t *profile);
 
 /* In app/help.c. */
 void tl_help_overview(const tl_app *app);

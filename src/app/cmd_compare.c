@@ -45,6 +45,8 @@ static tailor_question question(const tl_app *app, const char *out)
         .folds          = (int)TL_MIN(tl_args_int(a, TL_OPT_folds, 0), 1000),
         .train_rows     = tl_args_int(a, TL_OPT_train_rows, 0),
         .seed           = tl_app_seed(app),
+        .target         = tl_args_text(a, TL_OPT_target),
+        .task           = tl_args_text(a, TL_OPT_task),
         .settings       = (const char *const *)a->setting,
         .skip_bad       = tl_args_given(a, TL_OPT_skip_bad),
         .dry_run        = tl_args_given(a, TL_OPT_dry_run),

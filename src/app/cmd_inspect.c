@@ -45,6 +45,15 @@ static void print_parts(const json_t *parts)
     putchar('\n');
 }
 
+static void print_sizes(const json_t *sizes)
+{
+    fputs("  pictures    ", stdout);
+    print_range(json_object_get(sizes, "width"));
+    fputs(" wide, ", stdout);
+    print_range(json_object_get(sizes, "height"));
+    printf(" high, %s\n", tl_json_text(sizes, "colour", "unknown"));
+}
+
 static void print_counts(const json_t *r)
 {
     const json_t *parts = json_object_get(r, "parts"), *sizes = json_object_get(r, "sizes");
@@ -52,11 +61,8 @@ static void print_counts(const json_t *r)
     char          n[2][32];
 
     print_parts(parts);
-    fputs("  pictures    ", stdout);
-    print_range(json_object_get(sizes, "width"));
-    fputs(" wide, ", stdout);
-    print_range(json_object_get(sizes, "height"));
-    printf(" high, %s\n", tl_json_text(sizes, "colour", "unknown"));
+    if (json_object_get(json_object_get(r, "target"), "mean")) return;
+    if (json_is_object(sizes)) print_sizes(sizes);
     if (tl_json_int(balance, "largest_rows", 0) == tl_json_int(balance, "smallest_rows", 0))
         printf("  balance     every class has %s\n", say(balance, "largest_rows", n[0]));
     else
@@ -156,19 +162,24 @@ static tl_status print_profile(tl_app *app, const json_t *r)
 {
     const json_t *classes = json_object_get(r, "classes");
     const int64_t many    = (int64_t)json_array_size(classes);
+    const bool    table   = json_is_array(json_object_get(r, "columns"));
+    const bool    numbers = json_object_get(json_object_get(r, "target"), "mean") != NULL;
     char          rows[32], count[32];
-    tl_status     rc;
+    tl_status     rc = TL_OK;
 
-    printf("%s%s%s: %s %s in %s %s (%s)\n", tl_term_out(&app->term, TL_BOLD),
-           tl_json_text(r, "path", "?"), tl_term_out(&app->term, TL_PLAIN), say(r, "rows", rows),
-           plural(r, "rows", "picture", "pictures"), tl_say_count(many, count),
-           tl_plural(many, "class", "classes"), tl_json_text(r, "format", "?"));
+    printf("%s%s%s: %s %s", tl_term_out(&app->term, TL_BOLD), tl_json_text(r, "path", "?"),
+           tl_term_out(&app->term, TL_PLAIN), say(r, "rows", rows),
+           table ? plural(r, "rows", "row", "rows") : plural(r, "rows", "picture", "pictures"));
+    if (!numbers)
+        printf(" in %s %s", tl_say_count(many, count), tl_plural(many, "class", "classes"));
+    printf(" (%s)\n", tl_json_text(r, "format", "?"));
     print_counts(r);
     print_faults(r);
-    rc = print_classes(app, classes);
+    if (table) rc = tl_inspect_print_table(app, r);
+    if (rc == TL_OK && !numbers) rc = print_classes(app, classes);
     print_unreadable(json_object_get(r, "unreadable"));
-    print_pairs("leaks: the same picture in two parts", json_object_get(r, "leaks"));
-    print_pairs("duplicates: the same picture twice", json_object_get(r, "duplicates"));
+    print_pairs("leaks: the same in two parts", json_object_get(r, "leaks"));
+    print_pairs("duplicates: the same twice", json_object_get(r, "duplicates"));
     print_findings(app, json_object_get(r, "findings"));
     return rc;
 }
@@ -182,7 +193,7 @@ tl_status tl_cmd_inspect(tl_app *app)
     tl_status     rc;
 
     tl_term_say(&app->term, "tailor inspect: reading the data");
-    TL_TRY(tl_app_open_data(app, app->args.operand[0], true, &data));
+    TL_TRY(tl_app_open_data(app, app->args.operand[0], true, NULL, &data));
     status = tailor_data_inspect(app->lib, data, &text);
     TL_TRY(tl_app_json(app, status, text, &result));
     tl_term_finish(&app->term);

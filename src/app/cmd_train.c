@@ -57,7 +57,9 @@ static void print_result(const tl_app *app, const json_t *r, const char *out)
     printf("%s\n", tl_json_text(r, "metric", "accuracy"));
     print_score("valid", json_object_get(r, "valid"));
     print_score("test", json_object_get(r, "test"));
-    printf("model: %s/best\nnext:  tailor predict %s/best NEW-PICTURES/\n", out, out);
+    printf("model: %s/best\nnext:  tailor predict %s/best %s\n", out, out,
+           strncmp(tl_json_text(r, "task", ""), "table", 5) == 0 ? "NEW-ROWS.csv"
+                                                                   : "NEW-PICTURES/");
 }
 
 static void print_plan(const json_t *plan)
@@ -77,6 +79,11 @@ static void print_plan(const json_t *plan)
     free(settings);
 }
 
+static bool is_table(const tailor_data *data)
+{
+    return strncmp(tailor_data_task(data), "table", 5) == 0;
+}
+
 static tl_status open_model(tl_app *app, const tailor_data *data, tailor_model **out)
 {
     const tl_args *a = &app->args;
@@ -89,6 +96,7 @@ static tl_status open_model(tl_app *app, const tailor_data *data, tailor_model *
         return tl_app_lib(app, tailor_model_open(app->lib, tl_args_text(a, TL_OPT_base),
                                                  arch, out));
     if (!arch && route && strcmp(route, "baseline") == 0) arch = "mlp";
+    if (!arch && is_table(data)) arch = "mlp";
     if (!arch)
         return tl_fail(&app->ctx, TL_EUSAGE, "train",
                        "no network is named (give --base MODEL, or "
@@ -130,7 +138,7 @@ tl_status tl_cmd_train(tl_app *app)
     tl_term_say(&app->term, "tailor train: reading the data");
     TL_TRY(tl_app_out(app, app->args.operand[0], &out));
     TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
-    TL_TRY(tl_app_open_data(app, app->args.operand[0], false, &data));
+    TL_TRY(tl_app_open_data(app, app->args.operand[0], false, NULL, &data));
     TL_TRY(open_model(app, data, &model));
     TL_TRY(fit(app, model, data, out, (const char *const *)command, &result));
     tl_term_finish(&app->term);

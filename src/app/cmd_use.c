@@ -44,13 +44,19 @@ static tl_status print_classes(tl_app *app, const json_t *classes)
 
 static tl_status print_evaluation(tl_app *app, const json_t *r)
 {
+    static const struct { const char *key, *name; } scores[] = {
+        { "accuracy", "accuracy" }, { "macro_f1", "macro-F1" }, { "roc_auc", "ROC AUC" },
+        { "rmse", "RMSE" }, { "mae", "MAE" }, { "r2", "R2" }, { "loss", "loss" },
+    };
+
     const int64_t rows = tl_json_int(r, "rows", 0);
 
     printf("%" PRId64 " %s (%s)\n", rows, tl_plural(rows, "row", "rows"),
            tl_json_text(r, "split", "all"));
-    print_interval("accuracy", json_object_get(r, "accuracy"));
-    print_interval("macro-F1", json_object_get(r, "macro_f1"));
-    print_interval("loss", json_object_get(r, "loss"));
+    for (size_t i = 0; i < TL_COUNT(scores); i++)
+        if (json_object_get(r, scores[i].key))
+            print_interval(scores[i].name, json_object_get(r, scores[i].key));
+    if (!json_object_get(r, "per_class")) return TL_OK;
     putchar('\n');
     return print_classes(app, json_object_get(r, "per_class"));
 }
@@ -67,7 +73,7 @@ tl_status tl_cmd_evaluate(tl_app *app)
 
     TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
                                              tl_args_text(&app->args, TL_OPT_arch), &model)));
-    TL_TRY(tl_app_open_data(app, app->args.operand[1], false, &data));
+    TL_TRY(tl_app_open_data(app, app->args.operand[1], false, model, &data));
     status = tailor_evaluate(app->lib, model, data, tl_args_text(&app->args, TL_OPT_split),
                              &metrics, &text);
     TL_TRY(tl_app_json(app, status, text, &result));

@@ -27,8 +27,14 @@ static void print_decision(const char *decision, const char *base)
     fputs(decision, stdout);
 }
 
+/* Numbers are said in the target's unit, shares of rows in percent. */
+static bool in_percent(const json_t *v)
+{
+    return strstr(tl_json_text(v, "task", ""), "regression") == NULL;
+}
+
 /* "91.3 % [90.1, 92.4]"; "-" where it is not known. */
-static const char *say_score(const json_t *score, char buffer[64])
+static const char *say_score(const json_t *v, const json_t *score, char buffer[64])
 {
     const double  mean = tl_json_number(score, "mean", NAN);
     const json_t *ci   = json_object_get(score, "ci95");
@@ -36,6 +42,9 @@ static const char *say_score(const json_t *score, char buffer[64])
     const double  high = json_number_value(json_array_get(ci, 1));
 
     if (!isfinite(mean)) snprintf(buffer, 64, "-");
+    else if (!in_percent(v) && json_is_number(json_array_get(ci, 0)))
+        snprintf(buffer, 64, "%.4g [%.4g, %.4g]", mean, low, high);
+    else if (!in_percent(v)) snprintf(buffer, 64, "%.4g (no interval)", mean);
     else if (json_array_size(ci) == 2 && json_is_number(json_array_get(ci, 0)))
         snprintf(buffer, 64, "%.1f %% [%.1f, %.1f]", 100 * mean, 100 * low, 100 * high);
     else snprintf(buffer, 64, "%.1f %% (no interval)", 100 * mean);
@@ -72,7 +81,7 @@ const char *tl_verdict_score(const json_t *v, char buffer[64])
 {
     const json_t *c = find_candidate(v, json_object_get(v, "winner"));
 
-    return say_score(c ? json_object_get(c, "test") : NULL, buffer);
+    return say_score(v, c ? json_object_get(c, "test") : NULL, buffer);
 }
 
 static void print_sentence(const tl_app *app, const json_t *v)
@@ -106,13 +115,16 @@ static void print_difference(const json_t *v)
     const double  sure = tl_json_number(v, "confidence", NAN);
 
     if (json_is_object(other) && isfinite(mean)) {
-        printf("  %+.1f points over the next (%s%s%s)", 100 * mean,
-               tl_json_text(other, "route", "?"),
-               base ? ", " : "", base ? base : "");
+        const bool   percent = in_percent(v);
+        const double times   = percent ? 100.0 : 1.0;
+        printf(percent ? "  %+.1f points over the next (%s%s%s)" : "  %+.4g to the next (%s%s%s)",
+               times * mean, tl_json_text(other, "route", "?"), base ? ", " : "",
+               base ? base : "");
         if (json_is_number(json_array_get(ci, 0)))
-            printf(", 95 %% interval [%+.1f, %+.1f]",
-                   100 * json_number_value(json_array_get(ci, 0)),
-                   100 * json_number_value(json_array_get(ci, 1)));
+            printf(percent ? ", 95 %% interval [%+.1f, %+.1f]"
+                           : ", 95 %% interval [%+.4g, %+.4g]",
+                   times * json_number_value(json_array_get(ci, 0)),
+                   times * json_number_value(json_array_get(ci, 1)));
         if (isfinite(p)) printf(p < 0.001 ? ", p < 0.001" : ", p = %.3f", p);
         puts(".");
     }
@@ -134,7 +146,7 @@ static void print_texts(const tl_app *app, const char *title, const json_t *text
             tl_term_wrap(&app->term, "  ", false, json_string_value(text));
 }
 
-static void candidate_row(tl_grid *table, const json_t *c, bool won)
+static void candidate_row(tl_grid *table, const json_t *v, const json_t *c, bool won)
 {
     char          test[64], valid[64], seconds[32], peak[32], runs[32];
     const char   *base = base_name(c), *status = tl_json_text(c, "status", "?");
@@ -151,8 +163,8 @@ static void candidate_row(tl_grid *table, const json_t *c, bool won)
         strncat(note, " overfit", sizeof note - strlen(note) - 1);
     tl_grid_row(table, won ? TL_GREEN : done ? TL_PLAIN : TL_DIM,
                 (const char *[]){ tl_json_text(c, "route", "?"), base ? base : "-",
-                                  say_score(json_object_get(c, "test"), test),
-                                  say_score(json_object_get(c, "valid"), valid), runs,
+                                  say_score(v, json_object_get(c, "test"), test),
+                                  say_score(v, json_object_get(c, "valid"), valid), runs,
                                   say_or_dash(tl_json_number(cost, "seconds", NAN),
                                               tl_say_seconds, seconds),
                                   say_or_dash(tl_json_number(cost, "peak_bytes", NAN),
@@ -172,7 +184,7 @@ static tl_status print_candidates(tl_app *app, const json_t *v)
                 (const char *[]){ "route", "base", "test [95 %]", "valid [95 %]", "runs",
                                   "time in all", "memory", "" });
     json_array_foreach(json_object_get(v, "candidates"), i, c)
-        candidate_row(&table, c, c == won);
+        candidate_row(&table, v, c, c == won);
     putchar('\n');
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);
@@ -216,8 +228,8 @@ static void print_path(const char *path)
 
 static void print_next(const tl_app *app, const json_t *v, const char *folder)
 {
-    static const struct { const char *verb, *what; } next[] = {
-        { "predict", " NEW-PICTURES/" }, { "evaluate", NULL } };
+    static const struct { const char *verb; } next[] = { { "predict" }, { "evaluate" } };
+    const bool  table = strncmp(tl_json_text(v, "task", ""), "table", 5) == 0;
     const char *data = tl_json_text(json_object_get(v, "data"), "path", "DATA");
 
     printf("\n%sNext%s\n  report    ", tl_term_out(&app->term, TL_BOLD),
@@ -227,7 +239,7 @@ static void print_next(const tl_app *app, const json_t *v, const char *folder)
     for (size_t i = 0; i < TL_COUNT(next); i++) {
         printf("  %-9s tailor %s ", next[i].verb, next[i].verb);
         print_path(folder), fputs("/best", stdout);
-        if (next[i].what) fputs(next[i].what, stdout);
+        if (i == 0) fputs(table ? " NEW-ROWS.csv" : " NEW-PICTURES/", stdout);
         else putchar(' '), print_path(data);
         putchar('\n');
     }

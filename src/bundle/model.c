@@ -6,14 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-const char *tl_task_name(tl_task task)
-{
-    static const char *const names[] = { [TL_TASK_IMAGE_CLASSIFICATION] =
-                                             "image-classification" };
-
-    return (size_t)task < TL_COUNT(names) ? names[task] : "unknown";
-}
-
 tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out)
 {
     const char   *name = tl_arch_prep(arch);
@@ -67,6 +59,8 @@ static tl_status make(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
     TL_TRY(tl_alloc(ctx, sizeof *m, &m));
     TL_TRY(tl_arch_copy(ctx, arch, &m->arch));
     m->prep = *prep;
+    m->task = tl_prep_task(prep);
+    tl_schema_hold(prep->table);
     TL_TRY(copy_names(ctx, class_name, arch->outputs, &m->class_name));
     *out = m;
     m    = NULL;
@@ -138,7 +132,6 @@ tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out)
     TL_TRY(make(ctx, &from->arch, &from->prep, from->class_name, &m));
     TL_TRY(tl_params_copy(ctx, from->params, &m->params));
     if (from->path) TL_TRY(tl_strdup(ctx, from->path, &m->path));
-    m->task = from->task;
     memcpy(m->sha256, from->sha256, sizeof m->sha256);
     if (from->provenance && !(m->provenance = json_deep_copy(from->provenance)))
         TL_FAIL(TL_ENOMEM, "model", "no room for its provenance (free memory)");
@@ -158,7 +151,30 @@ void tl_model_free(tl_ctx *ctx, tl_model *model)
     tl_load_report_free(ctx, &model->loaded);
     tl_params_free(ctx, model->params);
     tl_arch_free(ctx, &model->arch);
+    tl_schema_drop(ctx, model->prep.table);
     json_decref(model->provenance);
     tl_free(ctx, model->path);
     tl_free(ctx, model);
+}
+
+static void answer_classes(float *row, int64_t classes)
+{
+    float  top = row[0];
+    double sum = 0.0;
+
+    for (int64_t c = 1; c < classes; c++) top = fmaxf(top, row[c]);
+    for (int64_t c = 0; c < classes; c++) sum += (double)(row[c] = expf(row[c] - top));
+    for (int64_t c = 0; c < classes; c++) row[c] = (float)((double)row[c] / sum);
+}
+
+void tl_model_answer(const tl_model *m, float *y, int64_t rows)
+{
+    const tl_schema *s = m->prep.table;
+
+    for (int64_t r = 0; r < rows; r++) {
+        if (m->task->numbers)
+            y[r] = (float)((double)y[r] * s->target_scale + s->target_mean);
+        else
+            answer_classes(y + r * m->arch.outputs, m->arch.outputs);
+    }
 }

@@ -8,15 +8,12 @@
 #include "model/weights.h"
 #include "tensor/plan.h"
 
-typedef enum { TL_TASK_IMAGE_CLASSIFICATION } tl_task;
-const char *tl_task_name(tl_task task); /* "image-classification" */
-
 typedef struct {
     char      *path;       /* where it was opened from; owned */
-    tl_task    task;
+    const tl_task *task;   /* as its preprocessing says */
     tl_arch    arch;
     tl_params *params;
-    tl_prep    prep;
+    tl_prep    prep;       /* prep.table is held */
     char     **class_name; /* [arch.outputs]; NULL: not known (bare weights) */
     json_t    *provenance; /* tailor.json's free part (licence, metrics); or NULL */
     tl_load_report loaded;
@@ -42,6 +39,10 @@ void      tl_model_free(tl_ctx *ctx, tl_model *model);
  * tailor.json. ResNet and MobileNetV2 carry torchvision's tensor names. */
 tl_status tl_model_save(tl_ctx *ctx, const tl_model *model, const json_t *extra,
                         const char *folder);
+
+/* Outputs of the network -> what people are told: probabilities of the classes, or numbers
+ * in the target's own unit. */
+void tl_model_answer(const tl_model *model, float *y, int64_t rows);
 
 /* A model ready to be asked: an eval plan of `rows` rows.  The model outlives it.  `slab`
  * may be NULL: then it has its own. */

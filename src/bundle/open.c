@@ -251,9 +251,9 @@ static tl_status find_provenance(tl_ctx *ctx, const papers *p, json_t **out)
 static tl_status check_task(tl_ctx *ctx, const papers *p)
 {
     const char *task =
-        tl_json_text(p->tailor, "task", tl_task_name(TL_TASK_IMAGE_CLASSIFICATION));
+        tl_json_text(p->tailor, "task", tl_task_image_classification.name);
 
-    if (strcmp(task, tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)) == 0) return TL_OK;
+    if (tl_task_find(task)) return TL_OK;
     return tl_fail(ctx, TL_EDATA, p->tailor_path,
                    "task \"%.60s\" is not one this Tailor knows "
                    "(use a newer one)",
@@ -290,6 +290,12 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
         TL_FAIL(TL_EDATA, path, "%s is a network for text, which no command takes yet",
                 m->arch.name);
     TL_TRY(find_prep(ctx, &p, &m->arch, &m->prep));
+    m->task = tl_prep_task(&m->prep);
+    if (m->prep.table &&
+        (m->arch.row.ndim != 1 || m->arch.row.dim[0] != m->prep.table->width ||
+         (m->task->numbers && m->arch.outputs != 1)))
+        TL_FAIL(TL_EDATA, path, "its network takes other rows than its columns make (copy it "
+                "again)");
     TL_TRY(find_labels(ctx, &p, m->arch.outputs, &m->class_name));
     TL_TRY(find_provenance(ctx, &p, &m->provenance));
     TL_TRY(tl_arch_params(ctx, &m->arch, &m->params));

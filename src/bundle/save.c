@@ -67,7 +67,7 @@ static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
                                                  : m->arch.name));
     json_object_set_new(config, "architectures", names);
     json_object_set_new(config, "problem_type",
-                        json_string("single_label_classification"));
+                        json_string(m->task->problem_type));
     json_object_set_new(config, "dtype", json_string("float32"));
     add_labels(config, m);
     return save_json(ctx, folder, "config.json", config);
@@ -84,7 +84,7 @@ static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra
     json_object_update(all, m->provenance);
     json_object_update(all, (json_t *)(uintptr_t)extra);
     json_object_set_new(all, "tailor", json_string(TAILOR_VERSION));
-    json_object_set_new(all, "task", json_string(tl_task_name(m->task)));
+    json_object_set_new(all, "task", json_string(m->task->name));
     json_object_set_new(all, "arch", tl_arch_to_json(&m->arch));
     json_object_set_new(all, "prep", tl_prep_to_json(&m->prep));
     json_object_set_new(all, "labels", labels);

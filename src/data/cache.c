@@ -12,6 +12,10 @@ tl_status tl_cache_new(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep,
     tl_status rc;
 
     *out = NULL;
+    if (prep->table) return tl_cache_of_table(ctx, d, prep, budget_bytes, out);
+    if (d->schema)
+        TL_FAIL(TL_EDATA, d->path,
+                "holds rows of a table, and the model takes pictures (give pictures)");
     if (prep->channels != 1 && prep->channels != 3)
         TL_FAIL(TL_EUSAGE, "prep", "%" PRId64 " channels (1 or 3 are possible)",
                 prep->channels);
@@ -36,6 +40,9 @@ void tl_cache_free(tl_ctx *ctx, tl_cache *c)
         tl_free(ctx, atomic_load(&c->data[i]));
     tl_free(ctx, c->data);
     tl_free(ctx, c->size);
+    tl_free(ctx, c->map);
+    tl_free(ctx, c->coded);
+    if (c->prep.table) tl_schema_drop(ctx, c->prep.table);
     tl_free(ctx, c);
 }
 
@@ -44,6 +51,7 @@ bool tl_cache_is_quick(const tl_cache *c)
     tl_image first;
     int64_t  h, w;
 
+    if (c->prep.table) return true;
     for (int64_t i = 0; i < c->d->rows; i++)
         if (c->d->row_name[i]) return false;
     tl_hold_pixels(c->d, 0, &first);
@@ -136,6 +144,7 @@ size_t tl_cache_will_take(const tl_cache *c, const tl_rows *lists, int count)
     size_t       rows = 0, bytes;
     int64_t      h, w;
 
+    if (c->prep.table) return 0; /* taken already */
     tl_prep_sizes(&c->prep, c->d->height, c->d->width, &h, &w);
     for (int k = 0; k < count; k++)
         for (int64_t i = 0; i < lists[k].count; i++) {

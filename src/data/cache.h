@@ -12,8 +12,13 @@ struct tl_cache {
     _Atomic size_t    used_bytes;
     _Atomic(uint8_t *) *data;      /* [rows] NULL: not held                                  */
     _Atomic uint64_t  *size;       /* [rows] height << 32 | width, written before data       */
+    int32_t           *map;        /* of a table: tl_dataset_maps; prep.table is held        */
+    float             *coded;      /* [rows width] of a table; NULL: over the budget         */
 };
 
+/* tl_cache_new for the rows of a table, which are coded at once where the budget allows. */
+tl_status tl_cache_of_table(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep,
+                            size_t budget_bytes, tl_cache **out);
 /* Row `row` with prep's channels: as decoded, or as prep's resize makes it where that is
  * smaller; which of them depends on the row alone.  *owned: the caller ends it. */
 tl_status tl_cache_get(tl_ctx *ctx, tl_cache *cache, int64_t row, tl_image *out, bool *owned);

@@ -26,7 +26,7 @@ static tl_status not_recognised(tl_ctx *ctx, const char *path)
     return tl_fail(ctx, TL_EDATA, path,
                    "no data that is known here (give a folder of class folders with "
                    "JPEG, PNG or WebP pictures, pictures with a CSV of file,label, IDX "
-                   "or CIFAR files)");
+                   "or CIFAR files, or a CSV or TSV table)");
 }
 
 /* All parts at `path`; `split` NONE: names decide. */
@@ -217,6 +217,7 @@ static tl_status fill_rows(tl_ctx *ctx, tl_dataset *d, const tl_part *p, int64_t
         d->label[at + r] = number[p->label[r]];
         d->split[at + r] = (uint8_t)p->split;
         if (p->names) d->row_name[at + r] = p->names + p->name_at[r];
+        if (d->target) d->target[at + r] = p->target[r];
     }
 done:
     tl_free(ctx, number);
@@ -267,6 +268,25 @@ static tl_status say_bad(tl_ctx *ctx, tl_dataset *d, const tl_bad *bad)
     return TL_OK;
 }
 
+static tl_status take_task(tl_ctx *ctx, tl_opening *o, tl_dataset *d)
+{
+    tl_status rc = TL_OK;
+
+    d->task = &tl_task_image_classification;
+    if (!o->schema) return TL_OK;
+    for (size_t i = 0; i < o->parts; i++)
+        if (!o->part[i].map)
+            TL_FAIL(TL_EDATA, o->part[i].path,
+                    "holds pictures, and %.200s is a table (give parts of one kind)", d->path);
+    d->task   = o->schema->regression ? &tl_task_table_regression
+                                      : &tl_task_table_classification;
+    d->schema = tl_schema_hold(o->schema);
+    if (d->task->numbers)
+        TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->target, &d->target));
+done:
+    return rc;
+}
+
 static tl_status join(tl_ctx *ctx, tl_opening *o, const char *path, tl_dataset *d)
 {
     tl_hold     *h     = NULL;
@@ -284,6 +304,7 @@ static tl_status join(tl_ctx *ctx, tl_opening *o, const char *path, tl_dataset *
     d->rows = h->start[o->parts];
     if (!d->rows) TL_FAIL(TL_EDATA, path, "no rows (is the folder empty?)");
     d->format = o->part[0].format;
+    TL_TRY(take_task(ctx, o, d));
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->label, &d->label));
     TL_TRY(tl_alloc(ctx, (size_t)d->rows, &d->split));
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->row_name, &d->row_name));
@@ -360,19 +381,24 @@ static void close_rows(tl_ctx *ctx, tl_dataset *d)
     tl_free(ctx, d->split);
     tl_free(ctx, d->row_name);
     tl_free(ctx, d->path);
+    tl_free(ctx, d->target);
+    tl_schema_drop(ctx, d->schema);
     json_decref(d->bad);
     tl_free(ctx, d);
 }
 
 tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_dataset **out)
 {
-    tl_opening  o = { .skip_bad = source->skip_bad, .limit_bytes = source->limit_bytes };
+    tl_opening  o = { .skip_bad    = source->skip_bad,
+                      .limit_bytes = source->limit_bytes,
+                      .ask         = source->ask };
     tl_dataset *d = NULL;
     int64_t     rows = 0;
     tl_status   rc;
 
     *out = NULL;
     if (!o.limit_bytes) o.limit_bytes = tl_machine_memory_bytes() / 2;
+    if (source->schema) TL_TRY(tl_schema_copy(ctx, source->schema, &o.schema));
     TL_TRY(open_parts(ctx, source, &o));
     for (size_t i = 0; i < o.parts; i++) rows += o.part[i].rows;
     if (!source->skip_bad || rows == 0)
@@ -387,6 +413,7 @@ tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_datas
 done:
     for (size_t i = 0; i < o.parts; i++) tl_part_free(ctx, &o.part[i]);
     tl_free(ctx, o.part);
+    tl_schema_drop(ctx, o.schema);
     tl_bad_free(&o.bad);
     tl_dataset_close(ctx, d);
     return rc;
@@ -454,6 +481,8 @@ tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char 
 
     if (d->row_name[i]) return tl_strdup(ctx, d->row_name[i], out);
     rc = tl_alloc(ctx, n, out);
-    if (rc == TL_OK) snprintf(*out, n, "%s[%" PRId64 "]", p->path, local);
+    if (rc == TL_OK && p->map)
+        snprintf(*out, n, "%s:%u", p->path, (unsigned)p->sheet.line[local]);
+    else if (rc == TL_OK) snprintf(*out, n, "%s[%" PRId64 "]", p->path, local);
     return rc;
 }

@@ -4,12 +4,18 @@
 #define TL_DATA_DATASET_H
 #include "core/json.h"
 #include "data/image.h"
+#include "data/tables/schema.h"
+#include "tensor/task.h"
 
 typedef enum { TL_SPLIT_TRAIN, TL_SPLIT_VALID, TL_SPLIT_TEST, TL_SPLIT_NONE } tl_split;
 
+/* Index lists; owned by the caller's one tl_free each. */
+typedef struct { int64_t *row; int64_t count; } tl_rows;
+
 typedef struct tl_dataset tl_dataset;
 struct tl_dataset {
-    const char *format;     /* "image folders", "idx", "cifar"                               */
+    const tl_task *task;
+    const char *format;     /* "image folders", "idx", "cifar", "table"                      */
     char       *path;
     int64_t     rows;
     int64_t     classes;
@@ -29,12 +35,16 @@ struct tl_dataset {
     int64_t     height, width; /* of row 0; others may differ in folders                      */
     int64_t     channels;   /* 3 where any row has colour                                    */
     bool        one_size;                /* all rows have it                                  */
+    tl_schema  *schema;     /* of a table: its columns, not fitted; else NULL                 */
+    double     *target;     /* [rows] of regression, which has one class for all; else NULL   */
 };
 
 typedef struct {
     const char *train, *valid, *test; /* DATA and --valid, --test; valid and test may be NULL */
     bool        skip_bad;
     size_t      limit_bytes;          /* for what must be in memory                            */
+    tl_table_ask ask;                 /* of a table: --target, --task                          */
+    const tl_schema *schema;          /* of a table: a model's columns, instead of finding out */
 } tl_dataset_source;
 /* Recognises the format, finds a test set by name beside the data, joins the parts into one
  * dataset with `split` filled, train rows first.  Every picture's header and end are looked at;
@@ -50,6 +60,15 @@ typedef struct {
 } tl_arrays;
 tl_status tl_dataset_of_arrays(tl_ctx *ctx, const tl_arrays *arrays, tl_dataset **out);
 void      tl_dataset_close(tl_ctx *ctx, tl_dataset *d);
+/* The fields of row i for a schema's columns (NULL: the table has none): field[columns] is filled
+ * through `map`, tl_schema_map's for each part, [parts * columns], of tl_dataset_maps. */
+tl_status tl_dataset_maps(tl_ctx *ctx, const tl_dataset *d, const tl_schema *s, int32_t **map);
+void      tl_dataset_fields(const tl_dataset *d, const tl_schema *s, const int32_t *map,
+                            int64_t i, const char **field);
+/* A copy of `like`, fitted on these rows with the numbers scaled as asked; what `like` has
+ * fitted already stays, but for the target. */
+tl_status tl_dataset_fit(tl_ctx *ctx, const tl_dataset *d, const tl_schema *like,
+                         tl_scaling scaling, tl_rows rows, tl_schema **out);
 tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char **out);
 /* SHA-256 over names (without the place they lie in), labels and bytes of all rows. */
 tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65]);
@@ -59,8 +78,6 @@ tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65]);
  * first call.  Decodes every picture, so it names the damaged ones: TL_EDATA. */
 tl_status tl_dataset_duplicates(tl_ctx *ctx, const tl_dataset *d, int64_t *group);
 
-/* Index lists; owned by the caller's one tl_free each. */
-typedef struct { int64_t *row; int64_t count; } tl_rows;
 /* The test part: as the files say, else cut off once: stratified, duplicates on one side, a
  * function of the data and `seed` alone.  The rest is for train and valid. */
 tl_status tl_split_test(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, double share,

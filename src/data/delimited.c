@@ -12,7 +12,7 @@ static char guess_comma(const char *path, const char *text)
 {
     size_t commas = 0, semicolons = 0, tabs = 0;
 
-    if (tl_ends_with(path, ".tsv")) return '\t';
+    if (tl_ends_with(path, ".tsv") || tl_ends_with(path, ".tsv.gz")) return '\t';
     for (const char *c = text; *c && *c != '\n' && *c != '\r'; c++) {
         commas += *c == ',';
         semicolons += *c == ';';
@@ -20,6 +20,50 @@ static char guess_comma(const char *path, const char *text)
     }
     if (tabs > commas && tabs >= semicolons) return '\t';
     return semicolons > commas ? ';' : ',';
+}
+
+/* The whole of a gzip file, unpacked, with a zero byte behind it. */
+static tl_status read_packed(tl_ctx *ctx, const char *path, size_t limit, uint8_t **data,
+                             size_t *bytes)
+{
+    tl_input *in   = NULL;
+    size_t    room = 0, got;
+    tl_status rc;
+
+    *data  = NULL;
+    *bytes = 0;
+    TL_TRY(tl_input_open(ctx, path, &in));
+    do {
+        if (room - *bytes < 2) {
+            room = 2 * room + (1 << 16);
+            TL_TRY(tl_realloc(ctx, room, data));
+        }
+        TL_TRY(tl_read_some(ctx, in, *data + *bytes, room - *bytes - 1, &got));
+        *bytes += got;
+        if (*bytes > limit)
+            TL_FAIL(TL_ELIMIT, path, "over %zu bytes when unpacked (raise --memory)", limit);
+    } while (got);
+    (*data)[*bytes] = 0;
+done:
+    tl_input_close(ctx, in);
+    if (rc != TL_OK) {
+        tl_free(ctx, *data);
+        *data = NULL;
+    }
+    return rc;
+}
+
+static tl_status refuse_zeros(tl_ctx *ctx, const char *path, const uint8_t *data,
+                              size_t bytes)
+{
+    const uint8_t *zero = memchr(data, 0, bytes);
+    int64_t        line = 1;
+    char           where[512];
+
+    if (!zero) return TL_OK;
+    for (const uint8_t *at = data; at < zero; at++) line += *at == '\n';
+    snprintf(where, sizeof where, "%.480s:%" PRId64, path, line);
+    return tl_fail(ctx, TL_EDATA, where, "holds zero bytes (save it as UTF-8 text)");
 }
 
 tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
@@ -30,9 +74,9 @@ tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
     tl_status rc;
 
     *out = (tl_delimited){ 0 };
-    TL_TRY(tl_file_read(ctx, path, limit, &data, &bytes));
-    if (memchr(data, 0, bytes))
-        TL_FAIL(TL_EDATA, path, "holds zero bytes (save it as UTF-8 text)");
+    TL_TRY(tl_ends_with(path, ".gz") ? read_packed(ctx, path, limit, &data, &bytes)
+                                     : tl_file_read(ctx, path, limit, &data, &bytes));
+    TL_TRY(refuse_zeros(ctx, path, data, bytes));
     *out = (tl_delimited){ .text      = (char *)data,
                            .path      = path,
                            .at        = (char *)data,

@@ -15,7 +15,7 @@ typedef struct {
     int64_t      next_line;
 } tl_delimited;
 
-/* Reads the file (gzip is unpacked by nobody here); the delimiter is a tab for .tsv, else what
+/* Reads the file (.gz is unpacked); the delimiter is a tab for .tsv, else what
  * stands most often in the first line. */
 tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit, tl_delimited *out);
 /* *more = false at the end.  Empty lines are passed over.  TL_EDATA "file:line: ...". */

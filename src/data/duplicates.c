@@ -3,6 +3,7 @@
 #include "data/hold.h"
 #include "data/workers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,24 @@ static tl_status hash_pixels(tl_ctx *ctx, const tl_image *image, char hex[65])
     return TL_OK;
 }
 
+/* All fields of a table's row: also those that are left out tell rows apart. */
+static void hash_record(const tl_dataset *d, int64_t i, char hex[65])
+{
+    int64_t        local;
+    const tl_sheet *g = &tl_hold_part(d, i, &local)->sheet;
+    uint64_t       h[2] = { 0xcbf29ce484222325u, 0x9e3779b97f4a7c15u };
+
+    for (int64_t c = 0; c < g->columns; c++) {
+        const char *at = tl_sheet_cell(g, local, c);
+        do {
+            h[0] = (h[0] ^ (uint8_t)*at) * 0x100000001b3u;
+            h[1] = (h[1] ^ (uint8_t)*at) * 0xff51afd7ed558ccdu;
+            h[1] ^= h[1] >> 33;
+        } while (*at++);
+    }
+    snprintf(hex, 65, "%016" PRIx64 "%016" PRIx64 "%032d", h[0], h[1], 0);
+}
+
 static tl_status digest_row(tl_ctx *ctx, void *arg, int64_t i)
 {
     digesting *g     = arg;
@@ -49,6 +68,11 @@ static tl_status digest_row(tl_ctx *ctx, void *arg, int64_t i)
     char       hex[65];
     tl_status  rc = TL_OK;
 
+    if (g->d->schema) {
+        hash_record(g->d, i, hex);
+        keep_digest(g, i, hex);
+        return TL_OK;
+    }
     held.data = (uint8_t *)(uintptr_t)tl_hold_pixels(g->d, i, &held);
     if (g->by_bytes && !held.data) {
         TL_TRY(tl_hash_file(ctx, g->d->row_name[i], hex));
@@ -93,7 +117,7 @@ static tl_status find_groups(tl_ctx *ctx, const tl_dataset *d, int64_t **out)
     digesting      g     = { .d = d };
     const tl_hold *h     = d->hold;
     double         total = 0.0;
-    int64_t       *group = NULL;
+    int64_t       *group = NULL, copies = 0;
     tl_status      rc;
 
     *out = NULL;
@@ -113,7 +137,10 @@ static tl_status find_groups(tl_ctx *ctx, const tl_dataset *d, int64_t **out)
         const bool same =
             i && memcmp(g.digest[i].digest, g.digest[i - 1].digest, 33) == 0;
         group[g.digest[i].row] = same ? group[g.digest[i - 1].row] : g.digest[i].row;
+        copies += same;
     }
+    /* A table of few values repeats itself: its equal rows are no copies. */
+    for (int64_t i = 0; d->schema && 2 * copies > d->rows && i < d->rows; i++) group[i] = i;
     *out  = group;
     group = NULL;
 done:
@@ -141,6 +168,10 @@ static tl_status hash_row(tl_ctx *ctx, void *arg, int64_t i)
     tl_image       size;
     const uint8_t *held = tl_hold_pixels(g->d, i, &size);
 
+    if (g->d->schema) {
+        hash_record(g->d, i, g->whole[i]);
+        return TL_OK;
+    }
     if (!held) return tl_hash_file(ctx, g->d->row_name[i], g->whole[i]);
     tl_hash_bytes(held, (size_t)(size.height * size.width * size.channels), g->whole[i]);
     return TL_OK;

@@ -224,7 +224,7 @@ static void judge_classes(survey *s, int64_t largest, int64_t smallest)
                   least    = total(s->count[smallest].part);
     int64_t tiny = 0, untested = 0, first_tiny = -1, first_untested = -1;
 
-    if (d->classes < 2)
+    if (d->classes < 2 && !d->target)
         say(s->problems, "problem", "add rows of a second class",
             "all rows are of one class");
     for (int64_t c = 0; c < d->classes; c++) {
@@ -232,6 +232,7 @@ static void judge_classes(survey *s, int64_t largest, int64_t smallest)
         if (s->part[TL_SPLIT_TEST] && !s->count[c].part[TL_SPLIT_TEST] && untested++ == 0)
             first_untested = c;
     }
+    if (d->target) return;
     if (tiny)
         say(s->warnings, "warning",
             "add rows to them, or leave the classes out: what is learned from so "
@@ -328,6 +329,46 @@ static json_t *sizes_json(survey *s)
                                       : "grey stored as colour");
 }
 
+static void judge_columns(survey *s)
+{
+    const tl_schema *schema = s->d->schema;
+
+    for (int64_t i = 0; i < schema->columns; i++) {
+        const tl_column *c = &schema->column[i];
+        if (c->kind == TL_COLUMN_LEFT_OUT)
+            say(s->warnings, "warning",
+                "nothing must be done if that is right; else make its values numbers, dates "
+                "or few categories",
+                "column \"%.80s\" is left out: %s", c->name, c->why);
+        else if (2 * c->missing > s->d->rows)
+            say(s->warnings, "warning", "leave it out if it says little",
+                "column \"%.80s\" is missing in %" PRId64 " of %" PRId64 " rows", c->name,
+                c->missing, s->d->rows);
+    }
+}
+
+static json_t *target_json(const tl_dataset *d)
+{
+    json_t *target = json_pack("{s:o, s:o}", "name", text_of(d->schema->target), "found",
+                               d->schema->target_why ? text_of(d->schema->target_why)
+                                                     : json_null());
+    double  low = INFINITY, high = -INFINITY, mean = 0.0, square = 0.0;
+
+    if (!d->target) return target;
+    for (int64_t i = 0; i < d->rows; i++) {
+        low  = fmin(low, d->target[i]);
+        high = fmax(high, d->target[i]);
+        mean += d->target[i] / (double)d->rows;
+    }
+    for (int64_t i = 0; i < d->rows; i++)
+        square += (d->target[i] - mean) * (d->target[i] - mean) / (double)d->rows;
+    json_object_set_new(target, "min", tl_json_real(low));
+    json_object_set_new(target, "mean", tl_json_real(mean));
+    json_object_set_new(target, "max", tl_json_real(high));
+    json_object_set_new(target, "sd", tl_json_real(sqrt(square)));
+    return target;
+}
+
 static json_t *copies_json(const survey *s)
 {
     if (!s->group) return json_null();
@@ -357,6 +398,8 @@ static json_t *assemble(survey *s)
             "%" PRId64 " %s cannot be used", d->bad_rows,
             tl_plural(d->bad_rows, "file", "files"));
     judge_copies(s);
+    if (d->schema) judge_columns(s);
+    json_object_set_new(out, "task", json_string(d->task->name));
     json_object_set_new(out, "path", text_of(d->path));
     json_object_set_new(out, "format", json_string(d->format));
     json_object_set_new(out, "rows", json_integer(d->rows));
@@ -368,7 +411,9 @@ static json_t *assemble(survey *s)
                                   (json_int_t)s->part[TL_SPLIT_NONE]));
     json_object_set_new(out, "classes", classes_json(s));
     json_object_set_new(out, "balance", balance_json(s));
-    json_object_set_new(out, "sizes", sizes_json(s));
+    json_object_set_new(out, "sizes", d->schema ? json_null() : sizes_json(s));
+    json_object_set_new(out, "columns", d->schema ? tl_schema_profile(d->schema) : json_null());
+    json_object_set_new(out, "target", d->schema ? target_json(d) : json_null());
     json_object_set_new(
         out, "unreadable",
         json_pack("{s:I, s:O}", "rows", (json_int_t)d->bad_rows, "first", d->bad));
@@ -400,7 +445,7 @@ tl_status tl_inspect(tl_ctx *ctx, const tl_dataset *d, json_t **out)
     TL_TRY(tl_alloc_array(ctx, rows, sizeof *s.width, &s.width));
     TL_TRY(tl_alloc(ctx, rows, &s.coloured));
     count_rows(&s);
-    TL_TRY(tl_each(ctx, d->rows, measure, &s));
+    if (!d->schema) TL_TRY(tl_each(ctx, d->rows, measure, &s));
     if (d->channels == 3)
         TL_TRY(tl_each(ctx, TL_MIN(d->rows, COLOUR_SAMPLE), look_for_colour, &s));
     TL_TRY(find_copies(ctx, &s));

@@ -9,7 +9,12 @@
  *   parts       {train, valid, test, not_said}: rows by part as the files say
  *   classes     [{name, rows, train, valid, test}] in label order; "train" counts not_said too
  *   balance     {largest, largest_rows, smallest, smallest_rows, ratio}
- *   sizes       {height: {min, median, max}, width: {...}, one_size, colour: "grey", "colour" or
+ *   task        "table-classification"
+ *   columns     of a table [{name, kind: "number", "category", "date" or "left out", why, missing,
+ *               distinct, range: {min, median, max} of numbers}], else null
+ *   target      of a table {name, found, and of numbers min, mean, max, sd}, else null
+ *   sizes       of pictures, else null: {height: {min, median, max}, width: {...}, one_size,
+ *               colour: "grey", "colour" or
  *               "grey stored as colour"}
  *   unreadable  {rows, first: [texts]}
  *   duplicates  {rows, groups, conflicting, first: [[names of equal rows]]}, or null where

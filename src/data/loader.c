@@ -72,6 +72,14 @@ static const int64_t *order_of(tl_loader *l, int64_t e)
     return into;
 }
 
+/* A number to be learnt, as the network sees it. */
+static float scaled_target(const tl_loader *l, int64_t row)
+{
+    const tl_schema *s = l->spec.cache->prep.table;
+
+    return (float)((l->spec.cache->d->target[row] - s->target_mean) / s->target_scale);
+}
+
 /* Decides which rows batch `number` holds. */
 static void set_up(tl_loader *l, slot *s, int64_t number)
 {
@@ -90,11 +98,13 @@ static void set_up(tl_loader *l, slot *s, int64_t number)
         batch->index[r]  = l->spec.rows.row[order_of(l, at / n)[at % n]];
         batch->label[r]  = l->spec.cache->d->label[batch->index[r]];
         batch->weight[r] = 1.0f;
+        if (batch->target) batch->target[r] = scaled_target(l, batch->index[r]);
     }
     for (int64_t r = batch->rows; r < b; r++) {
         batch->index[r]  = -1;
         batch->label[r]  = -1;
         batch->weight[r] = 0.0f;
+        if (batch->target) batch->target[r] = 0.0f;
     }
     memset(batch->x + batch->rows * l->row_values, 0,
            (size_t)((b - batch->rows) * l->row_values) * sizeof *batch->x);
@@ -126,8 +136,10 @@ static tl_status fill_row(tl_ctx *ctx, tl_loader *l, slot *s, int64_t r)
     float    *x = s->batch.x + r * l->row_values;
     tl_image  image;
     bool      owned;
-    tl_status rc = tl_cache_get(ctx, c, s->batch.index[r], &image, &owned);
+    tl_status rc;
 
+    if (c->prep.table) return tl_cache_code(ctx, c, s->batch.index[r], x);
+    rc = tl_cache_get(ctx, c, s->batch.index[r], &image, &owned);
     if (rc != TL_OK) return rc;
     if (l->spec.augment)
         rc = tl_augment_apply_with(ctx, &c->prep, &c->levels, &l->augment, l->spec.seed,
@@ -177,18 +189,17 @@ static void *read_ahead(void *arg)
 
 static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
 {
-    const tl_prep *p = &l->spec.cache->prep;
+    const tl_shape row     = tl_prep_row(&l->spec.cache->prep);
+    const int64_t  targets = l->spec.cache->d->target ? 1 : 0;
     tl_status      rc;
 
-    l->row_values = p->height * p->width * p->channels;
+    l->row_values = tl_shape_count(&row);
     l->chunk      = TL_MIN(TL_MAX(CHUNK_VALUES / l->row_values, 1), 64);
     l->slots      = l->spec.batch > BIG_BATCH_BYTES / 4 / l->row_values ? 2 : MOST_SLOTS;
     for (int64_t i = 0; i < l->slots; i++) {
         slot *s   = &l->slot[i];
         s->number = -1;
-        TL_TRY(tl_batch_new(ctx, l->spec.batch,
-                            TL_SHAPE(p->height, p->width, p->channels), true, 0,
-                            &s->batch));
+        TL_TRY(tl_batch_new(ctx, l->spec.batch, row, true, targets, &s->batch));
         TL_TRY(tl_alloc_array(ctx, (size_t)l->spec.batch, sizeof *s->epoch, &s->epoch));
     }
     for (int i = 0; i < 2; i++) {

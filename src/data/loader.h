@@ -13,6 +13,8 @@ typedef struct tl_cache tl_cache;
 tl_status tl_cache_new(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep, size_t budget_bytes,
                        tl_cache **out);
 void      tl_cache_free(tl_ctx *ctx, tl_cache *cache);
+/* Row `row` of a table, coded: x [prep.table->width]. */
+tl_status tl_cache_code(tl_ctx *ctx, tl_cache *cache, int64_t row, float *x);
 /* Bytes that reading these rows will add to it, for forecasts; rows of unknown size count as
  * the dataset's first. */
 size_t    tl_cache_will_take(const tl_cache *cache, const tl_rows *lists, int count);

@@ -96,6 +96,9 @@ void tl_part_free(tl_ctx *ctx, tl_part *p)
     tl_free(ctx, p->names);
     tl_free(ctx, p->name_at);
     tl_free(ctx, p->path);
+    tl_free(ctx, p->map);
+    tl_free(ctx, p->target);
+    tl_sheet_free(ctx, &p->sheet);
     *p = (tl_part){ 0 };
 }
 

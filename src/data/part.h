@@ -5,10 +5,11 @@
 #include "data/dataset.h"
 #include "core/io.h"
 #include "data/picture.h"
+#include "data/tables/schema.h"
 
 /* Bad rows: the first ten as texts, all counted by kind. */
 enum { TL_BAD_KINDS = 16, TL_BAD_LISTED = 10 };
-typedef struct {
+typedef struct tl_bad {
     json_t     *first;               /* array of "NAME: KIND"; NULL while there is none     */
     const char *kind[TL_BAD_KINDS];  /* constant texts                                      */
     int64_t     count[TL_BAD_KINDS];
@@ -40,6 +41,9 @@ typedef struct {
     int64_t     height, width, channels; /* of the first row; channels: the most of any     */
     bool        one_size;
     double      pixels_total;
+    tl_sheet     sheet;        /* of a table: its rows as texts                               */
+    int32_t    *map;         /* [columns of the schema] its columns, -1: left out           */
+    double     *target;      /* [rows] of regression                                        */
 } tl_part;
 
 /* What is being opened, and what has been found so far. */
@@ -50,6 +54,8 @@ typedef struct {
     tl_part    *part;
     size_t      parts, room;
     tl_bad      bad;
+    tl_table_ask ask;        /* of tables                                                   */
+    tl_schema   *schema;     /* of the first table; one holder                              */
 } tl_opening;
 
 /* A fresh part in `o`; borrowed until the next. */

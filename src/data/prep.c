@@ -19,7 +19,8 @@ static const struct {
         1.0 / 255.0,
         { 0.485, 0.456, 0.406 },
         { 0.229, 0.224, 0.225 },
-        false } },
+        false,
+        NULL } },
     { "half",
       { 224,
         224,
@@ -30,7 +31,8 @@ static const struct {
         1.0 / 255.0,
         { 0.5, 0.5, 0.5 },
         { 0.5, 0.5, 0.5 },
-        false } },
+        false,
+        NULL } },
     { "caffe",
       { 227,
         227,
@@ -41,7 +43,8 @@ static const struct {
         1.0,
         { 104.0, 117.0, 123.0 },
         { 1.0, 1.0, 1.0 },
-        true } },
+        true,
+        NULL } },
     { "cifar",
       { 32,
         32,
@@ -52,7 +55,8 @@ static const struct {
         1.0 / 255.0,
         { 0.485, 0.456, 0.406 },
         { 0.229, 0.224, 0.225 },
-        false } },
+        false,
+        NULL } },
     { "unit",
       { 224,
         224,
@@ -63,7 +67,8 @@ static const struct {
         1.0 / 255.0,
         { 0.0, 0.0, 0.0 },
         { 1.0, 1.0, 1.0 },
-        false } },
+        false,
+        NULL } },
 };
 
 bool tl_prep_named(const char *name, tl_prep *out)
@@ -74,6 +79,19 @@ bool tl_prep_named(const char *name, tl_prep *out)
             return true;
         }
     return false;
+}
+
+const tl_task *tl_prep_task(const tl_prep *prep)
+{
+    if (!prep->table) return &tl_task_image_classification;
+    return prep->table->regression ? &tl_task_table_regression
+                                   : &tl_task_table_classification;
+}
+
+tl_shape tl_prep_row(const tl_prep *prep)
+{
+    return prep->table ? TL_SHAPE(prep->table->width)
+                       : TL_SHAPE(prep->height, prep->width, prep->channels);
 }
 
 void tl_levels_make(const tl_prep *prep, tl_levels *out)

@@ -1,9 +1,13 @@
-/* prep.h -- from a decoded picture to a network's input: the preprocessing that travels with
- * the model, and the augmentation that training adds.  Floor 2, data. */
+/* prep.h -- from a decoded picture, or a row of a table, to a network's input: the
+ * preprocessing that travels with the model, and the augmentation that training adds.
+ * Floor 2, data. */
 #ifndef TL_DATA_PREP_H
 #define TL_DATA_PREP_H
 #include "core/json.h"
 #include "data/image.h"
+#include "data/tables/schema.h"
+#include "tensor/shape.h"
+#include "tensor/task.h"
 
 typedef struct {
     int64_t height, width, channels;  /* of the network's input                              */
@@ -13,7 +17,11 @@ typedef struct {
     double  scale;                    /* of bytes: 1/255, or 1 for Caffe                     */
     double  mean[3], std[3];          /* (byte * scale - mean) / std, in the network's order */
     bool    bgr;                      /* channels swapped before mean                        */
+    tl_schema *table;                 /* rows of a table: how they are coded, and nothing above
+                                         counts; borrowed, but for a model's and a cache's   */
 } tl_prep;
+const tl_task *tl_prep_task(const tl_prep *prep); /* a table's target says; else pictures      */
+tl_shape  tl_prep_row(const tl_prep *prep);       /* of one input: [h w c] or [width]          */
 
 /* imagenet (256, crop 224, ImageNet's mean and std), half (the same with mean and std .5), caffe
  * (256, crop 227, BGR minus 104/117/123), cifar (32, ImageNet's mean and std), unit (224, bytes
@@ -21,6 +29,7 @@ typedef struct {
 bool      tl_prep_named(const char *name, tl_prep *out);
 /* The keys of Hugging Face's preprocessor_config.json, and ours: channels, bgr. */
 json_t   *tl_prep_to_json(const tl_prep *prep);
+/* out->table, where there is one, is the caller's to drop. */
 tl_status tl_prep_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_prep *out);
 /* x: [height width channels] floats.  `image` has prep->channels. */
 tl_status tl_prep_apply(tl_ctx *ctx, const tl_prep *prep, const tl_image *image, float *x);

@@ -26,6 +26,10 @@ json_t *tl_prep_to_json(const tl_prep *p)
     static const int code[] = { [TL_NEAREST] = 0, [TL_BILINEAR] = 2, [TL_BICUBIC] = 3 };
     json_t          *j      = json_object();
 
+    if (p->table) {
+        json_object_set_new(j, "table", tl_schema_to_json(p->table));
+        return j;
+    }
     json_object_set_new(j, "image_processor_type", json_string("BitImageProcessor"));
     json_object_set_new(j, "do_resize", json_true());
     json_object_set_new(j, "size",
@@ -119,6 +123,8 @@ tl_status tl_prep_from_json(tl_ctx *ctx, const char *where, const json_t *value,
     *out = (tl_prep){ 0 };
     if (!json_is_object(value))
         TL_FAIL(TL_EDATA, where, "is not a JSON object (mend the file)");
+    if (json_object_get(value, "table"))
+        return tl_schema_from_json(ctx, where, json_object_get(value, "table"), &out->table);
     TL_TRY(read_sizes(ctx, where, value, &p));
     p.channels = tl_json_int(value, "channels", 3);
     if (p.channels != 1 && p.channels != 3)

@@ -207,11 +207,18 @@ static void free_rows(tl_ctx *ctx, tl_rows *rows)
 
 static tl_status need_two_classes(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows)
 {
-    for (int64_t i = 1; i < rows->count; i++)
+    for (int64_t i = 1; i < rows->count; i++) {
+        if (d->target && d->target[rows->row[i]] != d->target[rows->row[0]]) return TL_OK;
         if (d->label[rows->row[i]] != d->label[rows->row[0]]) return TL_OK;
+    }
     if (rows->count == 0)
         return tl_fail(ctx, TL_EDATA, d->path,
                        "no rows to train on (all are in the test part)");
+    if (d->target)
+        return tl_fail(ctx, TL_EDATA, d->path,
+                       "all %" PRId64 " training rows have the same target (name another "
+                       "--target)",
+                       rows->count);
     return tl_fail(ctx, TL_EDATA, d->path,
                    "all %" PRId64 " training rows are of one class, \"%.100s\" (give "
                    "at least two classes)",

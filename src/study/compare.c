@@ -17,6 +17,7 @@ static tl_status choose_precision(tl_ctx *ctx, tl_study *s)
     const char *p = s->q->precision ? s->q->precision : "auto";
 
     s->dtype = TL_F32;
+    if (strcmp(p, "auto") == 0 && s->data->task->table) return TL_OK; /* its numbers need it */
     if (strcmp(p, "bf16") == 0 || (strcmp(p, "auto") == 0 && tl_machine_bf16()))
         s->dtype = TL_BF16;
     else if (strcmp(p, "f32") != 0 && strcmp(p, "auto") != 0)
@@ -96,15 +97,15 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
     tl_status rc;
     char      seconds[32], margin[32];
 
-    TL_TRY(choose_precision(ctx, s));
     s->budget_s = s->q->budget_s > 0.0 ? s->q->budget_s : DEFAULT_BUDGET_S;
     TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
     if (!s->q->dry_run) TL_TRY(open_store(ctx, s));
     TL_TRY(tl_study_open_data(ctx, s));
+    TL_TRY(choose_precision(ctx, s));
     tl_study_say(s, "budget: %s%s; margin: %s; precision: %s",
                  tl_say_seconds(s->budget_s, seconds),
                  s->q->budget_s > 0.0 ? "" : " (none was given: --budget)",
-                 tl_say_points(s->margin, margin), tl_dtype_name(s->dtype));
+                 tl_study_gap(s, s->margin, margin), tl_dtype_name(s->dtype));
     if (s->store) TL_TRY(tl_study_inspect(ctx, s));
     TL_TRY(tl_study_open_bases(ctx, s));
     TL_TRY(tl_study_list(ctx, s));

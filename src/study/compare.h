@@ -44,6 +44,8 @@ tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict);
  *   runs          [{candidate (index into verdict.candidates), seed, repeat, best_epoch,
  *                   stopped, points: [{epoch, step, train_loss, train_metric, valid_loss,
  *                   valid_metric}]}]
+ *   numbers       [[true, said]] of up to 1,000 test rows, where the target is a number; then
+ *                 there are no classes
  *   confusion     {classes: [..], counts: [[true x predicted]]} of best/ on its rows
  *   per_class     [{class, rows, precision, recall, f1, recall_ci95: [low, high]}]
  *   mistakes      [{row, true, predicted, probability, image: "data:image/png;.."}],

@@ -116,10 +116,19 @@ static void prep_of_row(const tl_arch *arch, tl_shape row, tl_prep *prep)
     prep->crop         = false;
 }
 
+static tl_status make_table_net(tl_ctx *ctx, const tl_study *s, tl_candidate *c)
+{
+    const char *text = s->q->base_arch ? s->q->base_arch : "mlp";
+
+    c->prep = (tl_prep){ .table = s->data->schema };
+    return tl_arch_parse(ctx, text, tl_prep_row(&c->prep), s->data->classes, &c->arch);
+}
+
 /* The network of `scratch` without a base: --arch, or one for pictures of this size. */
 static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size,
                               tl_candidate *c)
 {
+    if (s->data->schema) return make_table_net(ctx, s, c);
     const bool     small = (size ? size : data_side(s, INT64_MAX)) <= SMALL_SIDE;
     const tl_shape row   = data_row(s, size, small ? SMALL_SIDE : LARGE_SIDE);
     const char *text = s->q->base_arch ? s->q->base_arch : small ? small_net : large_net;
@@ -211,7 +220,9 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     *e = (tl_entry){ .c = { .route = route }, .base = base, .active = true, .trials = 1 };
     s->entries++;
     TL_TRY(wanted_size(ctx, s, route, &size));
-    if (strcmp(route->name, "baseline") == 0)
+    if (strcmp(route->name, "baseline") == 0 && s->data->schema)
+        TL_TRY(tl_baseline_table(ctx, s->data, &e->c.arch, &e->c.prep, &e->columns));
+    else if (strcmp(route->name, "baseline") == 0)
         TL_TRY(make_baseline_net(ctx, s, &e->c));
     else if (base >= 0)
         TL_TRY(make_base_net(ctx, s, s->base[base], &e->c));
@@ -276,7 +287,12 @@ static void say_base(tl_study *s, const tl_model *base)
         tl_study_warn(s, "%s: %zu tensors are new, %zu of the file are not used.",
                       tl_path_name(base->path), base->loaded.n_fresh,
                       base->loaded.n_unused);
-    tl_study_say(s, "base: %s, %s, %s parameters, pictures of %" PRId64 " x %" PRId64,
+    if (base->prep.table)
+        tl_study_say(s, "base: %s, %s, %s parameters, rows of %" PRId64 " columns",
+                     tl_path_name(base->path), base->arch.name,
+                     tl_say_count(tl_params_numel(base->params, false), count),
+                     base->prep.table->columns);
+    else tl_study_say(s, "base: %s, %s, %s parameters, pictures of %" PRId64 " x %" PRId64,
                  tl_path_name(base->path), base->arch.name,
                  tl_say_count(tl_params_numel(base->params, false), count),
                  base->prep.width, base->prep.height);
@@ -317,7 +333,10 @@ done:
 
 void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
 {
-    for (int i = 0; i < s->entries; i++) tl_arch_free(ctx, &s->entry[i].c.arch);
+    for (int i = 0; i < s->entries; i++) {
+        tl_arch_free(ctx, &s->entry[i].c.arch);
+        tl_schema_drop(ctx, s->entry[i].columns);
+    }
     for (int i = 0; i < s->views; i++) tl_cache_free(ctx, s->view[i].cache);
     for (int i = 0; s->features && i < s->bases; i++) tl_free(ctx, s->features[i]);
     for (int i = 0; i < s->bases; i++) tl_model_free(ctx, s->base[i]);

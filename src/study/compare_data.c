@@ -5,37 +5,36 @@
 #include "data/inspect.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { LEAST_TEST_ROWS = 500, DEFAULT_FOLDS = 5 };
-static const double TEST_SHARE = 0.2, DEFAULT_MARGIN = 0.01;
+static const double TEST_SHARE = 0.2, DEFAULT_MARGIN = 0.01, SHARE_OF_ERROR = 0.02;
 
-static int64_t rarest_class(const tl_dataset *d)
+/* Of numbers: 2 % of the error of saying the mean of the rows that are not test to every row:
+ * the baseline whose error is known before anything runs. */
+static double margin_of_numbers(const tl_study *s)
 {
-    int64_t least = INT64_MAX;
+    const tl_rows *rest = &s->slice[0].rest;
+    const double  *y    = s->data->target;
+    const double   n    = (double)rest->count;
+    double         mean = 0.0, square = 0.0, away = 0.0;
 
-    for (int64_t c = 0; c < d->classes; c++) {
-        int64_t count = 0;
-        for (int64_t i = 0; i < d->rows; i++) count += d->label[i] == c;
-        least = TL_MIN(least, count);
+    if (tl_study_metric_of(s)->higher) return SHARE_OF_ERROR; /* R2: saying the mean has 0 */
+    for (int64_t i = 0; i < rest->count; i++) mean += y[rest->row[i]] / n;
+    for (int64_t i = 0; i < rest->count; i++) {
+        const double e = y[rest->row[i]] - mean;
+        square += e * e / n;
+        away += fabs(e) / n;
     }
-    return least;
+    return SHARE_OF_ERROR * (strcmp(s->metric, "mae") == 0 ? away : sqrt(square));
 }
 
-static tl_status choose_metric(tl_ctx *ctx, tl_study *s)
+static void choose_margin(tl_study *s)
 {
-    static const char *const known[] = { "accuracy", "macro-f1" };
-
-    s->margin = s->q->margin > 0.0 ? s->q->margin : DEFAULT_MARGIN;
-    s->metric = rarest_class(s->data) * 10 < s->data->rows ? known[1] : known[0];
-    if (!s->q->metric) return TL_OK;
-    for (size_t i = 0; i < TL_COUNT(known); i++)
-        if (strcmp(known[i], s->q->metric) == 0) {
-            s->metric = known[i];
-            return TL_OK;
-        }
-    return tl_fail(ctx, TL_EUSAGE, "--metric", "\"%s\" is not known (accuracy, macro-f1)",
-                   s->q->metric);
+    s->margin = s->q->margin > 0.0      ? s->q->margin
+                : s->data->task->numbers ? margin_of_numbers(s)
+                                         : DEFAULT_MARGIN;
 }
 
 static bool names_test(const tl_dataset *d)
@@ -101,9 +100,9 @@ static void free_slices(tl_ctx *ctx, tl_study *s)
     }
 }
 
-static int wanted_folds(const tl_study *s, bool named)
+static int wanted_folds(tl_ctx *ctx, const tl_study *s, bool named)
 {
-    const int64_t rarest = rarest_class(s->data);
+    const int64_t rarest = tl_rarest_class(ctx, s->data);
     int           folds  = s->q->folds;
 
     if (folds == 0 && !named && s->slice[0].test.count < LEAST_TEST_ROWS)
@@ -122,7 +121,7 @@ static tl_status cut_test(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_split_test(ctx, s->data, s->q->seed, TEST_SHARE, &s->slice[0].rest,
                          &s->slice[0].test));
     s->cut          = !named;
-    const int folds = named ? 0 : wanted_folds(s, named);
+    const int folds = named ? 0 : wanted_folds(ctx, s, named);
     if (folds > 0) {
         free_slices(ctx, s);
         TL_TRY(cut_folds(ctx, s, folds));
@@ -138,6 +137,26 @@ done:
     return rc;
 }
 
+/* "target: Exited (as asked); 8 numbers, 2 categories; left out: RowNumber, ..." */
+static void say_columns(tl_study *s)
+{
+    const tl_schema *schema = s->data->schema;
+    int64_t          of[4] = { 0 };
+    char             out[300] = "";
+
+    for (int64_t i = 0; i < schema->columns; i++) {
+        const tl_column *c = &schema->column[i];
+        of[c->kind]++;
+        if (c->kind == TL_COLUMN_LEFT_OUT && strlen(out) < 220)
+            snprintf(out + strlen(out), sizeof out - strlen(out), "%s%.60s",
+                     *out ? ", " : "; left out: ", c->name);
+    }
+    tl_study_say(s, "target: %.80s (%s); columns: %" PRId64 " numbers, %" PRId64
+                 " categories, %" PRId64 " dates%s", schema->target,
+                 schema->target_why ? schema->target_why : "as the model has it",
+                 of[TL_COLUMN_NUMBER], of[TL_COLUMN_CATEGORY], of[TL_COLUMN_DATE], out);
+}
+
 static tl_status count_rows(tl_ctx *ctx, tl_study *s)
 {
     tl_rows   train = { 0 }, valid = { 0 };
@@ -147,8 +166,12 @@ static tl_status count_rows(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
     s->train_rows = train.count;
     s->valid_rows = valid.count;
-    tl_study_say(s, "task: image-classification, %" PRId64 " classes, %s; metric: %s",
-                 s->data->classes, s->data->format, s->metric);
+    if (s->data->schema) say_columns(s);
+    if (s->data->task->numbers)
+        tl_study_say(s, "task: %s; metric: %s", s->data->task->name, s->metric);
+    else
+        tl_study_say(s, "task: %s, %" PRId64 " classes, %s; metric: %s", s->data->task->name,
+                     s->data->classes, s->data->format, s->metric);
     if (s->folds)
         tl_study_say(
             s,
@@ -192,13 +215,14 @@ tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s)
     tl_status rc;
 
     TL_TRY(tl_dataset_open(ctx, &s->q->data, &s->data));
-    if (s->data->classes < 2)
+    if (s->data->classes < 2 && !s->data->target)
         TL_FAIL(TL_EDATA, s->data->path,
                 "only %" PRId64 " class (a comparison needs two or more)",
                 s->data->classes);
     TL_TRY(tl_dataset_hash(ctx, s->data, s->sha256));
-    TL_TRY(choose_metric(ctx, s));
+    TL_TRY(tl_metric_choose(ctx, s->data, s->q->metric, &s->metric));
     TL_TRY(cut_test(ctx, s));
+    choose_margin(s);
     TL_TRY(count_rows(ctx, s));
 done:
     return rc;

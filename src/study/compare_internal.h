@@ -5,6 +5,7 @@
 #define TL_STUDY_COMPARE_INTERNAL_H
 #include "study/compare.h"
 #include "study/plan.h"
+#include "train/evaluate.h"
 
 enum {
     TL_STUDY_SEEDS     = 8,
@@ -54,6 +55,7 @@ typedef struct {
     int64_t      micro_batch;
     bool         finalist;
     bool         gave_up; /* a later seed failed: it is asked for no more */
+    tl_schema   *columns; /* of a table, as this candidate codes it; held */
     bool         barred; /* over --max-latency or --max-size: cannot win */
 } tl_entry;
 
@@ -103,7 +105,12 @@ void tl_study_say(tl_study *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void tl_study_warn(tl_study *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-char *tl_study_score(double value, char buffer[32]); /* "91.3 %" */
+/* "91.3 %"; "0.813" of a metric that is no share. */
+char *tl_study_score(const tl_study *s, double value, char buffer[32]);
+/* A difference: "1 point"; "0.02" of such a metric. */
+char *tl_study_gap(const tl_study *s, double value, char buffer[32]);
+double           tl_study_merit(const tl_study *s, double value); /* the better, the more */
+const tl_metric *tl_study_metric_of(const tl_study *s);
 
 /* compare_data.c */
 tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s);
@@ -176,13 +183,15 @@ typedef struct {
     int         most;        /* seeds of the one with most */
     int32_t    *label;       /* [test.count] */
     int32_t    *predicted;   /* [count][most][test.count] */
+    double     *truth;       /* [test.count] of numbers, and what was said of them */
+    float      *said;        /* [count][most][test.count] */
     tl_decision decision;    /* of candidates 0 .. count-1 */
     double     *ms_per_row;  /* [entries] measured; NaN */
     int64_t    *model_bytes; /* [entries] of the weights on disk; -1 */
     const tl_study_run *best_run; /* whose weights best/ holds */
     double  best_test;   /* what best/ scores, loaded anew */
     tl_rows best_rows;   /* on these; borrowed */
-    float  *best_answer; /* [best_rows.count classes] probabilities */
+    float  *best_answer; /* [best_rows.count classes] probabilities, or numbers */
 } tl_judged;
 /* verdict.c */
 tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out);
@@ -191,6 +200,8 @@ int       tl_judged_place(const tl_judged *j,
                           int              entry); /* of an entry in the decision; -1 */
 double tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *predicted,
                        int64_t rows);
+double tl_study_metric_of_numbers(tl_ctx *ctx, const tl_study *s, const double *truth,
+                                  const float *said, int64_t rows);
 /* verdict_best.c: best/ from the winner's weights, and what it scores when opened
  * anew. */
 tl_status tl_study_write_best(tl_ctx *ctx, tl_study *s, tl_judged *j);

@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_better(const tl_study *s, double a, double b)
+{
+    return tl_study_merit(s, a) > tl_study_merit(s, b);
+}
+
 static double left(const tl_study *s)
 {
     return s->budget_s - s->used;
@@ -38,8 +43,9 @@ static int best_probed_base(const tl_study *s)
     for (int i = 0; i < s->entries; i++) {
         const tl_entry *e = &s->entry[i];
         const double    v = tl_study_valid(s, i, 0, 0);
-        if (strcmp(e->c.route->name, "probe") != 0 || isnan(v) || v <= top) continue;
-        top  = v;
+        if (strcmp(e->c.route->name, "probe") != 0 || isnan(v)) continue;
+        if (tl_study_merit(s, v) <= top) continue;
+        top  = tl_study_merit(s, v);
         best = e->base;
     }
     return best;
@@ -103,7 +109,8 @@ static void choose_trial(tl_study *s, int candidate)
 
     for (int t = 1; t < e->trials; t++) {
         const double v = tl_study_valid(s, candidate, t, 0);
-        if (!isnan(v) && v > tl_study_valid(s, candidate, e->chosen, 0)) e->chosen = t;
+        if (!isnan(v) && is_better(s, v, tl_study_valid(s, candidate, e->chosen, 0)))
+            e->chosen = t;
     }
     e->c.hyper = e->trial[e->chosen];
 }
@@ -141,7 +148,8 @@ static void choose_finalists(tl_study *s, int most)
             if (!s->entry[i].active || s->entry[i].finalist) continue;
             const double v = tl_study_valid(s, i, s->entry[i].chosen, 0);
             if (isnan(v)) continue;
-            if (best < 0 || v > tl_study_valid(s, best, s->entry[best].chosen, 0))
+            if (best < 0 ||
+                is_better(s, v, tl_study_valid(s, best, s->entry[best].chosen, 0)))
                 best = i;
         }
         if (best >= 0) s->entry[best].finalist = true;
@@ -254,14 +262,15 @@ done:
  * count, and the verdict says that it was stopped. */
 static void note_stopped(tl_study *s)
 {
-    double worst = INFINITY;
+    double worst = NAN;
     int    most  = 0;
     char   score[2][32];
 
     for (int i = 0; i < s->entries; i++) {
         if (!s->entry[i].active || !s->entry[i].finalist) continue;
         most  = TL_MAX(most, tl_study_repeats(s, i, s->entry[i].chosen));
-        worst = fmin(worst, tl_study_valid(s, i, s->entry[i].chosen, 0));
+        const double valid = tl_study_valid(s, i, s->entry[i].chosen, 0);
+        if (isnan(worst) || is_better(s, worst, valid)) worst = valid;
     }
     for (int i = 0; i < s->entries; i++) {
         tl_entry    *e     = &s->entry[i];
@@ -272,7 +281,7 @@ static void note_stopped(tl_study *s)
         snprintf(e->why, sizeof e->why,
                  "Validation put it behind the finalists (%s; the last of them %s), so "
                  "it got %d %s where they got up to %d.",
-                 tl_study_score(valid, score[0]), tl_study_score(worst, score[1]), seeds,
+                 tl_study_score(s, valid, score[0]), tl_study_score(s, worst, score[1]), seeds,
                  tl_plural(seeds, "seed", "seeds"), most);
     }
 }

@@ -210,8 +210,10 @@ tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_study_forecast(ctx, s));
     TL_TRY(tl_study_calibrate(ctx, s));
     if (s->plan) return take_plan(ctx, s);
-    s->detectable    = tl_detectable(s->test.count, LEAST_SEEDS, DISCORDANCE, SEED_SD,
-                                     TL_MAX(1, s->entries - 1));
+    /* Of numbers nothing is known of how routes' errors go together before they ran. */
+    if (!s->data->task->numbers)
+        s->detectable = tl_detectable(s->test.count, LEAST_SEEDS, DISCORDANCE, SEED_SD,
+                                      TL_MAX(1, s->entries - 1));
     json_t *question = asked(s);
     rc               = fit_budget(ctx, s, &plan);
     if (rc == TL_OK) s->plan = plan_json(s, &plan);
@@ -249,7 +251,7 @@ json_t *tl_study_dry_run(const tl_study *s)
 
     json_object_del(plan, "asked");
     json_object_set_new(plan, "task",
-                        json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
+                        json_string(s->data->task->name));
     json_object_set_new(plan, "metric", json_string(s->metric));
     json_object_set_new(plan, "margin", json_real(s->margin));
     json_object_set(plan, "warnings", s->warnings);

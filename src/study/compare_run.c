@@ -79,18 +79,6 @@ static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
     return rc;
 }
 
-static void to_probabilities(float *y, int64_t rows, int64_t classes)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        float *row = y + r * classes, top = row[0];
-        double sum = 0.0;
-        for (int64_t c = 1; c < classes; c++) top = fmaxf(top, row[c]);
-        for (int64_t c = 0; c < classes; c++)
-            sum += (double)(row[c] = expf(row[c] - top));
-        for (int64_t c = 0; c < classes; c++) row[c] = (float)((double)row[c] / sum);
-    }
-}
-
 tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache *cache,
                        tl_rows rows, float **out)
 {
@@ -104,7 +92,7 @@ tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache
                             s->dtype, &p));
     TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * s->data->classes), sizeof *y, &y));
     TL_TRY(tl_predictor_rows(ctx, p, cache, rows, y));
-    to_probabilities(y, rows.count, s->data->classes);
+    tl_model_answer(model, y, rows.count);
     *out = y;
     y    = NULL;
 done:
@@ -141,7 +129,7 @@ static tl_status keep_model(tl_ctx *ctx, tl_study *s, const tl_study_run *run,
 
     for (int i = 0; i < s->runs; i++)
         if (s->run[i].candidate == run->candidate && s->run[i].trial == run->trial &&
-            valid_of(&s->run[i]) >= valid_of(run))
+            tl_study_merit(s, valid_of(&s->run[i])) >= tl_study_merit(s, valid_of(run)))
             return TL_OK;
     TL_TRY(tl_study_model_path(ctx, s, run->id, &path));
     TL_TRY(tl_model_save(ctx, model, NULL, path));
@@ -158,7 +146,8 @@ static tl_status drop_worse_models(tl_ctx *ctx, tl_study *s, const tl_study_run 
         char *path = NULL;
         if (s->run[i].candidate != run->candidate || s->run[i].trial != run->trial)
             continue;
-        if (!(valid_of(&s->run[i]) < valid_of(run))) continue;
+        if (!(tl_study_merit(s, valid_of(&s->run[i])) < tl_study_merit(s, valid_of(run))))
+            continue;
         rc = tl_study_model_path(ctx, s, s->run[i].id, &path);
         if (rc == TL_OK) rc = tl_remove_tree(ctx, path);
         tl_free(ctx, path);
@@ -180,7 +169,7 @@ static void say_run(tl_study *s, const tl_study_run *run, bool stored)
     if (s->folds)
         tl_study_say(s, "%s, seed %" PRIu64 ", fold %d of %d: %s on validation%s",
                      s->entry[run->candidate].label, run->seed, run->fold + 1, s->folds,
-                     tl_study_score(valid_of(run), score),
+                     tl_study_score(s, valid_of(run), score),
                      stored ? " (kept from before)" : "");
     else if (best > 0 && tl_entry_trained(&s->entry[run->candidate]))
         tl_study_say(
@@ -188,14 +177,14 @@ static void say_run(tl_study *s, const tl_study_run *run, bool stored)
             "%s%s, seed %" PRIu64 ": %s on validation, best after epoch %" PRId64
             " of %" PRId64 " (%s), %s",
             s->entry[run->candidate].label, rate, run->seed,
-            tl_study_score(valid_of(run), score), best,
+            tl_study_score(s, valid_of(run), score), best,
             tl_json_int(run->result, "epochs", 0), stored ? "kept from before" : stopped,
             tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
     else
         tl_study_say(
             s, "%s, seed %" PRIu64 ": %s on validation%s, %s",
             s->entry[run->candidate].label, run->seed,
-            tl_study_score(valid_of(run), score), stored ? " (kept from before)" : "",
+            tl_study_score(s, valid_of(run), score), stored ? " (kept from before)" : "",
             tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
 }
 
@@ -213,6 +202,7 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     tl_status     rc;
     tl_run_result r       = { 0 };
     float        *answers = NULL;
+    tl_cache     *coded   = NULL;
     char         *folder  = NULL;
     const tl_rows test    = s->slice[run->fold].test;
 
@@ -229,7 +219,9 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
         TL_TRY(tl_store_end(ctx, s->store, run->id, "failed", run->result));
         goto done;
     }
-    TL_TRY(tl_study_ask(ctx, s, r.model, spec->cache, test, &answers));
+    if (r.model->prep.table)
+        TL_TRY(tl_cache_new(ctx, s->data, &r.model->prep, tl_study_memory(s) / 4, &coded));
+    TL_TRY(tl_study_ask(ctx, s, r.model, coded ? coded : spec->cache, test, &answers));
     TL_TRY(tl_store_put_blob(ctx, s->store, run->id, "test", answers,
                              (size_t)(test.count * s->data->classes) * sizeof *answers));
     TL_TRY(keep_model(ctx, s, run, r.model));
@@ -238,6 +230,7 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     TL_TRY(tl_remove_tree(ctx, folder));
 done:
     tl_run_result_free(ctx, &r);
+    tl_cache_free(ctx, coded);
     tl_free(ctx, answers);
     tl_free(ctx, folder);
     return rc;
@@ -382,7 +375,8 @@ const tl_study_run *tl_study_best_run(const tl_study *s, int candidate)
         const tl_study_run *r = &s->run[i];
         if (r->candidate != candidate || r->trial != s->entry[candidate].chosen) continue;
         if (isnan(valid_of(r)) || json_object_get(r->result, "failed")) continue;
-        if (!best || valid_of(r) > valid_of(best)) best = r;
+        if (!best || tl_study_merit(s, valid_of(r)) > tl_study_merit(s, valid_of(best)))
+            best = r;
     }
     return best;
 }

@@ -1,5 +1,6 @@
 /* compare_say.c -- what people read while a comparison runs, and its warnings. Floor
  * 4, study. */
+#include "core/text.h"
 #include "study/compare_internal.h"
 
 #include <math.h>
@@ -34,9 +35,28 @@ void tl_study_warn(tl_study *s, const char *format, ...)
     tl_study_say(s, "note: %s", line);
 }
 
-char *tl_study_score(double value, char buffer[32])
+const tl_metric *tl_study_metric_of(const tl_study *s)
 {
-    if (isfinite(value))
+    return tl_metric_find(s->metric);
+}
+
+double tl_study_merit(const tl_study *s, double value)
+{
+    return tl_metric_merit(s->metric, value);
+}
+
+char *tl_study_gap(const tl_study *s, double value, char buffer[32])
+{
+    if (tl_study_metric_of(s)->percent) return tl_say_points(value, buffer);
+    snprintf(buffer, 32, "%.3g", value);
+    return buffer;
+}
+
+char *tl_study_score(const tl_study *s, double value, char buffer[32])
+{
+    if (isfinite(value) && !tl_study_metric_of(s)->percent)
+        snprintf(buffer, 32, "%.4g", value);
+    else if (isfinite(value))
         snprintf(buffer, 32, "%.1f %%", 100.0 * value);
     else
         snprintf(buffer, 32, "unknown");

@@ -1,8 +1,7 @@
 /* stats.c -- distributions, intervals and metrics: the arithmetic under the verdict.
  * Sources: the continued fraction of the incomplete beta function, DLMF 8.17.22, by
- * Lentz's method; Acklam's rational approximation of the normal quantile, refined once
- * by Halley; Wilson 1927; scikit-learn's accuracy_score and f1_score(average="macro",
- * zero_division=0). Floor 4, study. */
+ * Lentz's method; Wilson 1927; scikit-learn's accuracy_score and f1_score(average="macro",
+ * zero_division=0), roc_auc_score. Floor 4, study. */
 #include "study/stats.h"
 
 #include <float.h>
@@ -49,55 +48,14 @@ static double beta_incomplete(double a, double b, double x, double rest)
     return 1.0 - beta_fraction(b, a, rest);
 }
 
-static double normal_cdf(double z)
-{
-    return 0.5 * erfc(-z * 0.70710678118654752440);
-}
-
 double tl_student_cdf(double t, double df)
 {
     if (isnan(t) || isnan(df) || df <= 0.0) return NAN;
     if (isinf(t)) return t > 0.0 ? 1.0 : 0.0;
-    if (isinf(df) || df > 1e7) return normal_cdf(t);
+    if (isinf(df) || df > 1e7) return tl_normal_cdf(t);
     const double all  = df + t * t;
     const double tail = 0.5 * beta_incomplete(0.5 * df, 0.5, df / all, t * t / all);
     return t > 0.0 ? 1.0 - tail : tail;
-}
-
-/* Acklam's coefficients: relative error below 1.2e-9 before the refinement. */
-static double normal_rough(double p)
-{
-    static const double a[] = { -3.969683028665376e+01, 2.209460984245205e+02,
-                                -2.759285104469687e+02, 1.383577518672690e+02,
-                                -3.066479806614716e+01, 2.506628277459239e+00 };
-    static const double b[] = { -5.447609879822406e+01, 1.615858368580409e+02,
-                                -1.556989798598866e+02, 6.680131188771972e+01,
-                                -1.328068155288572e+01 };
-    static const double c[] = { -7.784894002430293e-03, -3.223964580411365e-01,
-                                -2.400758277161838e+00, -2.549732539343734e+00,
-                                4.374664141464968e+00,  2.938163982698783e+00 };
-    static const double d[] = { 7.784695709041462e-03, 3.224671290700398e-01,
-                                2.445134137142996e+00, 3.754408661907416e+00 };
-
-    if (p < 0.02425 || p > 1.0 - 0.02425) {
-        const double q = sqrt(-2.0 * log(p < 0.5 ? p : 1.0 - p));
-        const double z =
-            (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /
-            ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1.0);
-        return p < 0.5 ? z : -z;
-    }
-    const double q = p - 0.5, r = q * q;
-    return (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q /
-           (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1.0);
-}
-
-double tl_normal_quantile(double p)
-{
-    if (!(p > 0.0 && p < 1.0)) return p == 0.0 ? -INFINITY : p == 1.0 ? INFINITY : NAN;
-    if (p > 0.5) return -tl_normal_quantile(1.0 - p); /* 1 - p is exact up here */
-    const double z = normal_rough(p), sqrt_tau = 2.50662827463100050242;
-    const double u = (normal_cdf(z) - p) * sqrt_tau * exp(0.5 * z * z);
-    return z - u / (1.0 + 0.5 * z * u);
 }
 
 /* Bisection on the lower half, where the CDF keeps its relative accuracy. */
@@ -182,4 +140,60 @@ double tl_macro_f1(const int32_t *label, const int32_t *predicted, int64_t rows,
         present++;
     }
     return present > 0 ? sum / present : NAN;
+}
+
+typedef struct {
+    float score;
+    bool  yes;
+} scored;
+
+static int by_score(const void *a, const void *b)
+{
+    const scored *x = a, *y = b;
+
+    return (x->score > y->score) - (x->score < y->score);
+}
+
+/* Pairs of a yes above a no, where equal scores count a half. */
+static double pairs_won(const scored *s, int64_t rows)
+{
+    double won = 0.0, below = 0.0;
+
+    for (int64_t i = 0, end; i < rows; i = end) {
+        double yes = 0.0, no = 0.0;
+        for (end = i; end < rows && s[end].score == s[i].score; end++) {
+            yes += s[end].yes;
+            no += !s[end].yes;
+        }
+        won += yes * (below + 0.5 * no);
+        below += no;
+    }
+    return won;
+}
+
+tl_status tl_roc_auc(tl_ctx *ctx, const float *score, const int32_t *label, int64_t rows,
+                     tl_interval *out)
+{
+    scored   *s   = NULL;
+    double    yes = 0.0;
+    tl_status rc;
+
+    *out = (tl_interval){ NAN, NAN, NAN };
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *s, &s));
+    for (int64_t i = 0; i < rows; i++) {
+        s[i] = (scored){ score[i], label[i] == 1 };
+        yes += s[i].yes;
+    }
+    const double no = (double)rows - yes;
+    if (yes < 1.0 || no < 1.0) goto done;
+    qsort(s, (size_t)rows, sizeof *s, by_score);
+    const double a = pairs_won(s, rows) / (yes * no);
+    const double q1 = a / (2.0 - a), q2 = 2.0 * a * a / (1.0 + a);
+    const double variance =
+        (a * (1.0 - a) + (yes - 1.0) * (q1 - a * a) + (no - 1.0) * (q2 - a * a)) / (yes * no);
+    const double half = 1.959963984540054 * sqrt(fmax(0.0, variance));
+    *out = (tl_interval){ a, fmax(0.0, a - half), fmin(1.0, a + half) };
+done:
+    tl_free(ctx, s);
+    return rc;
 }

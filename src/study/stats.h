@@ -6,6 +6,7 @@
 #ifndef TL_STUDY_STATS_H
 #define TL_STUDY_STATS_H
 #include "core/core.h"
+#include "core/normal.h"
 
 /* Scores of every candidate: score[(c * seeds + s) * rows + r], higher is better (1 or
  * 0 for right or wrong), the same rows and paired seeds for all; seeds may be 1. */
@@ -24,6 +25,7 @@ typedef struct {
     double        margin;
     uint64_t      seed;       /* of the bootstrap */
     int           bootstraps; /* 0: 1,024 */
+    bool          plain;       /* scores are no shares: no bounds, and said as they are      */
     int           least_seeds; /* seeds needed before `better` may be said; 0: 3 */
 } tl_scores;
 
@@ -54,8 +56,11 @@ double      tl_detectable(int64_t rows, int seeds, double discordance, double se
 tl_interval tl_wilson(double successes, double n, double confidence);
 tl_interval tl_mean_t(const double *x, int n, double confidence);
 double      tl_student_quantile(double p, double df), tl_student_cdf(double t, double df);
-double      tl_normal_quantile(double p);
 
+/* Area under the ROC curve of class 1's scores against class 0's, ties a half each; NaN where
+ * one of them has no row.  95 % interval by Hanley and McNeil 1982. */
+tl_status tl_roc_auc(tl_ctx *ctx, const float *score, const int32_t *label, int64_t rows,
+                     tl_interval *out);
 /* scikit-learn's definitions, zero-division 0. */
 double tl_accuracy(const int32_t *label, const int32_t *predicted, int64_t rows);
 /* Share of the rows where exactly one of two is right. */

@@ -126,6 +126,10 @@ static tl_interval interval_of(const tl_study_values *v, int candidate)
     tl_interval   out;
     const double  n = (double)v->s->rows;
 
+    if (v->s->plain) {
+        const double half = tl_pair_half(&pair, ALPHA);
+        return (tl_interval){ pair.mean, pair.mean - half, pair.mean + half };
+    }
     if (pair.variance <= 0.0) return tl_wilson(pair.mean * n, n, 1.0 - ALPHA);
     const double half = tl_pair_half(&pair, ALPHA);
     out               = (tl_interval){ pair.mean, fmax(0.0, pair.mean - half),
@@ -166,10 +170,17 @@ static void say_what_would_decide(const tl_scores *s, const tl_rival *r, char *t
                  ceil((double)s->rows * fmax(times, 1.1)), s->rows);
 }
 
+static const char *say_signed(const tl_scores *s, double value, char text[32])
+{
+    if (s->plain) snprintf(text, 32, "%+.3g", value);
+    else snprintf(text, 32, "%+.1f points", 100.0 * value);
+    return text;
+}
+
 static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_rival *r,
                           bool all_worse, char *text, size_t room)
 {
-    char more[200];
+    char more[200], low[32], high[32];
 
     if (all_worse && d->reversed) {
         snprintf(text, room,
@@ -187,8 +198,9 @@ static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_riv
     say_what_would_decide(s, r, more, sizeof more);
     snprintf(text, room,
              "The test part cannot tell the first from the others: the difference to "
-             "the next may lie between %+.1f and %+.1f points. %s%s",
-             100.0 * d->difference.low, 100.0 * d->difference.high, more,
+             "the next may lie between %s and %s. %s%s",
+             say_signed(s, d->difference.low, low), say_signed(s, d->difference.high, high),
+             more,
              d->reversed ? " Test and validation put different candidates first." : "");
 }
 
@@ -210,7 +222,8 @@ static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival,
         snprintf(text, room,
                  "The best candidates differ by less than the margin of %s (90 %% "
                  "interval), so the cheapest of them to run wins.",
-                 tl_say_points(s->margin, margin));
+                 s->plain ? (snprintf(margin, sizeof margin, "%.3g", s->margin), margin)
+                          : tl_say_points(s->margin, margin));
     else
         say_undecided(s, d, &rival[d->runner_up], all_worse, text, room);
 }

@@ -28,6 +28,43 @@ double tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *p
     return tl_accuracy(label, predicted, rows);
 }
 
+double tl_study_metric_of_numbers(tl_ctx *ctx, const tl_study *s, const double *truth,
+                                  const float *said, int64_t rows)
+{
+    tl_tally t;
+    double   value;
+
+    if (tl_tally_new(ctx, 1, &t) != TL_OK) return NAN;
+    t.scale = 1.0;
+    for (int64_t r = 0; r < rows; r++) tl_tally_count(&t, &said[r], 0, truth[r]);
+    value = tl_tally_metric(&t, s->metric);
+    tl_tally_free(ctx, &t);
+    return value;
+}
+
+/* What a row adds to the metric, signed so that more is better; their mean is the metric.  RMSE
+ * is no mean over rows; its linear part is, sqrt(m) + (e^2 - m) / (2 sqrt(m)), as macro-F1's. */
+static void score_numbers(const tl_study *s, const double *truth, const float *said,
+                          int64_t rows, float *score)
+{
+    const bool   square = strcmp(s->metric, "mae") != 0, r2 = strcmp(s->metric, "r2") == 0;
+    const double n = (double)rows;
+    double       mean = 0.0, spread = 0.0, m = 0.0;
+
+    for (int64_t r = 0; r < rows; r++) mean += truth[r] / n;
+    for (int64_t r = 0; r < rows; r++) {
+        const double e = (double)said[r] - truth[r];
+        spread += (truth[r] - mean) * (truth[r] - mean) / n;
+        m += (square ? e * e : fabs(e)) / n;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        const double e = (double)said[r] - truth[r];
+        if (r2) score[r] = (float)(1.0 - e * e / spread);
+        else if (!square) score[r] = (float)-fabs(e);
+        else score[r] = m > 0.0 ? (float)-(sqrt(m) + (e * e - m) / (2.0 * sqrt(m))) : 0.0f;
+    }
+}
+
 static void to_classes(const float *probability, int64_t rows, int64_t classes,
                        int32_t *out)
 {
@@ -41,7 +78,7 @@ static void to_classes(const float *probability, int64_t rows, int64_t classes,
 
 /* The stored answers of one repeat, all slices behind each other. */
 static tl_status read_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
-                              int32_t *out)
+                              int32_t *predicted, float *said)
 {
     tl_status rc   = TL_OK;
     void     *data = NULL;
@@ -57,8 +94,8 @@ static tl_status read_answers(tl_ctx *ctx, const tl_study *s, int entry, int rep
                     "the answers of run %" PRId64 " are not whole (start "
                     "anew in another --out)",
                     run->id);
-        to_classes(data, rows, s->data->classes, out);
-        out += rows;
+        if (said) memcpy(said, data, bytes), said += rows;
+        else to_classes(data, rows, s->data->classes, predicted), predicted += rows;
         tl_free(ctx, data);
         data = NULL;
     }
@@ -75,8 +112,11 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
     TL_TRY(tl_alloc_array(ctx, entries + 1, sizeof *j->entry, &j->entry));
     TL_TRY(tl_alloc_array(ctx, entries + 1, sizeof *j->seeds, &j->seeds));
     TL_TRY(tl_alloc_array(ctx, rows, sizeof *j->label, &j->label));
-    for (int64_t r = 0; r < s->test.count; r++)
+    if (s->data->target) TL_TRY(tl_alloc_array(ctx, rows, sizeof *j->truth, &j->truth));
+    for (int64_t r = 0; r < s->test.count; r++) {
         j->label[r] = s->data->label[s->test.row[r]];
+        if (j->truth) j->truth[r] = s->data->target[s->test.row[r]];
+    }
     for (int i = 0; i < s->entries; i++) {
         if (!can_be_judged(s, i)) continue;
         j->seeds[j->count]   = tl_study_repeats(s, i, s->entry[i].chosen);
@@ -88,10 +128,15 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
                 "no candidate is left to choose from (see the notes above)");
     TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->predicted,
                           &j->predicted));
+    if (j->truth)
+        TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->said,
+                              &j->said));
     for (int i = 0; i < j->count; i++)
-        for (int k = 0; k < j->seeds[i]; k++)
-            TL_TRY(read_answers(ctx, s, j->entry[i], k,
-                                j->predicted + (i * j->most + k) * s->test.count));
+        for (int k = 0; k < j->seeds[i]; k++) {
+            const int64_t at = (i * j->most + k) * s->test.count;
+            TL_TRY(read_answers(ctx, s, j->entry[i], k, j->predicted + at,
+                                j->said ? j->said + at : NULL));
+        }
 done:
     return rc;
 }
@@ -112,16 +157,32 @@ static tl_status fill_columns(tl_ctx *ctx, const tl_study *s, const tl_judged *j
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->inference));
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->training));
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->valid));
-    for (int64_t i = 0; i < cells; i++)
+    for (int64_t at = 0; j->said && at < cells; at += s->test.count)
+        score_numbers(s, j->truth, j->said + at, s->test.count, c->score + at);
+    for (int64_t i = 0; !j->said && i < cells; i++)
         c->score[i] = j->predicted[i] == j->label[i % s->test.count] ? 1.0f : 0.0f;
     for (int i = 0; i < j->count; i++) {
         const tl_entry *e = &s->entry[j->entry[i]];
         c->inference[i]   = e->row_flops;
         c->training[i]    = e->need.flops;
-        c->valid[i]       = e->finalist ? tl_study_valid_mean(s, j->entry[i]) : NAN;
+        c->valid[i]       = e->finalist
+                                ? tl_study_merit(s, tl_study_valid_mean(s, j->entry[i]))
+                                : NAN;
     }
 done:
     return rc;
+}
+
+static tl_interval negative(tl_interval i)
+{
+    return (tl_interval){ -i.mean, -i.high, -i.low };
+}
+
+/* The statistics call more better; people are told the metric itself. */
+static void turn_signs(tl_decision *d, int count)
+{
+    for (int i = 0; i < count; i++) d->test[i] = negative(d->test[i]);
+    d->difference = negative(d->difference);
 }
 
 tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
@@ -146,8 +207,10 @@ tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
                                .training_cost  = c.training,
                                .valid          = c.valid,
                                .margin         = s->margin,
+                               .plain          = !tl_study_metric_of(s)->percent,
                                .seed           = s->q->seed };
     TL_TRY(tl_decide(ctx, &scores, &out->decision));
+    if (!tl_study_metric_of(s)->higher) turn_signs(&out->decision, out->count);
     out->best_run = tl_study_best_run(s, out->entry[out->decision.winner]);
 done:
     tl_free(ctx, c.score);
@@ -165,6 +228,8 @@ void tl_judged_free(tl_ctx *ctx, tl_judged *j)
     tl_free(ctx, j->seeds);
     tl_free(ctx, j->label);
     tl_free(ctx, j->predicted);
+    tl_free(ctx, j->truth);
+    tl_free(ctx, j->said);
     tl_free(ctx, j->ms_per_row);
     tl_free(ctx, j->model_bytes);
     tl_free(ctx, j->best_answer);

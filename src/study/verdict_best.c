@@ -44,6 +44,7 @@ static tl_status measure_entry(tl_ctx *ctx, tl_study *s, int entry, double *ms,
     tl_status           rc;
     const tl_study_run *run   = tl_study_best_run(s, entry);
     tl_model           *model = NULL;
+    tl_cache           *coded = NULL;
     char               *path = NULL, *file = NULL;
 
     *ms    = NAN;
@@ -53,8 +54,12 @@ static tl_status measure_entry(tl_ctx *ctx, tl_study *s, int entry, double *ms,
     TL_TRY(tl_path_join(ctx, path, "model.safetensors", &file));
     *bytes = tl_file_bytes(file);
     TL_TRY(tl_model_open(ctx, path, NULL, &model));
-    TL_TRY(time_model(ctx, s, model, s->view[s->entry[entry].view].cache, ms));
+    if (model->prep.table) /* coded as it was fitted */
+        TL_TRY(tl_cache_new(ctx, s->data, &model->prep, (size_t)64 << 20, &coded));
+    TL_TRY(time_model(ctx, s, model, coded ? coded : s->view[s->entry[entry].view].cache,
+                      ms));
 done:
+    tl_cache_free(ctx, coded);
     tl_model_free(ctx, model);
     tl_free(ctx, path);
     tl_free(ctx, file);
@@ -69,7 +74,7 @@ static void hold_to_limits(tl_study *s, tl_entry *e, double ms, int64_t bytes)
     char         why[200];
 
     if (s->q->max_latency_ms > 0.0 && ms > s->q->max_latency_ms)
-        snprintf(why, sizeof why, "It takes %.2g ms a picture, over --max-latency %.3g.",
+        snprintf(why, sizeof why, "It takes %.2g ms a row, over --max-latency %.3g.",
                  ms, s->q->max_latency_ms);
     else if (s->q->max_size_mb > 0.0 && mb > s->q->max_size_mb)
         snprintf(why, sizeof why, "Its weights take %.3g MB, over --max-size %.3g.", mb,
@@ -171,11 +176,18 @@ static tl_status score_best(tl_ctx *ctx, tl_study *s, tl_judged *j, const char *
     tl_model     *model = NULL;
     tl_cache     *cache = NULL;
     int32_t      *label = NULL, *said = NULL;
+    double       *truth = NULL;
     const int64_t classes = s->data->classes, rows = j->best_rows.count;
 
     TL_TRY(tl_model_open(ctx, path, NULL, &model));
     TL_TRY(tl_cache_new(ctx, s->data, &model->prep, (size_t)64 << 20, &cache));
     TL_TRY(tl_study_ask(ctx, s, model, cache, j->best_rows, &j->best_answer));
+    if (s->data->target) {
+        TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *truth, &truth));
+        for (int64_t r = 0; r < rows; r++) truth[r] = s->data->target[j->best_rows.row[r]];
+        j->best_test = tl_study_metric_of_numbers(ctx, s, truth, j->best_answer, rows);
+        goto done;
+    }
     TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *label, &label));
     TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *said, &said));
     for (int64_t r = 0; r < rows; r++) {
@@ -189,6 +201,7 @@ done:
     tl_model_free(ctx, model);
     tl_cache_free(ctx, cache);
     tl_free(ctx, label);
+    tl_free(ctx, truth);
     tl_free(ctx, said);
     return rc;
 }

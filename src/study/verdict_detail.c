@@ -179,7 +179,7 @@ static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j
 
     *out = NULL;
     TL_TRY(tl_dataset_row_name(ctx, s->data, row, &name));
-    TL_TRY(thumbnail(ctx, s, row, &image));
+    if (!s->data->schema) TL_TRY(thumbnail(ctx, s, row, &image));
     *out = json_pack("{s:s, s:o, s:o, s:f, s:o}", "row", name, "true",
                      class_json(s, s->data->label[row]), "predicted", class_json(s, k),
                      "probability", (double)j->best_answer[at * n + k], "image",
@@ -217,6 +217,50 @@ static tl_status mistakes_json(tl_ctx *ctx, const tl_study *s, const tl_judged *
         json_array_append_new(list, one);
     }
 done:
+    return rc;
+}
+
+static double error_at(const tl_study *s, const tl_judged *j, int64_t r)
+{
+    return fabs((double)j->best_answer[r] - s->data->target[j->best_rows.row[r]]);
+}
+
+/* Of numbers: what was said of up to SHOWN test rows, and the rows it is most wrong about. */
+static tl_status errors_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j, json_t *out)
+{
+    enum { SHOWN = 1000 };
+    const int64_t rows = j->best_rows.count, step = (rows + SHOWN - 1) / SHOWN;
+    json_t       *pairs = json_array(), *list = json_array();
+    char         *name = NULL;
+    double        bound = INFINITY;
+    tl_status     rc = TL_OK;
+
+    json_object_set_new(out, "numbers", pairs);
+    json_object_set_new(out, "mistakes", list);
+    for (int64_t r = 0; r < rows; r += step) {
+        const double truth = s->data->target[j->best_rows.row[r]];
+        json_array_append_new(pairs, json_pack("[o, o]", tl_json_real(truth),
+                                               tl_json_real((double)j->best_answer[r])));
+    }
+    for (int m = 0; m < MISTAKES; m++) {
+        int64_t worst = -1;
+        for (int64_t r = 0; r < rows; r++)
+            if (error_at(s, j, r) < bound &&
+                (worst < 0 || error_at(s, j, r) > error_at(s, j, worst)))
+                worst = r;
+        if (worst < 0) break;
+        bound = error_at(s, j, worst);
+        const double truth = s->data->target[j->best_rows.row[worst]];
+        const double said  = (double)j->best_answer[worst];
+        TL_TRY(tl_dataset_row_name(ctx, s->data, j->best_rows.row[worst], &name));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:n, s:n}", "row", name, "true",
+                                              tl_json_real(truth), "predicted",
+                                              tl_json_real(said), "probability", "image"));
+        tl_free(ctx, name);
+        name = NULL;
+    }
+done:
+    tl_free(ctx, name);
     return rc;
 }
 
@@ -305,8 +349,12 @@ static tl_status use_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 
     json_object_set_new(out, "use", list);
     TL_TRY(tl_path_join(ctx, s->q->out, "best", &best));
-    TL_TRY(add_use(ctx, list, "Name new pictures", "predict", best, "NEW-PICTURES/"));
-    TL_TRY(add_use(ctx, list, "Score it on labelled pictures", "evaluate", best,
+    TL_TRY(s->data->task->table
+               ? add_use(ctx, list, "Ask it of new rows", "predict", best, "NEW-ROWS.csv")
+               : add_use(ctx, list, "Name new pictures", "predict", best, "NEW-PICTURES/"));
+    TL_TRY(add_use(ctx, list,
+                   s->data->task->table ? "Score it on rows with a target"
+                                        : "Score it on labelled pictures", "evaluate", best,
                    s->q->data.train));
     for (size_t i = 0; s->q->argv && s->q->argv[i]; i++)
         add_word(&command, s->q->argv[i]);
@@ -341,7 +389,7 @@ static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
         snprintf(text, sizeof text,
                  "The chance that it is the best, or within %s of it, "
                  "is %.0f %%. %s",
-                 tl_say_points(s->margin, margin), 100.0 * d->confidence, d->why);
+                 tl_study_gap(s, s->margin, margin), 100.0 * d->confidence, d->why);
     else
         snprintf(text, sizeof text, "%s", d->why);
     json_object_set_new(out, "how_sure", json_string(text));
@@ -358,10 +406,14 @@ tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t *
     TL_TRY(use_json(ctx, s, d));
     machine_json(ctx, s, d);
     TL_TRY(runs_json(ctx, s, d));
-    TL_TRY(count_confusion(ctx, s, j, &count));
-    confusion_json(s, count, d);
-    per_class_json(s, count, d);
-    TL_TRY(mistakes_json(ctx, s, j, d));
+    if (s->data->task->numbers) {
+        TL_TRY(errors_json(ctx, s, j, d));
+    } else {
+        TL_TRY(count_confusion(ctx, s, j, &count));
+        confusion_json(s, count, d);
+        per_class_json(s, count, d);
+        TL_TRY(mistakes_json(ctx, s, j, d));
+    }
     json_object_set(d, "profile", s->profile);
     loads_json(s, d);
     routes_json(s, d);

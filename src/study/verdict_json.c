@@ -39,7 +39,7 @@ static json_t *valid_json(const tl_study *s, int entry)
 
     for (int i = 0; i < k; i++) x[i] = tl_study_valid(s, entry, trial, i);
     tl_interval i = tl_mean_t(x, k, 0.95);
-    if (isfinite(i.low)) {
+    if (isfinite(i.low) && tl_study_metric_of(s)->percent) {
         i.low  = fmax(0.0, i.low);
         i.high = fmin(1.0, i.high);
     }
@@ -189,9 +189,10 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
         json_array_append_new(candidates, candidate_json(s, j, i));
     json_object_set_new(v, "version", json_string(TAILOR_VERSION));
     json_object_set_new(v, "task",
-                        json_string(tl_task_name(TL_TASK_IMAGE_CLASSIFICATION)));
+                        json_string(s->data->task->name));
     json_object_set_new(v, "metric", json_string(s->metric));
-    json_object_set_new(v, "higher_is_better", json_true());
+    json_object_set_new(v, "higher_is_better",
+                        json_boolean(tl_study_metric_of(s)->higher));
     json_object_set_new(v, "data", data_json(s));
     json_object_set_new(v, "decision", json_string(winner->c.route->decision));
     json_object_set_new(v, "outcome", json_string(outcomes[j->decision.outcome]));

@@ -22,33 +22,42 @@ static void add(json_t *list, const char *format, ...)
     json_array_append_new(list, json_string(line));
 }
 
-static const char *metric_words(const tl_study *s)
+/* "91.3 % right on the test part", "RMSE 0.81" */
+static const char *say_result(const tl_study *s, double mean, char text[96])
 {
-    return strcmp(s->metric, "macro-f1") == 0 ? "macro-F1" : "right on the test part";
+    const tl_metric *m = tl_study_metric_of(s);
+    char             score[32];
+
+    tl_study_score(s, mean, score);
+    if (!m->percent) snprintf(text, 96, "%s %s on the test part", m->words, score);
+    else snprintf(text, 96, "%s %s", score,
+                  strcmp(m->name, "accuracy") == 0 ? "right on the test part" : m->words);
+    return text;
 }
 
 void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room)
 {
     const tl_decision *d      = &j->decision;
     const tl_entry    *winner = &s->entry[j->entry[d->winner]];
-    const double       mean   = 100.0 * d->test[d->winner].mean;
+    char               result[96];
+
+    say_result(s, d->test[d->winner].mean, result);
 
     if (d->outcome == TL_BETTER)
-        snprintf(text, room, "Take %s: %.1f %% %s, better than every other route.",
-                 winner->label, mean, metric_words(s));
+        snprintf(text, room, "Take %s: %s, better than every other route.",
+                 winner->label, result);
     else if (d->outcome == TL_TIE)
         snprintf(text, room,
-                 "Take %s: %.1f %% %s, as good as the best within the margin, and the "
+                 "Take %s: %s, as good as the best within the margin, and the "
                  "cheapest of them.",
-                 winner->label, mean, metric_words(s));
+                 winner->label, result);
     else if (d->runner_up < 0)
-        snprintf(text, room, "Only %s was run: %.1f %% %s.", winner->label, mean,
-                 metric_words(s));
+        snprintf(text, room, "Only %s was run: %s.", winner->label, result);
     else
         snprintf(text, room,
                  "Undecided; %s is the cheapest that was not shown to be worse: "
-                 "%.1f %% %s.",
-                 winner->label, mean, metric_words(s));
+                 "%s.",
+                 winner->label, result);
 }
 
 /* The best entry of a way: from a base, from scratch, baseline; -1: none was judged. */
@@ -64,7 +73,9 @@ static int best_of(const tl_study *s, const tl_judged *j, way wanted)
                                 : strcmp(route->decision, "baseline") == 0 ? BASELINE
                                                                            : FROM_SCRATCH;
         if (mine != wanted) continue;
-        if (best < 0 || j->decision.test[i].mean > j->decision.test[best].mean) best = i;
+        if (best < 0 || tl_study_merit(s, j->decision.test[i].mean) >
+                            tl_study_merit(s, j->decision.test[best].mean))
+            best = i;
     }
     return best;
 }
@@ -76,9 +87,14 @@ static void say_gap(const tl_study *s, const tl_judged *j, json_t *list, int a, 
     const tl_interval *x = &j->decision.test[a], *y = &j->decision.test[b];
     const bool         apart = x->low > y->high || y->low > x->high;
 
-    add(list, "%s: %s reaches %.1f %%, %s %.1f %% on test (%+.1f points%s).", what,
-        s->entry[j->entry[a]].label, 100.0 * x->mean, s->entry[j->entry[b]].label,
-        100.0 * y->mean, 100.0 * (x->mean - y->mean),
+    char               score[2][32], gap[32];
+
+    if (tl_study_metric_of(s)->percent)
+        snprintf(gap, sizeof gap, "%+.1f points", 100.0 * (x->mean - y->mean));
+    else snprintf(gap, sizeof gap, "%+.3g", x->mean - y->mean);
+    add(list, "%s: %s reaches %s, %s %s on test (%s%s).", what, s->entry[j->entry[a]].label,
+        tl_study_score(s, x->mean, score[0]), s->entry[j->entry[b]].label,
+        tl_study_score(s, y->mean, score[1]), gap,
         apart ? "" : "; their intervals overlap");
 }
 
@@ -86,15 +102,16 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
 {
     const tl_study_run *run = j->best_run;
     const char         *fit = tl_json_text(run->result, "fit", "none");
-    const double        gap = tl_json_number(run->result, "train_metric", NAN) -
-                       tl_json_number(run->result, "valid_metric", NAN);
+    const double        gap = tl_study_merit(s, tl_json_number(run->result, "train_metric", NAN)) -
+                       tl_study_merit(s, tl_json_number(run->result, "valid_metric", NAN));
     const char *label = s->entry[run->candidate].label;
+    char        points[32];
 
     if (strcmp(fit, "severe") == 0 || strcmp(fit, "mild") == 0)
         add(list,
-            "%s overfits (%s): %.1f points better on rows it was trained on than on "
+            "%s overfits (%s): %s better on rows it was trained on than on "
             "validation; more data or stronger augmentation would help.",
-            label, fit, 100.0 * gap);
+            label, fit, tl_study_gap(s, gap, points));
     if (strcmp(fit, "underfit") == 0)
         add(list,
             "%s underfits: it does not even learn its training rows well; more epochs or "

@@ -198,6 +198,8 @@ typedef struct { float delta; } tl_huber_attr;
  *                                                                            tl_shape_attr
  * vote        in  scores f32[n e], classes f32[e]   out y f32[n c]: log((votes + 1/c) / (k + 1))
  *             for the k best entries after `skip`; the first between equals      tl_vote_attr
+ * forest      in  x f32[n d], node f32[m 6], bits f32[w], root f32[t], base f32[s]  out y f32[n s]
+ *             (tensor/forest.h)
  * reduce_sum, reduce_mean  in x    out y: the axis goes away                 tl_axis_attr
  * reduce_max  in  x    out y, at I32 (index on the axis, first on ties)      tl_axis_attr
  * reduce_max_grad  in dy, at  out dx                                         tl_broadcast_attr

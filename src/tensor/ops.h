@@ -126,6 +126,10 @@ tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids);
  * k best-scored entries, the `skip` best left out. */
 enum { TL_MOST_VOTES = 64 };
 typedef struct { int64_t k, skip, classes; } tl_vote_attr;
+/* y f32 [n scores]: each row through trees (tensor/forest.h): node f32 [nodes 6], bits f32 [words],
+ * root f32 [trees], base f32 [scores].  No gradient. */
+tl_tensor tl_forest_scores(tl_graph *g, tl_tensor x, tl_tensor node, tl_tensor bits,
+                           tl_tensor root, tl_tensor base);
 tl_tensor tl_vote(tl_graph *g, tl_tensor scores, tl_tensor classes, const tl_vote_attr *attr);
 tl_tensor tl_reduce_sum(tl_graph *g, tl_tensor x, int axis);  /* the axis goes away */
 tl_tensor tl_reduce_mean(tl_graph *g, tl_tensor x, int axis);

@@ -5,9 +5,19 @@
 #include "bundle/model.h"
 #include "train/optim.h"
 
+/* Of gradient-boosted trees; scikit-learn's HistGradientBoosting has the same. */
+typedef struct {
+    int64_t most;       /* rounds of trees                                                 */
+    int64_t leaves;     /* of a tree                                                       */
+    int64_t least_rows; /* of a leaf                                                       */
+    int64_t patience;   /* rounds without a lower validation loss; 0: all are grown        */
+    double  rate, l2;
+} tl_tree_settings;
+
 /* Everything that changes a run's numbers; dotted names of overrides are the field names. */
 typedef struct {
     const char *optimizer, *schedule, *augment; /* names in their registries               */
+    const char *scaling;     /* of a table's numbers: "standard" or "quantile"               */
     tl_optim_settings optim;
     double   head_rate;      /* of the rate, for the task's head                           */
     double   epochs;         /* of the training rows, raised to least_steps on small data  */
@@ -23,6 +33,7 @@ typedef struct {
     double   l2_head;        /* a solved head's penalty; < 0: chosen on validation         */
     bool     frozen_norm;    /* batch norms keep the base's statistics                     */
     bool     class_weights;  /* inverse frequency                                          */
+    tl_tree_settings trees;
     int64_t  image_size;     /* 0: the base's or the data's                                */
 } tl_hyper;
 
@@ -81,5 +92,9 @@ bool tl_arch_grey(const tl_arch *arch);
 /* The baseline's network for pictures of `row`: logistic regression on pixels averaged down to
  * at most 16 a side. */
 int64_t   tl_baseline_pool(tl_shape row); /* pixels of a side made one */
+/* The baseline for rows of a table: gradient-boosted trees, and the columns as they take them
+ * (*columns is the caller's to drop). */
+tl_status tl_baseline_table(tl_ctx *ctx, const tl_dataset *d, tl_arch *out, tl_prep *prep,
+                            tl_schema **columns);
 tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out);
 #endif

@@ -6,13 +6,60 @@
 
 enum { PIECE = 1024 };
 
+int64_t tl_rarest_class(tl_ctx *ctx, const tl_dataset *d)
+{
+    int64_t *count = NULL, least = d->rows;
+
+    if (tl_alloc_array(ctx, (size_t)d->classes, sizeof *count, &count) != TL_OK) return -1;
+    for (int64_t i = 0; i < d->rows; i++) count[d->label[i]]++;
+    for (int64_t c = 0; c < d->classes; c++) least = TL_MIN(least, count[c]);
+    tl_free(ctx, count);
+    return least;
+}
+
+tl_status tl_metric_choose(tl_ctx *ctx, const tl_dataset *d, const char *asked,
+                           const char **out)
+{
+    const int64_t rarest = tl_rarest_class(ctx, d);
+
+    *out = rarest * 10 < d->rows ? d->task->rare_metric : d->task->metric;
+    if (rarest < 0) return ctx->status;
+    return asked ? tl_metric_named(ctx, d->task, asked, out) : TL_OK;
+}
+
+tl_status tl_tally_of(tl_ctx *ctx, const tl_run_spec *spec, tl_tally *out)
+{
+    const tl_status rc = tl_tally_new(ctx, spec->dataset->classes, out);
+
+    if (rc == TL_OK && spec->dataset->task->numbers)
+        out->scale = spec->candidate.prep.table->target_scale;
+    return rc;
+}
+
+double tl_scaled_target(const tl_run_spec *spec, int64_t row)
+{
+    const tl_schema *s = spec->candidate.prep.table;
+
+    if (!spec->dataset->target) return 0.0;
+    return (spec->dataset->target[row] - s->target_mean) / s->target_scale;
+}
+
+const char *tl_fit_word_numbers(double train_loss, double valid_loss)
+{
+    const double gap = valid_loss > 0.0 ? 1.0 - sqrt(train_loss / valid_loss) : 0.0;
+
+    if (gap > 0.4) return "severe";
+    if (!(train_loss < 0.75)) return "underfit";
+    return gap > 0.1 ? "mild" : "none";
+}
+
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out)
 {
     tl_evaluator e = { .spec = spec };
     tl_status    rc;
 
-    TL_TRY(tl_tally_new(ctx, model->arch.outputs, &e.tally));
+    TL_TRY(tl_tally_of(ctx, spec, &e.tally));
     TL_TRY(tl_alloc_array(ctx, PIECE * sizeof(float), (size_t)model->arch.outputs,
                           &e.logits));
     TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, rows, spec->backend, spec->slab,
@@ -43,7 +90,8 @@ tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
         const tl_rows piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };
         TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));
         for (int64_t i = 0; i < piece.count; i++)
-            tl_tally_row(&e->tally, e->logits + i * classes, label[piece.row[i]]);
+            tl_tally_row(&e->tally, e->logits + i * classes, label[piece.row[i]],
+                         tl_scaled_target(e->spec, piece.row[i]));
     }
 done:
     return rc;

@@ -11,6 +11,17 @@ typedef struct {
     tl_tally      tally;    /* of the last evaluation                                       */
 } tl_evaluator;
 
+/* What was asked, else the task's own: the one for rare classes where the rarest is under 10 %
+ * of the rows.  TL_EUSAGE where the task has none of this name. */
+tl_status tl_metric_choose(tl_ctx *ctx, const tl_dataset *d, const char *asked,
+                           const char **out);
+int64_t   tl_rarest_class(tl_ctx *ctx, const tl_dataset *d); /* its rows; -1: no memory */
+
+/* A tally for the run's task, in the unit of its target. */
+tl_status tl_tally_of(tl_ctx *ctx, const tl_run_spec *spec, tl_tally *out);
+/* The number a row is to be, as the network sees it; 0 where classes are learnt. */
+double    tl_scaled_target(const tl_run_spec *spec, int64_t row);
+
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out);
 void      tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e);
@@ -23,6 +34,10 @@ tl_status tl_rows_spread(tl_ctx *ctx, tl_rows rows, int64_t most, tl_rows *out);
  * up to 2 points or two standard errors "none", up to 10 points (or three) "mild", beyond
  * "severe".  "underfit": without a severe gap, the training loss is still above 3/4 of the
  * entropy of the labels: little of what could be learnt was learnt. */
+/* Of numbers: by how much larger the error on validation is than on training rows, as a
+ * share of it: up to 0.1 "none", up to 0.4 "mild"; underfit: 3/4 of the target's variance
+ * is left on the training rows. */
+const char *tl_fit_word_numbers(double train_loss, double valid_loss);
 const char *tl_fit_word(double train_metric, double valid_metric, double train_loss,
                         double entropy, int64_t rows);
 double      tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count,

@@ -5,6 +5,7 @@
 #include "train/neighbours.h"
 #include "train/optim_kernels.h"
 #include "train/trainer.h"
+#include "train/trees/trees.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -130,6 +131,11 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     const double rows = (double)spec->train.count, valid = (double)spec->valid.count;
     tl_status    rc   = TL_OK;
 
+    if (tl_arch_is_trees(arch)) {
+        *bytes = tl_trees_bytes(spec);
+        out->flops += tl_trees_flops(spec);
+        return TL_OK;
+    }
     if (phase->solve) {
         const double passes = spec->features ? 0.0 : rows + valid;
         *bytes = solve_bytes(spec, k);
@@ -183,7 +189,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         TL_TRY(forecast_phase(ctx, &spec, &arch, &route->phase[i], &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
-    if (route->finish) {
+    if (route->finish && !spec.dataset->schema) {
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
         need.flops += tl_neighbours_flops(&spec, k.width);
     }

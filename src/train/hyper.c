@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum { NAME_OPTIMIZER, NAME_SCHEDULE, NAME_AUGMENT, REAL, COUNT, FLAG } kind;
+typedef enum { NAME_OPTIMIZER, NAME_SCHEDULE, NAME_AUGMENT, NAME_SCALING, REAL, COUNT, FLAG } kind;
 
 typedef struct {
     const char *name;
@@ -20,6 +20,7 @@ static const field fields[] = {
     { "optimizer", NAME_OPTIMIZER, AT(optimizer), 0, 0 },
     { "schedule", NAME_SCHEDULE, AT(schedule), 0, 0 },
     { "augment", NAME_AUGMENT, AT(augment), 0, 0 },
+    { "scaling", NAME_SCALING, AT(scaling), 0, 0 },
     { "optim.lr", REAL, AT(optim.lr), 0, 1e6 },
     { "optim.momentum", REAL, AT(optim.momentum), 0, 0.9999 },
     { "optim.nesterov", FLAG, AT(optim.nesterov), 0, 0 },
@@ -40,6 +41,12 @@ static const field fields[] = {
     { "l2_head", REAL, AT(l2_head), -1, 1e9 },
     { "frozen_norm", FLAG, AT(frozen_norm), 0, 0 },
     { "class_weights", FLAG, AT(class_weights), 0, 0 },
+    { "trees.most", COUNT, AT(trees.most), 1, 100000 },
+    { "trees.leaves", COUNT, AT(trees.leaves), 2, 4096 },
+    { "trees.least_rows", COUNT, AT(trees.least_rows), 1, 1e9 },
+    { "trees.patience", COUNT, AT(trees.patience), 0, 100000 },
+    { "trees.rate", REAL, AT(trees.rate), 1e-6, 1 },
+    { "trees.l2", REAL, AT(trees.l2), 0, 1e9 },
     { "image_size", COUNT, AT(image_size), 0, 4096 },
 };
 
@@ -123,6 +130,7 @@ static tl_status set_field(tl_ctx *ctx, tl_hyper *h, const field *f, const char 
     case NAME_OPTIMIZER: return set_name(ctx, f->name, value, optimizer_at, at);
     case NAME_SCHEDULE: return set_name(ctx, f->name, value, schedule_at, at);
     case NAME_AUGMENT: return set_name(ctx, f->name, value, tl_augment_name_at, at);
+    case NAME_SCALING: return set_name(ctx, f->name, value, tl_scaling_name, at);
     case FLAG: return set_flag(ctx, f, value, at);
     default: return set_number(ctx, f, value, at);
     }
@@ -156,7 +164,9 @@ static json_t *value_of(const tl_hyper *h, const field *f)
     case FLAG: memcpy(&flag, at, sizeof flag); return json_boolean(flag);
     case COUNT: memcpy(&whole, at, sizeof whole); return json_integer(whole);
     case REAL: memcpy(&real, at, sizeof real); return tl_json_real(real);
-    default: memcpy(&name, at, sizeof name); return json_string(name);
+    default:
+        memcpy(&name, at, sizeof name);
+        return name ? json_string(name) : json_null();
     }
 }
 

@@ -209,7 +209,7 @@ static void tally_piece(tl_linear *l, const tl_table *t, int64_t at, tl_tally *t
     const float *logits = tl_plan_data(l->plan, l->logits);
 
     for (int64_t r = 0; r < l->rows && at + r < t->rows; r++)
-        tl_tally_row(tally, logits + r * l->classes, t->label[at + r]);
+        tl_tally_row(tally, logits + r * l->classes, t->label[at + r], 0.0);
 }
 
 tl_status tl_linear_loss(tl_ctx *ctx, tl_linear *l, const tl_table *t, const double *w,

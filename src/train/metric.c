@@ -2,6 +2,7 @@
 #include "train/metric.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 tl_status tl_tally_new(tl_ctx *ctx, int64_t classes, tl_tally *out)
@@ -9,10 +10,11 @@ tl_status tl_tally_new(tl_ctx *ctx, int64_t classes, tl_tally *out)
     tl_status rc;
 
     *out = (tl_tally){ .classes = classes };
-    rc   = tl_alloc_array(ctx, (size_t)classes, 3 * sizeof *out->right, &out->right);
+    rc   = tl_alloc(ctx, tl_tally_bytes(out), &out->right);
     if (rc != TL_OK) return rc;
     out->said  = out->right + classes;
     out->there = out->said + classes;
+    out->sum   = (double *)(void *)(out->there + classes);
     return TL_OK;
 }
 
@@ -22,33 +24,62 @@ void tl_tally_free(tl_ctx *ctx, tl_tally *t)
     *t = (tl_tally){ 0 };
 }
 
+size_t tl_tally_bytes(const tl_tally *t)
+{
+    return (size_t)t->classes * 3 * sizeof *t->right + TL_TALLY_SUMS * sizeof *t->sum;
+}
+
 void tl_tally_clear(tl_tally *t)
 {
-    memset(t->right, 0, (size_t)t->classes * 3 * sizeof *t->right);
+    memset(t->right, 0, tl_tally_bytes(t));
     t->rows = 0;
     t->loss = 0.0;
 }
 
-void tl_tally_class(tl_tally *t, const float *logits, int32_t label)
+static void count_number(tl_tally *t, double y, double target)
+{
+    const double e = y - target;
+
+    t->sum[TL_SUM_SQUARE] += e * e;
+    t->sum[TL_SUM_AWAY] += fabs(e);
+    t->sum[TL_SUM_TARGET] += target;
+    t->sum[TL_SUM_TARGET_SQUARE] += target * target;
+    t->rows++;
+}
+
+static void count_class(tl_tally *t, const float *y, int32_t label)
 {
     int64_t best = 0;
 
     for (int64_t c = 1; c < t->classes; c++)
-        if (logits[c] > logits[best]) best = c;
+        if (y[c] > y[best]) best = c;
     t->said[best]++;
     t->there[label]++;
     t->right[label] += best == label;
     t->rows++;
 }
 
-void tl_tally_row(tl_tally *t, const float *logits, int32_t label)
+void tl_tally_count(tl_tally *t, const float *y, int32_t label, double target)
 {
-    double top = (double)logits[0], sum = 0.0;
+    if (t->scale > 0.0) count_number(t, (double)*y, target);
+    else count_class(t, y, label);
+}
 
-    for (int64_t c = 1; c < t->classes; c++) top = fmax(top, (double)logits[c]);
-    for (int64_t c = 0; c < t->classes; c++) sum += exp((double)logits[c] - top);
-    t->loss += log(sum) + top - (double)logits[label];
-    tl_tally_class(t, logits, label);
+static double cross_entropy(const float *y, int64_t classes, int32_t label)
+{
+    double top = (double)y[0], sum = 0.0;
+
+    for (int64_t c = 1; c < classes; c++) top = fmax(top, (double)y[c]);
+    for (int64_t c = 0; c < classes; c++) sum += exp((double)y[c] - top);
+    return log(sum) + top - (double)y[label];
+}
+
+void tl_tally_row(tl_tally *t, const float *y, int32_t label, double target)
+{
+    const double e = (double)*y - target;
+
+    t->loss += t->scale > 0.0 ? e * e : cross_entropy(y, t->classes, label);
+    tl_tally_count(t, y, label, target);
 }
 
 static double accuracy(const tl_tally *t)
@@ -73,15 +104,78 @@ static double macro_f1(const tl_tally *t)
     return sum / (double)seen;
 }
 
-bool tl_metric_known(const char *name)
+static double rmse(const tl_tally *t)
 {
-    return strcmp(name, "accuracy") == 0 || strcmp(name, "macro-f1") == 0;
+    return t->scale * sqrt(t->sum[TL_SUM_SQUARE] / (double)t->rows);
+}
+
+static double mae(const tl_tally *t)
+{
+    return t->scale * t->sum[TL_SUM_AWAY] / (double)t->rows;
+}
+
+static double r2(const tl_tally *t)
+{
+    const double mean   = t->sum[TL_SUM_TARGET] / (double)t->rows;
+    const double spread = t->sum[TL_SUM_TARGET_SQUARE] - (double)t->rows * mean * mean;
+
+    return spread > 0.0 ? 1.0 - t->sum[TL_SUM_SQUARE] / spread : (double)NAN;
+}
+
+static const tl_metric metrics[] = {
+    { "accuracy", "right", "share of rows that are right", false, true, true, accuracy },
+    { "macro-f1", "macro-F1", "F1 of each class, the plain mean of them", false, true, true,
+      macro_f1 },
+    { "rmse", "RMSE", "root of the mean squared error, in the target's unit", true, false,
+      false, rmse },
+    { "mae", "mean absolute error", "mean absolute error, in the target's unit", true, false,
+      false, mae },
+    { "r2", "R2", "share of the target's variance that is explained", true, true, false, r2 },
+};
+
+const tl_metric *tl_metric_at(size_t i)
+{
+    return i < TL_COUNT(metrics) ? &metrics[i] : NULL;
+}
+
+const tl_metric *tl_metric_find(const char *name)
+{
+    for (size_t i = 0; i < TL_COUNT(metrics); i++)
+        if (strcmp(metrics[i].name, name) == 0) return &metrics[i];
+    return NULL;
+}
+
+tl_status tl_metric_named(tl_ctx *ctx, const tl_task *task, const char *name,
+                          const char **out)
+{
+    const tl_metric *m         = tl_metric_find(name);
+    char             known[80] = "";
+
+    if (m && m->numbers == task->numbers) {
+        *out = m->name;
+        return TL_OK;
+    }
+    for (size_t i = 0; i < TL_COUNT(metrics); i++)
+        if (metrics[i].numbers == task->numbers)
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
+                     *known ? ", " : "", metrics[i].name);
+    return tl_fail(ctx, TL_EUSAGE, "--metric", "\"%.40s\" is not one of %s (%s)", name,
+                   task->name, known);
+}
+
+double tl_metric_merit(const char *name, double value)
+{
+    const tl_metric *m = tl_metric_find(name);
+
+    return m && !m->higher ? -value : value;
 }
 
 double tl_tally_metric(const tl_tally *t, const char *name)
 {
-    if (!t->rows || isnan(t->loss)) return (double)NAN;
-    return strcmp(name, "macro-f1") == 0 ? macro_f1(t) : accuracy(t);
+    const tl_metric *m = tl_metric_find(name);
+
+    if (!t->rows || !m || isnan(t->loss)) return (double)NAN;
+    return m->of(t);
 }
 
 double tl_tally_loss(const tl_tally *t)

@@ -1,26 +1,47 @@
-/* metric.h -- what rows and their logits add up to: loss, accuracy, macro-F1.
- * Source: scikit-learn's f1_score(average="macro", zero_division=0).  Floor 3, train. */
+/* metric.h -- what rows and a network's outputs for them add up to: loss, and the metrics as a
+ * list of records.  Sources: scikit-learn's accuracy_score, f1_score(average="macro",
+ * zero_division=0), root_mean_squared_error, mean_absolute_error, r2_score.  Floor 3, train. */
 #ifndef TL_TRAIN_METRIC_H
 #define TL_TRAIN_METRIC_H
 #include "core/core.h"
+#include "tensor/task.h"
 
 typedef struct {
     int64_t  classes, rows;
     int64_t *right, *said,
         *there; /* [classes] of each class: predicted rightly, predicted,
-                                      labelled; one allocation                               */
-    double   loss;                 /* sum over rows                                          */
+                                      labelled; one allocation with `sum`                    */
+    double  *sum;   /* [TL_TALLY_SUMS] over rows of numbers                                  */
+    double   scale; /* of numbers: one unit of the network's in the target's; 0: classes     */
+    double   loss;  /* sum over rows                                                         */
 } tl_tally;
+enum { TL_SUM_SQUARE, TL_SUM_AWAY, TL_SUM_TARGET, TL_SUM_TARGET_SQUARE, TL_TALLY_SUMS };
 
 tl_status tl_tally_new(tl_ctx *ctx, int64_t classes, tl_tally *out);
 void      tl_tally_free(tl_ctx *ctx, tl_tally *t);
 void      tl_tally_clear(tl_tally *t);
-/* One labelled row; the first of equal logits is the prediction. */
-void      tl_tally_class(tl_tally *t, const float *logits, int32_t label);
-/* ... and its cross-entropy. */
-void      tl_tally_row(tl_tally *t, const float *logits, int32_t label);
+size_t    tl_tally_bytes(const tl_tally *t); /* of the allocation that starts at `right` */
+/* One row: the network's outputs, and its class (the first of equal outputs is the prediction)
+ * or, of numbers, its target in the network's unit. */
+void      tl_tally_count(tl_tally *t, const float *y, int32_t label, double target);
+/* ... and its loss: cross-entropy, or the squared error. */
+void      tl_tally_row(tl_tally *t, const float *y, int32_t label, double target);
 
-bool      tl_metric_known(const char *name);      /* "accuracy", "macro-f1" */
+typedef struct {
+    const char *name, *words; /* "macro-f1", "macro-F1"                                      */
+    const char *doc;
+    bool        numbers;      /* of tasks whose target is a number                           */
+    bool        higher;       /* is better                                                   */
+    bool        percent;      /* said as a percentage, its differences in points             */
+    double (*of)(const tl_tally *t); /* rows are there */
+} tl_metric;
+const tl_metric *tl_metric_at(size_t i);            /* NULL past the end */
+const tl_metric *tl_metric_find(const char *name);  /* NULL: none        */
+/* The metric of this name for the task, else TL_EUSAGE with those it has. */
+tl_status tl_metric_named(tl_ctx *ctx, const tl_task *task, const char *name,
+                          const char **out);
+/* What is better has more: the value, or its negative. */
+double    tl_metric_merit(const char *name, double value);
 double    tl_tally_metric(const tl_tally *t, const char *name); /* NaN without rows */
 double    tl_tally_loss(const tl_tally *t);
 #endif

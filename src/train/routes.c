@@ -62,6 +62,7 @@ void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
     *h       = (tl_hyper){ .optimizer   = "sgd",
                            .schedule    = "cosine",
                            .augment     = "none",
+                           .scaling     = "standard",
                            .optim       = { .lr           = 0.01,
                                             .momentum     = 0.9,
                                             .beta1        = 0.9,
@@ -75,9 +76,38 @@ void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
                            .shards      = 1,
                            .warmup      = 0.05,
                            .dropout     = -1.0,
-                           .l2_head     = -1.0 };
+                           .l2_head     = -1.0,
+                           .trees       = { .most       = 300,
+                                            .leaves     = 31,
+                                            .least_rows = 20,
+                                            .patience   = 20,
+                                            .rate       = 0.1,
+                                            .l2         = 0.0 } };
     h->batch = train_rows < 8000 ? GROUP : train_rows < 30000 ? 2 * GROUP : 4 * GROUP;
     if (arch->batch_norms) h->shards = h->batch / GROUP;
+}
+
+tl_status tl_baseline_table(tl_ctx *ctx, const tl_dataset *d, tl_arch *out, tl_prep *prep,
+                            tl_schema **columns)
+{
+    tl_schema *s      = NULL;
+    json_t    *config = NULL;
+    tl_status  rc;
+
+    *columns = NULL;
+    TL_TRY(tl_schema_copy(ctx, d->schema, &s));
+    tl_schema_layout(s, TL_CODING_TREES, TL_SCALING_STANDARD);
+    *prep = (tl_prep){ .table = s };
+    config = json_pack("{s:s, s:I, s:[I]}", "model_type", "hgbt", "num_labels",
+                       (json_int_t)d->classes, "input_shape", (json_int_t)s->width);
+    TL_TRY(tl_arch_from_config(ctx, "hgbt", config, out));
+    out->source_head = false;
+    *columns = s;
+    s        = NULL;
+done:
+    json_decref(config);
+    tl_schema_drop(ctx, s);
+    return rc;
 }
 
 int64_t tl_baseline_pool(tl_shape row)

@@ -3,6 +3,7 @@
 #include "train/run.h"
 #include "core/machine.h"
 #include "train/trainer.h"
+#include "train/trees/trees.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,15 +32,14 @@ static int64_t divisor(int64_t n, int64_t most)
 static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
 {
     const tl_hyper *h  = &spec->candidate.hyper;
+    const char     *metric;
     tl_status       rc = TL_OK;
 
     if (spec->train.count < 1)
         TL_FAIL(TL_EDATA, "train", "no rows to train on (give more data)");
     if (spec->valid.count < 1)
         TL_FAIL(TL_EDATA, "valid", "no rows to validate on (give more data)");
-    if (!tl_metric_known(spec->metric))
-        TL_FAIL(TL_EUSAGE, "--metric", "\"%.40s\" is not known (accuracy or macro-f1)",
-                spec->metric);
+    TL_TRY(tl_metric_named(ctx, spec->dataset->task, spec->metric, &metric));
     if (h->batch < 1 || h->shards < 1 || h->batch % h->shards)
         TL_FAIL(TL_EUSAGE, "shards", "a batch of %lld rows cannot be %lld equal parts",
                 (long long)h->batch, (long long)h->shards);
@@ -135,11 +135,15 @@ void tl_trainer_forget(tl_trainer *t)
 }
 
 /* NaN is never best; between equals the lower loss wins, then the earlier. */
-static bool better(const tl_place *at, double metric, double loss)
+static bool better(const tl_trainer *t, double metric, double loss)
 {
+    const tl_place *at   = &t->at;
+    const double    mine = tl_metric_merit(t->spec.metric, metric),
+                 best    = tl_metric_merit(t->spec.metric, at->best_metric);
+
     if (isnan(metric) || isnan(loss)) return false;
-    if (!at->has_best || metric > at->best_metric) return true;
-    return metric == at->best_metric && loss < at->best_loss;
+    if (!at->has_best || mine > best) return true;
+    return mine == best && loss < at->best_loss;
 }
 
 tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric,
@@ -161,7 +165,7 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
     t->last_valid_loss   = loss;
     t->last_valid_metric = metric;
     at->evaluated        = at->step;
-    if (better(at, metric, loss)) {
+    if (better(t, metric, loss)) {
         memcpy(t->best, t->model->params->value,
                (size_t)t->model->params->floats * sizeof *t->best);
         at->has_best    = true;
@@ -205,7 +209,9 @@ static tl_status judge_train(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count, classes);
     out->train_metric = t->train_metric;
     out->train_loss   = t->train_loss;
-    out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy,
+    if (t->spec.dataset->task->numbers)
+        out->fit = tl_fit_word_numbers(out->train_loss, out->valid_loss);
+    else out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy,
                            t->spec.valid.count);
 done:
     tl_free(ctx, count);
@@ -219,7 +225,8 @@ static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *fro
 
     while (t->at.phase < route->phases && !t->stopped) {
         const tl_phase *phase = &route->phase[t->at.phase];
-        if (phase->solve) TL_TRY(tl_solve_run(ctx, t, from));
+        if (tl_arch_is_trees(&t->model->arch)) TL_TRY(tl_trees_run(ctx, t));
+        else if (phase->solve) TL_TRY(tl_solve_run(ctx, t, from));
         else TL_TRY(tl_loop_run(ctx, t, phase, from));
         from = NULL;
         if (t->stopped || t->at.phase + 1 == route->phases) break;
@@ -235,6 +242,35 @@ done:
     return rc;
 }
 
+/* How the rows of a table are coded is learnt from the training rows alone. */
+static tl_status fit_table(tl_ctx *ctx, tl_trainer *t)
+{
+    tl_candidate *c     = &t->spec.candidate;
+    const size_t  limit = ctx->world->limit_bytes ? ctx->world->limit_bytes : (size_t)2 << 30;
+    tl_status     rc;
+
+    if (!c->prep.table)
+        TL_FAIL(TL_EDATA, t->spec.dataset->path,
+                "holds rows of a table, and the model takes pictures (give pictures)");
+    TL_TRY(tl_dataset_fit(ctx, t->spec.dataset, c->prep.table,
+                          strcmp(c->hyper.scaling, tl_scaling_name(TL_SCALING_QUANTILE))
+                              ? TL_SCALING_STANDARD
+                              : TL_SCALING_QUANTILE,
+                          t->spec.train, &t->schema));
+    c->prep.table = t->schema;
+    TL_TRY(tl_cache_new(ctx, t->spec.dataset, &c->prep, limit / 4, &t->cache));
+    t->spec.cache = t->cache;
+done:
+    return rc;
+}
+
+static void take_schema(tl_ctx *ctx, tl_trainer *t)
+{
+    tl_schema_drop(ctx, t->model->prep.table);
+    t->model->prep.table = tl_schema_hold(t->schema);
+    t->model->task       = tl_prep_task(&t->model->prep);
+}
+
 static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
                          tl_checkpoint *from)
 {
@@ -245,7 +281,9 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     t->at.evaluated    = -1;
     t->last_valid_loss = t->last_valid_metric = (double)NAN;
     TL_TRY(tl_run_settle(ctx, asked, &t->spec));
+    if (t->spec.dataset->schema) TL_TRY(fit_table(ctx, t));
     TL_TRY(tl_trainer_model(ctx, &t->spec, &t->model));
+    if (t->schema) take_schema(ctx, t);
     if (tl_run_groups(&t->spec, t->model->params)) {
         if (t->spec.train.count < 2)
             TL_FAIL(TL_EDATA, "train", "batch statistics need two rows (give more data)");
@@ -254,7 +292,7 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     }
     TL_TRY(
         tl_alloc_array(ctx, (size_t)t->model->params->floats, sizeof(float), &t->best));
-    TL_TRY(tl_tally_new(ctx, t->spec.dataset->classes, &t->tally));
+    TL_TRY(tl_tally_of(ctx, &t->spec, &t->tally));
     TL_TRY(tl_trainer_fingerprint(ctx, t));
     if (t->spec.checkpoint)
         TL_TRY(tl_checkpoint_open(ctx, t->spec.checkpoint, t->fingerprint, from));
@@ -346,6 +384,8 @@ done:
     if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);
     tl_checkpoint_close(ctx, &from);
     tl_model_free(ctx, t.model);
+    tl_cache_free(ctx, t.cache);
+    tl_schema_drop(ctx, t.schema);
     tl_tally_free(ctx, &t.tally);
     tl_free(ctx, t.best);
     tl_free(ctx, t.curve);

@@ -155,8 +155,7 @@ static size_t value_bytes(const tl_trainer *t)
 
 static tl_section tally_section(const tl_trainer *t)
 {
-    return (tl_section){ "tally", t->tally.right,
-                         (size_t)t->tally.classes * 3 * sizeof *t->tally.right };
+    return (tl_section){ "tally", t->tally.right, tl_tally_bytes(&t->tally) };
 }
 
 tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,

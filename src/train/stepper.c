@@ -15,13 +15,33 @@ void tl_train_select(tl_params *params, tl_which which, double head_rate)
     }
 }
 
+/* Cross-entropy of classes, squared error of numbers. */
+static tl_tensor loss_of(tl_graph *g, const tl_run_spec *spec, const tl_arch *arch,
+                         tl_tensor logits, tl_stepper *s)
+{
+    const tl_hyper *h     = &spec->candidate.hyper;
+    const int64_t   rows  = tl_graph_shape(g, logits)->dim[0];
+    tl_tensor class_weight = 0;
+
+    if (spec->dataset->task->numbers) {
+        s->target = tl_graph_input(g, "target", TL_F32, TL_SHAPE(rows, arch->outputs));
+        tl_graph_layer(g, "loss");
+        return tl_mse(g, logits, s->target, s->weight);
+    }
+    s->label = tl_graph_input(g, "label", TL_I32, TL_SHAPE(rows));
+    if (h->class_weights)
+        class_weight = tl_graph_input(g, "class_weight", TL_F32, TL_SHAPE(arch->outputs));
+    tl_graph_layer(g, "loss");
+    return tl_cross_entropy(g, logits, s->label, s->weight, class_weight,
+                            (float)h->smoothing);
+}
+
 tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
                          tl_params *params, tl_which which, int64_t rows, tl_graph *g,
                          tl_stepper *out)
 {
     const tl_hyper *h = &spec->candidate.hyper;
     tl_built  built;
-    tl_tensor class_weight = 0;
     tl_net    net = { .ctx = ctx, .g = g, .params = params, .training = true,
                       .frozen_norm = h->frozen_norm || which != TL_TRAIN_ALL,
                       .dtype = spec->dtype };
@@ -30,13 +50,8 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
     TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_WHOLE, &built));
     out->x      = built.x;
     out->logits = built.logits;
-    out->label  = tl_graph_input(g, "label", TL_I32, TL_SHAPE(rows));
     out->weight = tl_graph_input(g, "weight", TL_F32, TL_SHAPE(rows));
-    if (h->class_weights)
-        class_weight = tl_graph_input(g, "class_weight", TL_F32, TL_SHAPE(arch->outputs));
-    tl_graph_layer(g, "loss");
-    out->loss = tl_cross_entropy(g, built.logits, out->label, out->weight, class_weight,
-                                 (float)h->smoothing);
+    out->loss   = loss_of(g, spec, arch, built.logits, out);
     tl_graph_keep(g, out->loss, "loss");
     tl_graph_backward(g, out->loss);
     rc = tl_graph_status(g);
@@ -145,7 +160,7 @@ tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
     TL_TRY(tl_plan_new(ctx, s.g, spec->backend, spec->slab, &s.plan));
     TL_TRY(new_buffers(ctx, &s));
     TL_TRY(bind_params(ctx, &s));
-    if (h->class_weights) TL_TRY(weigh_classes(ctx, &s));
+    if (h->class_weights && !s.target) TL_TRY(weigh_classes(ctx, &s));
     s.flops = tl_graph_flops(s.g);
 done:
     *out = s;
@@ -191,7 +206,9 @@ static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     tl_status     rc;
 
     TL_TRY(tl_plan_bind(ctx, s->plan, s->x, batch->x + at * width));
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->label, batch->label + at));
+    if (s->target)
+        TL_TRY(tl_plan_bind(ctx, s->plan, s->target, batch->target + at * batch->outputs));
+    else TL_TRY(tl_plan_bind(ctx, s->plan, s->label, batch->label + at));
     TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->row_weight + at));
     rc = tl_plan_run(ctx, s->plan, tick);
 done:
@@ -205,7 +222,8 @@ static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part,
     const int64_t at     = part * s->rows;
 
     for (int64_t r = 0; r < s->rows && at + r < batch->rows; r++)
-        tl_tally_class(tally, logits + r * tally->classes, batch->label[at + r]);
+        tl_tally_count(tally, logits + r * tally->classes, batch->label[at + r],
+                       batch->target ? (double)batch->target[at + r] : 0.0);
 }
 
 /* The step again, part by part, to the first node that makes what is not finite. */

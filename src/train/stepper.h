@@ -12,7 +12,7 @@ typedef struct {
     tl_model *model;
     tl_graph *g;
     tl_plan  *plan;
-    tl_tensor x, label, weight, loss, logits;
+    tl_tensor x, label, target, weight, loss, logits; /* label or target */
     int64_t   rows, parts;         /* of one plan; plans in a full batch                    */
     const tl_optimizer *optimizer;
     tl_span  *span;

@@ -25,6 +25,8 @@ enum { TL_STEP_TIMES = 64 };
 typedef struct tl_trainer {
     tl_run_spec   spec;        /* as asked, with batch, shards and micro-batch settled      */
     tl_model     *model;
+    tl_schema    *schema;      /* of a table: fitted on the training rows; held             */
+    tl_cache     *cache;       /* ... and the rows by it                                    */
     float        *best;        /* [params->floats] weights of place.best_*                  */
     tl_place      at;
     tl_tally      tally;       /* training rows of the epoch so far                         */

@@ -1,7 +1,8 @@
 /* baseline.c -- what a network has to beat: logistic regression on small pictures, between the
  * full model and the majority class as validation chooses the penalty; or k nearest
- * neighbours, where they do better on validation.
- * Sources: the multinomial logit model, Cox 1966; Cover and Hart 1967.  Floor 3, train. */
+ * neighbours, where they do better on validation.  Of tables: gradient-boosted trees.
+ * Sources: the multinomial logit model, Cox 1966; Cover and Hart 1967; Friedman 2001.
+ * Floor 3, train. */
 #include "train/neighbours.h"
 
 static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
@@ -11,12 +12,15 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 
 const tl_route tl_route_baseline = {
     .name     = "baseline",
-    .doc      = "logistic regression or nearest neighbours on pixels, or the majority class",
-    .source   = "Cox 1966, multinomial logit; Cover and Hart 1967, nearest neighbours",
+    .doc      = "gradient-boosted trees for tables; for pictures logistic regression or nearest "
+                "neighbours on pixels, or the majority class",
+    .source   = "Cox 1966, multinomial logit; Cover and Hart 1967, nearest neighbours; "
+                "Friedman 2001, gradient boosting",
     .decision = "baseline",
     .plain =
         "no network: each pixel of a small copy of the picture gets a weight per class, or "
-        "the training pictures most like it vote",
+        "the training pictures most like it vote; of tables, many small decision trees are "
+        "added up",
     .start    = TL_START_NEW,
     .phase    = { { .which = TL_TRAIN_HEAD, .solve = true } },
     .phases   = 1,

@@ -1,0 +1,29 @@
+/* predict.h -- what asking pictures and asking rows of tables share.  Floor 4.5, api. */
+#ifndef TL_API_PREDICT_H
+#define TL_API_PREDICT_H
+#include "api/handles.h"
+
+enum { TL_ASK_ROWS = 16 };
+
+typedef struct {
+    tl_predictor *p;
+    tl_slab      *slab;
+    float        *x, *y;        /* [TL_ASK_ROWS row], [TL_ASK_ROWS outputs]                 */
+    int64_t       row;          /* floats of one input                                      */
+    bool          bad;          /* an input could not be read                               */
+} tl_asker;
+
+/* Where lines go. */
+typedef struct {
+    int (*call)(void *user, const char *json);
+    void *user;
+} tl_each_line;
+
+/* {"input", "label", "score", "top5"} of classes; {"input", "value"} of a number. */
+json_t   *tl_answer_json(const tl_model *m, const char *input, const float *y);
+/* Takes the line; true: stop. */
+bool      tl_give_line(json_t *line, const tl_each_line *each);
+/* Every row of every table at `path`; rows that cannot be read get an error line. */
+tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t limit,
+                            const char *const *path, size_t paths, const tl_each_line *each);
+#endif

@@ -1,0 +1,78 @@
+/* predict_table.c -- rows of tables asked, a JSON line each.  Floor 4.5, api. */
+#include "api/predict.h"
+#include "data/tables/reader.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static json_t *unread(const char *place, const char *column, const char *fault)
+{
+    return json_pack("{s:s, s:o}", "input", place, "error",
+                     json_sprintf("%s: column \"%.80s\": %s (mend it)", place, column, fault));
+}
+
+/* Rows [at, at + n) of the table: coded, asked together, answered in order. */
+static tl_status ask_rows(tl_ctx *ctx, tl_asker *a, const tl_model *m, tl_reader *r,
+                          int64_t at, int64_t n, const tl_each_line *each, bool *stop)
+{
+    char      place[TL_ASK_ROWS][400];
+    json_t   *line[TL_ASK_ROWS] = { 0 };
+    int64_t   rows = 0;
+    tl_status rc   = TL_OK;
+
+    for (int64_t i = 0; i < n; i++) {
+        const char *fault, *column;
+        tl_reader_row(r, at + i, a->x + rows * a->row, place[i], &fault, &column);
+        if (fault) line[i] = unread(place[i], column, fault);
+        else rows++;
+        a->bad |= fault != NULL;
+    }
+    if (rows) TL_TRY(tl_predictor_run(ctx, a->p, a->x, rows, a->y));
+    rows = 0;
+    for (int64_t i = 0; i < n && !*stop; i++) {
+        json_t *one = line[i] ? line[i]
+                              : tl_answer_json(m, place[i], a->y + m->arch.outputs * rows++);
+        line[i] = NULL;
+        *stop   = tl_give_line(one, each);
+    }
+done:
+    for (int64_t i = 0; i < n; i++) json_decref(line[i]);
+    return rc;
+}
+
+static tl_status ask_table(tl_ctx *ctx, tl_asker *a, const tl_model *m, const char *path,
+                           size_t limit, const tl_each_line *each, bool *stop)
+{
+    tl_reader r = { 0 };
+    json_t   *text;
+    size_t    i;
+    tl_status rc;
+
+    TL_TRY(tl_reader_open(ctx, path, limit, m->prep.table, &r));
+    for (int64_t at = 0; at < r.rows && !*stop; at += TL_ASK_ROWS) {
+        if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
+        TL_TRY(ask_rows(ctx, a, m, &r, at, TL_MIN((int64_t)TL_ASK_ROWS, r.rows - at), each,
+                        stop));
+    }
+    json_array_foreach(r.bad, i, text) {
+        if (*stop) break;
+        a->bad = true;
+        *stop  = tl_give_line(json_pack("{s:s, s:O}", "input", path, "error", text), each);
+    }
+done:
+    tl_reader_close(ctx, &r);
+    return rc;
+}
+
+tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t limit,
+                            const char *const *path, size_t paths, const tl_each_line *each)
+{
+    bool      stop = false;
+    tl_status rc   = TL_OK;
+
+    for (size_t i = 0; i < paths && !stop; i++)
+        TL_TRY(ask_table(ctx, a, m, path[i], limit, each, &stop));
+done:
+    return rc;
+}

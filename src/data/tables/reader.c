@@ -1,0 +1,60 @@
+/* reader.c -- see reader.h.  Floor 2, data. */
+#include "data/tables/reader.h"
+#include "data/part.h"
+
+#include <stdio.h>
+
+static const char *first_name(const tl_schema *s)
+{
+    int64_t i = 0;
+
+    while (i < s->columns - 1 && s->column[i].kind == TL_COLUMN_LEFT_OUT) i++;
+    return s->column[i].name;
+}
+
+tl_status tl_reader_open(tl_ctx *ctx, const char *path, size_t limit, const tl_schema *schema,
+                         tl_reader *out)
+{
+    tl_reader r   = { .schema = schema };
+    tl_bad    bad = { 0 };
+    tl_status rc;
+
+    *out = (tl_reader){ 0 };
+    TL_TRY(tl_sheet_read(ctx, path, limit, first_name(schema), &bad, &r.sheet));
+    TL_TRY(tl_alloc_array(ctx, (size_t)schema->columns, sizeof *r.map, &r.map));
+    TL_TRY(tl_alloc_array(ctx, (size_t)schema->columns, sizeof *r.field, &r.field));
+    TL_TRY(tl_schema_map(ctx, schema, &r.sheet, r.map));
+    r.rows   = r.sheet.rows;
+    r.bad    = bad.first;
+    bad.first = NULL;
+    *out = r;
+    r    = (tl_reader){ 0 };
+done:
+    tl_bad_free(&bad);
+    tl_reader_close(ctx, &r);
+    return rc;
+}
+
+void tl_reader_close(tl_ctx *ctx, tl_reader *r)
+{
+    tl_sheet_free(ctx, &r->sheet);
+    tl_free(ctx, r->map);
+    tl_free(ctx, r->field);
+    json_decref(r->bad);
+    *r = (tl_reader){ 0 };
+}
+
+void tl_reader_row(tl_reader *r, int64_t i, float *x, char place[400], const char **fault,
+                   const char **column)
+{
+    *fault = *column = NULL;
+    for (int64_t c = 0; c < r->schema->columns; c++) {
+        const tl_column *one = &r->schema->column[c];
+        r->field[c] = r->map[c] < 0 ? NULL : tl_sheet_cell(&r->sheet, i, r->map[c]);
+        if (*fault || !r->field[c]) continue;
+        *fault  = tl_column_fault(one, r->field[c]);
+        *column = one->name;
+    }
+    snprintf(place, 400, "%.380s:%u", r->sheet.path, (unsigned)r->sheet.line[i]);
+    if (!*fault) tl_schema_code(r->schema, r->field, x);
+}
