@@ -128,7 +128,7 @@ TAILOR_API void        tailor_model_free(tailor *t, tailor_model *model);
 /* ---- training ---- */
 typedef struct {
     const char *route;      /* NULL: "full" for an opened model, "scratch" for a new one         */
-    const char *optimizer;  /* "sgd", "adam", "adamw"; NULL: the route's                         */
+    const char *optimizer;  /* a name of tailor_known("optimizer"); NULL: the route's            */
     const char *loss;       /* NULL or "categorical_crossentropy"                                */
     const char *metric;     /* chooses the best weights: "accuracy", "macro-f1", "rmse"...        */
     double      epochs, lr; /* 0: the route's                                                    */
@@ -140,6 +140,7 @@ typedef struct {
     const char *const *command;  /* kept in runs.db for `tailor resume`; NULL-terminated, or NULL */
     int64_t     train_rows; /* use at most so many; 0: all                                       */
     int         dry_run;    /* 1: only the resolved plan and its forecast, in *json              */
+    int         find_rate;  /* 1: only a range test of learning rates: losses and a suggestion    */
 } tailor_fit_options;
 /* Trains; the model then holds the best weights by validation, with a head for the data's classes.
  * `json` (may be NULL): what was run, curve, scores with intervals, cost. */
@@ -178,7 +179,7 @@ typedef struct {
     const char *data, *valid, *test; /* as for tailor_data_open                                 */
     const char *const *base;         /* paths of pretrained models, NULL-terminated; or NULL     */
     const char *arch;                /* network for `scratch` without a base, or of bare files   */
-    const char *const *routes;       /* NULL-terminated; NULL: all that apply                    */
+    const char *const *routes;       /* NULL-terminated; NULL: the usual ones that apply         */
     const char *metric;              /* NULL: by task                                            */
     double      margin;              /* differences below it do not matter; 0: the default       */
     double      budget_s;            /* 0: a default, which is said                              */

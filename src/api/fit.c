@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "study/stats.h"
 #include "train/evaluate.h"
+#include "train/rates.h"
 #include "train/store.h"
 
 #include <math.h>
@@ -101,12 +102,15 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
     tl_status rc;
 
     TL_TRY(find_route(ctx, model, o->route, &c->route));
-    c->base = c->route->start == TL_START_BASE && c->route->needs_base ? model->model : NULL;
+    c->base = c->route->needs_base ? model->model : NULL;
     c->prep = model->model->prep;
     if (strcmp(c->route->name, "baseline") == 0 && d->schema) {
         TL_TRY(tl_baseline_table(ctx, d, &c->arch, &c->prep, columns));
     } else if (strcmp(c->route->name, "baseline") == 0) {
         TL_TRY(tl_baseline_arch(ctx, model->model->arch.row, classes, &c->arch));
+    } else if (c->route->own_net) {
+        TL_TRY(tl_student(ctx, &model->model->arch, &model->model->prep, classes, &c->arch,
+                          &c->prep));
     } else {
         TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
         c->arch.outputs     = classes;
@@ -345,6 +349,30 @@ done:
     return rc;
 }
 
+/* Losses at rising rates, and which rate they suggest. */
+static tl_status find_rate(tl_ctx *ctx, const fitting *f, char **out)
+{
+    tl_rate_test test;
+    json_t      *points = json_array();
+    tl_status    rc;
+
+    TL_TRY(tl_run_rates(ctx, &f->spec, &test));
+    for (int64_t i = 0; i < test.points; i++)
+        json_array_append_new(points, json_pack("{s:o, s:o}", "lr",
+                                                tl_json_real(test.point[i].lr), "loss",
+                                                tl_json_real(test.point[i].loss)));
+    rc = tl_api_text(ctx,
+                     json_pack("{s:s, s:s, s:o, s:o, s:O}", "route",
+                               f->spec.candidate.route->name, "optimizer",
+                               f->spec.candidate.hyper.optimizer, "lr",
+                               tl_json_real(f->spec.candidate.hyper.optim.lr), "suggested",
+                               tl_json_real(test.suggested), "rates", points),
+                     out);
+done:
+    json_decref(points);
+    return rc;
+}
+
 static void let_go(tl_ctx *ctx, fitting *f)
 {
     tl_store_close(ctx, f->spec.store);
@@ -383,6 +411,10 @@ tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data
     TL_TRY(prepare(t, model, data, &o, &f));
     if (o.dry_run) {
         if (json) TL_TRY(plan(ctx, &f, json));
+        goto done;
+    }
+    if (o.find_rate) {
+        if (json) TL_TRY(find_rate(ctx, &f, json));
         goto done;
     }
     if (o.out) TL_TRY(open_files(ctx, &o, &f));

@@ -84,6 +84,24 @@ static bool is_table(const tailor_data *data)
     return strncmp(tailor_data_task(data), "table", 5) == 0;
 }
 
+static void print_rates(const json_t *r)
+{
+    enum { LINES = 20 };
+    const json_t *rates = json_object_get(r, "rates");
+    const size_t  n = json_array_size(rates), every = (n + LINES - 1) / LINES;
+
+    printf("%12s  %s\n", "rate", "training loss, smoothed");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *p = json_array_get(rates, i);
+        if (i % every && i + 1 < n) continue;
+        printf("%12.3g  %.4f\n", tl_json_number(p, "lr", NAN), tl_json_number(p, "loss", NAN));
+    }
+    printf("Suggested for %s with %s: --lr %.2g, a tenth of where the loss was lowest (the "
+           "route's own is %.2g).\n",
+           tl_json_text(r, "route", "?"), tl_json_text(r, "optimizer", "?"),
+           tl_json_number(r, "suggested", NAN), tl_json_number(r, "lr", NAN));
+}
+
 static tl_status open_model(tl_app *app, const tailor_data *data, tailor_model **out)
 {
     const tl_args *a = &app->args;
@@ -117,6 +135,7 @@ static tl_status fit(tl_app *app, tailor_model *model, const tailor_data *data, 
         .command    = command,
         .train_rows = tl_args_int(a, TL_OPT_train_rows, 0),
         .dry_run    = tl_args_given(a, TL_OPT_dry_run),
+        .find_rate  = tl_args_given(a, TL_OPT_lr_find),
     };
     char         *text   = NULL;
     tailor_status status = tailor_fit(app->lib, model, data, &options, &text);
@@ -144,6 +163,7 @@ tl_status tl_cmd_train(tl_app *app)
     tl_term_finish(&app->term);
     if (app->term.json) TL_TRY(tl_app_print_json(app, result));
     else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
+    else if (tl_args_given(&app->args, TL_OPT_lr_find)) print_rates(result);
     else print_result(app, result, out);
 done:
     if (result) json_decref(result);

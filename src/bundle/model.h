@@ -51,6 +51,11 @@ tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int
                            const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
                            tl_predictor **out);
 void      tl_predictor_free(tl_ctx *ctx, tl_predictor *p);
+/* The same of a network cut below block `cut`: TL_PART_BELOW gives the stream that enters it,
+ * TL_PART_ABOVE takes that stream for x. */
+tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int cut,
+                           int64_t rows, const tl_backend *backend, tl_slab *slab,
+                           tl_dtype dtype, tl_predictor **out);
 /* Call after the model's parameters changed. */
 tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p);
 /* x: [rows, as arch.row]; y: [rows width] logits, or features for TL_PART_BODY; f32 both.
@@ -58,6 +63,7 @@ tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p);
 tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t rows,
                            float *y);
 int64_t   tl_predictor_width(const tl_predictor *p); /* of y */
+int64_t   tl_predictor_row(const tl_predictor *p);   /* floats of a row of x */
 /* Rows of the loader's cache in order -> y [rows.count width]. */
 tl_status tl_predictor_rows(tl_ctx *ctx, tl_predictor *p, tl_cache *cache, tl_rows rows,
                             float *y);

@@ -70,8 +70,17 @@ tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int
                            const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
                            tl_predictor **out)
 {
+    return tl_predictor_cut(ctx, model, part, 0, rows, backend, slab, dtype, out);
+}
+
+tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int cut,
+                           int64_t rows, const tl_backend *backend, tl_slab *slab,
+                           tl_dtype dtype, tl_predictor **out)
+{
     tl_predictor *p   = NULL;
-    tl_net        net = { .ctx = ctx, .params = model->params, .dtype = dtype };
+    tl_net        net = {
+               .ctx = ctx, .params = model->params, .dtype = dtype, .cut = cut
+    };
     tl_built      built;
     tl_status     rc;
 
@@ -84,7 +93,7 @@ tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int
     net.g = p->graph;
     TL_TRY(tl_arch_build(&net, &model->arch, rows, part, &built));
     p->x          = built.x;
-    p->y          = part == TL_PART_BODY ? built.features : built.logits;
+    p->y          = built.logits ? built.logits : built.features;
     p->row_floats = tl_shape_count(tl_graph_shape(p->graph, p->x)) / rows;
     p->width      = tl_shape_count(tl_graph_shape(p->graph, p->y)) / rows;
     if (!slab) {
@@ -124,6 +133,11 @@ tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p)
 int64_t tl_predictor_width(const tl_predictor *p)
 {
     return p->width;
+}
+
+int64_t tl_predictor_row(const tl_predictor *p)
+{
+    return p->row_floats;
 }
 
 /* One run of the plan; the rows beyond `rows` hold zeros. */

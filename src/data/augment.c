@@ -2,6 +2,7 @@
  * Sources: torchvision's RandomResizedCrop and ColorJitter; Zhong et al. 2017 (random erasing);
  * He et al. 2015 (pad and crop).  Floor 2, data. */
 #include "core/rand.h"
+#include "data/randaug.h"
 #include "data/window.h"
 
 #include <math.h>
@@ -16,10 +17,12 @@ enum {
     FOR_COLOUR,
     FOR_ERASE,
     FOR_ERASE_TRY = 8,
+    FOR_OPS       = 48,
     FOR_CROP_TRY  = 64,
     DRAWS         = 128,
     TRIES         = 10,
-    RESIZED_FROM  = 64
+    RESIZED_FROM  = 64,
+    MOST_OPS      = 8 /* as dice are reserved */
 };
 
 static const struct {
@@ -37,6 +40,13 @@ static const struct {
         .least_area   = 0.2,
         .jitter       = 0.3,
         .erase        = 0.25 } },
+    { "randaugment",
+      { .flip         = true,
+        .pad_crop     = 4,
+        .resized_crop = true,
+        .least_area   = 0.35,
+        .ops          = 2,
+        .strength     = 9 } },
 };
 
 const char *tl_augment_name_at(size_t i)
@@ -56,9 +66,10 @@ bool tl_augment_named(const char *name, tl_augment *out)
 
 json_t *tl_augment_to_json(const tl_augment *a)
 {
-    return json_pack("{s:b, s:i, s:b, s:f, s:f, s:f}", "flip", a->flip, "pad_crop",
+    return json_pack("{s:b, s:i, s:b, s:f, s:f, s:i, s:i, s:f}", "flip", a->flip, "pad_crop",
                      a->pad_crop, "resized_crop", a->resized_crop, "least_area",
-                     a->least_area, "jitter", a->jitter, "erase", a->erase);
+                     a->least_area, "jitter", a->jitter, "ops", a->ops,
+                     "strength", a->strength, "erase", a->erase);
 }
 
 /* The dice of one picture in one epoch. */
@@ -195,6 +206,53 @@ static tl_status place(tl_ctx *ctx, const tl_prep *prep, const tl_augment *a,
     return TL_OK;
 }
 
+/* The window of `from`, mirrored with `flip`; 0 beyond the edges. */
+static void cut_window(const tl_image *from, int64_t top, int64_t left, bool flip,
+                       tl_image *to)
+{
+    const int64_t c = to->channels;
+
+    for (int64_t y = 0; y < to->height; y++)
+        for (int64_t x = 0; x < to->width; x++) {
+            const int64_t sy = top + y, sx = left + (flip ? to->width - 1 - x : x);
+            uint8_t      *pixel = to->data + (y * to->width + x) * c;
+            const bool    there = sy >= 0 && sx >= 0 && sy < from->height && sx < from->width;
+            if (there) memcpy(pixel, from->data + (sy * from->width + sx) * c, (size_t)c);
+            else memset(pixel, 0, (size_t)c);
+        }
+}
+
+/* The window becomes the picture, and a->ops operations change it. */
+static tl_status rand_augment(tl_ctx *ctx, const tl_prep *prep, const tl_augment *a,
+                              const dice *d, tl_image *sized, bool *owned, int64_t top,
+                              int64_t left, bool flip)
+{
+    const size_t bytes = (size_t)(prep->height * prep->width * prep->channels);
+    tl_image     made  = { prep->height, prep->width, prep->channels, NULL };
+    uint8_t     *spare = NULL;
+    tl_status    rc;
+
+    TL_TRY(tl_alloc(ctx, bytes, &made.data));
+    TL_TRY(tl_alloc(ctx, bytes, &spare));
+    cut_window(sized, top, left, flip, &made);
+    for (int i = 0; i < a->ops && i < MOST_OPS; i++) {
+        const tl_rand_op op  = (tl_rand_op)draw_below(d, FOR_OPS + 2 * i, TL_RAND_OPS);
+        const bool       neg = draw_below(d, FOR_OPS + 2 * i + 1, 2) == 1;
+        uint8_t         *was = made.data;
+        tl_rand_op_apply(op, tl_rand_magnitude(op, a->strength, neg, &made), &made, spare);
+        made.data = spare;
+        spare     = was;
+    }
+    if (*owned) tl_image_free(ctx, sized);
+    *sized    = made;
+    *owned    = true;
+    made.data = NULL;
+done:
+    tl_free(ctx, made.data);
+    tl_free(ctx, spare);
+    return rc;
+}
+
 tl_status tl_augment_apply_with(tl_ctx *ctx, const tl_prep *prep, const tl_levels *levels,
                                 const tl_augment *a, uint64_t seed, int64_t epoch,
                                 int64_t index, const tl_image *image, float *x)
@@ -208,7 +266,12 @@ tl_status tl_augment_apply_with(tl_ctx *ctx, const tl_prep *prep, const tl_level
     tl_status     rc;
 
     TL_TRY(place(ctx, prep, a, &d, image, &sized, &owned, &top, &left));
-    const bool flip = a->flip && draw(&d, FOR_FLIP, 0.0, 1.0) < 0.5;
+    bool flip = a->flip && draw(&d, FOR_FLIP, 0.0, 1.0) < 0.5;
+    if (a->ops > 0) {
+        TL_TRY(rand_augment(ctx, prep, a, &d, &sized, &owned, top, left, flip));
+        top = left = 0;
+        flip       = false;
+    }
     if (a->jitter > 0.0) {
         const tl_prep raw = { .height = prep->height,
                               .width  = prep->width,

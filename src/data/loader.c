@@ -20,6 +20,7 @@ typedef struct {
     int64_t   number; /* of the batch in it; -1: none                            */
     tl_batch  batch;
     int64_t  *epoch;        /* [batch] of each row                                     */
+    int64_t  *place;        /* [batch] of each row in spec.rows                        */
     int64_t   handed, done; /* rows given to a reader, rows finished                   */
     tl_status rc;           /* of the lowest failed row                                */
     int64_t   failed_row;
@@ -32,6 +33,7 @@ struct tl_loader {
     tl_world      *world;
     slot           slot[MOST_SLOTS];
     int64_t        slots, chunk, row_values;
+    int64_t       *by_class, *class_at, *turn, occur; /* of balanced loaders */
     struct {
         int64_t epoch, *order;
     } shuffled[2];        /* two, as a batch may span two epochs */
@@ -59,6 +61,44 @@ int64_t tl_loader_batches(const tl_loader *l, int64_t epoch)
     return first_number(l, epoch + 1) - first_number(l, epoch);
 }
 
+/* Places sorted by class, and where each class that occurs begins. */
+static tl_status sort_by_class(tl_ctx *ctx, tl_loader *l)
+{
+    const int32_t *label   = l->spec.cache->d->label;
+    const int64_t  classes = l->spec.cache->d->classes, n = l->spec.rows.count;
+    tl_status      rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)n, sizeof *l->by_class, &l->by_class));
+    TL_TRY(tl_alloc_array(ctx, (size_t)n, sizeof *l->turn, &l->turn));
+    TL_TRY(tl_alloc_array(ctx, (size_t)classes + 1, sizeof *l->class_at, &l->class_at));
+    for (int64_t c = 0, at = 0; c < classes; c++) {
+        const int64_t first = at;
+        for (int64_t i = 0; i < n; i++)
+            if (label[l->spec.rows.row[i]] == c) l->by_class[at++] = i;
+        if (at == first) continue;
+        l->class_at[l->occur++] = first;
+        l->class_at[l->occur]   = at;
+    }
+done:
+    return rc;
+}
+
+/* Every class in turn, each time its next row of an order drawn for this epoch; the first of
+ * the turn moves on from epoch to epoch, so that a remainder is nobody's gain. */
+static void fill_balanced(tl_loader *l, int64_t e, int64_t *into)
+{
+    for (int64_t c = 0; c < l->occur; c++) {
+        const int64_t low = l->class_at[c], n = l->class_at[c + 1] - low;
+        memcpy(l->turn, l->by_class + low, (size_t)n * sizeof *into);
+        tl_rand_shuffle(l->spec.seed,
+                        TL_STREAM(TL_STREAM_BALANCE, (uint64_t)(e * l->occur + c)),
+                        l->turn, n);
+        for (int64_t k = 0, i = (c + e) % l->occur; i < l->spec.rows.count;
+             i += l->occur, k++)
+            into[i] = l->turn[k % n];
+    }
+}
+
 static const int64_t *order_of(tl_loader *l, int64_t e)
 {
     const int64_t n    = l->spec.rows.count;
@@ -66,8 +106,11 @@ static const int64_t *order_of(tl_loader *l, int64_t e)
 
     if (l->shuffled[e & 1].epoch == e) return into;
     for (int64_t i = 0; i < n; i++) into[i] = i;
+    if (l->spec.balanced) fill_balanced(l, e + l->spec.first_epoch, into);
     if (l->spec.shuffle)
-        tl_rand_shuffle(l->spec.seed, TL_STREAM(TL_STREAM_ORDER, (uint64_t)e), into, n);
+        tl_rand_shuffle(l->spec.seed,
+                        TL_STREAM(TL_STREAM_ORDER, (uint64_t)(e + l->spec.first_epoch)),
+                        into, n);
     l->shuffled[e & 1].epoch = e;
     return into;
 }
@@ -94,11 +137,13 @@ static void set_up(tl_loader *l, slot *s, int64_t number)
     for (int64_t r = 0; r < batch->rows; r++) {
         const int64_t at =
             l->spec.drop_short ? number * b + r : number / per * n + number % per * b + r;
-        s->epoch[r]      = at / n;
-        batch->index[r]  = l->spec.rows.row[order_of(l, at / n)[at % n]];
+        s->epoch[r]      = at / n + l->spec.first_epoch;
+        s->place[r]      = order_of(l, at / n)[at % n];
+        batch->index[r]  = l->spec.rows.row[s->place[r]];
         batch->label[r]  = l->spec.cache->d->label[batch->index[r]];
         batch->weight[r] = 1.0f;
-        if (batch->target) batch->target[r] = scaled_target(l, batch->index[r]);
+        if (batch->target && !l->spec.target)
+            batch->target[r] = scaled_target(l, batch->index[r]);
     }
     for (int64_t r = batch->rows; r < b; r++) {
         batch->index[r]  = -1;
@@ -134,9 +179,19 @@ static tl_status fill_row(tl_ctx *ctx, tl_loader *l, slot *s, int64_t r)
 {
     tl_cache *c = l->spec.cache;
     float    *x = s->batch.x + r * l->row_values;
+    const int64_t outputs = l->spec.target ? l->spec.outputs : 0;
     tl_image  image;
     bool      owned;
     tl_status rc;
+
+    if (outputs)
+        memcpy(s->batch.target + r * outputs, l->spec.target + s->place[r] * outputs,
+               (size_t)outputs * sizeof *x);
+    if (l->spec.table) {
+        memcpy(x, l->spec.table + s->place[r] * l->row_values,
+               (size_t)l->row_values * sizeof *x);
+        return TL_OK;
+    }
 
     if (c->prep.table) return tl_cache_code(ctx, c, s->batch.index[r], x);
     rc = tl_cache_get(ctx, c, s->batch.index[r], &image, &owned);
@@ -189,8 +244,10 @@ static void *read_ahead(void *arg)
 
 static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
 {
-    const tl_shape row     = tl_prep_row(&l->spec.cache->prep);
-    const int64_t  targets = l->spec.cache->d->target ? 1 : 0;
+    const tl_shape row     = l->spec.table ? TL_SHAPE(l->spec.width)
+                                           : tl_prep_row(&l->spec.cache->prep);
+    const int64_t  targets = l->spec.target ? l->spec.outputs
+                             : l->spec.cache->d->target ? 1 : 0;
     tl_status      rc;
 
     l->row_values = tl_shape_count(&row);
@@ -201,6 +258,7 @@ static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
         s->number = -1;
         TL_TRY(tl_batch_new(ctx, l->spec.batch, row, true, targets, &s->batch));
         TL_TRY(tl_alloc_array(ctx, (size_t)l->spec.batch, sizeof *s->epoch, &s->epoch));
+        TL_TRY(tl_alloc_array(ctx, (size_t)l->spec.batch, sizeof *s->place, &s->place));
     }
     for (int i = 0; i < 2; i++) {
         l->shuffled[i].epoch = -1;
@@ -216,7 +274,7 @@ done:
 static int choose_readers(const tl_ctx *ctx, const tl_loader_spec *spec)
 {
     if (spec->readers > 0) return TL_MIN(spec->readers, MOST_READERS);
-    return tl_cache_is_quick(spec->cache) ? 1 : TL_MIN(ctx->world->threads, 8);
+    return spec->table || tl_cache_is_quick(spec->cache) ? 1 : TL_MIN(ctx->world->threads, 8);
 }
 
 tl_status tl_loader_new(tl_ctx *ctx, const tl_loader_spec *spec, tl_loader **out)
@@ -236,6 +294,7 @@ tl_status tl_loader_new(tl_ctx *ctx, const tl_loader_spec *spec, tl_loader **out
     pthread_cond_init(&l->work, NULL);
     pthread_cond_init(&l->ready, NULL);
     TL_TRY(make_slots(ctx, l));
+    if (spec->balanced) TL_TRY(sort_by_class(ctx, l));
     for (int want = choose_readers(ctx, spec); l->threads < want; l->threads++)
         if (pthread_create(&l->thread[l->threads], NULL, read_ahead, l) != 0) break;
     *out = l;
@@ -256,8 +315,12 @@ void tl_loader_free(tl_ctx *ctx, tl_loader *l)
     for (int i = 0; i < MOST_SLOTS; i++) {
         tl_batch_free(ctx, &l->slot[i].batch);
         tl_free(ctx, l->slot[i].epoch);
+        tl_free(ctx, l->slot[i].place);
     }
     for (int i = 0; i < 2; i++) tl_free(ctx, l->shuffled[i].order);
+    tl_free(ctx, l->by_class);
+    tl_free(ctx, l->class_at);
+    tl_free(ctx, l->turn);
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->work);
     pthread_cond_destroy(&l->ready);

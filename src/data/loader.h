@@ -24,10 +24,17 @@ typedef struct {
     tl_rows           rows;      /* borrowed: what an epoch covers                            */
     int64_t           batch;     /* rows of a batch                                           */
     bool              shuffle;   /* a new order each epoch, from (seed, epoch)                */
+    bool              balanced;  /* as many rows of each class as of any other, in turns      */
     bool              drop_short;/* the short last batch's rows lead the next epoch instead   */
     const tl_augment *augment;   /* NULL: none                                                */
     uint64_t          seed;
     int               readers;   /* threads; 0: chosen                                        */
+    int64_t           first_epoch; /* what is drawn starts with this one's numbers            */
+    const float      *table;     /* borrowed [rows.count width]: takes the place of pictures; the
+                                    cache still has the labels; NULL: none                   */
+    int64_t           width;
+    const float      *target;    /* borrowed [rows.count outputs]: of the batch; NULL: none   */
+    int64_t           outputs;
 } tl_loader_spec;
 typedef struct tl_loader tl_loader;
 tl_status tl_loader_new(tl_ctx *ctx, const tl_loader_spec *spec, tl_loader **out);

@@ -42,11 +42,12 @@ typedef struct {
                                moving window, for inputs of 64 pixels and more                */
     double least_area;
     double jitter;          /* brightness, contrast, saturation within 1 +- this; 0: none    */
+    int    ops, strength;   /* of RandAugment: operations a picture, each at 0..30           */
     double erase;           /* probability of an erased rectangle (Zhong 2017); 0: none      */
 } tl_augment;
 /* none; shift (window by 2: for digits, whose mirror means something else); light (flip, window
  * by 2); crop (flip, window by 4 or area from .35); strong (area from .2, jitter and erasing
- * besides). */
+ * besides); randaugment (crop, and two of RandAugment's operations at 9 of 30). */
 const char *tl_augment_name_at(size_t i); /* NULL past the end */
 bool    tl_augment_named(const char *name, tl_augment *out);
 json_t *tl_augment_to_json(const tl_augment *a);

@@ -47,7 +47,11 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
         return;
     }
     built->features = in_f32(net, f->body(net, arch, x));
-    if (part == TL_PART_WHOLE) built->logits = head(net, arch, built->features);
+    if (part == TL_PART_BELOW && net->at_cut)
+        built->features = in_f32(net, net->at_cut);
+    if (part == TL_PART_ABOVE) built->x = net->at_cut;
+    if (part == TL_PART_WHOLE || part == TL_PART_ABOVE)
+        built->logits = head(net, arch, built->features);
 }
 
 static tl_status input_shape(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
@@ -94,6 +98,8 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     net->depth     = 0;
     net->dropouts  = 0;
     net->block     = 0;
+    net->at_cut    = 0;
+    net->above     = part == TL_PART_ABOVE;
     net->text      = (tl_text_inputs){ 0 };
     const bool ids = arch->family->text && part != TL_PART_HEAD;
     built.x        = tl_graph_input(net->g, "x", ids ? TL_I32 : TL_F32, shape);
@@ -102,7 +108,10 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     built.text = net->text;
     TL_TRY(net->status);
     TL_TRY(tl_graph_status(net->g));
-    if (part == TL_PART_BODY) tl_graph_keep(net->g, built.features, "features");
+    if ((part == TL_PART_BELOW || part == TL_PART_ABOVE) && !net->at_cut)
+        TL_FAIL(TL_EUSAGE, arch->name, "has no block %d to be cut below", net->cut);
+    if (part == TL_PART_BODY || part == TL_PART_BELOW)
+        tl_graph_keep(net->g, built.features, "features");
     else tl_graph_keep(net->g, built.logits, "logits");
     TL_TRY(tl_graph_status(net->g));
     *out = built;

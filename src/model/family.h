@@ -97,8 +97,11 @@ json_t   *tl_arch_to_json(const tl_arch *arch);             /* what tailor.json 
 tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_arch *out);
 
 /* Build into net->g.  `part`: the body alone (features kept), the head alone (x are features),
- * or both.  On first build, declares the parameters. */
-typedef enum { TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD } tl_part;
+ * or both; of a network cut below block net->cut what lies below (features: the stream there)
+ * or above (x is that stream).  On first build, declares the parameters. */
+typedef enum {
+    TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD, TL_PART_BELOW, TL_PART_ABOVE
+} tl_part;
 typedef struct {
     tl_tensor      x, features, logits; /* of text x is I32 [rows]: token ids               */
     tl_text_inputs text;                /* 0 where the network does not ask for it          */

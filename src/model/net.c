@@ -60,6 +60,25 @@ static bool full_name(tl_net *net, const char *name, char full[NAME_BYTES])
     return false;
 }
 
+tl_tensor tl_net_block(tl_net *net, tl_tensor x)
+{
+    net->block++;
+    if (!net->cut || net->block != net->cut || broken(net)) return x;
+    if (net->above) {
+        x = tl_graph_input(net->g, "cut", TL_F32, *tl_graph_shape(net->g, x));
+        net->at_cut = x;
+        return net->dtype == TL_F32 ? x : tl_cast(net->g, x, net->dtype);
+    }
+    net->at_cut = x;
+    return x;
+}
+
+/* Does what is declared now learn, or is it frozen as in evaluation? */
+static bool live(const tl_net *net)
+{
+    return net->training && net->block >= net->live_from;
+}
+
 void tl_net_layer(tl_net *net, const char *name)
 {
     char full[NAME_BYTES];
@@ -227,7 +246,7 @@ tl_tensor tl_net_batch_norm(tl_net *net, const char *name, tl_tensor x, float ep
     const scale_shift        p     = norm_params(net, name, x);
     const tl_batch_norm_attr attr  = { .eps      = eps,
                                        .momentum = momentum,
-                                       .batch    = net->training && !net->frozen_norm,
+                                       .batch    = live(net) && !net->frozen_norm,
                                        .act      = fused(act) };
     tl_tensor                mean, var;
 
@@ -316,7 +335,7 @@ tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p)
 
     if (broken(net) || !(p > 0.0f)) return x;
     net->dropouts++; /* counted in evaluation too: a stream belongs to its place */
-    if (!net->training) return x;
+    if (!live(net)) return x;
     tl_net_layer(net, "dropout");
     return tl_dropout(net->g, x, p, stream);
 }

@@ -18,6 +18,10 @@ typedef struct {
     bool       frozen_norm; /* norms keep their running statistics while training           */
     tl_dtype   dtype;       /* of activations: TL_F32 or TL_BF16                            */
     int        block;       /* of the parameters declared next                              */
+    int        live_from;   /* while training, blocks below are as in evaluation            */
+    int        cut;         /* the network is cut below this block; 0: it is whole          */
+    bool       above;       /* of a cut network the part above, fed by the input "cut"      */
+    tl_tensor  at_cut;      /* the stream that enters the block above the cut               */
     bool       head;        /* they belong to the head                                      */
     bool       optional;    /* a file may lack them                                         */
     int64_t    sequences;   /* room for so many in packed text; 0: as many as rows          */
@@ -35,6 +39,10 @@ typedef struct {
  * push. */
 void tl_net_push(tl_net *net, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tl_net_pop(tl_net *net);
+
+/* A block begins, and x is all that it takes from the blocks below; returns x, or above a cut
+ * the input that stands for it.  Families call it once a block, but for the first. */
+tl_tensor tl_net_block(tl_net *net, tl_tensor x);
 
 /* The nodes that follow belong to layer `name` under the current prefix. */
 void tl_net_layer(tl_net *net, const char *name);

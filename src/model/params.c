@@ -172,9 +172,23 @@ int64_t tl_params_grad_at(const tl_params *params, const tl_param *p)
     return at;
 }
 
+static tl_span span_of(const tl_param *p, int64_t grad_at)
+{
+    const int64_t rows = decays(p) && p->shape.ndim > 1 ? p->shape.dim[0] : 1;
+
+    return (tl_span){ .at       = p->at,
+                      .grad_at  = grad_at,
+                      .count    = p->count,
+                      .lr_scale = p->lr_scale,
+                      .decay    = decays(p),
+                      .rows     = rows,
+                      .cols     = p->count / rows,
+                      .head     = p->head };
+}
+
 /* Neighbours with one rate and one decay rule become one span, over the zero gap between. */
-tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans,
-                          int32_t *count, int64_t *grad_floats)
+tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, bool apart,
+                          tl_span **spans, int32_t *count, int64_t *grad_floats)
 {
     tl_status rc;
     tl_span  *made = NULL;
@@ -189,11 +203,12 @@ tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans,
         const tl_param *p = &params->param[i];
         if (!trained(p)) continue;
         tl_span *last = n ? &made[n - 1] : NULL;
-        if (last && last->at + aligned(last->count) == p->at &&
+        if (!apart && last && last->at + aligned(last->count) == p->at &&
             last->lr_scale == p->lr_scale && last->decay == decays(p))
             last->count = p->at + p->count - last->at;
         else
-            made[n++] = (tl_span){ p->at, grad_at, p->count, p->lr_scale, decays(p) };
+            made[n++] = span_of(p, grad_at);
+        if (!apart) made[n - 1].rows = 1, made[n - 1].cols = made[n - 1].count;
         grad_at += aligned(p->count);
     }
     *spans       = made;

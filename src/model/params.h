@@ -61,9 +61,17 @@ tl_status tl_params_copy(tl_ctx *ctx, const tl_params *from, tl_params **out);
 
 /* Runs of trained floats with one rate and one decay rule, in order: what the optimiser, the
  * clip and the gradient block walk over.  The gradient block holds only trained parameters. */
-typedef struct { int64_t at, grad_at, count; float lr_scale; bool decay; } tl_span;
-tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, tl_span **spans, int32_t *count,
-                          int64_t *grad_floats);
+typedef struct {
+    int64_t at, grad_at, count;
+    float   lr_scale;
+    bool    decay;
+    int64_t rows, cols;  /* of a weight or table alone in its span, as a matrix; else 1, count */
+    bool    head;        /* ... that belongs to the head                                      */
+    int64_t m_at, v_at;  /* in the optimiser's state: its to set                              */
+} tl_span;
+/* `apart`: every parameter has a span of its own. */
+tl_status tl_params_spans(tl_ctx *ctx, const tl_params *params, bool apart, tl_span **spans,
+                          int32_t *count, int64_t *grad_floats);
 /* Place of a trained parameter in the gradient block; -1 when it is frozen. */
 int64_t   tl_params_grad_at(const tl_params *params, const tl_param *p);
 #endif

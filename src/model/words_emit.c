@@ -207,7 +207,7 @@ static tl_tensor emit_levels(level *l, int from, tl_tensor x)
         const bool fuse = next < l->to && l->items[next].word == TL_WORD_ACT &&
                           can_fuse(item) && tl_act_from_output(l->items[next].act);
         snprintf(name, sizeof name, "%s%d", kind[item->word], ++l->used[item->word]);
-        if (l->top && weights && l->seen) l->net->block++;
+        if (l->top && weights && l->seen) x = tl_net_block(l->net, x);
         l->seen = l->seen || weights;
         x = emit_one(l, i, name, x, fuse ? l->items[next].act : TL_ACT_NONE);
         i = next + fuse;

@@ -45,7 +45,7 @@ static tl_status check_routes(tl_ctx *ctx, const tl_study *s)
 
 static bool is_asked(const tl_study *s, const tl_route *route)
 {
-    if (!s->q->routes || !s->q->routes[0]) return true;
+    if (!s->q->routes || !s->q->routes[0]) return !route->by_request;
     for (size_t i = 0; s->q->routes[i]; i++)
         if (strcmp(s->q->routes[i], route->name) == 0) return true;
     return false;
@@ -224,6 +224,9 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
         TL_TRY(tl_baseline_table(ctx, s->data, &e->c.arch, &e->c.prep, &e->columns));
     else if (strcmp(route->name, "baseline") == 0)
         TL_TRY(make_baseline_net(ctx, s, &e->c));
+    else if (base >= 0 && route->own_net)
+        TL_TRY(tl_student(ctx, &s->base[base]->arch, &s->base[base]->prep,
+                          s->data->classes, &e->c.arch, &e->c.prep));
     else if (base >= 0)
         TL_TRY(make_base_net(ctx, s, s->base[base], &e->c));
     else
@@ -351,7 +354,7 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
 bool tl_entry_searched(const tl_entry *e)
 {
     for (int i = 0; i < e->c.route->phases; i++)
-        if (e->c.route->phase[i].which == TL_TRAIN_ALL && !e->c.route->phase[i].solve)
+        if (e->c.route->phase[i].which > TL_TRAIN_HEAD && !e->c.route->phase[i].solve)
             return true;
     return false;
 }

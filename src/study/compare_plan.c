@@ -67,6 +67,8 @@ static void shorten(tl_study *s, double share)
         tl_hyper *h = &s->entry[i].trial[0];
         if (!tl_entry_trained(&s->entry[i])) continue;
         h->epochs *= share;
+        h->pretrain_epochs *= share;
+        h->teacher_epochs *= share;
         h->least_steps = (int64_t)ceil((double)h->least_steps * share);
         if (h->patience > 0.0) h->patience = fmax(2.0, ceil(h->patience * share));
         s->entry[i].c.hyper = *h;
@@ -109,6 +111,12 @@ static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_pla
     }
 }
 
+/* Mixtures and parts are left out before what they are made of. */
+static bool is_basic(const tl_route *route)
+{
+    return strcmp(route->decision, "hybrid") != 0 && route->phase[0].which != TL_TRAIN_TOP;
+}
+
 static void note_first_runs(tl_study *s)
 {
     for (int i = 0; i < s->entries; i++)
@@ -129,7 +137,7 @@ static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
         item[i]           = (tl_plan_item){ .rival   = rival_of(s, i),
                                             .trained = tl_entry_trained(e),
                                             .anew    = e->c.route->start == TL_START_NEW,
-                                            .extra = strcmp(e->c.route->decision, "hybrid") == 0 };
+                                            .extra = !is_basic(e->c.route) };
         if (!e->active) continue;
         item[i].setup_s = k * e->setup_s;
         item[i].work_s  = k * (tl_study_first_seconds(s, e) - e->setup_s);

@@ -62,7 +62,7 @@ static void calibration_key(const tl_study *s, const tl_entry *e, char *out, siz
 
     snprintf(out, room, "%s %s %s %s", e->c.arch.name,
              tl_say_shape(&e->c.arch.row, shape),
-             tl_entry_trained(e) ? "trained"
+             tl_entry_trained(e) ? e->trial[0].cached ? "trained above" : "trained"
              : uses_features(e)  ? "features"
                                  : "solved",
              tl_dtype_name(s->dtype));
@@ -297,6 +297,7 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
     e->micro_batch     = spec->micro_batch;
     e->trial[0].batch  = spec->candidate.hyper.batch;
     e->trial[0].shards = spec->candidate.hyper.shards;
+    e->trial[0].cached = spec->candidate.hyper.cached;
     e->c.hyper         = e->trial[0];
     return rc;
 }

@@ -35,16 +35,44 @@ typedef struct {
     bool     class_weights;  /* inverse frequency                                          */
     tl_tree_settings trees;
     int64_t  image_size;     /* 0: the base's or the data's                                */
+    int64_t  top_blocks;     /* blocks that TL_TRAIN_TOP trains; 0: a third of them         */
+    bool     cached;         /* what frozen blocks put out is computed once, if nothing is
+                                augmented                                                  */
+    int64_t  stages;         /* a phase that unfolds does so in so many steps; 0: chosen    */
+    double   depth_rate;     /* the rate falls by this factor from step to step downwards   */
+    double   anchor;         /* penalty (anchor / 2) |w - w0|^2, w0 what the run began with */
+    double   anchor_head;    /* (anchor_head / 2) |w|^2 of the new head beside it           */
+    double   shrink, perturb;/* TL_START_SHRUNK: w = shrink w + N(0, perturb^2)             */
+    double   ema;            /* the weights' running mean is what is evaluated and kept; its
+                                decay at most; 0: none                                      */
+    double   mixup, cutmix;  /* Beta(a, a) of the shares; 0: none                          */
+    double   erase;          /* probability; < 0: the augmentation's own                   */
+    double   pretrain_epochs;/* without labels, before a phase that is `pretrained`         */
+    double   mask;           /* share of a picture that is hidden meanwhile                */
+    double   teacher_epochs; /* of the teacher of a phase that is `taught`                 */
+    double   temperature;    /* that softens its answers, and the student's                */
+    double   distill;        /* share of the loss that is agreement with it                */
+    bool     balanced;       /* as many rows of each class as of any other                 */
+    bool     retry;          /* once more at a tenth of the rate after a NaN               */
+    bool     lr_given, momentum_given, beta2_given; /* asked for: another optimiser keeps them */
 } tl_hyper;
 
-typedef enum { TL_TRAIN_NOTHING, TL_TRAIN_HEAD, TL_TRAIN_ALL } tl_which;
-typedef enum { TL_START_BASE, TL_START_NEW } tl_start;
+typedef enum { TL_TRAIN_NOTHING, TL_TRAIN_HEAD, TL_TRAIN_TOP, TL_TRAIN_ALL } tl_which;
+typedef enum { TL_START_BASE, TL_START_NEW, TL_START_SHRUNK } tl_start;
 
 typedef struct {
     tl_which which;
     bool     solve;        /* the head alone, on features computed once, by L-BFGS          */
+    bool     unfolds;      /* becomes hyper.stages phases: blocks join from the top down    */
+    bool     pretrained;   /* its weights first learn to fill in masked patches            */
+    bool     taught;       /* by the route's teacher, beside the labels                    */
+    bool     masked;       /* it is that learning itself (pretrain.c)                      */
     double   lr_scale;
     double   budget_share; /* of the epochs; shares of phases that are not solved sum to 1  */
+    int      from;         /* settled (phases.c): blocks below stay as they are, in evaluation
+                              mode                                                         */
+    int      stages;       /* settled: of the phase that unfolded into this one; else 0      */
+    bool     cached;       /* settled: what those blocks put out is computed once           */
 } tl_phase;
 
 struct tl_trainer; /* train/trainer.h */
@@ -56,6 +84,9 @@ typedef struct tl_route {
                               "baseline"                                                    */
     const char *plain;     /* what it is, in the words of a beginner, for the report        */
     bool        needs_base;
+    bool        by_request; /* compared only where --routes names it                         */
+    bool        own_net;    /* a small network of its own instead of the base's               */
+    const struct tl_route *teacher; /* of phases that are taught                              */
     tl_start    start;
     tl_phase    phase[3];
     int         phases;
@@ -89,6 +120,9 @@ const char *tl_hyper_field_at(size_t i); /* dotted names; NULL past the end */
 void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows);
 /* Grey pictures are often digits or letters: no mirroring by default. */
 bool tl_arch_grey(const tl_arch *arch);
+/* The small network of routes with own_net, and its pictures: at most 96 a side. */
+tl_status tl_student(tl_ctx *ctx, const tl_arch *base, const tl_prep *base_prep,
+                     int64_t outputs, tl_arch *arch, tl_prep *prep);
 /* The baseline's network for pictures of `row`: logistic regression on pixels averaged down to
  * at most 16 a side. */
 int64_t   tl_baseline_pool(tl_shape row); /* pixels of a side made one */

@@ -56,14 +56,22 @@ const char *tl_fit_word_numbers(double train_loss, double valid_loss)
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out)
 {
-    tl_evaluator e = { .spec = spec };
+    return tl_evaluator_above(ctx, spec, model, rows, 0, NULL, out);
+}
+
+tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
+                             int64_t rows, int cut, const float *below,
+                             tl_evaluator *out)
+{
+    tl_evaluator e = { .spec = spec, .below = below };
     tl_status    rc;
 
     TL_TRY(tl_tally_of(ctx, spec, &e.tally));
     TL_TRY(tl_alloc_array(ctx, PIECE * sizeof(float), (size_t)model->arch.outputs,
                           &e.logits));
-    TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, rows, spec->backend, spec->slab,
-                            spec->dtype, &e.predictor));
+    TL_TRY(tl_predictor_cut(ctx, model, cut ? TL_PART_ABOVE : TL_PART_WHOLE, cut, rows,
+                            spec->backend, spec->slab, spec->dtype, &e.predictor));
+    e.width = tl_predictor_row(e.predictor);
 done:
     *out = e;
     if (rc != TL_OK) tl_evaluator_free(ctx, out);
@@ -88,7 +96,11 @@ tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
     TL_TRY(tl_predictor_weights_changed(ctx, e->predictor));
     for (int64_t at = 0; at < rows.count; at += PIECE) {
         const tl_rows piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };
-        TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));
+        if (e->below)
+            TL_TRY(tl_predictor_run(ctx, e->predictor, e->below + at * e->width,
+                                    piece.count, e->logits));
+        else
+            TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));
         for (int64_t i = 0; i < piece.count; i++)
             tl_tally_row(&e->tally, e->logits + i * classes, label[piece.row[i]],
                          tl_scaled_target(e->spec, piece.row[i]));

@@ -9,6 +9,8 @@ typedef struct {
     tl_predictor *predictor;
     float        *logits;   /* of a piece of the rows: memory does not grow with rows       */
     tl_tally      tally;    /* of the last evaluation                                       */
+    const float  *below;    /* of a cut network: the rows as they enter it, in their order  */
+    int64_t       width;    /* floats of one of them                                        */
 } tl_evaluator;
 
 /* What was asked, else the task's own: the one for rare classes where the rarest is under 10 %
@@ -24,6 +26,10 @@ double    tl_scaled_target(const tl_run_spec *spec, int64_t row);
 
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out);
+/* `cut` > 0: only what lies above that cut runs, on `below` [rows of tl_evaluate, width]. */
+tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
+                             int64_t rows, int cut, const float *below,
+                             tl_evaluator *out);
 void      tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e);
 tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows);
 

@@ -5,6 +5,14 @@
 #include <math.h>
 #include <string.h>
 
+/* What is computed: the body's features, or the stream below a cut. */
+typedef struct {
+    tl_trainer *t;
+    int         cut;        /* 0: the features                                            */
+    char       *folder;     /* of a cut's own checkpoints; NULL: none                     */
+    int64_t     generation;
+} source;
+
 enum { PIECE = 256 }; /* rows between looks at the clock and the interrupt */
 static const double worth_saving_s = 5.0;
 
@@ -56,13 +64,25 @@ static void sections_of(const tl_table *train, const tl_table *valid, int64_t do
     out[1] = (tl_section){ "features.valid", valid->x, (size_t)(done - first) * row };
 }
 
-static tl_status save(tl_ctx *ctx, tl_trainer *t, const tl_table *train,
+static tl_status save(tl_ctx *ctx, source *of, const tl_table *train,
                       const tl_table *valid, int64_t done)
 {
-    tl_section section[2];
+    tl_trainer  *t     = of->t;
+    const double start = tl_time_s();
+    tl_section   section[2];
+    json_t      *state;
+    tl_status    rc;
 
     sections_of(train, valid, done, section);
-    return tl_trainer_save(ctx, t, NULL, section, 2);
+    if (of->cut == 0) return tl_trainer_save(ctx, t, NULL, section, 2);
+    if (!of->folder) return TL_OK;
+    state = json_object();
+    rc    = tl_checkpoint_save(ctx, of->folder, t->fingerprint, of->generation++, state,
+                               section, 2);
+    json_decref(state);
+    t->saved     = tl_time_s();
+    t->save_cost = t->saved - start;
+    return rc;
 }
 
 /* Rows that a checkpoint holds already, copied into the tables. */
@@ -87,17 +107,18 @@ done:
 }
 
 static tl_status body_of(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
-                         tl_predictor **out)
+                         int cut, tl_predictor **out)
 {
-    return tl_predictor_new(ctx, model, TL_PART_BODY,
+    return tl_predictor_cut(ctx, model, cut ? TL_PART_BELOW : TL_PART_BODY, cut,
                             TL_MIN(spec->micro_batch, (int64_t)32), spec->backend,
                             spec->slab, spec->dtype, out);
 }
 
 /* The rows from `done` on, through the body. */
-static tl_status compute(tl_ctx *ctx, tl_trainer *t, tl_predictor *body, tl_table *train,
+static tl_status compute(tl_ctx *ctx, source *of, tl_predictor *body, tl_table *train,
                          tl_table *valid, int64_t *done)
 {
+    tl_trainer        *t    = of->t;
     const tl_run_spec *spec = &t->spec;
     const int64_t      all  = train->rows + valid->rows;
     tl_status          rc   = TL_OK;
@@ -112,7 +133,7 @@ static tl_status compute(tl_ctx *ctx, tl_trainer *t, tl_predictor *body, tl_tabl
         TL_TRY(tl_predictor_rows(ctx, body, spec->cache, piece,
                                  table->x + at * table->width));
         *done += piece.count;
-        if (tl_trainer_save_due(t)) TL_TRY(save(ctx, t, train, valid, *done));
+        if (tl_trainer_save_due(t)) TL_TRY(save(ctx, of, train, valid, *done));
     }
     tl_features_say(t, "features", all, all, (double)NAN);
 done:
@@ -121,11 +142,11 @@ done:
 
 /* The forward pass in FLOPs of products, of one row. */
 static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
-                            double *out)
+                            int cut, double *out)
 {
     tl_graph *g   = NULL;
     tl_params *p  = NULL;
-    tl_net    net = { .ctx = ctx, .dtype = spec->dtype };
+    tl_net    net = { .ctx = ctx, .dtype = spec->dtype, .cut = cut };
     tl_built  built;
     tl_status rc;
 
@@ -134,7 +155,7 @@ static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch 
     TL_TRY(tl_params_new(ctx, &p));
     net.g      = g;
     net.params = p;
-    TL_TRY(tl_arch_build(&net, arch, 1, TL_PART_BODY, &built));
+    TL_TRY(tl_arch_build(&net, arch, 1, cut ? TL_PART_BELOW : TL_PART_BODY, &built));
     *out = tl_graph_flops(g);
 done:
     tl_graph_free(ctx, g);
@@ -142,24 +163,25 @@ done:
     return rc;
 }
 
-static tl_status fill_from_body(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from,
+static tl_status fill_from_body(tl_ctx *ctx, source *of, const tl_checkpoint *from,
                                 tl_table *train, tl_table *valid)
 {
+    tl_trainer   *t    = of->t;
     tl_predictor *body = NULL;
     double        flops;
     int64_t       done, before;
     tl_status     rc;
 
     TL_TRY(restore(ctx, from, train, valid, &done));
-    TL_TRY(body_flops(ctx, &t->spec, &t->model->arch, &flops));
-    TL_TRY(body_of(ctx, &t->spec, t->model, &body));
+    TL_TRY(body_flops(ctx, &t->spec, &t->model->arch, of->cut, &flops));
+    TL_TRY(body_of(ctx, &t->spec, t->model, of->cut, &body));
     before = done;
-    rc     = compute(ctx, t, body, train, valid, &done);
+    rc     = compute(ctx, of, body, train, valid, &done);
     t->at.flops += flops * (double)(done - before);
     if (rc == TL_OK && tl_time_s() - t->saved > worth_saving_s)
-        TL_TRY(save(ctx, t, train, valid, done));
+        TL_TRY(save(ctx, of, train, valid, done));
     if (rc == TL_ECANCEL && t->spec.checkpoint) {
-        TL_TRY(save(ctx, t, train, valid, done));
+        TL_TRY(save(ctx, of, train, valid, done));
         TL_FAIL(TL_ECANCEL, t->spec.checkpoint,
                 "interrupted, saved (tailor resume goes on)");
     }
@@ -172,15 +194,50 @@ tl_status tl_features_fill(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from
                            tl_table *train, tl_table *valid)
 {
     const int64_t width = tl_arch_features(ctx, &t->model->arch);
+    source        of    = { .t = t };
     tl_status     rc;
 
     if (width < 0) return ctx->status;
     TL_TRY(new_table(ctx, t, t->spec.train, width, train));
     TL_TRY(new_table(ctx, t, t->spec.valid, width, valid));
-    if (!t->spec.features) return fill_from_body(ctx, t, from, train, valid);
+    if (!t->spec.features) return fill_from_body(ctx, &of, from, train, valid);
     gather(t->spec.features, t->spec.train, train);
     gather(t->spec.features, t->spec.valid, valid);
 done:
+    return rc;
+}
+
+/* Floats of a row of the stream that enters block `cut`. */
+static tl_status width_below(tl_ctx *ctx, const tl_trainer *t, int cut, int64_t *out)
+{
+    tl_predictor   *p  = NULL;
+    const tl_status rc = body_of(ctx, &t->spec, t->model, cut, &p);
+
+    if (rc == TL_OK) *out = tl_predictor_width(p);
+    tl_predictor_free(ctx, p);
+    return rc;
+}
+
+tl_status tl_features_below(tl_ctx *ctx, tl_trainer *t, int cut, tl_table *train,
+                            tl_table *valid)
+{
+    source        of   = { .t = t, .cut = cut };
+    tl_checkpoint from = { .generation = -1 };
+    int64_t       width;
+    tl_status     rc;
+
+    TL_TRY(width_below(ctx, t, cut, &width));
+    TL_TRY(tl_table_new(ctx, t->spec.train.count, width, 1, train));
+    TL_TRY(tl_table_new(ctx, t->spec.valid.count, width, 1, valid));
+    if (t->spec.checkpoint) {
+        TL_TRY(tl_path_join(ctx, t->spec.checkpoint, "below", &of.folder));
+        TL_TRY(tl_checkpoint_open(ctx, of.folder, t->fingerprint, &from));
+        of.generation = from.generation + 1;
+    }
+    rc = fill_from_body(ctx, &of, from.generation >= 0 ? &from : NULL, train, valid);
+done:
+    tl_checkpoint_close(ctx, &from);
+    tl_free(ctx, of.folder);
     return rc;
 }
 
@@ -197,7 +254,7 @@ tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
     t.spec.features = NULL;
     if (t.spec.micro_batch <= 0) t.spec.micro_batch = 32;
     TL_TRY(tl_trainer_model(ctx, &t.spec, &t.model));
-    TL_TRY(body_of(ctx, &t.spec, t.model, &body));
+    TL_TRY(body_of(ctx, &t.spec, t.model, 0, &body));
     width = tl_predictor_width(body);
     TL_TRY(tl_alloc_array(ctx, PIECE * sizeof *x, (size_t)width, &x));
     for (int64_t at = 0; at < rows.count; at += PIECE) {

@@ -4,6 +4,7 @@
 #include "train/linear.h"
 #include "train/neighbours.h"
 #include "train/optim_kernels.h"
+#include "train/pretrain.h"
 #include "train/trainer.h"
 #include "train/trees/trees.h"
 
@@ -27,7 +28,13 @@ typedef struct {
     int64_t    width;      /* of the features */
     int64_t    row_floats;
     int32_t    products;   /* of all graphs */
+    int64_t    cut_floats; /* of a row that enters the part above a cut; 0: none         */
 } sketch;
+
+static size_t floats(int64_t n)
+{
+    return (size_t)n * sizeof(float);
+}
 
 static tl_status plan_bytes(tl_ctx *ctx, const tl_run_spec *spec, const tl_graph *g,
                             sketch *k)
@@ -69,16 +76,67 @@ done:
     return rc;
 }
 
+/* Filling in masked patches: body and decoder, their gradients and moments, batches. */
+static tl_status sketch_masked(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                               sketch *k, size_t *bytes, tl_run_need *out)
+{
+    const tl_phase phase = { .which = TL_TRAIN_ALL, .masked = true };
+    const int64_t  rows = spec->micro_batch, batch = spec->candidate.hyper.batch;
+    const double   seen = tl_pretrain_steps(spec) * (double)batch;
+    tl_graph      *g      = NULL;
+    tl_params     *params = NULL;
+    tl_stepper     tensors = { 0 };
+    tl_status      rc;
+
+    TL_TRY(tl_graph_new(ctx, &g));
+    TL_TRY(tl_params_new(ctx, &params));
+    TL_TRY(tl_train_graph(ctx, spec, arch, params, &phase, rows, g, &tensors));
+    k->products += tl_graph_products(g);
+    TL_TRY(plan_bytes(ctx, spec, g, k));
+    const int64_t row    = k->row_floats, copies = 4 + (batch > rows);
+    const int64_t pixels = tensors.units * arch->row.dim[2];
+    *bytes = floats(copies * params->floats + READ_AHEAD * batch * row +
+                    batch * (row + pixels + 2 * tensors.units));
+    out->flops += seen * tl_graph_flops(g) / (double)rows;
+    out->rows += seen;
+done:
+    tl_graph_free(ctx, g);
+    tl_params_free(ctx, params);
+    return rc;
+}
+
+/* What lies below a cut, asked once for every row. */
+static tl_status sketch_below(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                              int cut, sketch *k, double *flops)
+{
+    const int64_t rows = TL_MIN(spec->micro_batch, (int64_t)32);
+    tl_graph *g   = NULL;
+    tl_net    net = { .ctx = ctx, .params = k->params, .dtype = spec->dtype, .cut = cut };
+    tl_built  built;
+    tl_status rc;
+
+    TL_TRY(tl_graph_new(ctx, &g));
+    net.g = g;
+    TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_BELOW, &built));
+    *flops        = tl_graph_flops(g) / (double)rows;
+    k->cut_floats = tl_shape_count(tl_graph_shape(g, built.features)) / rows;
+    k->products += tl_graph_products(g);
+    rc            = plan_bytes(ctx, spec, g, k);
+done:
+    tl_graph_free(ctx, g);
+    return rc;
+}
+
 static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec,
-                                 const tl_arch *arch, tl_which which, sketch *k)
+                                 const tl_arch *arch, const tl_phase *phase, sketch *k)
 {
     tl_graph  *g = NULL;
     tl_stepper tensors;
     tl_status  rc;
 
     TL_TRY(tl_graph_new(ctx, &g));
-    tl_train_select(k->params, which, 1.0);
-    TL_TRY(tl_train_graph(ctx, spec, arch, k->params, which, spec->micro_batch, g,
+    tl_train_select(k->params, phase, &spec->candidate.hyper);
+    TL_TRY(tl_train_graph(ctx, spec, arch, k->params, phase, spec->micro_batch, g,
                           &tensors));
     k->train_flops = tl_graph_flops(g) / (double)spec->micro_batch;
     k->products += tl_graph_products(g);
@@ -88,9 +146,22 @@ done:
     return rc;
 }
 
-static size_t floats(int64_t n)
+/* Of each shape an optimiser by matrix makes products of: what they read, and their plans. */
+static size_t product_floats(const tl_optimizer *o, const tl_span *span, int32_t spans)
 {
-    return (size_t)n * sizeof(float);
+    size_t bytes = 0, most = 0;
+
+    for (int32_t i = 0; i < spans && o->prepare; i++) {
+        const int64_t r = TL_MIN(span[i].rows, span[i].cols);
+        if (!tl_optim_by_matrix(o, &span[i])) continue;
+        bool seen = false;
+        for (int32_t j = 0; j < i; j++)
+            seen |= tl_optim_by_matrix(o, &span[j]) && span[j].count == span[i].count &&
+                    TL_MIN(span[j].rows, span[j].cols) == r;
+        if (!seen) bytes += floats(span[i].count);
+        most = TL_MAX(most, floats(4 * span[i].count + 3 * r * r));
+    }
+    return bytes + most;
 }
 
 /* Gradients, moments, batches: what a phase of steps holds beside parameters and plans. */
@@ -99,17 +170,26 @@ static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *
 {
     const tl_hyper     *h = &spec->candidate.hyper;
     const tl_optimizer *o = tl_optimizer_find(h->optimizer);
-    const int64_t       copies = 1 + (h->batch > spec->micro_batch) + o->moments;
+    const int64_t       copies = 1 + (h->batch > spec->micro_batch);
     tl_span  *span;
     int32_t   spans;
-    int64_t   grad;
-    tl_status rc = tl_params_spans(ctx, k->params, &span, &spans, &grad);
+    int64_t   grad, m, v;
+    tl_status rc =
+        tl_params_spans(ctx, k->params, o->matrix != NULL, &span, &spans, &grad);
 
     if (rc != TL_OK) return rc;
+    tl_optim_layout(o, span, spans, &m, &v);
+    const size_t products = product_floats(o, span, spans);
     tl_free(ctx, span);
-    *out =
-        floats(copies * grad) + floats(READ_AHEAD * h->batch * k->row_floats) +
-        floats((READ_AHEAD + 1) * TL_MIN(spec->micro_batch, (int64_t)32) * k->row_floats);
+    const int64_t row  = k->cut_floats ? k->cut_floats : k->row_floats;
+    const int64_t held = k->cut_floats * (spec->train.count + spec->valid.count);
+    *out = floats(copies * grad + m + v) + products + floats(held) +
+           floats(READ_AHEAD * h->batch * row) +
+           floats((READ_AHEAD + 1) * TL_MIN(spec->micro_batch, (int64_t)32) *
+                  k->row_floats) +
+           floats(((h->anchor > 0.0 || h->anchor_head > 0.0) + (h->ema > 0.0)) *
+                  k->params->floats) +
+           (tl_hyper_mixes(h) ? floats(h->batch * (row + spec->dataset->classes)) : 0);
     return TL_OK;
 }
 
@@ -152,9 +232,16 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
                                  : (double)length.steps;
     const double    visits =
         fmin(steps * (double)spec->candidate.hyper.batch, length.epochs * rows);
-    TL_TRY(sketch_training(ctx, spec, arch, phase->which, k));
+    double        below    = 0.0;
+    k->cut_floats          = 0;
+    if (phase->cached) TL_TRY(sketch_below(ctx, spec, arch, phase->from, k, &below));
+    size_t before = 0;
+    if (phase->pretrained) TL_TRY(sketch_masked(ctx, spec, arch, k, &before, out));
+    TL_TRY(sketch_training(ctx, spec, arch, phase, k));
     TL_TRY(loop_bytes(ctx, spec, k, bytes));
-    out->flops += visits * k->train_flops + looks * valid * k->forward_flops;
+    *bytes = TL_MAX(*bytes, before);
+    out->flops += visits * k->train_flops + looks * valid * (k->forward_flops - below) +
+                  (rows + valid) * below;
     out->rows += visits + looks * valid / 3.0;
 done:
     return rc;
@@ -164,6 +251,24 @@ static void settle_groups(const tl_params *params, tl_run_spec *spec)
 {
     if (tl_run_groups(spec, params))
         spec->micro_batch = spec->candidate.hyper.batch / spec->candidate.hyper.shards;
+}
+
+/* The teacher's run comes first, beside this run's own parameters. */
+static tl_status forecast_teacher(tl_ctx *ctx, const tl_run_spec *spec, size_t beside,
+                                  tl_run_need *need)
+{
+    tl_run_spec taught;
+    tl_run_need first;
+    tl_status   rc;
+
+    TL_TRY(tl_teach_spec(ctx, spec, &taught));
+    TL_TRY(tl_run_forecast(ctx, &taught, &first));
+    need->flops += first.flops;
+    need->rows += first.rows;
+    need->peak_bytes    = TL_MAX(need->peak_bytes, first.peak_bytes + beside);
+    need->process_bytes = TL_MAX(need->process_bytes, first.process_bytes);
+done:
+    return rc;
 }
 
 tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *out)
@@ -178,15 +283,17 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
 
     *out = need;
     TL_TRY(tl_run_settle(ctx, asked, &spec));
-    arch = route->start == TL_START_NEW ? spec.candidate.arch : spec.candidate.base->arch;
+    arch = route->needs_base && !route->own_net ? spec.candidate.base->arch
+                                                : spec.candidate.arch;
     arch.row         = spec.candidate.arch.row;
     arch.outputs     = spec.dataset->classes;
     arch.source_head = false;
     TL_TRY(tl_params_new(ctx, &k.params));
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
     settle_groups(k.params, &spec);
-    for (int i = 0; i < route->phases; i++) {
-        TL_TRY(forecast_phase(ctx, &spec, &arch, &route->phase[i], &k, &bytes, &need));
+    for (int i = 0; i < tl_run_phases(&spec, k.params); i++) {
+        const tl_phase phase = tl_run_phase(&spec, k.params, i);
+        TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
     if (route->finish && !spec.dataset->schema) {
@@ -200,6 +307,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
                       most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     need.process_bytes = PROCESS_BYTES + (size_t)k.products * PRODUCT_BYTES;
     need.peak_bytes += need.process_bytes;
+    if (route->teacher)
+        TL_TRY(forecast_teacher(ctx, &spec, floats(2 * k.params->floats), &need));
     *out = need;
 done:
     tl_params_free(ctx, k.params);
@@ -211,6 +320,11 @@ static bool shrink(tl_run_spec *spec, bool groups)
 {
     tl_hyper     *h     = &spec->candidate.hyper;
     const int64_t shard = h->batch / h->shards;
+
+    if (h->cached) { /* frozen blocks run every step then */
+        h->cached = false;
+        return true;
+    }
 
     if (groups) {
         int64_t shards = h->shards + 1;
@@ -262,6 +376,7 @@ tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes,
     spec->micro_batch            = one.micro_batch;
     spec->candidate.hyper.batch  = one.candidate.hyper.batch;
     spec->candidate.hyper.shards = one.candidate.hyper.shards;
+    spec->candidate.hyper.cached = one.candidate.hyper.cached;
 done:
     tl_params_free(ctx, params);
     return rc;

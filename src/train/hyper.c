@@ -48,6 +48,25 @@ static const field fields[] = {
     { "trees.rate", REAL, AT(trees.rate), 1e-6, 1 },
     { "trees.l2", REAL, AT(trees.l2), 0, 1e9 },
     { "image_size", COUNT, AT(image_size), 0, 4096 },
+    { "top_blocks", COUNT, AT(top_blocks), 0, 1e6 },
+    { "cached", FLAG, AT(cached), 0, 0 },
+    { "stages", COUNT, AT(stages), 0, 1e6 },
+    { "depth_rate", REAL, AT(depth_rate), 1, 1e6 },
+    { "anchor", REAL, AT(anchor), 0, 1e6 },
+    { "anchor_head", REAL, AT(anchor_head), 0, 1e6 },
+    { "shrink", REAL, AT(shrink), 0, 1 },
+    { "perturb", REAL, AT(perturb), 0, 1e3 },
+    { "ema", REAL, AT(ema), 0, 0.999999 },
+    { "mixup", REAL, AT(mixup), 0, 100 },
+    { "cutmix", REAL, AT(cutmix), 0, 100 },
+    { "erase", REAL, AT(erase), -1, 1 },
+    { "pretrain_epochs", REAL, AT(pretrain_epochs), 0, 1e6 },
+    { "mask", REAL, AT(mask), 0.01, 0.99 },
+    { "teacher_epochs", REAL, AT(teacher_epochs), 0, 1e6 },
+    { "temperature", REAL, AT(temperature), 0.01, 1e3 },
+    { "distill", REAL, AT(distill), 0, 1 },
+    { "balanced", FLAG, AT(balanced), 0, 0 },
+    { "retry", FLAG, AT(retry), 0, 0 },
 };
 
 const char *tl_hyper_field_at(size_t i)
@@ -122,12 +141,27 @@ static tl_status set_flag(tl_ctx *ctx, const field *f, const char *value, void *
     return TL_OK;
 }
 
+/* Another optimiser wants another rate: the route's, as it would be for this one. */
+static tl_status set_optimizer(tl_ctx *ctx, tl_hyper *h, const char *dotted,
+                               const char *value)
+{
+    const tl_optimizer *before = h->optimizer ? tl_optimizer_find(h->optimizer) : NULL;
+    const tl_status     rc     = set_name(ctx, dotted, value, optimizer_at, &h->optimizer);
+    const tl_optimizer *o      = rc == TL_OK ? tl_optimizer_find(h->optimizer) : NULL;
+
+    if (!o || o == before) return rc;
+    if (before && !h->lr_given) h->optim.lr *= o->rate / before->rate;
+    if (o->momentum > 0.0 && !h->momentum_given) h->optim.momentum = o->momentum;
+    if (o->beta2 > 0.0 && !h->beta2_given) h->optim.beta2 = o->beta2;
+    return rc;
+}
+
 static tl_status set_field(tl_ctx *ctx, tl_hyper *h, const field *f, const char *value)
 {
     void *at = (char *)h + f->at;
 
     switch (f->what) {
-    case NAME_OPTIMIZER: return set_name(ctx, f->name, value, optimizer_at, at);
+    case NAME_OPTIMIZER: return set_optimizer(ctx, h, f->name, value);
     case NAME_SCHEDULE: return set_name(ctx, f->name, value, schedule_at, at);
     case NAME_AUGMENT: return set_name(ctx, f->name, value, tl_augment_name_at, at);
     case NAME_SCALING: return set_name(ctx, f->name, value, tl_scaling_name, at);
@@ -142,6 +176,9 @@ tl_status tl_hyper_set(tl_ctx *ctx, tl_hyper *h, const char *dotted, const char 
 
     /* Epochs that were asked for are not raised on small data. */
     if (strcmp(dotted, "epochs") == 0) h->least_steps = 0;
+    h->lr_given |= strcmp(dotted, "optim.lr") == 0;
+    h->momentum_given |= strcmp(dotted, "optim.momentum") == 0;
+    h->beta2_given |= strcmp(dotted, "optim.beta2") == 0;
     for (size_t i = 0; i < TL_COUNT(fields); i++)
         if (strcmp(fields[i].name, dotted) == 0)
             return set_field(ctx, h, &fields[i], value);

@@ -3,6 +3,9 @@
  * the same.  Nothing is allocated between evaluations.  Floor 3, train. */
 #include "train/trainer.h"
 #include "core/machine.h"
+#include "train/features.h"
+#include "train/optim_kernels.h"
+#include "train/pretrain.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,6 +21,7 @@ typedef struct {
     tl_loader         *loader;
     tl_stepper         stepper;
     tl_evaluator       evaluator;
+    tl_table           below[2]; /* what frozen blocks make of training and validation rows */
     tl_length          length;
     int64_t            first_step; /* of this process, for the ETA */
     double             first_time;
@@ -35,9 +39,7 @@ tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
                          const tl_loader *loader)
 {
     const tl_hyper *h      = &spec->candidate.hyper;
-    const double    rows   = (double)spec->train.count;
-    const double    least  = (double)h->least_steps * (double)h->batch / rows;
-    const double    epochs = fmax(h->epochs, least) * phase->budget_share;
+    const double    epochs = tl_run_epochs(spec) * phase->budget_share;
     const int64_t   whole  = (int64_t)epochs;
     tl_length       length = { .epochs = epochs };
 
@@ -52,7 +54,7 @@ tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
 
 static double rate(const loop *l, int64_t step)
 {
-    return l->t->spec.candidate.hyper.optim.lr * l->phase->lr_scale *
+    return l->t->at.rate * l->t->spec.candidate.hyper.optim.lr * l->phase->lr_scale *
            tl_schedule_factor(l->schedule, step, l->length.steps, l->length.warmup, NULL);
 }
 
@@ -69,6 +71,7 @@ static bool early_look(const loop *l)
     const int64_t step = l->t->at.step;
 
     return step > 0 && (step & (step - 1)) == 0 && l->t->at.epoch == 0 &&
+           l->t->at.earlier_epochs == 0 &&
            step * l->t->spec.candidate.hyper.batch >= 2 * l->t->spec.valid.count;
 }
 
@@ -108,24 +111,60 @@ static tl_progress where(const loop *l)
     };
 }
 
+/* The mean that has seen few steps follows faster.
+ * Source: tf.train.ExponentialMovingAverage with num_updates. */
+static void follow(tl_trainer *t)
+{
+    const tl_params *params = t->model->params;
+    const double     step   = (double)t->at.step;
+    const double decay = fmin(t->spec.candidate.hyper.ema, (1.0 + step) / (10.0 + step));
+
+    if (t->ema)
+        tl_optim_chosen()->follow(t->ema, params->value, (float)(1.0 - decay),
+                                  params->floats);
+}
+
+/* The weights and their mean change places. */
+static void exchange(tl_trainer *t)
+{
+    float *w = t->model->params->value;
+
+    for (int64_t i = 0; t->ema && i < t->model->params->floats; i++) {
+        const float held = w[i];
+        w[i]             = t->ema[i];
+        t->ema[i]        = held;
+    }
+}
+
 static tl_status look(tl_ctx *ctx, loop *l)
 {
     tl_trainer   *t   = l->t;
     const bool    end = epoch_over(l);
-    const int64_t epochs = t->at.epoch + end;
+    const int64_t epochs = t->at.earlier_epochs + t->at.epoch + end;
     tl_progress   p = where(l); /* before the sums of the epoch start anew */
     tl_status     rc;
 
-    TL_TRY(tl_evaluate(ctx, &l->evaluator, t->spec.valid));
+    exchange(t);
+    rc = tl_evaluate(ctx, &l->evaluator, t->spec.valid);
+    if (rc != TL_OK) exchange(t);
+    TL_TRY(rc);
     t->at.flops +=
         l->stepper.flops / 3.0 / (double)l->stepper.rows * (double)t->spec.valid.count;
-    TL_TRY(tl_trainer_judge(ctx, t, epochs,
-                            tl_tally_metric(&l->evaluator.tally, t->spec.metric),
-                            tl_tally_loss(&l->evaluator.tally), p.lr));
+    rc = tl_trainer_judge(ctx, t, epochs,
+                          tl_tally_metric(&l->evaluator.tally, t->spec.metric),
+                          tl_tally_loss(&l->evaluator.tally), p.lr);
+    exchange(t);
+    TL_TRY(rc);
     p.epoch_end = end;
     tl_trainer_say(t, &p, end);
 done:
     return rc;
+}
+
+/* The epoch of this phase that patience counts from. */
+static int64_t since_best(const tl_place *at)
+{
+    return TL_MAX(at->best_epoch - at->earlier_epochs, (int64_t)0);
 }
 
 static bool out_of_patience(const loop *l)
@@ -134,7 +173,7 @@ static bool out_of_patience(const loop *l)
     const double    patience = l->t->spec.candidate.hyper.patience;
 
     return patience > 0.0 && at->has_best &&
-           (double)(at->epoch - at->best_epoch) >= patience;
+           (double)(at->epoch - since_best(at)) >= patience;
 }
 
 /* The end marker comes between epochs. */
@@ -152,7 +191,7 @@ static tl_status end_epoch(tl_ctx *ctx, loop *l)
         l->t->stopped = "patience";
         snprintf(l->t->detail, sizeof l->t->detail,
                  "no better %s on validation for %lld epochs", l->t->spec.metric,
-                 (long long)(l->t->at.epoch - l->t->at.best_epoch));
+                 (long long)(l->t->at.epoch - since_best(&l->t->at)));
     }
 done:
     return rc;
@@ -181,6 +220,7 @@ static tl_status step_once(tl_ctx *ctx, loop *l)
     t->step_s[t->timed++ % TL_STEP_TIMES] = (float)(tl_time_s() - start);
     at->step++;
     at->position++;
+    follow(t);
     at->loss_sum += r.loss * (double)r.rows;
     at->loss_rows += r.rows;
     at->flops += l->stepper.flops / (double)l->stepper.rows * (double)r.rows;
@@ -234,21 +274,34 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
     const tl_loader_spec ask  = {
         .cache = spec->cache, .rows = spec->train, .batch = h->batch, .shuffle = true,
         .drop_short = tl_run_groups(spec, t->model->params), .seed = spec->seed,
-        .augment = strcmp(h->augment, "none") != 0 ? &l->augment : NULL
+        .augment = strcmp(h->augment, "none") != 0 || h->erase > 0.0 ? &l->augment : NULL,
+        .balanced = h->balanced,
+        .first_epoch = t->at.earlier_epochs, .table = l->below[0].x,
+        .width = l->below[0].width, .target = l->phase->taught ? t->taught : NULL,
+        .outputs = spec->dataset->classes
     };
     tl_status rc;
 
     if (!tl_augment_named(h->augment, &l->augment))
         TL_FAIL(TL_EUSAGE, "augment", "\"%.40s\" is not known", h->augment);
+    if (h->erase >= 0.0) l->augment.erase = h->erase;
     t->train_known = false;
+    if (t->ema && !from)
+        memcpy(t->ema, t->model->params->value,
+               (size_t)t->model->params->floats * sizeof *t->ema);
     l->schedule    = tl_schedule_find(h->schedule);
     TL_TRY(tl_loader_new(ctx, &ask, &l->loader));
     l->length = tl_loop_length(spec, l->phase, l->loader);
-    TL_TRY(tl_stepper_new(ctx, spec, t->model, l->phase->which, &l->stepper));
-    TL_TRY(tl_evaluator_new(ctx, spec, t->model, TL_MIN(spec->micro_batch, (int64_t)32),
-                            &l->evaluator));
+    TL_TRY(tl_stepper_new(ctx, spec, t->model, l->phase, &l->stepper));
+    l->stepper.origin  = t->origin;
+    l->stepper.earlier = t->at.earlier_steps;
+    TL_TRY(tl_evaluator_above(ctx, spec, t->model,
+                              TL_MIN(spec->micro_batch, (int64_t)32),
+                              l->phase->cached ? l->phase->from : 0, l->below[1].x,
+                              &l->evaluator));
     if (from) TL_TRY(tl_stepper_restore(ctx, &l->stepper, from));
-    else if (t->at.phase > 0) TL_TRY(tl_trainer_save(ctx, t, &l->stepper, NULL, 0));
+    else if (t->at.phase > 0 || l->phase->pretrained)
+        TL_TRY(tl_trainer_save(ctx, t, &l->stepper, NULL, 0));
     if (t->at.step > 0 || t->at.epoch > 0)
         TL_TRY(tl_loader_seek(ctx, l->loader, t->at.epoch, t->at.position));
     l->first_step = t->at.step;
@@ -276,6 +329,10 @@ tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
     loop      l = { .t = t, .phase = phase };
     tl_status rc;
 
+    if (phase->taught && !t->taught) TL_TRY(tl_teach_run(ctx, t));
+    if (phase->pretrained && !from) TL_TRY(tl_pretrain_run(ctx, t));
+    if (phase->cached)
+        TL_TRY(tl_features_below(ctx, t, phase->from, &l.below[0], &l.below[1]));
     TL_TRY(open_loop(ctx, t, &l, from));
     while (!t->stopped) TL_TRY(turn(ctx, &l));
     TL_TRY(last_look(ctx, &l));
@@ -284,5 +341,7 @@ done:
     tl_loader_free(ctx, l.loader);
     tl_evaluator_free(ctx, &l.evaluator);
     tl_stepper_free(ctx, &l.stepper);
+    tl_table_free(ctx, &l.below[0]);
+    tl_table_free(ctx, &l.below[1]);
     return rc;
 }

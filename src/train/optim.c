@@ -1,4 +1,4 @@
-/* optim.c -- SGD, Adam and AdamW over spans of the parameter block, and the passes over the
+/* optim.c -- SGD, Adam, AdamW and Lion over spans of the parameter block, and the passes over the
  * gradient block (sum, clip).
  * Sources: torch.optim; Kingma and Ba 2015; Loshchilov and Hutter 2019.  Floor 3, train. */
 #include "train/optim.h"
@@ -66,9 +66,8 @@ static void adam_step(const tl_optim_settings *s, double lr, double decay, int64
     tl_par_for(threads, n, GRAIN, update_piece, &job);
 }
 
-static void adamw_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                       int64_t n, float *w, const float *g, float *m, float *v,
-                       int threads)
+void tl_adamw_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
+                   int64_t n, float *w, const float *g, float *m, float *v, int threads)
 {
     tl_update  u   = adam_update(s, lr, step, w, g, m, v);
     update_job job = { &u, tl_optim_chosen()->adam };
@@ -77,25 +76,93 @@ static void adamw_step(const tl_optim_settings *s, double lr, double decay, int6
     tl_par_for(threads, n, GRAIN, update_piece, &job);
 }
 
-static const tl_optimizer optimizers[] = {
-    { "sgd", "stochastic gradient descent with momentum",
-      "Robbins and Monro 1951; torch.optim.SGD", 1, false, sgd_step },
-    { "adam", "adaptive moments", "Kingma and Ba 2015, arXiv:1412.6980", 2, false,
-      adam_step },
-    { "adamw", "Adam with decay apart from the gradient",
-      "Loshchilov and Hutter 2019, arXiv:1711.05101", 2, true, adamw_step },
+static void lion_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
+                      int64_t n, float *w, const float *g, float *m, float *v,
+                      int threads)
+{
+    const tl_update u = { .w      = w,
+                          .g      = g,
+                          .m      = m,
+                          .lr     = (float)lr,
+                          .shrink = (float)(1.0 - lr * decay),
+                          .beta1  = (float)s->beta1,
+                          .beta2  = (float)s->beta2 };
+    update_job job = { &u, tl_optim_chosen()->lion };
+
+    (void)step, (void)v;
+    tl_par_for(threads, n, GRAIN, update_piece, &job);
+}
+
+static const tl_optimizer sgd = {
+    .name    = "sgd",
+    .doc     = "stochastic gradient descent with momentum",
+    .source  = "Robbins and Monro 1951; torch.optim.SGD",
+    .moments = 1,
+    .rate    = 30.0,
+    .step    = sgd_step,
 };
+static const tl_optimizer adam = {
+    .name    = "adam",
+    .doc     = "adaptive moments",
+    .source  = "Kingma and Ba 2015, arXiv:1412.6980",
+    .moments = 2,
+    .rate    = 1.0,
+    .step    = adam_step,
+};
+static const tl_optimizer adamw = {
+    .name      = "adamw",
+    .doc       = "Adam with decay apart from the gradient",
+    .source    = "Loshchilov and Hutter 2019, arXiv:1711.05101",
+    .moments   = 2,
+    .decoupled = true,
+    .rate      = 1.0,
+    .step      = tl_adamw_step,
+};
+static const tl_optimizer lion = {
+    .name      = "lion",
+    .doc       = "the sign of momentum",
+    .source    = "Chen et al. 2023, arXiv:2302.06675",
+    .moments   = 1,
+    .decoupled = true,
+    .rate      = 0.2,
+    .beta2     = 0.99,
+    .step      = lion_step,
+};
+
+static const tl_optimizer *const optimizers[] = { &sgd,  &adam, &adamw,
+                                                  &lion, &tl_optimizer_adafactor,
+                                                  &tl_optimizer_muon };
 
 const tl_optimizer *tl_optimizer_at(size_t i)
 {
-    return i < TL_COUNT(optimizers) ? &optimizers[i] : NULL;
+    return i < TL_COUNT(optimizers) ? optimizers[i] : NULL;
 }
 
 const tl_optimizer *tl_optimizer_find(const char *name)
 {
     for (size_t i = 0; i < TL_COUNT(optimizers); i++)
-        if (strcmp(optimizers[i].name, name) == 0) return &optimizers[i];
+        if (strcmp(optimizers[i]->name, name) == 0) return optimizers[i];
     return NULL;
+}
+
+bool tl_optim_by_matrix(const tl_optimizer *o, const tl_span *span)
+{
+    return o->matrix && (o->vectors || (span->rows > 1 && !span->head));
+}
+
+void tl_optim_layout(const tl_optimizer *o, tl_span *span, int32_t spans,
+                     int64_t *m_floats, int64_t *v_floats)
+{
+    *m_floats = *v_floats = 0;
+    for (int32_t i = 0; i < spans; i++) {
+        const bool    matrix = tl_optim_by_matrix(o, &span[i]);
+        const int64_t all    = (span[i].count + 15) / 16 * 16;
+        span[i].m_at         = *m_floats;
+        span[i].v_at         = *v_floats;
+        if (matrix && o->state) *m_floats += o->state(span[i].rows, span[i].cols);
+        else if (o->moments > 0) *m_floats += all;
+        if (!matrix && o->moments > 1) *v_floats += all;
+    }
 }
 
 typedef struct {

@@ -93,6 +93,35 @@ static void adam(const tl_update *u, int64_t low, int64_t high)
     adam_span(*u, u->w + low, u->g + low, u->m + low, u->v + low, high - low);
 }
 
+static inline float lion_sign(float u)
+{
+    return u > 0.0f ? 1.0f : u < 0.0f ? -1.0f : 0.0f;
+}
+
+static void lion_span(const tl_update c, float *restrict w, const float *restrict g,
+                      float *restrict m, int64_t n)
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (int64_t j = 0; j < LANES; j++) {
+            const int64_t k = i + j;
+            const float   u = m[k] + (1.0f - c.beta1) * (g[k] - m[k]);
+            w[k] = w[k] * c.shrink - c.lr * lion_sign(u);
+            m[k] += (1.0f - c.beta2) * (g[k] - m[k]);
+        }
+    for (; i < n; i++) {
+        const float u = m[i] + (1.0f - c.beta1) * (g[i] - m[i]);
+        w[i] = w[i] * c.shrink - c.lr * lion_sign(u);
+        m[i] += (1.0f - c.beta2) * (g[i] - m[i]);
+    }
+}
+
+static void lion(const tl_update *u, int64_t low, int64_t high)
+{
+    lion_span(*u, u->w + low, u->g + low, u->m + low, high - low);
+}
+
 static double squares(const float *x, int64_t n)
 {
     float   lane[LANES] = { 0.0f };
@@ -115,4 +144,30 @@ static void add(float *restrict to, const float *restrict from, int64_t n)
     for (; i < n; i++) to[i] += from[i];
 }
 
-const tl_optim_kernels KERNELS = { sgd, adam, squares, add };
+static void follow(float *restrict mean, const float *restrict w, float share, int64_t n)
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) mean[i + k] += share * (w[i + k] - mean[i + k]);
+    for (; i < n; i++) mean[i] += share * (w[i] - mean[i]);
+}
+
+static void pull_to(float *restrict g, const float *restrict w, const float *restrict w0,
+                    float factor, int64_t n)
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) g[i + k] += factor * (w[i + k] - w0[i + k]);
+    for (; i < n; i++) g[i] += factor * (w[i] - w0[i]);
+}
+
+static void pull(float *g, const float *w, const float *w0, float factor, int64_t n)
+{
+    if (w0) pull_to(g, w, w0, factor, n);
+    else
+        for (int64_t i = 0; i < n; i++) g[i] += factor * w[i];
+}
+
+const tl_optim_kernels KERNELS = { sgd, adam, lion, squares, add, follow, pull };

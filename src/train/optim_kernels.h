@@ -20,9 +20,14 @@ enum { TL_SUM_BLOCK = 1024 }; /* floats summed in f32 before the sum goes on in 
 typedef struct {
     void (*sgd)(const tl_update *u, int64_t low, int64_t high);
     void (*adam)(const tl_update *u, int64_t low, int64_t high);
+    void (*lion)(const tl_update *u, int64_t low, int64_t high);
     /* Sum of squares of at most TL_SUM_BLOCK floats. */
     double (*squares)(const float *x, int64_t n);
     void (*add)(float *to, const float *from, int64_t n);
+    /* mean += share (w - mean): a mean that is reached stays. */
+    void (*follow)(float *mean, const float *w, float share, int64_t n);
+    /* g += factor (w - w0); w0 NULL: factor w. */
+    void (*pull)(float *g, const float *w, const float *w0, float factor, int64_t n);
 } tl_optim_kernels;
 
 extern const tl_optim_kernels tl_optim_portable, tl_optim_avx2, tl_optim_avx512;

@@ -77,6 +77,13 @@ void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
                            .warmup      = 0.05,
                            .dropout     = -1.0,
                            .l2_head     = -1.0,
+                           .depth_rate  = 1.0,
+                           .shrink      = 0.6,
+                           .perturb     = 0.01,
+                           .mask        = 0.5,
+                           .temperature = 1.0,
+                           .erase       = -1.0,
+                           .retry       = true,
                            .trees       = { .most       = 300,
                                             .leaves     = 31,
                                             .least_rows = 20,
@@ -115,6 +122,25 @@ int64_t tl_baseline_pool(tl_shape row)
     const int64_t side = row.ndim == 3 ? TL_MAX(row.dim[0], row.dim[1]) : 1;
 
     return (side + 15) / 16;
+}
+
+tl_status tl_student(tl_ctx *ctx, const tl_arch *base, const tl_prep *base_prep,
+                     int64_t outputs, tl_arch *arch, tl_prep *prep)
+{
+    enum { SIDE = 96 };
+    static const char net[] = "conv 16 3, norm batch, relu, pool 2, conv 32 3, norm batch, "
+                              "relu, pool 2, conv 64 3, norm batch, relu, pool 2, "
+                              "conv 128 3, norm batch, relu, gpool";
+    tl_shape row = base->row;
+
+    *prep = *base_prep;
+    if (row.ndim != 3) return tl_arch_parse(ctx, "mlp:64", row, outputs, arch);
+    if (TL_MAX(row.dim[0], row.dim[1]) > SIDE) {
+        prep->resize_short = prep->resize_short * SIDE / TL_MAX(prep->height, (int64_t)1);
+        prep->height = prep->width = row.dim[0] = row.dim[1] = SIDE;
+    }
+    return tl_arch_parse(ctx, TL_MIN(row.dim[0], row.dim[1]) < 8 ? "mlp:64" : net, row,
+                         outputs, arch);
 }
 
 tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out)

@@ -2,6 +2,7 @@
  * Floor 3, train. */
 #include "train/run.h"
 #include "core/machine.h"
+#include "core/rand.h"
 #include "train/trainer.h"
 #include "train/trees/trees.h"
 
@@ -9,16 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool tl_run_groups(const tl_run_spec *spec, const tl_params *params)
-{
-    const tl_candidate *c = &spec->candidate;
-    bool                all = false;
-
-    for (int i = 0; i < c->route->phases; i++)
-        all |= c->route->phase[i].which == TL_TRAIN_ALL;
-    return all && !c->hyper.frozen_norm && tl_params_have_state(params);
-}
 
 /* The largest divisor of n that is at most `most`. */
 static int64_t divisor(int64_t n, int64_t most)
@@ -46,6 +37,13 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
     if (!tl_optimizer_find(h->optimizer) || !tl_schedule_find(h->schedule))
         TL_FAIL(TL_EUSAGE, "optimizer", "%s with %s is not known", h->optimizer,
                 h->schedule);
+    if (spec->dataset->task->numbers &&
+        (spec->candidate.route->teacher || tl_hyper_mixes(h) || h->balanced))
+        TL_FAIL(TL_EUSAGE, spec->candidate.route->name,
+                "distill, mixup, cutmix and balanced are for classes, and the target is a "
+                "number (leave them out)");
+    if (spec->candidate.route->teacher && tl_hyper_mixes(h))
+        TL_FAIL(TL_EUSAGE, "mixup", "a teacher's answers are for whole pictures (leave it out)");
     if (spec->candidate.route->needs_base && !spec->candidate.base)
         TL_FAIL(TL_EUSAGE, spec->candidate.route->name, "needs a base (give --base)");
 done:
@@ -73,12 +71,29 @@ tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out)
     return TL_OK;
 }
 
+/* w = shrink w + N(0, perturb^2) for all that the base brings and training moves. */
+static void shrink_and_perturb(const tl_run_spec *spec, tl_params *params)
+{
+    const tl_hyper *h = &spec->candidate.hyper;
+
+    for (int32_t i = 0; i < params->count; i++) {
+        const tl_param *p = &params->param[i];
+        float          *w = tl_params_value(params, p);
+        if (p->head || p->role == TL_ROLE_STATE) continue;
+        for (int64_t k = 0; k < p->count; k++)
+            w[k] = (float)(h->shrink * (double)w[k] +
+                           h->perturb * tl_rand_normal(spec->seed, TL_STREAM_PERTURB,
+                                                       (uint64_t)(p->at + k)));
+    }
+}
+
 tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
 {
     const tl_candidate *c    = &spec->candidate;
     const tl_dataset   *d    = spec->dataset;
     tl_arch             arch = c->arch;
     tl_model            base;
+    tl_status           rc;
 
     arch.outputs = d->classes;
     if (c->hyper.dropout >= 0.0) arch.dropout = c->hyper.dropout;
@@ -87,8 +102,11 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
     base          = *c->base; /* borrowed, but at the candidate's input size */
     base.arch.row = c->arch.row;
     base.prep     = c->prep;
-    return tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
-                              spec->seed, out);
+    rc = tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
+                            spec->seed, out);
+    if (rc == TL_OK && c->route->start == TL_START_SHRUNK)
+        shrink_and_perturb(spec, (*out)->params);
+    return rc;
 }
 
 double tl_trainer_seconds(const tl_trainer *t)
@@ -220,24 +238,26 @@ done:
 
 static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from)
 {
-    const tl_route *route = t->spec.candidate.route;
-    tl_status       rc    = TL_OK;
+    const int phases = tl_run_phases(&t->spec, t->model->params);
+    bool      solved = false;
+    tl_status rc     = TL_OK;
 
-    while (t->at.phase < route->phases && !t->stopped) {
-        const tl_phase *phase = &route->phase[t->at.phase];
+    while (t->at.phase < phases && !t->stopped) {
+        const tl_phase phase = tl_run_phase(&t->spec, t->model->params, t->at.phase);
+        solved               = phase.solve;
         if (tl_arch_is_trees(&t->model->arch)) TL_TRY(tl_trees_run(ctx, t));
-        else if (phase->solve) TL_TRY(tl_solve_run(ctx, t, from));
-        else TL_TRY(tl_loop_run(ctx, t, phase, from));
+        else if (phase.solve) TL_TRY(tl_solve_run(ctx, t, from));
+        else TL_TRY(tl_loop_run(ctx, t, &phase, from));
         from = NULL;
-        if (t->stopped || t->at.phase + 1 == route->phases) break;
+        if (t->stopped || t->at.phase + 1 == phases) break;
         t->at.phase++;
         t->at.earlier_steps += t->at.step;
+        t->at.earlier_epochs += t->at.epoch;
         t->at.step = t->at.epoch = t->at.position = 0;
         t->at.evaluated = -1;
         tl_trainer_forget(t);
     }
-    if (!t->stopped)
-        t->stopped = route->phase[route->phases - 1].solve ? "solved" : "epochs";
+    if (!t->stopped) t->stopped = solved ? "solved" : "epochs";
 done:
     return rc;
 }
@@ -271,6 +291,19 @@ static void take_schema(tl_ctx *ctx, tl_trainer *t)
     t->model->task       = tl_prep_task(&t->model->prep);
 }
 
+static tl_status keep_origin(tl_ctx *ctx, tl_trainer *t)
+{
+    const tl_params *params = t->model->params;
+    const tl_hyper  *h      = &t->spec.candidate.hyper;
+    tl_status        rc;
+
+    if (h->anchor <= 0.0 && h->anchor_head <= 0.0) return TL_OK;
+    rc = tl_alloc_array(ctx, (size_t)params->floats, sizeof(float), &t->origin);
+    if (rc == TL_OK)
+        memcpy(t->origin, params->value, (size_t)params->floats * sizeof(float));
+    return rc;
+}
+
 static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
                          tl_checkpoint *from)
 {
@@ -279,6 +312,7 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     t->started         = tl_time_s();
     t->saved           = t->started;
     t->at.evaluated    = -1;
+    t->at.rate         = 1.0;
     t->last_valid_loss = t->last_valid_metric = (double)NAN;
     TL_TRY(tl_run_settle(ctx, asked, &t->spec));
     if (t->spec.dataset->schema) TL_TRY(fit_table(ctx, t));
@@ -293,6 +327,10 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     TL_TRY(
         tl_alloc_array(ctx, (size_t)t->model->params->floats, sizeof(float), &t->best));
     TL_TRY(tl_tally_of(ctx, &t->spec, &t->tally));
+    TL_TRY(keep_origin(ctx, t));
+    if (t->spec.candidate.hyper.ema > 0.0)
+        TL_TRY(tl_alloc_array(ctx, (size_t)t->model->params->floats, sizeof(float),
+                              &t->ema));
     TL_TRY(tl_trainer_fingerprint(ctx, t));
     if (t->spec.checkpoint)
         TL_TRY(tl_checkpoint_open(ctx, t->spec.checkpoint, t->fingerprint, from));
@@ -321,10 +359,40 @@ static double quick_step(const tl_trainer *t)
     return n > 0 ? (double)time[n / 4] : (double)NAN;
 }
 
+/* From the beginning, at a tenth of the rate; what the first attempt cost is counted. */
+static tl_status try_again(tl_ctx *ctx, tl_trainer *t)
+{
+    const tl_place was   = t->at;
+    tl_model      *model = NULL;
+    tl_status      rc;
+
+    tl_log(ctx, TL_LOG_WARN, "%s: not finite at %.160s; once more at a tenth of the rate",
+           t->spec.candidate.route->name, t->detail);
+    TL_TRY(tl_trainer_model(ctx, &t->spec, &model));
+    tl_model_free(ctx, t->model);
+    t->model  = model;
+    if (t->schema) take_schema(ctx, t);
+    t->at     = (tl_place){ .evaluated = -1,
+                            .rate      = 0.1,
+                            .flops     = was.flops,
+                            .seconds   = was.seconds };
+    t->points = 0;
+    tl_trainer_forget(t);
+    t->stopped         = NULL;
+    t->detail[0]       = 0;
+    t->last_valid_loss = t->last_valid_metric = (double)NAN;
+    if (t->spec.store)
+        TL_TRY(tl_store_cut(ctx, t->spec.store, t->spec.store_run, -1));
+    rc = run_phases(ctx, t, NULL);
+done:
+    return rc;
+}
+
 static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
 {
-    tl_params *params = t->model->params;
-    tl_status  rc;
+    const tl_phase all    = { .which = TL_TRAIN_ALL };
+    tl_params     *params = t->model->params;
+    tl_status      rc;
 
     if (!t->at.has_best)
         TL_FAIL(TL_ENAN, "train", "no finite result: %s",
@@ -335,16 +403,16 @@ static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     TL_TRY(judge_train(ctx, t, out));
     out->best_epoch = t->at.best_epoch;
     out->best_step  = t->at.best_step;
-    out->epochs_run = t->at.epoch;
+    out->epochs_run = t->at.earlier_epochs + t->at.epoch;
     out->steps_run  = t->at.earlier_steps + t->at.step;
     out->stopped    = t->stopped;
     out->seconds    = tl_trainer_seconds(t);
     out->flops      = t->at.flops;
     out->quick_step_s = quick_step(t);
     out->parameters = tl_params_numel(params, false);
-    out->trainable  = tl_params_numel(params, true);
+    out->trainable  = tl_params_numel(params, true); /* in the last phase */
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
-    tl_train_select(params, TL_TRAIN_ALL, 1.0);
+    tl_train_select(params, &all, &t->spec.candidate.hyper);
     out->curve  = t->curve;
     out->points = t->points;
     out->model  = t->model;
@@ -375,6 +443,8 @@ tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out)
     atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
     TL_TRY(prepare(ctx, spec, &t, &from));
     TL_TRY(run_phases(ctx, &t, from.generation >= 0 ? &from : NULL));
+    if (strcmp(t.stopped, "nan") == 0 && t.spec.candidate.hyper.retry && t.at.rate == 1.0)
+        TL_TRY(try_again(ctx, &t));
     if (spec->candidate.route->finish && t.at.has_best)
         TL_TRY(spec->candidate.route->finish(ctx, &t));
     TL_TRY(conclude(ctx, &t, &made));
@@ -388,6 +458,9 @@ done:
     tl_schema_drop(ctx, t.schema);
     tl_tally_free(ctx, &t.tally);
     tl_free(ctx, t.best);
+    tl_free(ctx, t.origin);
+    tl_free(ctx, t.ema);
+    tl_free(ctx, t.taught);
     tl_free(ctx, t.curve);
     return rc;
 }

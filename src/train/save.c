@@ -77,7 +77,7 @@ static tl_curve_point point_from_json(const json_t *list)
 
 /* Numbers of a place, by name; doubles are exact in JSON's 17 digits. */
 typedef struct { const char *name; int64_t *whole; double *real; } member;
-enum { MEMBERS = 12 };
+enum { MEMBERS = 14 };
 
 static void members_of(tl_place *at, member out[MEMBERS])
 {
@@ -90,10 +90,12 @@ static void members_of(tl_place *at, member out[MEMBERS])
         { "best_step", &at->best_step, NULL },
         { "loss_rows", &at->loss_rows, NULL },
         { "earlier_steps", &at->earlier_steps, NULL },
+        { "earlier_epochs", &at->earlier_epochs, NULL },
         { "best_metric", NULL, &at->best_metric },
         { "best_loss", NULL, &at->best_loss },
         { "loss_sum", NULL, &at->loss_sum },
         { "flops", NULL, &at->flops },
+        { "rate", NULL, &at->rate },
     };
 
     memcpy(out, all, sizeof all);
@@ -161,15 +163,17 @@ static tl_section tally_section(const tl_trainer *t)
 tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
                           const tl_section *more, size_t count)
 {
-    enum { OWN = 5, MOST = 8 };
+    enum { OWN = 6, MOST = 8 };
     const double start   = tl_time_s();
-    const size_t floats  = s ? (size_t)s->grad_floats * sizeof(float) : 0;
+    const size_t m       = s ? (size_t)s->m_floats * sizeof(float) : 0,
+                 v       = s ? (size_t)s->v_floats * sizeof(float) : 0;
     tl_section all[MOST] = {
         { "values", t->model->params->value, value_bytes(t) },
         { "best", t->best, value_bytes(t) },
         tally_section(t),
-        { "m", s ? s->m : NULL, s && s->m ? floats : 0 },
-        { "v", s ? s->v : NULL, s && s->v ? floats : 0 },
+        { "m", s ? s->m : NULL, m },
+        { "v", s ? s->v : NULL, v },
+        { "ema", t->ema, t->ema ? value_bytes(t) : 0 },
     };
     json_t   *state;
     tl_status rc;
@@ -191,15 +195,17 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
 tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c)
 {
     const tl_section values = { "values", t->model->params->value, value_bytes(t) };
-    const tl_section best = { "best", t->best, value_bytes(t) }, tally = tally_section(t);
+    const tl_section best = { "best", t->best, value_bytes(t) }, tally = tally_section(t),
+                     ema = { "ema", t->ema, value_bytes(t) };
     tl_status        rc;
 
     t->generation = c->generation + 1;
     TL_TRY(tl_checkpoint_take(ctx, c, &values));
     TL_TRY(tl_checkpoint_take(ctx, c, &best));
     TL_TRY(tl_checkpoint_take(ctx, c, &tally));
+    if (t->ema) TL_TRY(tl_checkpoint_take(ctx, c, &ema));
     TL_TRY(place_from_json(ctx, t, c->state));
-    if (t->at.phase >= t->spec.candidate.route->phases)
+    if (t->at.phase >= tl_run_phases(&t->spec, t->model->params))
         TL_FAIL(TL_EDATA, c->path, "names a phase this route has not (delete it)");
     tl_log(ctx, TL_LOG_INFO, "goes on from step %lld (%s)", (long long)t->at.step,
            c->path);
@@ -209,8 +215,8 @@ done:
 
 tl_status tl_stepper_restore(tl_ctx *ctx, tl_stepper *s, const tl_checkpoint *c)
 {
-    const size_t     bytes = (size_t)s->grad_floats * sizeof(float);
-    const tl_section m = { "m", s->m, bytes }, v = { "v", s->v, bytes };
+    const tl_section m = { "m", s->m, (size_t)s->m_floats * sizeof(float) },
+                     v = { "v", s->v, (size_t)s->v_floats * sizeof(float) };
     tl_status        rc = TL_OK;
 
     if (s->m) TL_TRY(tl_checkpoint_take(ctx, c, &m));

@@ -56,6 +56,27 @@ static double linear(double at, double total, const double settings[2])
     return 1.0 + (last - 1.0) * at / total;
 }
 
+/* settings: share of the rise, how many times lower the lowest rate is. */
+static double slanted(double at, double total, const double settings[2])
+{
+    const double rise  = settings ? settings[0] : 0.1;
+    const double ratio = settings ? settings[1] : 32.0;
+    const double cut   = fmax(1.0, floor(total * rise));
+    const double p     = at < cut ? at / cut : 1.0 - (at - cut) / (cut * (1.0 / rise - 1.0));
+
+    return (1.0 + fmax(p, 0.0) * (ratio - 1.0)) / ratio;
+}
+
+/* settings: share of the decay, the last factor. */
+static double stable_decay(double at, double total, const double settings[2])
+{
+    const double decay = (settings ? settings[0] : 0.2) * total;
+    const double last  = settings ? settings[1] : 0.0;
+    const double p     = decay > 0.0 ? (at - (total - decay)) / decay : 0.0;
+
+    return p <= 0.0 ? 1.0 : last + (1.0 - last) * (1.0 - sqrt(fmin(p, 1.0)));
+}
+
 static const tl_schedule schedules[] = {
     { "constant", "the same rate throughout", "torch.optim.lr_scheduler.ConstantLR",
       constant },
@@ -66,6 +87,10 @@ static const tl_schedule schedules[] = {
       "Smith and Topin 2018, arXiv:1708.07120", one_cycle },
     { "linear", "a straight line down to zero", "torch.optim.lr_scheduler.LinearLR",
       linear },
+    { "slanted", "a short straight rise, a long straight fall",
+      "Howard and Ruder 2018 (ULMFiT), arXiv:1801.06146", slanted },
+    { "wsd", "the same rate, then a fall over the last fifth",
+      "Haegele et al. 2024, arXiv:2405.18392 (1 - sqrt)", stable_decay },
 };
 
 const tl_schedule *tl_schedule_at(size_t i)

@@ -173,10 +173,12 @@ tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from)
     solver    s = { .t = t };
     tl_status rc;
 
+    const tl_phase head = { .which = TL_TRAIN_HEAD };
+
     if (t->spec.dataset->task->numbers)
         return tl_fail(ctx, TL_EUSAGE, t->spec.candidate.route->name,
                        "solves heads of classes, and the target is a number (take route full)");
-    tl_train_select(t->model->params, TL_TRAIN_HEAD, 1.0);
+    tl_train_select(t->model->params, &head, &t->spec.candidate.hyper);
     TL_TRY(fill_tables(ctx, &s, from));
     TL_TRY(open_solver(ctx, &s));
     TL_TRY(choose_penalty(ctx, &s));

@@ -1,18 +1,33 @@
 /* stepper.c -- see stepper.h.  Floor 3, train. */
 #include "train/stepper.h"
+#include "data/mix.h"
+#include "train/pretrain.h"
+#include "train/optim_kernels.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-void tl_train_select(tl_params *params, tl_which which, double head_rate)
+static tl_status close_graph(tl_graph *g, tl_stepper *out)
 {
-    for (int32_t i = 0; i < params->count; i++) {
-        tl_param *p  = &params->param[i];
-        p->trainable = p->role != TL_ROLE_STATE &&
-                       (which == TL_TRAIN_ALL || (which == TL_TRAIN_HEAD && p->head));
-        p->lr_scale  = p->head && which == TL_TRAIN_ALL ? (float)head_rate : 1.0f;
-    }
+    tl_graph_keep(g, out->loss, "loss");
+    tl_graph_backward(g, out->loss);
+    return tl_graph_status(g);
+}
+
+/* (1 - a) of the loss on labels, a T^2 of the cross-entropy with what the teacher says, both
+ * softened by T.  Source: Hinton et al. 2015. */
+static void add_teacher(tl_graph *g, const tl_hyper *h, int64_t rows, int64_t classes,
+                        tl_stepper *out)
+{
+    const double t = h->temperature;
+    tl_tensor    soft;
+
+    out->taught = tl_graph_input(g, "taught", TL_F32, TL_SHAPE(rows, classes));
+    soft = tl_cross_entropy(g, tl_scale(g, out->logits, (float)(1.0 / t)), out->taught,
+                            out->weight, 0, 0.0f);
+    out->loss = tl_add(g, tl_scale(g, out->loss, (float)(1.0 - h->distill)),
+                       tl_scale(g, soft, (float)(h->distill * t * t)), TL_ACT_NONE);
 }
 
 /* Cross-entropy of classes, squared error of numbers. */
@@ -28,33 +43,41 @@ static tl_tensor loss_of(tl_graph *g, const tl_run_spec *spec, const tl_arch *ar
         tl_graph_layer(g, "loss");
         return tl_mse(g, logits, s->target, s->weight);
     }
-    s->label = tl_graph_input(g, "label", TL_I32, TL_SHAPE(rows));
+    if (tl_hyper_mixes(h))
+        s->target = tl_graph_input(g, "target", TL_F32, TL_SHAPE(rows, arch->outputs));
+    else s->label = tl_graph_input(g, "label", TL_I32, TL_SHAPE(rows));
     if (h->class_weights)
         class_weight = tl_graph_input(g, "class_weight", TL_F32, TL_SHAPE(arch->outputs));
     tl_graph_layer(g, "loss");
-    return tl_cross_entropy(g, logits, s->label, s->weight, class_weight,
-                            (float)h->smoothing);
+    return tl_cross_entropy(g, logits, s->label ? s->label : s->target, s->weight,
+                            class_weight, (float)h->smoothing);
 }
 
 tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
-                         tl_params *params, tl_which which, int64_t rows, tl_graph *g,
+                         tl_params *params, const tl_phase *phase, int64_t rows, tl_graph *g,
                          tl_stepper *out)
 {
     const tl_hyper *h = &spec->candidate.hyper;
     tl_built  built;
     tl_net    net = { .ctx = ctx, .g = g, .params = params, .training = true,
-                      .frozen_norm = h->frozen_norm || which != TL_TRAIN_ALL,
+                      .frozen_norm = h->frozen_norm || phase->which <= TL_TRAIN_HEAD,
+                      .live_from = phase->from, .cut = phase->cached ? phase->from : 0,
                       .dtype = spec->dtype };
     tl_status rc;
 
-    TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_WHOLE, &built));
+    out->units = 1;
+    if (phase->masked) {
+        TL_TRY(tl_decoder_build(&net, arch, rows, out, &out->decoder));
+        return close_graph(g, out);
+    }
+    TL_TRY(tl_arch_build(&net, arch, rows, phase->cached ? TL_PART_ABOVE : TL_PART_WHOLE,
+                         &built));
     out->x      = built.x;
     out->logits = built.logits;
     out->weight = tl_graph_input(g, "weight", TL_F32, TL_SHAPE(rows));
     out->loss   = loss_of(g, spec, arch, built.logits, out);
-    tl_graph_keep(g, out->loss, "loss");
-    tl_graph_backward(g, out->loss);
-    rc = tl_graph_status(g);
+    if (phase->taught) add_teacher(g, h, rows, arch->outputs, out);
+    rc = close_graph(g, out);
 done:
     return rc;
 }
@@ -122,29 +145,54 @@ static void copy_states(tl_stepper *s, bool back)
     }
 }
 
+static tl_status room_to_mix(tl_ctx *ctx, tl_stepper *s)
+{
+    const size_t  batch = (size_t)s->spec->candidate.hyper.batch;
+    const int64_t row   = tl_shape_count(tl_graph_shape(s->g, s->x)) / s->rows;
+    tl_status     rc;
+
+    TL_TRY(tl_alloc_array(ctx, batch, (size_t)row * sizeof(float), &s->mixed));
+    TL_TRY(tl_alloc_array(ctx, batch, (size_t)s->model->arch.outputs * sizeof(float),
+                          &s->shares));
+done:
+    return rc;
+}
+
 static tl_status new_buffers(tl_ctx *ctx, tl_stepper *s)
 {
     const int64_t batch = s->spec->candidate.hyper.batch;
     size_t        n;
     tl_status     rc;
 
-    TL_TRY(tl_params_spans(ctx, s->model->params, &s->span, &s->spans, &s->grad_floats));
+    TL_TRY(tl_params_spans(ctx, s->model->params, s->optimizer->matrix != NULL, &s->span,
+                           &s->spans, &s->grad_floats));
+    tl_optim_layout(s->optimizer, s->span, s->spans, &s->m_floats, &s->v_floats);
     n = (size_t)s->grad_floats;
     TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->grad));
     s->part = s->grad;
     if (s->parts > 1) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->part));
-    if (s->optimizer->moments > 0) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->m));
-    if (s->optimizer->moments > 1) TL_TRY(tl_alloc_array(ctx, n, sizeof(float), &s->v));
+    if (s->m_floats)
+        TL_TRY(tl_alloc_array(ctx, (size_t)s->m_floats, sizeof(float), &s->m));
+    if (s->v_floats)
+        TL_TRY(tl_alloc_array(ctx, (size_t)s->v_floats, sizeof(float), &s->v));
+    if (s->optimizer->matrix)
+        TL_TRY(tl_optim_work_new(ctx, s->spec->backend, s->spec->slab, &s->work));
+    for (int32_t i = 0; i < s->spans && s->optimizer->prepare; i++)
+        if (tl_optim_by_matrix(s->optimizer, &s->span[i]))
+            TL_TRY(s->optimizer->prepare(ctx, s->work, s->span[i].rows, s->span[i].cols));
     TL_TRY(tl_alloc_array(ctx, (size_t)tl_squares_parts(s->grad_floats), sizeof(double),
                           &s->square));
-    TL_TRY(tl_alloc_array(ctx, (size_t)batch, sizeof(float), &s->row_weight));
+    TL_TRY(tl_alloc_array(ctx, (size_t)batch, (size_t)s->units * sizeof(float),
+                          &s->row_weight));
     TL_TRY(keep_states(ctx, s));
+    if (s->target && s->units == 1 && tl_hyper_mixes(&s->spec->candidate.hyper))
+        TL_TRY(room_to_mix(ctx, s));
 done:
     return rc;
 }
 
 tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
-                         tl_which which, tl_stepper *out)
+                         const tl_phase *phase, tl_stepper *out)
 {
     const tl_hyper *h = &spec->candidate.hyper;
     tl_stepper      s = { .spec = spec, .model = model };
@@ -153,10 +201,10 @@ tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
     s.optimizer = tl_optimizer_find(h->optimizer);
     s.rows      = spec->micro_batch > 0 ? spec->micro_batch : h->batch / h->shards;
     s.parts     = h->batch / s.rows;
-    tl_train_select(model->params, which, h->head_rate);
+    tl_train_select(model->params, phase, h);
     TL_TRY(tl_graph_new(ctx, &s.g));
     TL_TRY(
-        tl_train_graph(ctx, spec, &model->arch, model->params, which, s.rows, s.g, &s));
+        tl_train_graph(ctx, spec, &model->arch, model->params, phase, s.rows, s.g, &s));
     TL_TRY(tl_plan_new(ctx, s.g, spec->backend, spec->slab, &s.plan));
     TL_TRY(new_buffers(ctx, &s));
     TL_TRY(bind_params(ctx, &s));
@@ -177,24 +225,43 @@ void tl_stepper_free(tl_ctx *ctx, tl_stepper *s)
     tl_free(ctx, s->grad);
     tl_free(ctx, s->m);
     tl_free(ctx, s->v);
+    tl_optim_work_free(ctx, s->work);
     tl_free(ctx, s->square);
     tl_free(ctx, s->row_weight);
+    tl_free(ctx, s->mixed);
+    tl_free(ctx, s->shares);
     tl_free(ctx, s->class_weight);
     tl_free(ctx, s->state_kept);
     *s = (tl_stepper){ 0 };
 }
 
-/* As PyTorch's mean: one over the summed class weights of the rows that count. */
+/* As PyTorch's mean: one over the summed class weights of the rows that count; of rows alone
+ * where targets are shares. */
 static void weigh_rows(tl_stepper *s, const tl_batch *batch)
 {
     double sum = 0.0;
 
-    for (int64_t r = 0; r < batch->rows; r++)
-        sum += (double)batch->weight[r] *
-               (s->class_weight ? (double)s->class_weight[batch->label[r]] : 1.0);
-    for (int64_t r = 0; r < s->rows * s->parts; r++)
-        s->row_weight[r] =
-            r < batch->rows ? (float)((double)batch->weight[r] / sum) : 0.0f;
+    for (int64_t i = 0; i < batch->rows * s->units; i++)
+        sum += (double)batch->weight[i] *
+               (s->class_weight && s->label ? (double)s->class_weight[batch->label[i]]
+                                            : 1.0);
+    for (int64_t i = 0; i < s->rows * s->parts * s->units; i++)
+        s->row_weight[i] = i < batch->rows * s->units
+                               ? (float)((double)batch->weight[i] / sum)
+                               : 0.0f;
+}
+
+static tl_tick tick_of(const tl_stepper *s, int64_t step, int64_t part)
+{
+    return (tl_tick){ s->spec->seed, (uint64_t)((s->earlier + step) * s->parts + part) };
+}
+
+/* Targets of the rows from `at` on, as many floats a row as the plan takes. */
+static tl_status bind_shares(tl_ctx *ctx, tl_stepper *s, tl_tensor t, float *all, int64_t at)
+{
+    const int64_t width = tl_shape_count(tl_graph_shape(s->g, t)) / s->rows;
+
+    return tl_plan_bind(ctx, s->plan, t, all + at * width);
 }
 
 static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t part,
@@ -202,14 +269,16 @@ static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
 {
     const int64_t at    = part * s->rows;
     const int64_t width = tl_shape_count(&batch->x_shape) / batch->capacity;
-    const tl_tick tick  = { s->spec->seed, (uint64_t)(step * s->parts + part) };
+    const tl_tick tick  = tick_of(s, step, part);
     tl_status     rc;
 
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->x, batch->x + at * width));
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->x,
+                        (s->mixed ? s->mixed : batch->x) + at * width));
+    if (s->label) TL_TRY(tl_plan_bind(ctx, s->plan, s->label, batch->label + at));
     if (s->target)
-        TL_TRY(tl_plan_bind(ctx, s->plan, s->target, batch->target + at * batch->outputs));
-    else TL_TRY(tl_plan_bind(ctx, s->plan, s->label, batch->label + at));
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->row_weight + at));
+        TL_TRY(bind_shares(ctx, s, s->target, s->shares ? s->shares : batch->target, at));
+    if (s->taught) TL_TRY(bind_shares(ctx, s, s->taught, batch->target, at));
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->row_weight + at * s->units));
     rc = tl_plan_run(ctx, s->plan, tick);
 done:
     return rc;
@@ -218,10 +287,10 @@ done:
 static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part,
                        tl_tally *tally)
 {
-    const float  *logits = tl_plan_data(s->plan, s->logits);
+    const float  *logits = tally ? tl_plan_data(s->plan, s->logits) : NULL;
     const int64_t at     = part * s->rows;
 
-    for (int64_t r = 0; r < s->rows && at + r < batch->rows; r++)
+    for (int64_t r = 0; tally && r < s->rows && at + r < batch->rows; r++)
         tl_tally_count(tally, logits + r * tally->classes, batch->label[at + r],
                        batch->target ? (double)batch->target[at + r] : 0.0);
 }
@@ -235,7 +304,7 @@ static tl_status name_nan(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
 
     for (int64_t part = 0; part < s->parts && part * s->rows < batch->rows && !node;
          part++) {
-        const tl_tick tick = { s->spec->seed, (uint64_t)(step * s->parts + part) };
+        const tl_tick tick = tick_of(s, step, part);
         copy_states(s, true);
         TL_TRY(run_part(ctx, s, batch, part, step));
         TL_TRY(tl_plan_find_nan(ctx, s->plan, tick, &node));
@@ -247,6 +316,22 @@ static tl_status name_nan(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
 done:
     copy_states(s, true);
     return rc;
+}
+
+/* The gradient of (anchor / 2) |w - w0|^2, and of the head's (anchor_head / 2) |w|^2. */
+static void pull(tl_stepper *s)
+{
+    const tl_hyper  *h      = &s->spec->candidate.hyper;
+    const tl_params *params = s->model->params;
+
+    for (int32_t i = 0; s->origin && i < params->count; i++) {
+        const tl_param *p  = &params->param[i];
+        const int64_t   at = tl_params_grad_at(params, p);
+        if (at < 0) continue;
+        tl_optim_chosen()->pull(s->grad + at, tl_params_value(params, p),
+                                p->head ? NULL : s->origin + p->at,
+                                (float)(p->head ? h->anchor_head : h->anchor), p->count);
+    }
 }
 
 /* Gradient of the whole batch into s->grad, its loss and squared norm. */
@@ -267,9 +352,28 @@ static tl_status gradient(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
         if (part == 0) memcpy(s->grad, s->part, (size_t)n * sizeof *s->grad);
         else tl_add_into(s->grad, s->part, n, threads);
     }
+    pull(s);
     *square = isfinite(*loss) ? tl_squares(s->grad, n, s->square, threads) : *loss;
 done:
     return rc;
+}
+
+static tl_status move(tl_ctx *ctx, tl_stepper *s, const tl_span *p, double lr,
+                      int64_t step)
+{
+    const tl_optimizer      *o     = s->optimizer;
+    const tl_optim_settings *how   = &s->spec->candidate.hyper.optim;
+    const double             decay = p->decay ? how->weight_decay : 0.0;
+    float                   *w     = s->model->params->value + p->at;
+    const float             *g     = s->grad + p->grad_at;
+    float *m = s->m ? s->m + p->m_at : NULL, *v = s->v ? s->v + p->v_at : NULL;
+
+    if (tl_optim_by_matrix(o, p)) {
+        const tl_matrix x = { p->rows, p->cols, w, g, m };
+        return o->matrix(ctx, s->work, how, lr, decay, step, &x);
+    }
+    o->step(how, lr, decay, step, p->count, w, g, m, v, ctx->world->threads);
+    return TL_OK;
 }
 
 tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
@@ -283,18 +387,16 @@ tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     *out = (tl_step_result){ .lr = lr, .rows = batch->rows };
     weigh_rows(s, batch);
     copy_states(s, false);
+    if (s->mixed)
+        tl_mix(batch, &(tl_mix_settings){ h->mixup, h->cutmix }, s->spec->seed,
+               (uint64_t)(s->earlier + step), s->model->arch.outputs, s->mixed, s->shares);
     TL_TRY(gradient(ctx, s, batch, step, tally, &out->loss, &square));
     if (!isfinite(square)) return name_nan(ctx, s, batch, step, lr);
     norm = sqrt(square);
     if (h->clip > 0.0 && norm > h->clip)
         tl_multiply(s->grad, s->grad_floats, (float)(h->clip / (norm + 1e-6)), threads);
-    for (int32_t i = 0; i < s->spans; i++) {
-        const tl_span *p = &s->span[i];
-        s->optimizer->step(
-            &h->optim, lr * (double)p->lr_scale, p->decay ? h->optim.weight_decay : 0.0,
-            step + 1, p->count, s->model->params->value + p->at, s->grad + p->grad_at,
-            s->m ? s->m + p->grad_at : NULL, s->v ? s->v + p->grad_at : NULL, threads);
-    }
+    for (int32_t i = 0; i < s->spans; i++)
+        TL_TRY(move(ctx, s, &s->span[i], lr * (double)s->span[i].lr_scale, step + 1));
 done:
     return rc;
 }

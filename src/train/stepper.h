@@ -7,12 +7,18 @@
 #include "train/metric.h"
 #include "train/run.h"
 
+/* How a decoder's output lies on a picture: cells of the body's last map, pixels of a cell. */
+typedef struct { int64_t units, map[2], cell[2]; } tl_decoder; /* units: pixels of a row     */
+
 typedef struct {
     const tl_run_spec *spec;
     tl_model *model;
     tl_graph *g;
     tl_plan  *plan;
-    tl_tensor x, label, target, weight, loss, logits; /* label or target */
+    tl_tensor taught;              /* a teacher's answers; 0: none                          */
+    tl_decoder decoder;            /* of a masked phase                                     */
+    int64_t   units;               /* that the loss weighs, of a row: 1, or pixels          */
+    tl_tensor x, label, target, weight, loss, logits; /* label or target: classes or shares */
     int64_t   rows, parts;         /* of one plan; plans in a full batch                    */
     const tl_optimizer *optimizer;
     tl_span  *span;
@@ -21,27 +27,34 @@ typedef struct {
     float    *grad;                /* [grad_floats] of the step                             */
     float    *part;                /* of one part; `grad` itself where there is only one    */
     float    *m, *v;               /* moments; NULL where the optimiser has none            */
+    int64_t   m_floats, v_floats;
+    tl_optim_work *work;           /* of optimisers by matrix; else NULL                    */
     double   *square;              /* partial sums of the norm                              */
+    float    *mixed, *shares;      /* of a mixed batch: [batch, row] and [batch classes]    */
     float    *row_weight;          /* [batch]                                               */
     float    *class_weight;        /* [classes]; NULL: all 1                                */
     float    *state, *state_kept;  /* running statistics: the block's, and before the step  */
     int64_t   state_floats;
     double    flops;               /* of one part                                           */
+    const float *origin;           /* [params->floats] of hyper.anchor; borrowed            */
+    int64_t   earlier;             /* steps before the first, for what is drawn             */
 } tl_stepper;
 
 typedef struct { double loss, lr; int64_t rows; } tl_step_result;
 
 /* Which parameters move and at which share of the rate, written into model->params. */
-void      tl_train_select(tl_params *params, tl_which which, double head_rate);
+void      tl_train_select(tl_params *params, const tl_phase *phase, const tl_hyper *h);
 /* The training graph of `rows` rows into g; params may be unsealed (forecasts). */
 tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
-                         tl_params *params, tl_which which, int64_t rows, tl_graph *g,
+                         tl_params *params, const tl_phase *phase, int64_t rows, tl_graph *g,
                          tl_stepper *out);
+bool      tl_hyper_mixes(const tl_hyper *h);
 
 tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
-                         tl_which which, tl_stepper *out);
+                         const tl_phase *phase, tl_stepper *out);
 void      tl_stepper_free(tl_ctx *ctx, tl_stepper *s);
-/* step counts from 0.  TL_ENAN: nothing was applied, running statistics are as before, and the
+/* In a masked phase the batch has targets and weights of every pixel, and tally may be NULL.
+ * step counts from 0.  TL_ENAN: nothing was applied, running statistics are as before, and the
  * message names layer, batch and rate. */
 tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
                           double lr, tl_tally *tally, tl_step_result *out);

@@ -17,7 +17,8 @@ typedef struct {
     double  best_metric, best_loss;
     int64_t best_epoch, best_step;
     double  loss_sum, flops, seconds; /* training loss of the epoch so far, by rows          */
-    int64_t loss_rows, earlier_steps; /* steps of the phases before                         */
+    double  rate;              /* of the rate asked for: lower in a second attempt         */
+    int64_t loss_rows, earlier_steps, earlier_epochs; /* of the phases before               */
 } tl_place;
 
 enum { TL_STEP_TIMES = 64 };
@@ -28,6 +29,9 @@ typedef struct tl_trainer {
     tl_schema    *schema;      /* of a table: fitted on the training rows; held             */
     tl_cache     *cache;       /* ... and the rows by it                                    */
     float        *best;        /* [params->floats] weights of place.best_*                  */
+    float        *taught;      /* [train rows, classes] a teacher's answers; NULL: none     */
+    float        *ema;         /* [params->floats]; NULL: not asked for                     */
+    float        *origin;      /* [params->floats] what the run began with; NULL: not needed*/
     tl_place      at;
     tl_tally      tally;       /* training rows of the epoch so far                         */
     tl_curve_point *curve;
@@ -46,8 +50,6 @@ typedef struct tl_trainer {
 
 /* run.c */
 tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out);
-bool tl_run_groups(const tl_run_spec *spec, const tl_params *params); /* batch statistics
-                                                      are taken while all is trained        */
 tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out);
 double    tl_trainer_seconds(const tl_trainer *t);
 /* Weights as they are now become the best if they score better; a curve point is written.
@@ -56,6 +58,13 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
                            double loss, double lr);
 void      tl_trainer_forget(tl_trainer *t); /* the epoch's sums start anew */
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
+/* phases.c: the route's phases on this network, and what each trains at which rate. */
+int       tl_run_phases(const tl_run_spec *spec, const tl_params *params);
+tl_phase  tl_run_phase(const tl_run_spec *spec, const tl_params *params, int i);
+double    tl_run_epochs(const tl_run_spec *spec); /* of all phases with steps */
+bool      tl_hyper_augments(const tl_hyper *h);   /* is a picture never seen twice alike? */
+bool      tl_run_groups(const tl_run_spec *spec, const tl_params *params); /* batch statistics
+                                                      are taken while the body is trained   */
 /* loop.c: a phase of optimiser steps, from t->at on. */
 tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
                       const tl_checkpoint *from);

@@ -9,6 +9,11 @@ is() { local got; got=$(value "$1"); [ "$got" = "$2" ] || { echo "# $1 is $got, 
 plan
 ok dry_run_shows_the_plan eval 'is_status 0 && prints "\"network\"" && prints "\"peak_bytes\""'
 ok dry_run_writes_nothing eval '[ ! -e tailor-runs ]'
+run train data --arch 'dense 8 relu' --lr-find
+ok lr_find_suggests eval 'is_status 0 && prints "^ *rate  training loss" && prints "^Suggested for scratch with .*: --lr "'
+run train data --arch 'dense 8 relu' --lr-find --json --optimizer sgd
+ok lr_find_as_json eval 'is_status 0 && prints "\"suggested\"" && prints "\"rates\"" && prints "\"sgd\""'
+ok lr_find_writes_nothing eval '[ ! -e tailor-runs ]'
 printf '# a comment\nlr: 0.5\nbatch-size = 16\noptim.beta1: 0.7\n' >c.yaml
 plan --config c.yaml
 ok file_of_lines eval 'is_status 0 && is lr 0.5 && is batch 16'

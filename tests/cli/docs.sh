@@ -15,6 +15,7 @@ complete() { # WORDS...: the completion of the last one
 ok completes_commands eval '[ "$(complete tailor comp)" = compare ]'
 ok completes_options eval 'complete tailor compare --bu | grep -qx -- --budget'
 ok completes_only_what_applies eval '! complete tailor evaluate --bu | grep -q budget'
+ok routes_page_names_every_route eval 'for r in $(complete tailor train --route ""); do grep -q "^| \`$r\` |" "$top/docs/routes.md" || { echo "# $r"; exit 1; }; done'
 ok completes_routes eval 'complete tailor train --route scr | grep -qx scratch'
 ok completes_choices eval 'complete tailor evaluate --split te | grep -qx test'
 ok completes_help eval 'complete tailor help eval | grep -qx evaluate'

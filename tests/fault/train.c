@@ -33,15 +33,22 @@ typedef struct {
     char      *folder, checkpoint[512];
 } place;
 
-static void open_place(place *w)
+/* `self` with what only some runs hold: pretraining, matrices, a mean of weights, shares. */
+static void open_place(place *w, const char *route)
 {
     w->folder = test_folder();
     snprintf(w->checkpoint, sizeof w->checkpoint, "%s/checkpoint", w->folder);
     w->backend           = tl_backend_ref;
     w->backend.kernel_at = counting_kernel;
     test_fresh();
-    test_drawn_open(&w->p, 16, 2, 4, 1, "conv 2 3, norm batch, relu, dense 3 relu",
-                    "scratch");
+    test_drawn_open(&w->p, 16, 2, 4, 1, "conv 2 3, norm batch, relu, dense 3 relu", route);
+    if (w->p.spec.candidate.route->by_request) {
+        w->p.spec.candidate.hyper.pretrain_epochs = 1.0;
+        w->p.spec.candidate.hyper.optimizer       = "muon";
+        w->p.spec.candidate.hyper.ema             = 0.9;
+        w->p.spec.candidate.hyper.mixup           = 0.3;
+        w->p.spec.candidate.hyper.balanced        = true;
+    }
     w->p.spec.backend                     = &w->backend;
     w->p.spec.candidate.hyper.batch       = 4;
     w->p.spec.candidate.hyper.least_steps = 0;
@@ -89,14 +96,14 @@ static void arm(fault kind, int64_t n)
     atomic_store(&world->fault_write, kind == WRITE ? n : 0);
 }
 
-static void fails_anywhere(fault kind)
+static void fails_anywhere(fault kind, const char *route)
 {
     tl_run_result r;
     place         w;
     float        *straight;
     int64_t       n = 1;
 
-    open_place(&w);
+    open_place(&w, route);
     TEST_OK(tl_run_train(test_ctx(), &w.p.spec, &r));
     const size_t bytes = (size_t)r.model->params->floats * sizeof(float);
     straight           = malloc(bytes);
@@ -128,19 +135,22 @@ static void fails_anywhere(fault kind)
 static void an_allocation_fails(void **state)
 {
     (void)state;
-    fails_anywhere(ALLOC);
+    fails_anywhere(ALLOC, "scratch");
+    fails_anywhere(ALLOC, "self");
 }
 
 static void a_read_fails(void **state)
 {
     (void)state;
-    fails_anywhere(READ);
+    fails_anywhere(READ, "scratch");
+    fails_anywhere(READ, "self");
 }
 
 static void a_write_fails(void **state)
 {
     (void)state;
-    fails_anywhere(WRITE);
+    fails_anywhere(WRITE, "scratch");
+    fails_anywhere(WRITE, "self");
 }
 
 /* A picture whose file breaks while training: its error, from whatever thread. */
@@ -153,7 +163,7 @@ static void a_picture_is_broken(void **state)
     tl_cache     *cache;
 
     (void)state;
-    open_place(&w);
+    open_place(&w, "scratch");
     snprintf(data, sizeof data, "%s/data", w.folder);
     snprintf(file, sizeof file, "%s/class1/p003.png", data);
     test_class_folders(data, 2, 8, 4);

@@ -270,7 +270,7 @@ static void check_who_was_stopped(const json_t *candidates)
             assert_true(json_is_null(json_object_get(c, "why")));
     }
     assert_int_equal(done, 3);
-    assert_int_equal(stopped, 2);
+    assert_int_equal(stopped, 3);
 }
 
 /* Few rows and no test part of their own: K folds. The base is what another comparison
@@ -308,7 +308,7 @@ static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
     r.budget_s = 600.0;
     TEST_OK(tl_compare(ctx, &r, &verdict));
     holds_to_its_schema(verdict);
-    assert_int_equal(json_array_size(json_object_get(verdict, "candidates")), 5);
+    assert_int_equal(json_array_size(json_object_get(verdict, "candidates")), 6);
     assert_int_equal(tl_json_int(json_object_get(verdict, "data"), "test", 0), 60);
     assert_int_equal(tl_json_int(json_object_get(verdict, "winner"), "rows", 0), 20);
     check_who_was_stopped(json_object_get(verdict, "candidates"));

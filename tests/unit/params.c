@@ -198,7 +198,7 @@ static void check_spans(tl_params *p, int32_t want)
     int32_t  count;
     int64_t  grads, covered = 0;
 
-    TEST_OK(tl_params_spans(ctx, p, &span, &count, &grads));
+    TEST_OK(tl_params_spans(ctx, p, false, &span, &count, &grads));
     assert_int_equal(count, want);
     for (int32_t i = 0; i < p->count; i++) {
         const tl_param *q = &p->param[i];

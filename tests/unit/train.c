@@ -25,6 +25,7 @@ static void routes_keep_their_contract(void **state)
         assert_ptr_equal(tl_route_find(r->name), r);
         assert_true(strlen(r->doc) > 10 && strlen(r->source) > 10 &&
                     strlen(r->plain) > 10);
+        assert_true(r->by_request == (strstr(r->doc, "(by --routes only)") != NULL));
         assert_true(r->phases >= 1 && r->phases <= 3 && r->defaults);
         for (int k = 0; k < r->phases; k++) {
             share += r->phase[k].budget_share;
@@ -258,6 +259,7 @@ static void a_nan_stops_and_is_named(void **state)
         p.spec.backend                     = &backend;
         p.spec.candidate.hyper.least_steps = 0;
         p.spec.candidate.hyper.epochs      = 5.0;
+        p.spec.candidate.hyper.retry       = false;
         left                               = first ? 0 : 7;
         TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
         assert_string_equal(r.stopped, "nan");

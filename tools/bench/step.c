@@ -138,7 +138,7 @@ static tl_status make_optimizer(tl_ctx *ctx, bench_step *s)
                                         .beta2        = 0.999,
                                         .eps          = 1e-8,
                                         .weight_decay = s->c->weight_decay };
-    TL_TRY(tl_params_spans(ctx, s->params, &s->span, &s->spans, &floats));
+    TL_TRY(tl_params_spans(ctx, s->params, false, &s->span, &s->spans, &floats));
     if (s->c->weight_decay == 0.0) merge_spans(s);
     TL_TRY(tl_alloc_array(ctx, (size_t)floats, sizeof *s->grad, &s->grad));
     TL_TRY(tl_alloc_array(ctx, (size_t)floats, sizeof *s->m, &s->m));

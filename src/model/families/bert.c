@@ -253,7 +253,7 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor ids)
     tl_net_push(net, "%s", way->prefix);
     x = embed(net, way, &p, ids);
     for (int64_t i = 0; i < p.layers; i++) {
-        net->block = (int)i + 1;
+        x = tl_net_block(net, x);
         tl_net_push(net, "%s.%" PRId64, way->layer, i);
         x = layer(net, way, &p, x);
         tl_net_pop(net);

@@ -131,7 +131,7 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor ids)
                TL_ACT_NONE);
     x = tl_net_dropout(net, x, (float)p.embed_dropout);
     for (int64_t i = 0; i < p.layers; i++) {
-        net->block = (int)i + 1;
+        x = tl_net_block(net, x);
         tl_net_push(net, "h.%" PRId64, i);
         x = layer(net, &p, x);
         tl_net_pop(net);

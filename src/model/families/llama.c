@@ -362,7 +362,7 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor ids)
     x = tl_net_embedding(net, "embed_tokens", ids, d.p.vocab, d.p.width);
     if (d.way->plus_one) x = tl_scale(net->g, x, sqrtf((float)d.p.width));
     for (int64_t i = 0; i < d.p.layers; i++) {
-        net->block = (int)i + 1;
+        x = tl_net_block(net, x);
         tl_net_push(net, "layers.%" PRId64, i);
         x = layer(net, &d, x, slides(arch->config, &d.p, i));
         tl_net_pop(net);

@@ -122,7 +122,7 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
     tl_net_push(net, "layers");
     for (size_t i = 0; i < json_array_size(units); i++) {
         snprintf(name, sizeof name, "%zu", i);
-        net->block = (int)i;
+        if (i > 0) x = tl_net_block(net, x);
         x = tl_net_linear(net, name, x, json_integer_value(json_array_get(units, i)),
                           true, act,
                           rectifier ? TL_INIT_HE_UNIFORM : TL_INIT_GLOROT_UNIFORM);

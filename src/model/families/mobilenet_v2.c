@@ -176,13 +176,13 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
     for (size_t s = 0; s < TL_COUNT(stages); s++)
         for (int b = 0; b < stages[s].repeats; b++, n++) {
             tl_net_push(net, "features.%d.conv", n);
-            net->block = n;
+            x = tl_net_block(net, x);
             x = inverted_residual(net, &p, x, stages[s].expand,
                                   widened(stages[s].channels * p.multiplier),
                                   b == 0 ? stages[s].stride : 1);
             tl_net_pop(net);
         }
-    net->block = LAST;
+    x = tl_net_block(net, x);
     x = conv_norm(net, &p, "features.18.0", "features.18.1", x, last, 0);
     tl_net_layer(net, "avgpool");
     return tl_global_avg_pool(net->g, x);

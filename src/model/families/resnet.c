@@ -191,7 +191,7 @@ static tl_tensor block(tl_net *net, const plan *p, tl_tensor x, int64_t width, i
     const char   *last  = p->bottleneck ? "bn3" : "bn2";
     tl_tensor     y;
 
-    net->block++;
+    x = tl_net_block(net, x);
     y = conv(net, "conv1", x, inner, p->bottleneck ? 1 : 3, p->bottleneck ? 1 : stride);
     y = norm(net, "bn1", y, TL_ACT_RELU, 0);
     y = conv(net, "conv2", y, inner, 3, p->bottleneck ? stride : 1);

@@ -89,7 +89,7 @@ static tl_tensor block(tl_net *net, tl_tensor x, int64_t planes, int stride)
                                   .init = TL_INIT_HE_NORMAL_IN };
     tl_tensor          y;
 
-    net->block++;
+    x = tl_net_block(net, x);
     y = tl_net_conv(net, "conv1", x, &first);
     y = tl_net_batch_norm(net, "bn1", y, eps, momentum, TL_ACT_RELU, 0);
     y = tl_net_conv(net, "conv2", y, &second);

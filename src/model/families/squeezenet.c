@@ -90,7 +90,7 @@ static tl_tensor fire(tl_net *net, const module *m, tl_tensor x)
 {
     tl_tensor both[2];
 
-    net->block++;
+    x       = tl_net_block(net, x);
     x       = conv(net, "squeeze", x, m->squeeze, 1, 1, 0);
     both[0] = conv(net, "expand1x1", x, m->expand, 1, 1, 0);
     both[1] = conv(net, "expand3x3", x, m->expand, 3, 1, 1);

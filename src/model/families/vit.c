@@ -311,7 +311,7 @@ static tl_tensor tokens_of(tl_net *net, const tl_arch *arch, const plan *p, int6
     const int64_t tokens = tl_net_dim(net, x, 1);
     x                    = tl_reshape(net->g, x, TL_SHAPE(n * tokens, p->width));
     for (int64_t i = 0; i < p->layers; i++) {
-        net->block = (int)i + 1;
+        x = tl_net_block(net, x);
         tl_net_push(net, "encoder.layer.%" PRId64, i);
         x = layer(net, p, x, tokens);
         tl_net_pop(net);
