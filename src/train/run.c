@@ -448,7 +448,8 @@ tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out)
     if (spec->candidate.route->finish && t.at.has_best)
         TL_TRY(spec->candidate.route->finish(ctx, &t));
     TL_TRY(conclude(ctx, &t, &made));
-    made.peak_bytes = atomic_load(&world->peak_bytes) + unaccounted_bytes(world);
+    made.accounted_bytes = atomic_load(&world->peak_bytes);
+    made.peak_bytes      = made.accounted_bytes + unaccounted_bytes(world);
     *out            = made;
 done:
     if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);

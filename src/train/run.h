@@ -61,6 +61,7 @@ typedef struct {
     double     seconds, flops;
     double     quick_step_s;  /* lower quartile of the latest steps' times: what a step takes
                                  when nothing else uses the machine; NAN: no steps          */
+    size_t     accounted_bytes; /* of peak_bytes, what we allocated ourselves               */
     size_t     peak_bytes;    /* of the process while it ran: accounted and the rest        */
     int64_t    trainable, parameters;
 } tl_run_result;
