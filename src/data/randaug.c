@@ -184,7 +184,8 @@ static void by_table(const tl_image *in, bool equal, uint8_t *out)
 void tl_rand_op_apply(tl_rand_op op, double magnitude, const tl_image *in, uint8_t *out)
 {
     const int64_t bytes = in->height * in->width * in->channels;
-    const int     mask  = -(1 << (8 - (int)magnitude));
+    const int     bits  = TL_MIN(TL_MAX((int)magnitude, 0), 8);  /* that posterize leaves */
+    const int     mask  = ~((1 << (8 - bits)) - 1);
 
     switch (op) {
     case TL_RAND_SHEAR_X:
