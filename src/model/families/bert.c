@@ -21,29 +21,20 @@ typedef struct {
     bool        pooler; /* a dense layer on the first token belongs to the body */
 } dialect;
 
+#define BERT_NAMES                                                                       \
+    .layer = "encoder.layer", .norm = "LayerNorm",                                       \
+    .part = { "attention.self.query", "attention.self.key", "attention.self.value" },    \
+    .out = "attention.output.dense", .attended = "attention.output.LayerNorm",           \
+    .wide = "intermediate.dense", .narrow = "output.dense", .normed = "output.LayerNorm"
 static const dialect bert = {
     .prefix   = "bert",
-    .layer    = "encoder.layer",
-    .norm     = "LayerNorm",
     .pooler   = true,
-    .part     = { "attention.self.query", "attention.self.key", "attention.self.value" },
-    .out      = "attention.output.dense",
-    .attended = "attention.output.LayerNorm",
-    .wide     = "intermediate.dense",
-    .narrow   = "output.dense",
-    .normed   = "output.LayerNorm",
+    BERT_NAMES,
 };
 static const dialect roberta = {
     .prefix   = "roberta",
-    .layer    = "encoder.layer",
-    .norm     = "LayerNorm",
     .pads     = true,
-    .part     = { "attention.self.query", "attention.self.key", "attention.self.value" },
-    .out      = "attention.output.dense",
-    .attended = "attention.output.LayerNorm",
-    .wide     = "intermediate.dense",
-    .narrow   = "output.dense",
-    .normed   = "output.LayerNorm",
+    BERT_NAMES,
 };
 static const dialect distilbert = {
     .prefix   = "distilbert",

@@ -47,12 +47,10 @@ static uint32_t offset(uint32_t unit)
     return (unit >> 10) << ((unit & (1u << 9)) >> 6);
 }
 
-/* Walks the array along the text; stops at the first match unless `longest`. */
-static bool walk(const tl_charsmap *m, const char *text, size_t bytes, bool longest,
-                 size_t *used, tl_slice *to)
+/* Walks the array along the text, to the first match. */
+bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_slice *to)
 {
-    size_t at    = m->units ? offset(m->unit[0]) : 0;
-    bool   found = false;
+    size_t at = m->units ? offset(m->unit[0]) : 0;
 
     for (size_t i = 0; i < bytes && m->units; i++) {
         const uint8_t c = (uint8_t)text[i];
@@ -66,23 +64,8 @@ static bool walk(const tl_charsmap *m, const char *text, size_t bytes, bool long
         if (value > m->bytes ||
             (value && value < m->bytes && tl_utf8_inside(m->text[value])))
             break;
-        *to   = (tl_slice){ m->text + value, strlen(m->text + value) };
-        *used = i + 1;
-        found = true;
-        if (!longest) break;
+        *to = (tl_slice){ m->text + value, strlen(m->text + value) };
+        return true;
     }
-    return found;
-}
-
-bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_slice *to)
-{
-    size_t used;
-
-    return walk(m, text, bytes, false, &used, to);
-}
-
-bool tl_charsmap_longest(const tl_charsmap *m, const char *text, size_t bytes,
-                         size_t *used, tl_slice *to)
-{
-    return walk(m, text, bytes, true, used, to);
+    return false;
 }

@@ -17,7 +17,4 @@ tl_status tl_charsmap_load(tl_ctx *ctx, const char *where, const uint8_t *data,
 void      tl_charsmap_free(tl_ctx *ctx, tl_charsmap *m);
 /* What the shortest beginning of text[0, bytes) that the map knows becomes. */
 bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_slice *to);
-/* What the longest one becomes; *used its bytes.  SentencePiece's own rule. */
-bool tl_charsmap_longest(const tl_charsmap *m, const char *text, size_t bytes,
-                         size_t *used, tl_slice *to);
 #endif
