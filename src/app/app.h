@@ -63,6 +63,7 @@ void tl_help_completion(void);
 tl_status tl_verdict_print(tl_app *app, const json_t *verdict, const char *folder);
 /* Why candidates of a verdict or a plan do not run, or not to their end. */
 void tl_verdict_whys(const tl_app *app, const json_t *verdict);
-/* The winner's test score, "91.3 % [90.1, 92.4]". */
-const char *tl_verdict_score(const json_t *verdict, char buffer[64]);
+/* The test score of the candidate with the route and base of `like` (the winner, a candidate of
+ * another verdict): "91.3 % [90.1, 92.4]", "-" where there is none. */
+const char *tl_verdict_score(const json_t *verdict, const json_t *like, char buffer[64]);
 #endif

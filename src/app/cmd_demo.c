@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct { const char *name; int64_t rows; double budget_s; } rounds[] = {
-    { "few", 150, 12.0 },
+    { "few", 50, 12.0 },
     { "many", 6000, 36.0 },
 };
 
@@ -46,35 +46,64 @@ done:
     return rc;
 }
 
-static tl_status print_answers(tl_app *app, json_t *const *verdict)
+static const char *winner_of(const json_t *verdict)
 {
-    tl_grid  table = tl_grid_make(&app->ctx, 4, 1u);
+    return tl_json_text(json_object_get(verdict, "winner"), "route", "?");
+}
+
+/* A row a route, a column a round; the answers are starred. */
+static tl_status print_scores(tl_app *app, json_t *const *verdict)
+{
+    tl_grid   table = tl_grid_make(&app->ctx, 1 + TL_COUNT(rounds), 0u);
+    char      cell[TL_COUNT(rounds)][96], score[64];
+    json_t   *like;
+    size_t    row;
     tl_status rc;
 
-    tl_grid_row(&table, TL_BOLD,
-                (const char *[]){ "labels", "take", "outcome", "test accuracy [95 %]" });
-    for (size_t i = 0; i < TL_COUNT(rounds); i++) {
-        const json_t *winner = json_object_get(verdict[i], "winner");
-        char          labels[32], score[64];
-        tl_grid_row(&table, TL_PLAIN,
-                    (const char *[]){ tl_say_count(rounds[i].rows, labels),
-                                      tl_json_text(winner, "route", "?"),
-                                      tl_json_text(verdict[i], "outcome", "?"),
-                                      tl_verdict_score(verdict[i], score) });
+    for (size_t i = 0; i < TL_COUNT(rounds); i++)
+        snprintf(cell[i], sizeof cell[i], "with %s labels", tl_say_count(rounds[i].rows, score));
+    tl_grid_row(&table, TL_BOLD, (const char *[]){ "route", cell[0], cell[1] });
+    json_array_foreach(json_object_get(verdict[0], "candidates"), row, like) {
+        const char *route = tl_json_text(like, "route", "?");
+        for (size_t i = 0; i < TL_COUNT(rounds); i++)
+            snprintf(cell[i], sizeof cell[i], "%s%s", tl_verdict_score(verdict[i], like, score),
+                     strcmp(route, winner_of(verdict[i])) == 0 ? " *" : "");
+        tl_grid_row(&table, TL_PLAIN, (const char *[]){ route, cell[0], cell[1] });
     }
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);
     return rc;
 }
 
+static void print_answers(json_t *const *verdict)
+{
+    static const struct { const char *outcome, *meaning; } meanings[] = {
+        { "better", "better than every other, by more than chance explains" },
+        { "tie", "others do as well; this is the cheapest of them" },
+        { "undecided", "the cheapest that was not shown to be worse" },
+    };
+
+    for (size_t i = 0; i < TL_COUNT(rounds); i++) {
+        const char *outcome = tl_json_text(verdict[i], "outcome", "undecided"), *why = outcome;
+        char        labels[32];
+        for (size_t k = 0; k < TL_COUNT(meanings); k++)
+            if (strcmp(outcome, meanings[k].outcome) == 0) why = meanings[k].meaning;
+        printf("%s with %s labels take %s (%s)\n", i ? "   " : "\n  *",
+               tl_say_count(rounds[i].rows, labels), winner_of(verdict[i]), why);
+    }
+}
+
 static tl_status print_demo(tl_app *app, json_t *const *verdict, const char *folder)
 {
-    const char *few  = tl_json_text(json_object_get(verdict[0], "winner"), "route", "?");
-    const char *many = tl_json_text(json_object_get(verdict[1], "winner"), "route", "?");
-    tl_status   rc   = TL_OK;
+    const char *few = winner_of(verdict[0]), *many = winner_of(verdict[1]);
+    char        rows[32];
+    tl_status   rc;
 
-    puts("Should I start from a pretrained network, and how much of it should I train?\n");
-    TL_TRY(print_answers(app, verdict));
+    printf("Should I start from a pretrained network, and how much of it should I train?\n"
+           "What each route gets right of %s test pictures, with its 95 %% interval:\n\n",
+           tl_say_count(tl_json_int(json_object_get(verdict[0], "data"), "test", 0), rows));
+    TL_TRY(print_scores(app, verdict));
+    print_answers(verdict);
     if (strcmp(few, many) != 0)
         printf("\nThe answer changes with the amount of data: %s with few labels, %s with "
                "many.\n", few, many);

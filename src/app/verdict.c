@@ -63,7 +63,7 @@ static const char *base_name(const json_t *object)
     return base ? tl_path_name(base) : NULL;
 }
 
-/* The candidate that won, for its interval. */
+/* The candidate of the same route and base. */
 static const json_t *find_candidate(const json_t *verdict, const json_t *like)
 {
     const char *route = tl_json_text(like, "route", ""), *base = tl_json_text(like, "base", "");
@@ -77,9 +77,9 @@ static const json_t *find_candidate(const json_t *verdict, const json_t *like)
     return NULL;
 }
 
-const char *tl_verdict_score(const json_t *v, char buffer[64])
+const char *tl_verdict_score(const json_t *v, const json_t *like, char buffer[64])
 {
-    const json_t *c = find_candidate(v, json_object_get(v, "winner"));
+    const json_t *c = find_candidate(v, like);
 
     return say_score(v, c ? json_object_get(c, "test") : NULL, buffer);
 }
@@ -98,7 +98,7 @@ static void print_sentence(const tl_app *app, const json_t *v)
     print_decision(tl_json_text(v, "decision", "?"), base);
     printf(" (route %s)%s\n", tl_json_text(winner, "route", "?"), tl_term_out(term, TL_PLAIN));
     printf("  %s on test rows: %s.", tl_json_text(v, "metric", "score"),
-           tl_verdict_score(v, score));
+           tl_verdict_score(v, winner, score));
     if (tie) printf(" Others do as well; this is the cheapest of them.");
     if (!tie && !sure && json_is_object(json_object_get(v, "runner_up")))
         printf(" The data do not tell the best routes apart; this is the cheapest of them.");

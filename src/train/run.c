@@ -123,8 +123,8 @@ void tl_trainer_say(tl_trainer *t, tl_progress *p, bool now)
     p->route        = t->spec.candidate.route->name;
     p->metric_name  = t->spec.metric;
     p->seconds      = tl_trainer_seconds(t);
-    p->valid_loss   = t->last_valid_loss;
-    p->valid_metric = t->last_valid_metric;
+    p->valid_loss   = t->points ? t->curve[t->points - 1].valid_loss : (double)NAN;
+    p->valid_metric = t->points ? t->curve[t->points - 1].valid_metric : (double)NAN;
     t->spec.progress(t->spec.user, p);
 }
 
@@ -180,9 +180,7 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
         .seconds      = tl_trainer_seconds(t)
     };
 
-    t->last_valid_loss   = loss;
-    t->last_valid_metric = metric;
-    at->evaluated        = at->step;
+    at->evaluated = at->step;
     if (better(t, metric, loss)) {
         memcpy(t->best, t->model->params->value,
                (size_t)t->model->params->floats * sizeof *t->best);
@@ -313,7 +311,6 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     t->saved           = t->started;
     t->at.evaluated    = -1;
     t->at.rate         = 1.0;
-    t->last_valid_loss = t->last_valid_metric = (double)NAN;
     TL_TRY(tl_run_settle(ctx, asked, &t->spec));
     if (t->spec.dataset->schema) TL_TRY(fit_table(ctx, t));
     TL_TRY(tl_trainer_model(ctx, &t->spec, &t->model));
@@ -380,7 +377,6 @@ static tl_status try_again(tl_ctx *ctx, tl_trainer *t)
     tl_trainer_forget(t);
     t->stopped         = NULL;
     t->detail[0]       = 0;
-    t->last_valid_loss = t->last_valid_metric = (double)NAN;
     if (t->spec.store)
         TL_TRY(tl_store_cut(ctx, t->spec.store, t->spec.store_run, -1));
     rc = run_phases(ctx, t, NULL);

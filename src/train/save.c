@@ -142,10 +142,6 @@ static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value
     TL_TRY(tl_realloc(ctx, (size_t)t->room * sizeof *t->curve, &t->curve));
     for (size_t i = 0; i < json_array_size(curve); i++)
         t->curve[t->points++] = point_from_json(json_array_get(curve, i));
-    if (t->points) {
-        t->last_valid_loss   = t->curve[t->points - 1].valid_loss;
-        t->last_valid_metric = t->curve[t->points - 1].valid_metric;
-    }
 done:
     return rc;
 }

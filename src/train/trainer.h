@@ -41,7 +41,6 @@ typedef struct tl_trainer {
     double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
     float         step_s[TL_STEP_TIMES]; /* of the latest steps, by turns                   */
     int64_t       timed;       /* steps timed since this process began                      */
-    double        last_valid_loss, last_valid_metric;
     bool          train_known; /* a solved head has scored its own rows: these two          */
     double        train_metric, train_loss;
     const char   *stopped;
