@@ -160,6 +160,14 @@ static const char *route_at(size_t i, const char **doc)
     return r ? r->name : NULL;
 }
 
+static const char *action_at(size_t i, const char **doc)
+{
+    const tl_route *r = tl_route_at(i);
+
+    if (r) *doc = r->action;
+    return r ? r->name : NULL;
+}
+
 static const char *optimizer_at(size_t i, const char **doc)
 {
     const tl_optimizer *o = tl_optimizer_at(i);
@@ -195,9 +203,9 @@ const char *tailor_known(const char *kind, size_t i, const char **doc)
     static const struct {
         const char *kind;
         const char *(*at)(size_t i, const char **doc);
-    } lists[] = { { "route", route_at }, { "optimizer", optimizer_at },
-                  { "schedule", schedule_at }, { "family", family_at },
-                  { "setting", setting_at } };
+    } lists[] = { { "route", route_at },         { "action", action_at },
+                  { "optimizer", optimizer_at }, { "schedule", schedule_at },
+                  { "family", family_at },       { "setting", setting_at } };
     const char *unused = NULL;
 
     for (size_t k = 0; k < TL_COUNT(lists); k++)

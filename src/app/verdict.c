@@ -2,30 +2,11 @@
  * intervals and costs, and what to do next.  Floor 5, app. */
 #include "app/app.h"
 #include "core/io.h"
+#include "tailor.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* What to do, in words; the base's name stands between before and after (NULL: no base). */
-static const struct { const char *decision, *before, *after; } decisions[] = {
-    { "fine-tune", "fine-tune ", "" },
-    { "feature-extraction", "keep ", " frozen and train a new head" },
-    { "from-scratch", "train from scratch", NULL },
-    { "hybrid", "train a new head on ", " first, then everything" },
-    { "baseline", "take the classical baseline", NULL },
-};
-
-static void print_decision(const char *decision, const char *base)
-{
-    for (size_t i = 0; i < TL_COUNT(decisions); i++) {
-        if (strcmp(decisions[i].decision, decision) != 0) continue;
-        fputs(decisions[i].before, stdout);
-        if (decisions[i].after) printf("%s%s", base ? base : "the base", decisions[i].after);
-        return;
-    }
-    fputs(decision, stdout);
-}
 
 /* Numbers are said in the target's unit, shares of rows in percent. */
 static bool in_percent(const json_t *v)
@@ -84,6 +65,19 @@ const char *tl_verdict_score(const json_t *v, const json_t *like, char buffer[64
     return say_score(v, c ? json_object_get(c, "test") : NULL, buffer);
 }
 
+/* "fine-tune letters"; the decision's own word for a route that is not known. */
+static void print_action(const json_t *v, const char *base)
+{
+    const char *route = tl_json_text(json_object_get(v, "winner"), "route", ""), *name, *action, *at;
+
+    for (size_t i = 0; (name = tailor_known("action", i, &action)); i++)
+        if (strcmp(name, route) == 0) break;
+    if (!name) action = tl_json_text(v, "decision", "?");
+    if ((at = strchr(action, '@')))
+        printf("%.*s%s%s", (int)(at - action), action, base ? base : "the base", at + 1);
+    else fputs(action, stdout);
+}
+
 static void print_sentence(const tl_app *app, const json_t *v)
 {
     const tl_term *term    = &app->term;
@@ -95,7 +89,7 @@ static void print_sentence(const tl_app *app, const json_t *v)
     printf("\n%s%s%s: ", tl_term_out(term, TL_BOLD),
            tl_term_out(term, sure ? TL_GREEN : TL_YELLOW),
            sure ? "Verdict" : tie ? "Verdict (a tie)" : "Undecided, for now");
-    print_decision(tl_json_text(v, "decision", "?"), base);
+    print_action(v, base);
     printf(" (route %s)%s\n", tl_json_text(winner, "route", "?"), tl_term_out(term, TL_PLAIN));
     printf("  %s on test rows: %s.", tl_json_text(v, "metric", "score"),
            tl_verdict_score(v, winner, score));

@@ -1,8 +1,10 @@
 /* verdict_words.c -- the verdict in sentences: what to take, how sure, and why. Floor
  * 4, study. */
+#include "core/io.h"
 #include "core/text.h"
 #include "study/compare_internal.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,25 +41,26 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
 {
     const tl_decision *d      = &j->decision;
     const tl_entry    *winner = &s->entry[j->entry[d->winner]];
-    char               result[96];
+    const tl_route    *route  = winner->c.route;
+    char               result[96], take[200];
 
     say_result(s, d->test[d->winner].mean, result);
+    tl_route_say(route, winner->base >= 0 ? tl_path_name(s->base[winner->base]->path) : NULL,
+                 take, sizeof take);
 
-    if (d->outcome == TL_BETTER)
-        snprintf(text, room, "Take %s: %s, better than every other route.",
-                 winner->label, result);
-    else if (d->outcome == TL_TIE)
-        snprintf(text, room,
-                 "Take %s: %s, as good as the best within the margin, and the "
-                 "cheapest of them.",
-                 winner->label, result);
-    else if (d->runner_up < 0)
+    if (d->outcome == TL_UNDECIDED && d->runner_up < 0)
         snprintf(text, room, "Only %s was run: %s.", winner->label, result);
-    else
+    else if (d->outcome == TL_UNDECIDED)
         snprintf(text, room,
-                 "Undecided; %s is the cheapest that was not shown to be worse: "
-                 "%s.",
-                 winner->label, result);
+                 "Undecided, for now: %s (route %s), the cheapest that was not shown to be "
+                 "worse: %s.",
+                 take, route->name, result);
+    else
+        snprintf(text, room, "%c%s (route %s): %s, %s.", toupper((unsigned char)take[0]),
+                 take + 1, route->name, result,
+                 d->outcome == TL_BETTER
+                     ? "better than every other route"
+                     : "as good as the best within the margin, and the cheapest of them");
 }
 
 /* The best entry of a way: from a base, from scratch, baseline; -1: none was judged. */

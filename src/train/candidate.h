@@ -82,6 +82,7 @@ typedef struct tl_route {
     const char
         *decision; /* "fine-tune", "feature-extraction", "from-scratch", "hybrid" or
                               "baseline"                                                    */
+    const char *action;    /* what it asks to be done, @ for the base: "fine-tune @"          */
     const char *plain;     /* what it is, in the words of a beginner, for the report        */
     bool        needs_base;
     bool        by_request; /* compared only where --routes names it                         */
@@ -98,6 +99,8 @@ typedef struct tl_route {
 } tl_route;
 const tl_route *tl_route_at(size_t i);
 const tl_route *tl_route_find(const char *name);
+/* What a route asks to be done, with the base's name in it: "fine-tune letters". */
+void tl_route_say(const tl_route *route, const char *base, char *text, size_t room);
 tl_status tl_route_defaults(tl_ctx *ctx, const tl_route *route, const tl_arch *arch,
                             int64_t train_rows, tl_hyper *out);
 

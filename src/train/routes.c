@@ -29,6 +29,16 @@ const tl_route *tl_route_find(const char *name)
     return NULL;
 }
 
+void tl_route_say(const tl_route *route, const char *base, char *text, size_t room)
+{
+    const char *at = strchr(route->action, '@');
+
+    if (at)
+        snprintf(text, room, "%.*s%s%s", (int)(at - route->action), route->action,
+                 base ? base : "the base", at + 1);
+    else snprintf(text, room, "%s", route->action);
+}
+
 /* Patience is a share of the run: where few rows make more epochs of it, of those.  (A batch
  * norm's running statistics alone need some 50 steps, which is 5 epochs of 350 rows.) */
 static void lengthen_patience(tl_hyper *h, int64_t train_rows)

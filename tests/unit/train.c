@@ -17,6 +17,7 @@ static void routes_keep_their_contract(void **state)
     const tl_route *r;
     tl_hyper        h;
     tl_arch         arch;
+    char            action[120];
 
     (void)state;
     TEST_OK(tl_arch_parse(test_fresh(), mlp, TL_SHAPE(8, 8, 3), 4, &arch));
@@ -25,6 +26,9 @@ static void routes_keep_their_contract(void **state)
         assert_ptr_equal(tl_route_find(r->name), r);
         assert_true(strlen(r->doc) > 10 && strlen(r->source) > 10 &&
                     strlen(r->plain) > 10);
+        tl_route_say(r, "letters", action, sizeof action);
+        assert_true(strlen(action) > 10 && !strchr(action, '@'));
+        assert_true(!r->needs_base || strstr(action, "letters"));
         assert_true(r->by_request == (strstr(r->doc, "(by --routes only)") != NULL));
         assert_true(r->phases >= 1 && r->phases <= 3 && r->defaults);
         for (int k = 0; k < r->phases; k++) {

@@ -96,7 +96,7 @@ function verdict() {
   const tile = (k, v, d) => tiles.push(el('div', { class: 'tile' }, el('div', { class: 'k' }, k), el('div', { class: 'v' }, v), el('div', { class: 'd' }, d)));
   if (c && ran(c)) tile(`Test ${metricName} of ${label(c)}`, score(c.test.mean), `95 % interval ${range(c.test.ci95)}; ${count(V.data && V.data.test)} test rows`);
   const r = V.runner_up;
-  if (r && r.difference && known(r.difference.mean)) tile(`Ahead of ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(r.difference.mean)}${share ? ' points' : ''}`, `95 % interval ${range(r.difference.ci95)}${known(r.difference.p) ? `; p = ${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
+  if (r && r.difference && known(r.difference.mean)) tile(`Ahead of ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(r.difference.mean)}${share ? ' points' : ''}`, `95 % interval ${range(r.difference.ci95)}${known(r.difference.p) ? `; p\u00a0=\u00a0${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
   if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
   if (c && c.cost && known(c.cost.seconds)) tile(c.seeds > 1 ? `Its ${c.seeds} training runs took` : 'Training it took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
   page.append(el('div', { class: 'tiles' }, tiles));
@@ -131,11 +131,12 @@ function side_by_side() {
     c.cost ? time(c.cost.seconds) : '–', c.forecast ? time(c.forecast.seconds) : '–',
     c.cost ? bytes(c.cost.peak_bytes) : '–', c.forecast ? bytes(c.forecast.peak_bytes) : '–',
     c.inference && known(c.inference.ms_per_row) ? c.inference.ms_per_row.toPrecision(2) + ' ms' : '–',
-    count(c.trainable_parameters), known(c.seeds) ? c.seeds : '–', c.overfit && c.overfit.verdict ? c.overfit.verdict : '–', c.why ? `${c.status}: ${c.why}` : c.status || '']);
-  section('The routes side by side', `Test ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. All routes saw the same rows and repeats.`,
+    count(c.trainable_parameters), known(c.seeds) ? c.seeds : '–', c.overfit && c.overfit.verdict ? c.overfit.verdict : '–', c.status || '']);
+  section('The routes side by side', `Test ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. All routes saw the same rows and repeats. In the table, time is of all seeds together, memory the highest of any, per row what an answer takes, trained the parameters that training moves.`,
     el('div', { class: 'card' }, s),
-    table(['route', metricName, '95 % interval', 'time of all runs', 'forecast', 'peak memory', 'forecast', 'per row', 'trained parameters', 'seeds', 'overfit', 'what happened'],
-      rows, C.map(c => isWinner(c) ? 'win' : ran(c) ? '' : 'off')));
+    table(['route', metricName, '95 % interval', 'time', 'forecast', 'memory', 'forecast', 'per row', 'trained', 'seeds', 'overfit', 'status'],
+      rows, C.map(c => isWinner(c) ? 'win' : ran(c) ? '' : 'off')),
+    C.filter(c => c.why).map(c => el('p', { class: 'note' }, el('b', {}, label(c)), `: ${c.why}`)));
 }
 
 /* ---- quality against cost */

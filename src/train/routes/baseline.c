@@ -17,6 +17,7 @@ const tl_route tl_route_baseline = {
     .source   = "Cox 1966, multinomial logit; Cover and Hart 1967, nearest neighbours; "
                 "Friedman 2001, gradient boosting",
     .decision = "baseline",
+    .action   = "take the classical baseline",
     .plain =
         "no network: each pixel of a small copy of the picture gets a weight per class, or "
         "the training pictures most like it vote; of tables, many small decision trees are "

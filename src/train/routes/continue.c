@@ -18,6 +18,7 @@ const tl_route tl_route_continue = {
                   "(by --routes only)",
     .source     = "Gururangan et al. 2020, arXiv:2004.10964",
     .decision   = "hybrid",
+    .action     = "pretrain @ further on these pictures, then fine-tune it",
     .plain      = "the pretrained network first fills in hidden parts of your pictures, then "
                   "learns the labels",
     .needs_base = true,

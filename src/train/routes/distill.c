@@ -22,6 +22,7 @@ const tl_route tl_route_distill = {
                   "only)",
     .source     = "Hinton et al. 2015, arXiv:1503.02531",
     .decision   = "hybrid",
+    .action     = "fine-tune @ and teach a small network from it",
     .plain      = "a small network learns from the answers of the large one that was fine-tuned",
     .needs_base = true,
     .by_request = true,

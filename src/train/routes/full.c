@@ -13,6 +13,7 @@ const tl_route tl_route_full = {
     .doc        = "all weights of the base trained further",
     .source     = "Kornblith et al. 2019, arXiv:1805.08974",
     .decision   = "fine-tune",
+    .action     = "fine-tune @",
     .plain      = "the pretrained network goes on learning, from your pictures",
     .needs_base = true,
     .start      = TL_START_BASE,

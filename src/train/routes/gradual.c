@@ -16,6 +16,7 @@ const tl_route tl_route_gradual = {
                   "(by --routes only)",
     .source     = "Howard and Ruder 2018 (ULMFiT), arXiv:1801.06146",
     .decision   = "fine-tune",
+    .action     = "fine-tune @, block by block from the top",
     .plain      = "the upper layers learn first, the lower ones join step by step",
     .needs_base = true,
     .by_request = true,

@@ -17,6 +17,7 @@ const tl_route tl_route_l2sp = {
     .doc        = "all weights trained further, pulled toward the base (by --routes only)",
     .source     = "Li et al. 2018, arXiv:1802.01483",
     .decision   = "hybrid",
+    .action     = "fine-tune @, held near where it began",
     .plain      = "the pretrained network goes on learning, held near what it was",
     .needs_base = true,
     .by_request = true,

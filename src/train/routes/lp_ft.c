@@ -14,6 +14,7 @@ const tl_route tl_route_lp_ft = {
     .doc      = "probe first, then full from that head",
     .source   = "Kumar et al. 2022, arXiv:2202.10054",
     .decision = "hybrid",
+    .action   = "train a new head on @ first, then everything",
     .plain =
         "first only the last layer is learnt, then the whole network goes on from there",
     .needs_base = true,

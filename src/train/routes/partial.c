@@ -16,6 +16,7 @@ const tl_route tl_route_partial = {
     .doc      = "the top blocks trained, the rest frozen and their output cached",
     .source   = "Yosinski et al. 2014, arXiv:1411.1792",
     .decision = "fine-tune",
+    .action   = "fine-tune the top of @ and keep the rest frozen",
     .plain =
         "the lower layers stay as they are, only the upper ones learn from your pictures",
     .needs_base = true,

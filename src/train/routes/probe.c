@@ -12,6 +12,7 @@ const tl_route tl_route_probe = {
     .doc      = "base frozen, features computed once, new head trained on them",
     .source   = "Kornblith et al. 2019, arXiv:1805.08974",
     .decision = "feature-extraction",
+    .action   = "keep @ frozen and train a new head",
     .plain    = "the pretrained network is used as it is; only the last layer is learnt",
     .needs_base = true,
     .start      = TL_START_BASE,

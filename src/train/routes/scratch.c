@@ -28,6 +28,7 @@ const tl_route tl_route_scratch = {
     .doc      = "all weights initialised anew and trained",
     .source   = "He et al. 2016, arXiv:1512.03385",
     .decision = "from-scratch",
+    .action   = "train from scratch",
     .plain    = "the network starts knowing nothing and learns from your pictures alone",
     .start    = TL_START_NEW,
     .phase    = { { .which = TL_TRAIN_ALL, .lr_scale = 1.0, .budget_share = 1.0 } },

@@ -18,6 +18,7 @@ const tl_route tl_route_self = {
                   "--routes only)",
     .source     = "El-Nouby et al. 2021, arXiv:2112.10740",
     .decision   = "from-scratch",
+    .action     = "pretrain on these pictures without labels, then train everything",
     .plain      = "the network first learns to fill in hidden parts of your pictures, then the "
                   "labels",
     .by_request = true,

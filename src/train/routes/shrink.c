@@ -13,6 +13,7 @@ const tl_route tl_route_shrink = {
                   "only)",
     .source     = "Ash and Adams 2020, arXiv:1910.08475",
     .decision   = "hybrid",
+    .action     = "shrink and perturb @, then train everything",
     .plain      = "the pretrained network is half forgotten before it learns your pictures",
     .needs_base = true,
     .by_request = true,
