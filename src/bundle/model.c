@@ -1,6 +1,6 @@
 /* model.c -- models in memory: new, with another head, copied, freed.  Floor 3,
  * bundle. */
-#include "bundle/model.h"
+#include "bundle/adapter.h"
 #include "core/io.h"
 
 #include <math.h>
@@ -91,7 +91,7 @@ static tl_status copy_body(tl_ctx *ctx, const tl_params *from, tl_params *to)
 {
     for (int32_t i = 0; i < to->count; i++) {
         const tl_param *p = &to->param[i], *q = tl_params_find(from, p->name);
-        if (p->head) continue;
+        if (p->head || (p->adapter && !q)) continue;
         if (!q || !tl_shape_equal(&p->shape, &q->shape))
             return tl_fail(ctx, TL_EDATA, p->name,
                            "is not in the base (give another base)");
@@ -115,6 +115,7 @@ tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
     arch.source_head = false;
     TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
     TL_TRY(copy_body(ctx, base->params, m->params));
+    tl_adapt_start(&arch.adapt, m->params);
     if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));
     *out = m;
     m    = NULL;
@@ -153,6 +154,7 @@ void tl_model_free(tl_ctx *ctx, tl_model *model)
     tl_arch_free(ctx, &model->arch);
     tl_schema_drop(ctx, model->prep.table);
     json_decref(model->provenance);
+    tl_adapter_free(ctx, model->adapter);
     tl_free(ctx, model->path);
     tl_free(ctx, model);
 }

@@ -8,6 +8,8 @@
 #include "model/weights.h"
 #include "tensor/plan.h"
 
+typedef struct tl_adapter tl_adapter; /* bundle/adapter.h */
+
 typedef struct {
     char      *path;       /* where it was opened from; owned */
     const tl_task *task;   /* as its preprocessing says */
@@ -16,6 +18,7 @@ typedef struct {
     tl_prep    prep;       /* prep.table is held */
     char     **class_name; /* [arch.outputs]; NULL: not known (bare weights) */
     json_t    *provenance; /* tailor.json's free part (licence, metrics); or NULL */
+    tl_adapter *adapter;   /* what was merged into params, apart; or NULL; owned */
     tl_load_report loaded;
     char       sha256[65]; /* of the weight files */
 } tl_model;

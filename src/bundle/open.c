@@ -1,7 +1,7 @@
 /* open.c -- a model from disk: Tailor's own directories, Hugging Face style ones, bare
  * weight files.  What the network is comes from tailor.json, config.json, the tensors'
  * names or --arch, in that order.  Floor 3, bundle. */
-#include "bundle/model.h"
+#include "bundle/adapter.h"
 #include "core/io.h"
 
 #include <stdio.h>
@@ -270,6 +270,20 @@ static tl_status check_hash(tl_ctx *ctx, const papers *p, const tl_model *m)
                    "changed, or a save was cut off (save or copy the directory again)");
 }
 
+/* What was merged into the weights lies beside them where Tailor wrote both. */
+static tl_status open_adapter(tl_ctx *ctx, const char *path, tl_model *m)
+{
+    char     *folder = NULL;
+    tl_status rc     = TL_OK;
+
+    if (!tl_is_folder(path)) return TL_OK;
+    TL_TRY(tl_path_join(ctx, path, "adapter", &folder));
+    rc = tl_adapter_load(ctx, folder, &m->adapter);
+done:
+    tl_free(ctx, folder);
+    return rc;
+}
+
 tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_model **out)
 {
     tl_model  *m = NULL;
@@ -301,6 +315,7 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
     TL_TRY(tl_arch_params(ctx, &m->arch, &m->params));
     tl_params_init(m->params, 0, true);
     TL_TRY(tl_weights_load(ctx, &w, path, &m->arch, m->params, &m->loaded));
+    if (p.tailor) TL_TRY(open_adapter(ctx, path, m));
     *out = m;
     m    = NULL;
 done:

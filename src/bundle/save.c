@@ -2,7 +2,7 @@
  * family's own, which for ResNet, MobileNetV2 and SqueezeNet are torchvision's.  Every
  * file is written beside and renamed; tailor.json comes last and holds the weights'
  * SHA-256, so that a save that was cut off is told from a whole one.  Floor 3, bundle. */
-#include "bundle/model.h"
+#include "bundle/adapter.h"
 #include "core/io.h"
 
 #include <stdio.h>
@@ -62,9 +62,9 @@ static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
 {
     json_t *config = tl_arch_to_config(&m->arch), *names = json_array();
 
-    json_array_append_new(names, json_string(m->arch.family->class_of
-                                                 ? m->arch.family->class_of(&m->arch)
-                                                 : m->arch.name));
+    const bool theirs = m->arch.family->class_of && !m->arch.adapt.kind;
+    json_array_append_new(names, json_string(theirs ? m->arch.family->class_of(&m->arch)
+                                                    : m->arch.name));
     json_object_set_new(config, "architectures", names);
     json_object_set_new(config, "problem_type",
                         json_string(m->task->problem_type));
@@ -95,7 +95,7 @@ static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra
 tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra,
                         const char *folder)
 {
-    char     *path = NULL;
+    char     *path = NULL, *apart = NULL;
     char      hex[65];
     tl_status rc;
 
@@ -104,9 +104,12 @@ tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra,
     TL_TRY(save_config(ctx, m, folder));
     TL_TRY(save_json(ctx, folder, "preprocessor_config.json", tl_prep_to_json(&m->prep)));
     TL_TRY(tl_weights_save(ctx, m->params, NULL, path));
+    TL_TRY(tl_path_join(ctx, folder, "adapter", &apart));
+    TL_TRY(tl_adapter_save(ctx, m->adapter, apart));
     TL_TRY(tl_hash_file(ctx, path, hex));
     TL_TRY(save_tailor(ctx, m, extra, hex, folder));
 done:
+    tl_free(ctx, apart);
     tl_free(ctx, path);
     return rc;
 }

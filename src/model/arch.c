@@ -333,12 +333,13 @@ json_t *tl_arch_to_config(const tl_arch *arch)
 
 json_t *tl_arch_to_json(const tl_arch *arch)
 {
-    return json_pack("{s:s, s:s, s:s*, s:O*, s:I, s:o, s:f, s:b, s:s}", "family",
+    return json_pack("{s:s, s:s, s:s*, s:O*, s:I, s:o, s:f, s:b, s:s, s:o*}", "family",
                      arch->family->name, "name", arch->name, "words", arch->words,
                      "config", arch->config, "outputs", (json_int_t)arch->outputs, "row",
                      tl_config_from_ints(arch->row.dim, arch->row.ndim), "dropout",
                      arch->dropout, "source_head", arch->source_head, "ask",
-                     tl_ask_name(arch->ask));
+                     tl_ask_name(arch->ask), "adapt",
+                     arch->adapt.kind ? tl_adapt_to_json(&arch->adapt) : NULL);
 }
 
 tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
@@ -363,6 +364,7 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
     TL_TRY(tl_config_bool(ctx, where, value, "source_head", false, &arch.source_head));
     if (!tl_ask_parse(tl_json_text(value, "ask", asks[0]), &arch.ask))
         TL_FAIL(TL_EDATA, where, "\"ask\" is not supported");
+    TL_TRY(tl_adapt_from_json(ctx, where, json_object_get(value, "adapt"), &arch.adapt));
     if (!words && !json_is_object(config))
         TL_FAIL(TL_EDATA, where, "\"config\" is missing");
     if (!words && arch.family->keys)

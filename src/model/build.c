@@ -101,6 +101,8 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     net->at_cut    = 0;
     net->above     = part == TL_PART_ABOVE;
     net->text      = (tl_text_inputs){ 0 };
+    net->adapt     = &arch->adapt;
+    net->adapted   = 0;
     const bool ids = arch->family->text && part != TL_PART_HEAD;
     built.x        = tl_graph_input(net->g, "x", ids ? TL_I32 : TL_F32, shape);
     if (ids) text_inputs(net, rows);
@@ -108,6 +110,11 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     built.text = net->text;
     TL_TRY(net->status);
     TL_TRY(tl_graph_status(net->g));
+    if (arch->adapt.kind != TL_ADAPT_NONE && part != TL_PART_HEAD && !net->adapted)
+        TL_FAIL(TL_EUSAGE, arch->name,
+                "has no dense layer that %s joins, by the targets \"%.60s\" (name ends of "
+                "its layers in lora.targets, or take a transformer)",
+                tl_adapt_name(arch->adapt.kind), arch->adapt.targets);
     if ((part == TL_PART_BELOW || part == TL_PART_ABOVE) && !net->at_cut)
         TL_FAIL(TL_EUSAGE, arch->name, "has no block %d to be cut below", net->cut);
     if (part == TL_PART_BODY || part == TL_PART_BELOW)

@@ -24,6 +24,7 @@ typedef struct {
     tl_ask   ask;
     double   dropout;    /* before the head where the family has it; < 0: its default       */
     bool     batch_norms;/* takes statistics of its batch; told by tl_arch_batch_norms      */
+    tl_adapt adapt;      /* what joins its products                                         */
     bool     source_head;/* the head the base came with, in its own form (SqueezeNet's conv,
                             relu, pool); otherwise pooled features and one linear layer      */
 } tl_arch;
@@ -38,6 +39,8 @@ typedef struct { const char *from, *to; } tl_rename;
 typedef struct { const char *scheme; const tl_rename *rule; size_t rules; } tl_names_map;
 /* False when the result does not fit `room` bytes. */
 bool tl_names_apply(const tl_names_map *map, const char *name, char *out, size_t room);
+/* Our name as Transformers 5 has it in memory, which is not always that of its files. */
+bool tl_names_outside(const tl_family *family, const char *name, char *out, size_t room);
 /* The k-th of the names that such a name stands for, `name` itself where it has no braces;
  * false past the last. */
 bool tl_names_part(const char *name, int k, char *out, size_t room);

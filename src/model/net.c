@@ -1,7 +1,7 @@
 /* net.c -- layers: parameters from the store, ops into the graph.
  *
- * What a route may do to a network happens in `linear`, `conv` and `activated` below, and
- * nowhere else: families do not know how they are trained.  Floor 2, model. */
+ * What a route may do to a network happens where tl_net_linear asks adapt_net.c, and nowhere
+ * else: families do not know how they are trained.  Floor 2, model. */
 #include "model/net.h"
 
 #include "core/rand.h"
@@ -102,7 +102,8 @@ tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role ro
                             .turned     = net->turned && role == TL_ROLE_WEIGHT,
                             .optional   = net->optional,
                             .block      = net->block,
-                            .head       = net->head };
+                            .head       = net->head,
+                            .adapter    = net->adapter };
     net->status = tl_params_declare(net->ctx, net->params, &like, &p);
     if (net->status != TL_OK) {
         tl_graph_fail(net->g, "%s", net->ctx->message);
@@ -125,7 +126,7 @@ static tl_tensor activated(tl_net *net, tl_tensor x, tl_activation act)
     return fused(act) == act ? x : tl_act(net->g, x, act);
 }
 
-/* x W^T + b: where an adapter of the products joins. */
+/* x W^T + b */
 static tl_tensor linear(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b,
                         tl_activation act)
 {
@@ -163,7 +164,7 @@ tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
                         bool bias, tl_activation act, tl_init init)
 {
     const int64_t in = tl_net_dim(net, x, -1);
-    tl_tensor     w, b = 0;
+    tl_tensor     w, b = 0, y;
 
     if (broken(net)) return 0;
     tl_net_layer(net, name);
@@ -171,8 +172,9 @@ tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
     w = tl_net_param(net, "weight", TL_SHAPE(out, in), TL_ROLE_WEIGHT, init,
                      weight_scale(net, init));
     if (bias) b = bias_param(net, out, init, in);
+    if (!tl_net_adapted(net, x, w, b, out, act, &y)) y = linear(net, x, w, b, act);
     tl_net_pop(net);
-    return linear(net, x, w, b, act);
+    return y;
 }
 
 static int or_one(int n)

@@ -3,7 +3,7 @@
  * (linear, conv, act).  Floor 2, model. */
 #ifndef TL_MODEL_NET_H
 #define TL_MODEL_NET_H
-#include "model/params.h"
+#include "model/adapt.h"
 #include "tensor/ops.h"
 
 /* What comes beside packed token ids [t], all I32: each token's place in its sequence [t], where
@@ -28,6 +28,9 @@ typedef struct {
     tl_text_inputs text;    /* set by tl_arch_build for families of text                    */
     float      init_sd;     /* of TL_INIT_NORMAL; 0 reads as 0.01, as in nets for pictures  */
     bool       turned;      /* files hold the products declared next [in out]               */
+    const tl_adapt *adapt;  /* what joins the products; set by tl_arch_build                */
+    bool       adapter;     /* the parameters declared next belong to it                    */
+    int        adapted;     /* products it has joined                                       */
     uint64_t   dropouts;    /* numbers the dropout streams                                  */
     char       prefix[160]; /* "layer1.0." in front of names                                */
     uint8_t    mark[16];    /* its length before each push                                  */
@@ -53,6 +56,10 @@ tl_tensor tl_net_param(tl_net *net, const char *name, tl_shape shape, tl_role ro
 
 tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out, bool bias,
                         tl_activation act, tl_init init);
+/* *y = act(x w^T + b) with the adapter of the layer whose names are being declared (adapt_net.c);
+ * false: none joins it. */
+bool      tl_net_adapted(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, int64_t out,
+                         tl_activation act, tl_tensor *y);
 typedef struct {
     int64_t out;
     int  kernel[2];        /* height, width; a width of 0 reads as the height               */

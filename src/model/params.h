@@ -29,6 +29,7 @@ typedef struct {
     float    init_scale;
     int      block;     /* depth: 0 is next to the input; what partial and gradual count by */
     bool     head;      /* belongs to the task's head                                       */
+    bool     adapter;   /* joined a product (adapt.h); a base lacks it                      */
     bool     optional;  /* a file may lack it: it then starts fresh (BERT's pooler)         */
     bool     turned;    /* files hold this product's weight [in out] (GPT-2)                */
     bool     trainable; /* as the current phase says                                        */

@@ -51,7 +51,14 @@ static bool is_asked(const tl_study *s, const tl_route *route)
     return false;
 }
 
-/* "full.optim.lr=0.01" is for one route, "optim.lr=0.01" for all. */
+static bool is_setting(const char *name)
+{
+    for (size_t i = 0; tl_hyper_field_at(i); i++)
+        if (strcmp(tl_hyper_field_at(i), name) == 0) return true;
+    return false;
+}
+
+/* "full.optim.lr=0.01" is for one route, "optim.lr=0.01" for all; "lora.r=4" is no route's "r". */
 static tl_status apply_overrides(tl_ctx *ctx, const tl_study *s, const tl_route *route,
                                  tl_hyper *h)
 {
@@ -63,7 +70,8 @@ static tl_status apply_overrides(tl_ctx *ctx, const tl_study *s, const tl_route 
         if (!is || (size_t)(is - text) >= sizeof name)
             return tl_fail(ctx, TL_EUSAGE, text,
                            "is no setting (NAME=VALUE, as optim.lr=0.01)");
-        if (dot && dot < is) {
+        snprintf(name, sizeof name, "%.*s", (int)(is - text), text);
+        if (dot && dot < is && !is_setting(name)) {
             snprintf(first, sizeof first, "%.*s", (int)(dot - text), text);
             if (tl_route_find(first)) {
                 if (strcmp(first, route->name) != 0) continue;

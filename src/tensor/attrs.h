@@ -133,6 +133,8 @@ typedef struct { tl_pooling kind; tl_shape shape; /* of dx */ } tl_pool_rows_gra
  *             in place: a, b
  * mul         in  a a[..], b (as add)                out y = a * b      in place: a, b
  * scale       in  x                                  out y = x * factor tl_scale_attr in place: x
+ * lora_norm   in  w [out in], a [r in], b [out r]    out [out]: 1 / length of each row of
+ *             w + factor * b a, 0 where that is 0    tl_scale_attr
  * cast        in  x                                  out y of attr's dtype (f32, bf16) tl_cast_attr
  * fill        no inputs                              out y              tl_fill_attr */
 typedef struct { tl_activation act; bool from_output; } tl_act_grad_attr;

@@ -113,6 +113,9 @@ tl_tensor tl_huber(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight,
 /* Same shapes, or b's shape is a tail of a's (broadcast over leading axes). */
 tl_tensor tl_add(tl_graph *g, tl_tensor a, tl_tensor b, tl_activation act);
 tl_tensor tl_mul(tl_graph *g, tl_tensor a, tl_tensor b);
+/* One over the length of each row of w + scale * b a: w [out in], a [r in], b [out r] -> [out].  No
+ * gradient. */
+tl_tensor tl_lora_norm(tl_graph *g, tl_tensor w, tl_tensor a, tl_tensor b, float scale);
 tl_tensor tl_scale(tl_graph *g, tl_tensor x, float factor);
 tl_tensor tl_concat(tl_graph *g, const tl_tensor *x, int n, int axis); /* n <= TL_MOST_IN */
 tl_tensor tl_reshape(tl_graph *g, tl_tensor x, tl_shape shape);

@@ -54,10 +54,15 @@ typedef struct {
     double   distill;        /* share of the loss that is agreement with it                */
     bool     balanced;       /* as many rows of each class as of any other                 */
     bool     retry;          /* once more at a tenth of the rate after a NaN               */
+    tl_adapt adapt;          /* what joins the base's products; its settings are "lora.r" and
+                                so on whatever the kind, which is the route's               */
     bool     lr_given, momentum_given, beta2_given; /* asked for: another optimiser keeps them */
 } tl_hyper;
 
-typedef enum { TL_TRAIN_NOTHING, TL_TRAIN_HEAD, TL_TRAIN_TOP, TL_TRAIN_ALL } tl_which;
+/* In this order: from TL_TRAIN_TOP on the weights that the base brought move. */
+typedef enum {
+    TL_TRAIN_NOTHING, TL_TRAIN_HEAD, TL_TRAIN_BIASES, TL_TRAIN_ADAPTERS, TL_TRAIN_TOP, TL_TRAIN_ALL
+} tl_which;
 typedef enum { TL_START_BASE, TL_START_NEW, TL_START_SHRUNK } tl_start;
 
 typedef struct {

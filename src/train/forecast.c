@@ -286,6 +286,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     arch = route->needs_base && !route->own_net ? spec.candidate.base->arch
                                                 : spec.candidate.arch;
     arch.row         = spec.candidate.arch.row;
+    arch.adapt       = spec.candidate.arch.adapt;
     arch.outputs     = spec.dataset->classes;
     arch.source_head = false;
     TL_TRY(tl_params_new(ctx, &k.params));
@@ -296,7 +297,9 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
-    if (route->finish && !spec.dataset->schema) {
+    if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
+        most = TL_MAX(most, floats(2 * k.params->floats));
+    else if (route->finish && !spec.dataset->schema) {
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
         need.flops += tl_neighbours_flops(&spec, k.width);
     }

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum { NAME_OPTIMIZER, NAME_SCHEDULE, NAME_AUGMENT, NAME_SCALING, REAL, COUNT, FLAG } kind;
+typedef enum {
+    NAME_OPTIMIZER, NAME_SCHEDULE, NAME_AUGMENT, NAME_SCALING, REAL, COUNT, FLAG, TARGETS
+} kind;
 
 typedef struct {
     const char *name;
@@ -67,6 +69,10 @@ static const field fields[] = {
     { "distill", REAL, AT(distill), 0, 1 },
     { "balanced", FLAG, AT(balanced), 0, 0 },
     { "retry", FLAG, AT(retry), 0, 0 },
+    { "lora.r", COUNT, AT(adapt.r), 1, 4096 },
+    { "lora.alpha", REAL, AT(adapt.alpha), 1e-6, 1e6 },
+    { "lora.dropout", REAL, AT(adapt.dropout), 0, 0.99 },
+    { "lora.targets", TARGETS, AT(adapt.targets), 0, 0 },
 };
 
 const char *tl_hyper_field_at(size_t i)
@@ -141,6 +147,17 @@ static tl_status set_flag(tl_ctx *ctx, const field *f, const char *value, void *
     return TL_OK;
 }
 
+static tl_status set_targets(tl_ctx *ctx, const field *f, const char *value, void *at)
+{
+    if (!*value || strlen(value) >= TL_TARGETS_BYTES)
+        return tl_fail(ctx, TL_EUSAGE, f->name,
+                       "\"%.40s\" is not \"all\" or a list of ends of layer names (as in "
+                       "query,value)", value);
+    memset(at, 0, TL_TARGETS_BYTES);
+    memcpy(at, value, strlen(value));
+    return TL_OK;
+}
+
 /* Another optimiser wants another rate: the route's, as it would be for this one. */
 static tl_status set_optimizer(tl_ctx *ctx, tl_hyper *h, const char *dotted,
                                const char *value)
@@ -166,6 +183,7 @@ static tl_status set_field(tl_ctx *ctx, tl_hyper *h, const field *f, const char 
     case NAME_AUGMENT: return set_name(ctx, f->name, value, tl_augment_name_at, at);
     case NAME_SCALING: return set_name(ctx, f->name, value, tl_scaling_name, at);
     case FLAG: return set_flag(ctx, f, value, at);
+    case TARGETS: return set_targets(ctx, f, value, at);
     default: return set_number(ctx, f, value, at);
     }
 }
@@ -201,6 +219,7 @@ static json_t *value_of(const tl_hyper *h, const field *f)
     case FLAG: memcpy(&flag, at, sizeof flag); return json_boolean(flag);
     case COUNT: memcpy(&whole, at, sizeof whole); return json_integer(whole);
     case REAL: memcpy(&real, at, sizeof real); return tl_json_real(real);
+    case TARGETS: return json_string(at);
     default:
         memcpy(&name, at, sizeof name);
         return name ? json_string(name) : json_null();

@@ -1,5 +1,6 @@
 /* phases.c -- the phases of a route on one network: a route's record says "the top" or "one
  * after the other", here it becomes block numbers, shares and rates.  Floor 3, train. */
+#include "core/text.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -115,19 +116,34 @@ static int steps_down(const tl_phase *phase, int block, int blocks)
     return step;
 }
 
+/* The shift of a norm is a bias as well (Ben Zaken et al. 2022). */
+static bool is_bias(const tl_param *p)
+{
+    return p->role == TL_ROLE_BIAS ||
+           (p->role == TL_ROLE_NORM && tl_ends_with(p->name, ".bias"));
+}
+
+static bool moves(const tl_param *p, const tl_phase *phase)
+{
+    if (p->role == TL_ROLE_STATE) return false;
+    if (p->head) return phase->which != TL_TRAIN_NOTHING;
+    switch (phase->which) {
+    case TL_TRAIN_BIASES: return is_bias(p);
+    case TL_TRAIN_ADAPTERS: return p->adapter;
+    default: return phase->which >= TL_TRAIN_TOP && p->block >= phase->from;
+    }
+}
+
 void tl_train_select(tl_params *params, const tl_phase *phase, const tl_hyper *h)
 {
     const int blocks = body_blocks(params);
 
     for (int32_t i = 0; i < params->count; i++) {
-        tl_param  *p    = &params->param[i];
-        const bool body = phase->which == TL_TRAIN_ALL || phase->which == TL_TRAIN_TOP;
-        p->trainable    = p->role != TL_ROLE_STATE &&
-                       ((p->head && phase->which != TL_TRAIN_NOTHING) ||
-                        (body && !p->head && p->block >= phase->from));
-        p->lr_scale = 1.0f;
-        if (p->head && body) p->lr_scale = (float)h->head_rate;
-        else if (body && h->depth_rate != 1.0)
+        tl_param *p  = &params->param[i];
+        p->trainable = moves(p, phase);
+        p->lr_scale  = 1.0f;
+        if (p->head && phase->which > TL_TRAIN_HEAD) p->lr_scale = (float)h->head_rate;
+        else if (phase->which >= TL_TRAIN_TOP && h->depth_rate != 1.0)
             p->lr_scale =
                 (float)pow(h->depth_rate, -steps_down(phase, p->block, blocks));
     }
@@ -138,6 +154,6 @@ bool tl_run_groups(const tl_run_spec *spec, const tl_params *params)
     const tl_route *route = spec->candidate.route;
     bool            body  = false;
 
-    for (int i = 0; i < route->phases; i++) body |= route->phase[i].which > TL_TRAIN_HEAD;
+    for (int i = 0; i < route->phases; i++) body |= route->phase[i].which >= TL_TRAIN_TOP;
     return body && !spec->candidate.hyper.frozen_norm && tl_params_have_state(params);
 }

@@ -52,12 +52,14 @@ tl_status tl_route_defaults(tl_ctx *ctx, const tl_route *route, const tl_arch *a
                             int64_t train_rows, tl_hyper *out)
 {
     tl_arch         told = *arch; /* borrows */
-    const tl_status rc   = tl_arch_batch_norms(ctx, arch, &told.batch_norms);
+    tl_status       rc   = tl_arch_batch_norms(ctx, arch, &told.batch_norms);
 
     if (rc != TL_OK) return rc;
     route->defaults(out, &told, train_rows);
     lengthen_patience(out, train_rows);
-    return TL_OK;
+    if (out->adapt.kind == TL_ADAPT_NONE) return TL_OK;
+    told.adapt = (tl_adapt){ .kind = TL_ADAPT_LORA, .r = 1, .alpha = 1.0, .targets = "all" };
+    return tl_arch_batch_norms(ctx, &told, &told.batch_norms); /* is there a product to join? */
 }
 
 bool tl_arch_grey(const tl_arch *arch)
@@ -94,6 +96,7 @@ void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
                            .temperature = 1.0,
                            .erase       = -1.0,
                            .retry       = true,
+                           .adapt       = { .r = 8, .alpha = 16.0, .targets = "all" },
                            .trees       = { .most       = 300,
                                             .leaves     = 31,
                                             .least_rows = 20,

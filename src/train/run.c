@@ -46,6 +46,9 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
         TL_FAIL(TL_EUSAGE, "mixup", "a teacher's answers are for whole pictures (leave it out)");
     if (spec->candidate.route->needs_base && !spec->candidate.base)
         TL_FAIL(TL_EUSAGE, spec->candidate.route->name, "needs a base (give --base)");
+    if (h->adapt.kind != TL_ADAPT_NONE && spec->candidate.base->arch.adapt.kind)
+        TL_FAIL(TL_EUSAGE, spec->candidate.route->name,
+                "the base holds adapters already (give the base they were trained from)");
 done:
     return rc;
 }
@@ -60,6 +63,7 @@ tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out)
     *out = *asked;
     if (rc != TL_OK) return rc;
     h     = &out->candidate.hyper;
+    if (h->adapt.kind != TL_ADAPT_NONE) out->candidate.arch.adapt = h->adapt;
     shard = h->batch / h->shards;
     if (h->batch > out->train.count) {
         h->shards = TL_MAX((int64_t)1, out->train.count / shard);
@@ -101,6 +105,7 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
         return tl_model_new(ctx, &arch, &c->prep, d->class_name, spec->seed, out);
     base          = *c->base; /* borrowed, but at the candidate's input size */
     base.arch.row = c->arch.row;
+    base.arch.adapt = c->arch.adapt;
     base.prep     = c->prep;
     rc = tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
                             spec->seed, out);
@@ -406,7 +411,8 @@ static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     out->flops      = t->at.flops;
     out->quick_step_s = quick_step(t);
     out->parameters = tl_params_numel(params, false);
-    out->trainable  = tl_params_numel(params, true); /* in the last phase */
+    out->trainable  = t->trained ? t->trained /* in the last phase */
+                                 : tl_params_numel(params, true);
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
     tl_train_select(params, &all, &t->spec.candidate.hyper);
     out->curve  = t->curve;

@@ -60,7 +60,7 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
     const tl_hyper *h = &spec->candidate.hyper;
     tl_built  built;
     tl_net    net = { .ctx = ctx, .g = g, .params = params, .training = true,
-                      .frozen_norm = h->frozen_norm || phase->which <= TL_TRAIN_HEAD,
+                      .frozen_norm = h->frozen_norm || phase->which < TL_TRAIN_TOP,
                       .live_from = phase->from, .cut = phase->cached ? phase->from : 0,
                       .dtype = spec->dtype };
     tl_status rc;

@@ -43,6 +43,7 @@ typedef struct tl_trainer {
     int64_t       timed;       /* steps timed since this process began                      */
     bool          train_known; /* a solved head has scored its own rows: these two          */
     double        train_metric, train_loss;
+    int64_t       trained;     /* parameters that learned, where merging hid them; else 0   */
     const char   *stopped;
     char          detail[256];
 } tl_trainer;

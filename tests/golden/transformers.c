@@ -1,7 +1,9 @@
 /* transformers.c -- whole transformers against Transformers in double precision: their config is
  * read, every tensor of their file has its place and ours theirs, logits, the gradient of every
  * parameter, the losses of ten AdamW steps (tests/golden/transformers.json, made by
- * tools/golden/transformers_nets.py, which says how weights and inputs follow from names). */
+ * tools/golden/transformers_nets.py, which says how weights and inputs follow from names).  The same
+ * with adapters against PEFT (peft.json, by peft_nets.py): what is frozen keeps its bits, and merged
+ * the network answers as before. */
 #include "backend/cpu/cpu.h"
 #include "core/io.h"
 #include "model/family.h"
@@ -9,7 +11,7 @@
 #include "support/support.h"
 #include "tensor/op.h"
 #include "tensor/plan.h"
-#include "train/optim.h"
+#include "train/stepper.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -45,11 +47,14 @@ static void fill_param(const tl_param *p, float *v)
 {
     const bool norm = p->shape.ndim == 1 && tl_ends_with(p->name, "weight");
 
+    const bool scale =
+        tl_ends_with(p->name, "ia3_l") || tl_ends_with(p->name, "lora_magnitude_vector");
+
     for (int64_t i = 0; i < p->count; i++) {
         int64_t at = i;
         if (p->turned) at = i % p->shape.dim[1] * p->shape.dim[0] + i / p->shape.dim[1];
         const float u = test_formula(p->name, at);
-        v[i] = norm ? 1.0f + 0.5f * u : p->shape.ndim == 1 ? 0.125f * u : 0.25f * u;
+        v[i] = norm || scale ? 1.0f + 0.5f * u : p->shape.ndim == 1 ? 0.125f * u : 0.25f * u;
     }
 }
 
@@ -137,6 +142,8 @@ static void make_inputs(rig *r)
     bind_if(r, r->built.x, r->x);
 }
 
+static const tl_phase beside = { .which = TL_TRAIN_ADAPTERS };
+
 static void rig_start(rig *r, const json_t *c, const tl_backend *backend, tl_dtype dtype)
 {
     tl_ctx *ctx = test_ctx();
@@ -146,9 +153,11 @@ static void rig_start(rig *r, const json_t *c, const tl_backend *backend, tl_dty
     TEST_OK(
         tl_arch_from_config(ctx, "config.json", json_object_get(c, "config"), &r->arch));
     r->arch.dropout = 0.0;
+    TEST_OK(tl_adapt_from_json(ctx, "adapt", json_object_get(c, "adapt"), &r->arch.adapt));
     if (r->arch.family->text) read_texts(r);
     TEST_OK(tl_arch_params(ctx, &r->arch, &r->params));
     check_names(r);
+    if (r->arch.adapt.kind) tl_train_select(r->params, &beside, &(tl_hyper){ .head_rate = 1.0 });
     TEST_OK(tl_graph_new(ctx, &r->g));
     tl_net net = { .ctx       = ctx,
                    .g         = r->g,
@@ -234,6 +243,8 @@ static void check_gradients(rig *r)
         const tl_param *p = &r->params->param[i];
         const tl_tensor g = tl_graph_gradient(r->g, tl_graph_find(r->g, p->name));
         float          *got;
+        assert_true(!g || p->trainable);
+        if (!p->trainable) continue;
         floats(p->count, &got);
         if (g) file_order(p, tl_plan_data(r->plan, g), got);
         const double error = test_probe_error(want, p->name, got, p->count, least);
@@ -263,6 +274,39 @@ static void adamw(rig *r, const json_t *file, int64_t step)
     tl_plan_weights_changed(r->plan);
 }
 
+/* Without the adapter, what it learned in the weights; the frozen ones are as they were. */
+static void check_merged(rig *r)
+{
+    const int64_t n = r->rows * r->arch.outputs;
+    tl_ctx       *ctx = test_ctx();
+    tl_params    *merged;
+    float        *was, *fill;
+
+    floats(n, &was);
+    TEST_OK(tl_plan_run(ctx, r->plan, (tl_tick){ 0 }));
+    memcpy(was, tl_plan_data(r->plan, r->built.logits), (size_t)n * sizeof *was);
+    TEST_OK(tl_params_copy(ctx, r->params, &merged));
+    TEST_OK(tl_adapt_merge(ctx, &r->arch.adapt, r->params, merged));
+    for (int32_t i = 0; i < r->params->count; i++) {
+        const tl_param *p = &r->params->param[i];
+        float          *v = tl_params_value(r->params, p);
+        floats(p->count, &fill);
+        fill_param(p, fill);
+        assert_true(p->trainable != !memcmp(v, fill, (size_t)p->count * sizeof *v));
+        tl_free(ctx, fill);
+        memcpy(v, tl_params_value(merged, p), (size_t)p->count * sizeof *v);
+        for (int64_t k = 0; k < p->count && p->adapter; k++)
+            v[k] = tl_ends_with(p->name, "ia3_l") ? 1.0f : 0.0f;
+    }
+    tl_adapt_start(&r->arch.adapt, r->params); /* B is 0: the adapter does nothing */
+    tl_plan_weights_changed(r->plan);
+    TEST_OK(tl_plan_run(ctx, r->plan, (tl_tick){ 0 }));
+    const double error = test_error(tl_plan_data(r->plan, r->built.logits), was, n);
+    if (!(error < 1e-5)) fail_msg("%s: merged logits differ by %g", said(r), error);
+    tl_params_free(ctx, merged);
+    tl_free(ctx, was);
+}
+
 static void check_case(const json_t *file, const json_t *c, const tl_backend *backend)
 {
     const json_t *losses = json_object_get(c, "losses");
@@ -280,18 +324,19 @@ static void check_case(const json_t *file, const json_t *c, const tl_backend *ba
                      want);
         adamw(&r, file, (int64_t)step + 1);
     }
+    if (r.arch.adapt.kind) check_merged(&r);
     rig_end(&r);
 }
 
-static void check_all(const tl_backend *backend)
+static void check_all(const char *name, size_t least, const tl_backend *backend)
 {
     tl_ctx *ctx = test_fresh();
     json_t *file, *c;
     size_t  i;
 
-    TEST_OK(tl_json_read(ctx, TEST_FOLDER "/golden/transformers.json", 1 << 20, &file));
+    TEST_OK(tl_json_read(ctx, name, 1 << 20, &file));
     json_array_foreach(json_object_get(file, "cases"), i, c) check_case(file, c, backend);
-    assert_true(i >= 20);
+    assert_true(i >= least);
     json_decref(file);
     assert_int_equal(ctx->world->now_bytes, 0);
 }
@@ -330,13 +375,20 @@ static void bf16_is_as_near_as_pytorchs(void **state)
 static void networks_equal_transformers(void **state)
 {
     (void)state;
-    check_all(&tl_backend_cpu);
+    check_all(TEST_FOLDER "/golden/transformers.json", 20, &tl_backend_cpu);
 }
 
 static void so_does_the_reference_backend(void **state)
 {
     (void)state;
-    check_all(&tl_backend_ref);
+    check_all(TEST_FOLDER "/golden/transformers.json", 20, &tl_backend_ref);
+}
+
+static void adapted_networks_equal_peft(void **state)
+{
+    (void)state;
+    check_all(TEST_FOLDER "/golden/peft.json", 12, &tl_backend_cpu);
+    check_all(TEST_FOLDER "/golden/peft.json", 12, &tl_backend_ref);
 }
 
 int main(void)
@@ -344,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_equal_transformers),
         cmocka_unit_test(so_does_the_reference_backend),
+        cmocka_unit_test(adapted_networks_equal_peft),
         cmocka_unit_test(bf16_is_as_near_as_pytorchs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,10 @@ static void interrupt_and_compare(const char *arch, const char *route, const cha
         p.spec.seed++;
     }
     p.spec.candidate.route         = tl_route_find(route);
+    tl_hyper own;
+    p.spec.candidate.route->defaults(&own, &p.spec.candidate.arch, p.train.count);
+    p.spec.candidate.hyper.adapt   = own.adapt;
+    TEST_OK(tl_hyper_set(test_ctx(), &p.spec.candidate.hyper, "lora.targets", "dense1"));
     p.spec.candidate.hyper.anchor  = strcmp(route, "l2sp") == 0 ? 0.1 : 0.0;
     p.spec.candidate.hyper.cached  = strcmp(route, "partial") == 0;
     p.spec.candidate.hyper.augment = p.spec.candidate.hyper.cached ? "none" : "shift";

@@ -307,11 +307,14 @@ static void every_route_from_a_base_learns(void **state)
         tl_world *world = test_ctx()->world;
         tl_hyper *h    = &f.p.spec.candidate.hyper;
         h->epochs      = 10.0;
-        h->least_steps = route->start == TL_START_NEW ? 200 : 60;
+        const bool slow = route->start == TL_START_NEW || route->phase[0].which < TL_TRAIN_TOP;
+        h->least_steps  = slow ? 200 : 60;
         if (!tl_optimizer_at(o)) o = 0;
         h->optimizer = "adamw";
         h->optim.lr  = 3e-3;
+        if (route->phase[0].which < TL_TRAIN_TOP) h->head_rate = 10.0; /* a new head */
         TEST_OK(tl_hyper_set(test_ctx(), h, "optimizer", tl_optimizer_at(o++)->name));
+        TEST_OK(tl_hyper_set(test_ctx(), h, "lora.targets", "dense1"));
         TEST_OK(tl_run_forecast(test_ctx(), &f.p.spec, &need));
         atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
         TEST_OK(tl_run_train(test_ctx(), &f.p.spec, &r));

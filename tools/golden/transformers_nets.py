@@ -249,4 +249,5 @@ def main():
     print(path, path.stat().st_size, "bytes")
 
 
-main()
+if __name__ == "__main__":
+    main()

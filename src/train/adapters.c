@@ -1,0 +1,99 @@
+/* adapters.c -- the end of a route that trained beside a frozen base: what it learned goes into
+ * the base's weights, and must answer real rows as before.  Floor 3, train. */
+#include "bundle/adapter.h"
+#include "train/routes/adapters.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROWS = 64, BATCH = 16 };
+
+/* Merging rounds each weight once more in f32: some 1e-6 of the largest output. */
+static const double most_apart = 1e-4;
+
+static tl_status answers(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m, tl_rows rows,
+                         float *y)
+{
+    tl_predictor *p = NULL;
+    tl_status     rc;
+
+    TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, BATCH, spec->backend, spec->slab, TL_F32,
+                            &p));
+    rc = tl_predictor_rows(ctx, p, spec->cache, rows, y);
+done:
+    tl_predictor_free(ctx, p);
+    return rc;
+}
+
+/* Compared in f32, whatever the run's precision. */
+static tl_status compare(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *apart,
+                         const tl_model *merged)
+{
+    const size_t outputs = (size_t)apart->arch.outputs;
+    tl_rows      rows    = { 0 };
+    float       *y[2]    = { NULL, NULL };
+    double       differ = 0.0, top = 0.0;
+    tl_status    rc;
+
+    TL_TRY(tl_rows_spread(ctx, spec->valid, ROWS, &rows));
+    const size_t n = (size_t)rows.count * outputs;
+    for (int i = 0; i < 2; i++) {
+        TL_TRY(tl_alloc_array(ctx, n, sizeof *y[i], &y[i]));
+        TL_TRY(answers(ctx, spec, i ? merged : apart, rows, y[i]));
+    }
+    for (size_t i = 0; i < n; i++) {
+        differ = fmax(differ, fabs((double)y[0][i] - (double)y[1][i]));
+        top    = fmax(top, fabs((double)y[0][i]));
+    }
+    if (!(differ <= most_apart * top))
+        TL_FAIL(TL_EFAIL, spec->candidate.route->name,
+                "merged and unmerged outputs differ by %.3g of the largest (report this)",
+                differ / top);
+done:
+    tl_free(ctx, rows.row);
+    tl_free(ctx, y[0]);
+    tl_free(ctx, y[1]);
+    return rc;
+}
+
+/* Scored anew: what is handed over is what was measured. */
+static tl_status score(tl_ctx *ctx, tl_trainer *t)
+{
+    tl_evaluator e = { 0 };
+    tl_status    rc;
+
+    TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model,
+                            TL_MIN(t->spec.micro_batch, (int64_t)32), &e));
+    TL_TRY(tl_evaluate(ctx, &e, t->spec.valid));
+    t->at.best_metric = tl_tally_metric(&e.tally, t->spec.metric);
+    t->at.best_loss   = tl_tally_loss(&e.tally);
+done:
+    tl_evaluator_free(ctx, &e);
+    return rc;
+}
+
+tl_status tl_adapters_finish(tl_ctx *ctx, tl_trainer *t)
+{
+    const size_t was    = (size_t)t->model->params->floats;
+    tl_model    *merged = NULL;
+    float       *best   = NULL;
+    tl_status    rc;
+
+    memcpy(t->model->params->value, t->best, was * sizeof *t->best);
+    TL_TRY(tl_model_merged(ctx, t->model, &merged));
+    TL_TRY(compare(ctx, &t->spec, t->model, merged));
+    const size_t bytes = (size_t)merged->params->floats * sizeof *best;
+    TL_TRY(tl_alloc(ctx, bytes, &best));
+    memcpy(best, merged->params->value, bytes);
+    t->trained = tl_params_numel(t->model->params, true);
+    tl_free(ctx, t->best);
+    t->best = best;
+    tl_model_free(ctx, t->model);
+    t->model = merged;
+    merged   = NULL;
+    rc       = score(ctx, t);
+done:
+    tl_model_free(ctx, merged);
+    return rc;
+}
