@@ -46,10 +46,9 @@ static tl_status declare(tl_ctx *ctx, const tl_family *family, const tl_param *p
 
     if (!peft_name(family, p->name, name))
         return tl_fail(ctx, TL_EDATA, p->name, "its name is too long (rename the layer)");
-    const tl_param like = { .name   = name,
-                            .shape  = peft_shape(p),
-                            .role   = TL_ROLE_WEIGHT,
-                            .turned = p->turned };
+    const tl_param like = {
+        .name = name, .shape = peft_shape(p), .role = TL_ROLE_WEIGHT, .turned = p->turned
+    };
     return tl_params_declare(ctx, to, &like, &made);
 }
 
@@ -89,19 +88,19 @@ static void append_once(json_t *list, const char *text)
     const json_t *have;
     size_t        i;
 
-    json_array_foreach(list, i, have)
-        if (strcmp(json_string_value(have), text) == 0) return;
+    json_array_foreach(list, i,
+                       have) if (strcmp(json_string_value(have), text) == 0) return;
     json_array_append_new(list, json_string(text));
 }
 
 /* What was adapted, which of it is scaled before the product, and which modules the head is. */
-static void list_modules(const tl_model *m, json_t *targets, json_t *scaled, json_t *heads,
-                         bool *turned)
+static void list_modules(const tl_model *m, json_t *targets, json_t *scaled,
+                         json_t *heads, bool *turned)
 {
     for (int32_t i = 0; i < m->params->count; i++) {
         const tl_param *p   = &m->params->param[i];
         const size_t    all = strlen(p->name);
-        const char     *end = tl_ends_with(p->name, ".ia3_l")          ? ".ia3_l"
+        const char     *end = tl_ends_with(p->name, ".ia3_l")           ? ".ia3_l"
                               : tl_ends_with(p->name, ".lora_A.weight") ? ".lora_A.weight"
                                                                         : NULL;
         char            name[NAME_BYTES], out[NAME_BYTES];
@@ -129,7 +128,8 @@ static json_t *number(double v)
 /* PEFT's word for what a network of text is asked; of pictures it has none. */
 static json_t *task_of(const tl_arch *arch)
 {
-    static const char *const tasks[TL_ASKS] = { "SEQ_CLS", "TOKEN_CLS", NULL, "CAUSAL_LM" };
+    static const char *const tasks[TL_ASKS] = { "SEQ_CLS", "TOKEN_CLS", NULL,
+                                                "CAUSAL_LM" };
 
     return arch->family->text && tasks[arch->ask] ? json_string(tasks[arch->ask])
                                                   : json_null();
@@ -137,9 +137,9 @@ static json_t *task_of(const tl_arch *arch)
 
 static json_t *config_of(const tl_model *m)
 {
-    const tl_adapt *a      = &m->arch.adapt;
-    const bool      ia3    = a->kind == TL_ADAPT_IA3;
-    json_t         *all    = json_object(), *targets = json_array(), *heads = json_array(),
+    const tl_adapt *a   = &m->arch.adapt;
+    const bool      ia3 = a->kind == TL_ADAPT_IA3;
+    json_t         *all = json_object(), *targets = json_array(), *heads = json_array(),
            *scaled = json_array();
     bool turned    = false;
 
@@ -168,12 +168,12 @@ static json_t *config_of(const tl_model *m)
 
 tl_status tl_adapter_of(tl_ctx *ctx, const tl_model *m, tl_adapter **out)
 {
-    tl_adapter *a = NULL;
+    tl_adapter *a  = NULL;
     tl_status   rc = TL_OK;
 
     *out = NULL;
-    if (m->arch.adapt.kind == TL_ADAPT_NONE || m->arch.adapt.kind == TL_ADAPT_BOTTLENECK ||
-        !m->arch.family->class_of)
+    if (m->arch.adapt.kind == TL_ADAPT_NONE ||
+        m->arch.adapt.kind == TL_ADAPT_BOTTLENECK || !m->arch.family->class_of)
         return TL_OK;
     TL_TRY(tl_alloc(ctx, sizeof *a, &a));
     TL_TRY(copy_kept(ctx, m, &a->params));

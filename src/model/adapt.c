@@ -15,9 +15,10 @@ static const char *const kinds[TL_ADAPTS] = { "none", "lora", "dora", "ia3",
 
 /* Where the papers put them, by the names families give their layers.  PEFT's table for (IA)3
  * counts the end of the attention of BERT as the end of a feed-forward part, too. */
-static const char ends_feed_forward[] = "output.dense,mlp.c_proj,down_proj,ffn.lin2,mlp.Wo";
-static const char ia3_targets[]       = "key,value,k_proj,v_proj,k_lin,v_lin,c_attn,Wqkv,"
-                                        "output.dense,mlp.c_proj,down_proj,ffn.lin2,mlp.Wo";
+static const char ends_feed_forward[] =
+    "output.dense,mlp.c_proj,down_proj,ffn.lin2,mlp.Wo";
+static const char ia3_targets[]   = "key,value,k_proj,v_proj,k_lin,v_lin,c_attn,Wqkv,"
+                                    "output.dense,mlp.c_proj,down_proj,ffn.lin2,mlp.Wo";
 static const char ends_sublayer[] = "output.dense,attn.c_proj,o_proj,out_lin,attn.Wo,"
                                     "mlp.c_proj,down_proj,ffn.lin2,mlp.Wo";
 
@@ -79,14 +80,15 @@ tl_status tl_adapt_from_json(tl_ctx *ctx, const char *where, const json_t *value
     if (!value || json_is_null(value)) return TL_OK;
     while (a.kind < TL_ADAPTS && strcmp(kinds[a.kind], kind) != 0) a.kind++;
     if (a.kind == TL_ADAPTS)
-        TL_FAIL(TL_EDATA, where, "an adapter \"%.40s\" is not supported (use a newer Tailor)",
-                kind);
+        TL_FAIL(TL_EDATA, where,
+                "an adapter \"%.40s\" is not supported (use a newer Tailor)", kind);
     TL_TRY(tl_config_int(ctx, where, value, "r", 1, MOST_RANK, 8, &a.r));
     TL_TRY(tl_config_number(ctx, where, value, "alpha", 1e-6, 1e6, 16.0, &a.alpha));
     TL_TRY(tl_config_number(ctx, where, value, "dropout", 0.0, 0.99, 0.0, &a.dropout));
     TL_TRY(tl_config_bool(ctx, where, value, "rs", false, &a.rs));
     if (strlen(targets) >= sizeof a.targets)
-        TL_FAIL(TL_EDATA, where, "\"targets\" are too many (name ends of layers, or \"all\")");
+        TL_FAIL(TL_EDATA, where,
+                "\"targets\" are too many (name ends of layers, or \"all\")");
     snprintf(a.targets, sizeof a.targets, "%s", targets);
     *out = a;
 done:
@@ -156,7 +158,7 @@ void tl_adapt_start(const tl_adapt *a, const tl_params *params)
     for (int32_t i = 0; a->kind == TL_ADAPT_DORA && i < params->count; i++) {
         const tl_param *w = &params->param[i],
                        *m = beside(params, w, "lora_magnitude_vector");
-        product         p;
+        product p;
         if (!m || !product_of(a, params, w, &p)) continue;
         for (int64_t o = 0; o < p.out; o++)
             tl_params_value(params, m)[o] = (float)row_length(&p, o);
@@ -182,7 +184,8 @@ static void merge_scales(const tl_param *w, const float *l, float *to, float *bi
     const int64_t out = w->shape.dim[0], in = w->shape.dim[1];
     char          layer[NAME_BYTES];
 
-    snprintf(layer, sizeof layer, "%.*s", (int)(strrchr(w->name, '.') - w->name), w->name);
+    snprintf(layer, sizeof layer, "%.*s", (int)(strrchr(w->name, '.') - w->name),
+             w->name);
     const bool columns = tl_adapt_scales_input(layer);
     for (int64_t i = 0; i < w->count; i++) to[i] *= l[columns ? i % in : i / in];
     for (int64_t o = 0; bias && !columns && o < out; o++) bias[o] *= l[o];
@@ -198,7 +201,7 @@ tl_status tl_adapt_merge(tl_ctx *ctx, const tl_adapt *a, const tl_params *params
         const tl_param *w = &params->param[i], *to = tl_params_find(merged, w->name),
                        *m = beside(params, w, "lora_magnitude_vector"),
                        *l = beside(params, w, "ia3_l"), *bias = beside(merged, w, "bias");
-        product         p;
+        product p;
         if (!to || w->role != TL_ROLE_WEIGHT || w->shape.ndim != 2) continue;
         if (product_of(a, params, w, &p))
             merge_product(&p, m ? tl_params_value(params, m) : NULL,

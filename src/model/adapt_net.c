@@ -11,18 +11,18 @@ static tl_tensor param(tl_net *net, const char *name, tl_shape shape, tl_role ro
     const bool turned = net->turned, optional = net->optional;
     tl_tensor  made;
 
-    net->turned  = false;
+    net->turned   = false;
     net->optional = false;
-    net->adapter = true;
-    made         = tl_net_param(net, name, shape, role, init, init_scale);
-    net->adapter = false;
+    net->adapter  = true;
+    made          = tl_net_param(net, name, shape, role, init, init_scale);
+    net->adapter  = false;
     net->optional = optional;
-    net->turned  = turned;
+    net->turned   = turned;
     return made;
 }
 
-static tl_tensor weight(tl_net *net, const char *name, int64_t out, int64_t in, tl_init init,
-                        float init_scale)
+static tl_tensor weight(tl_net *net, const char *name, int64_t out, int64_t in,
+                        tl_init init, float init_scale)
 {
     return param(net, name, TL_SHAPE(out, in), TL_ROLE_WEIGHT, init, init_scale);
 }
@@ -71,8 +71,8 @@ static tl_tensor lora(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, int64_
     return lengthened(net, x, dropped, w, b, made, length, act);
 }
 
-static tl_tensor scaled(tl_net *net, const char *layer, tl_tensor x, tl_tensor w, tl_tensor b,
-                        int64_t out, tl_activation act)
+static tl_tensor scaled(tl_net *net, const char *layer, tl_tensor x, tl_tensor w,
+                        tl_tensor b, int64_t out, tl_activation act)
 {
     const bool      before = tl_adapt_scales_input(layer);
     const int64_t   size   = before ? tl_net_dim(net, x, -1) : out;
@@ -88,13 +88,13 @@ static tl_tensor scaled(tl_net *net, const char *layer, tl_tensor x, tl_tensor w
 /* Starts as nothing: up is zero, down nearly so. */
 static tl_tensor bottleneck(tl_net *net, tl_tensor y, int64_t out)
 {
-    const int64_t r    = net->adapt->r;
-    tl_tensor     down = weight(net, "adapter_down.weight", r, out, TL_INIT_NORMAL, 0.01f),
-              down_b   = param(net, "adapter_down.bias", TL_SHAPE(r), TL_ROLE_BIAS,
-                               TL_INIT_ZERO, 0.0f),
-              up       = weight(net, "adapter_up.weight", out, r, TL_INIT_ZERO, 0.0f),
-              up_b = param(net, "adapter_up.bias", TL_SHAPE(out), TL_ROLE_BIAS, TL_INIT_ZERO,
-                           0.0f);
+    const int64_t r  = net->adapt->r;
+    tl_tensor down   = weight(net, "adapter_down.weight", r, out, TL_INIT_NORMAL, 0.01f),
+              down_b = param(net, "adapter_down.bias", TL_SHAPE(r), TL_ROLE_BIAS,
+                             TL_INIT_ZERO, 0.0f),
+              up     = weight(net, "adapter_up.weight", out, r, TL_INIT_ZERO, 0.0f),
+              up_b   = param(net, "adapter_up.bias", TL_SHAPE(out), TL_ROLE_BIAS,
+                             TL_INIT_ZERO, 0.0f);
 
     tl_net_layer(net, "adapter");
     down = tl_dense(net->g, y, down, down_b, TL_ACT_RELU);

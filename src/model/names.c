@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first `from` of a text becomes `to`; one that `start` ties must stand there.  False: no room. */
+/* The first `from` of a text becomes `to`; one that `start` ties must stand there.  False: no
+ * room. */
 static bool replace(char *text, size_t room, const char *from, const char *to, bool start)
 {
     char        *at   = strstr(text, from);

@@ -12,14 +12,14 @@ enum { ROWS = 64, BATCH = 16 };
 /* Merging rounds each weight once more in f32: some 1e-6 of the largest output. */
 static const double most_apart = 1e-4;
 
-static tl_status answers(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m, tl_rows rows,
-                         float *y)
+static tl_status answers(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m,
+                         tl_rows rows, float *y)
 {
     tl_predictor *p = NULL;
     tl_status     rc;
 
-    TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, BATCH, spec->backend, spec->slab, TL_F32,
-                            &p));
+    TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, BATCH, spec->backend, spec->slab,
+                            TL_F32, &p));
     rc = tl_predictor_rows(ctx, p, spec->cache, rows, y);
 done:
     tl_predictor_free(ctx, p);

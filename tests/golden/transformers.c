@@ -1,9 +1,9 @@
 /* transformers.c -- whole transformers against Transformers in double precision: their config is
  * read, every tensor of their file has its place and ours theirs, logits, the gradient of every
  * parameter, the losses of ten AdamW steps (tests/golden/transformers.json, made by
- * tools/golden/transformers_nets.py, which says how weights and inputs follow from names).  The same
- * with adapters against PEFT (peft.json, by peft_nets.py): what is frozen keeps its bits, and merged
- * the network answers as before. */
+ * tools/golden/transformers_nets.py, which says how weights and inputs follow from names).  The
+ * same with adapters against PEFT (peft.json, by peft_nets.py): what is frozen keeps its bits, and
+ * merged the network answers as before. */
 #include "backend/cpu/cpu.h"
 #include "core/io.h"
 #include "model/family.h"

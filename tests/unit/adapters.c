@@ -108,7 +108,8 @@ static void same_adapter(const tl_adapter *a, const tl_adapter *b)
     }
 }
 
-/* A merged run is the unmerged one in the base's form; saved and opened it still has its adapter. */
+/* A merged run is the unmerged one in the base's form; saved and opened it still has its
+ * adapter. */
 static void merged_as_it_was_apart(void **state)
 {
     static const char *const names[] = { "lora", "rslora", "dora", "ia3" };

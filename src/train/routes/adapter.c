@@ -1,5 +1,5 @@
-/* adapter.c -- Houlsby's bottlenecks behind both sublayers of each block, the base frozen.  They
- * stay in the network: no product can take them up.  Its norms stay frozen here.
+/* adapter.c -- Houlsby's bottlenecks behind both sublayers of each block, the base frozen.
+ * They stay in the network: no product can take them up.  Its norms stay frozen here.
  * Source: Houlsby et al. 2019, arXiv:1902.00751 (size 64, rates from 3e-5 to 3e-3).
  * Floor 3, train. */
 #include "train/routes/adapters.h"
@@ -12,7 +12,8 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 
 const tl_route tl_route_adapter = {
     .name       = "adapter",
-    .doc        = "a small bottleneck trained at the end of each sublayer of the frozen base (by --routes only)",
+    .doc        = "a small bottleneck trained at the end of each sublayer of the frozen base "
+                  "(by --routes only)",
     .source     = "Houlsby et al. 2019, arXiv:1902.00751",
     .decision   = "fine-tune",
     .action     = "train small layers inside @, itself frozen",
@@ -20,7 +21,9 @@ const tl_route tl_route_adapter = {
     .needs_base = true,
     .by_request = true,
     .start      = TL_START_BASE,
-    .phase      = { { .which = TL_TRAIN_ADAPTERS, .lr_scale = 1.0, .budget_share = 1.0 } },
+    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
+                      .lr_scale     = 1.0,
+                      .budget_share = 1.0 } },
     .phases     = 1,
     .defaults   = defaults,
 };

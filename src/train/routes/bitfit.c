@@ -1,4 +1,4 @@
-/* bitfit.c -- only the biases of the base (those of norms with them) and the head are trained.
+/* bitfit.c -- only the biases of the base, those of norms with them, and the head train.
  * Source: Ben Zaken et al. 2022, arXiv:2106.10199.  Floor 3, train. */
 #include "train/routes/adapters.h"
 

@@ -9,15 +9,19 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 
 const tl_route tl_route_dora = {
     .name       = "dora",
-    .doc        = "LoRA, and the length of each output's weights learnt apart (by --routes only)",
+    .doc        = "LoRA, and the length of each output's weights learnt apart (by --routes "
+                  "only)",
     .source     = "Liu et al. 2024, arXiv:2402.09353",
     .decision   = "fine-tune",
-    .action     = "train small corrections of @ and the length of its weights, and merge them",
+    .action     = "train small corrections of @ and the length of its weights, and merge "
+                  "them",
     .plain      = "as lora; how strong each output is, is learnt apart",
     .needs_base = true,
     .by_request = true,
     .start      = TL_START_BASE,
-    .phase      = { { .which = TL_TRAIN_ADAPTERS, .lr_scale = 1.0, .budget_share = 1.0 } },
+    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
+                      .lr_scale     = 1.0,
+                      .budget_share = 1.0 } },
     .phases     = 1,
     .defaults   = defaults,
     .finish     = tl_adapters_finish,

@@ -1,5 +1,5 @@
-/* ia3.c -- (IA)3: learned vectors rescale keys, values and what enters the second product of
- * feed-forward parts; 3e-3 as in the paper.
+/* ia3.c -- (IA)3: learned vectors rescale keys, values and what enters the second product
+ * of feed-forward parts; 3e-3 as in the paper.
  * Source: Liu et al. 2022, arXiv:2205.05638.  Floor 3, train. */
 #include "train/routes/adapters.h"
 
@@ -10,15 +10,19 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 
 const tl_route tl_route_ia3 = {
     .name       = "ia3",
-    .doc        = "keys, values and feed-forward parts rescaled by learned vectors (by --routes only)",
+    .doc        = "keys, values and feed-forward parts rescaled by learned vectors (by --routes "
+                  "only)",
     .source     = "Liu et al. 2022, arXiv:2205.05638",
     .decision   = "fine-tune",
     .action     = "rescale @ by a few learned vectors",
-    .plain      = "the pretrained network stays as it is; only how loud some of its parts are is learnt",
+    .plain      = "the pretrained network stays as it is; only how loud some of its parts are is "
+                  "learnt",
     .needs_base = true,
     .by_request = true,
     .start      = TL_START_BASE,
-    .phase      = { { .which = TL_TRAIN_ADAPTERS, .lr_scale = 1.0, .budget_share = 1.0 } },
+    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
+                      .lr_scale     = 1.0,
+                      .budget_share = 1.0 } },
     .phases     = 1,
     .defaults   = defaults,
     .finish     = tl_adapters_finish,

@@ -1,5 +1,5 @@
-/* lora.c -- low-rank corrections of every product outside the head, the base frozen; merged at the
- * end.  Rank 8, scale 16 / 8, 5e-4: the paper on GLUE, with all products as targets (Schulman 2025).
+/* lora.c -- low-rank corrections of every product outside the head, the base frozen; merged at
+ * the end.  Rank 8 and 5e-4 are the paper's on GLUE; all products are targets (Schulman 2025).
  * Source: Hu et al. 2021, arXiv:2106.09685.  Floor 3, train. */
 #include "train/routes/adapters.h"
 
@@ -11,15 +11,19 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 
 const tl_route tl_route_lora = {
     .name       = "lora",
-    .doc        = "thin products trained beside the frozen ones, then merged (by --routes only)",
+    .doc        = "thin products trained beside the frozen ones, then merged (by --routes "
+                  "only)",
     .source     = "Hu et al. 2021, arXiv:2106.09685",
     .decision   = "fine-tune",
     .action     = "train small corrections of @ and merge them",
-    .plain      = "the pretrained network stays as it is; small corrections to its products are learnt",
+    .plain      = "the pretrained network stays as it is; small corrections to its products are "
+                  "learnt",
     .needs_base = true,
     .by_request = true,
     .start      = TL_START_BASE,
-    .phase      = { { .which = TL_TRAIN_ADAPTERS, .lr_scale = 1.0, .budget_share = 1.0 } },
+    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
+                      .lr_scale     = 1.0,
+                      .budget_share = 1.0 } },
     .phases     = 1,
     .defaults   = defaults,
     .finish     = tl_adapters_finish,

@@ -12,7 +12,8 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 
 const tl_route tl_route_rslora = {
     .name       = "rslora",
-    .doc        = "LoRA whose scale falls with the root of the rank, for larger ranks (by --routes only)",
+    .doc        = "LoRA whose scale falls with the root of the rank, for larger ranks "
+                  "(by --routes only)",
     .source     = "Kalajdzievski 2023, arXiv:2312.03732",
     .decision   = "fine-tune",
     .action     = "train corrections of @ of a larger rank and merge them",
@@ -20,7 +21,9 @@ const tl_route tl_route_rslora = {
     .needs_base = true,
     .by_request = true,
     .start      = TL_START_BASE,
-    .phase      = { { .which = TL_TRAIN_ADAPTERS, .lr_scale = 1.0, .budget_share = 1.0 } },
+    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
+                      .lr_scale     = 1.0,
+                      .budget_share = 1.0 } },
     .phases     = 1,
     .defaults   = defaults,
     .finish     = tl_adapters_finish,
