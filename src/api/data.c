@@ -184,7 +184,9 @@ static tl_status kept_rows(tl_ctx *ctx, const tl_dataset *d, const tl_model *mod
     for (size_t i = 0; i < count; i++) {
         out->row[i] = json_integer_value(json_array_get(rows, i));
         if (out->row[i] < 0 || out->row[i] >= d->rows)
-            TL_FAIL(TL_EDATA, model->path, "its tailor.json names a row that the data have not");
+            TL_FAIL(TL_EDATA, model->path,
+                    "its tailor.json names a row that the data have not (give the data "
+                    "it was trained on)");
     }
     out->count = (int64_t)count;
 done:

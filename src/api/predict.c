@@ -57,10 +57,11 @@ json_t *tl_answer_json(const tl_model *m, const char *path, const float *logit)
     if (m->task->numbers) {
         float value = *logit;
         tl_model_answer(m, &value, 1);
-        return json_pack("{s:s, s:o}", "input", path, "value", tl_json_real((double)value));
+        return json_pack("{s:o, s:o}", "input", tl_json_name(path), "value",
+                         tl_json_real((double)value));
     }
     const int64_t n      = m->arch.outputs;
-    json_t       *line   = json_pack("{s:s}", "input", path), *top = json_array();
+    json_t *line = json_pack("{s:o}", "input", tl_json_name(path)), *top = json_array();
     double        sum    = 0.0, most = -INFINITY;
     int64_t       taken[TOP];
 
@@ -103,7 +104,9 @@ static tl_status ask_batch(tl_ctx *ctx, tl_asker *a, const tl_model *m, const ch
         rc = read_picture(ctx, m, path[i], a->x + rows * a->row);
         if (rc == TL_ENOMEM || rc == TL_ECANCEL) goto done;
         if (rc == TL_OK) rows++;
-        else unread[i] = json_pack("{s:s, s:s}", "input", path[i], "error", ctx->message);
+        else
+            unread[i] = json_pack("{s:o, s:s}", "input", tl_json_name(path[i]), "error",
+                                  ctx->message);
         a->bad |= rc != TL_OK;
     }
     rc = TL_OK;

@@ -8,8 +8,12 @@
 
 static json_t *unread(const char *place, const char *column, const char *fault)
 {
-    return json_pack("{s:s, s:o}", "input", place, "error",
-                     json_sprintf("%s: column \"%.80s\": %s (mend it)", place, column, fault));
+    char text[800];
+
+    snprintf(text, sizeof text, "%.399s: column \"%.80s\": %.200s (mend it)", place,
+             column, fault);
+    return json_pack("{s:o, s:o}", "input", tl_json_name(place), "error",
+                     tl_json_name(text));
 }
 
 /* Rows [at, at + n) of the table: coded, asked together, answered in order. */
@@ -58,7 +62,8 @@ static tl_status ask_table(tl_ctx *ctx, tl_asker *a, const tl_model *m, const ch
     json_array_foreach(r.bad, i, text) {
         if (*stop) break;
         a->bad = true;
-        *stop  = tl_give_line(json_pack("{s:s, s:O}", "input", path, "error", text), each);
+        *stop  = tl_give_line(
+             json_pack("{s:o, s:O}", "input", tl_json_name(path), "error", text), each);
     }
 done:
     tl_reader_close(ctx, &r);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void print_interval(const char *name, const json_t *score)
 {
@@ -102,6 +103,14 @@ enum { FOLDER_DEPTH = 32 };
 
 typedef struct { char **path; size_t count; } path_list;
 
+/* Folders reached by a link could lead in circles. */
+static bool is_link(const char *path)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
 /* A file, or all pictures under a folder, in the order of their names. */
 static tl_status add_inputs(tl_app *app, path_list *list, const char *path, int depth)
 {
@@ -118,7 +127,7 @@ static tl_status add_inputs(tl_app *app, path_list *list, const char *path, int 
         tl_free(ctx, inner);
         inner = NULL;
         TL_TRY(tl_path_join(ctx, path, names.name[i], &inner));
-        if (tl_is_folder(inner) || looks_like_picture(names.name[i]))
+        if (tl_is_folder(inner) ? !is_link(inner) : looks_like_picture(names.name[i]))
             TL_TRY(add_inputs(app, list, inner, depth + 1));
     }
 done:

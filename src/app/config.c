@@ -36,13 +36,17 @@ static tl_status give_object(tl_ctx *ctx, tl_args *args, const char *where, cons
     json_t     *value;
 
     if (depth > CONFIG_DEPTH)
-        return tl_fail(ctx, TL_EUSAGE, where, "objects nest too deep at \"%s\"", prefix);
+        return tl_fail(ctx, TL_EUSAGE, where,
+                       "objects nest too deep at \"%.60s\" (write it "
+                       "flat)",
+                       prefix);
     json_object_foreach((json_t *)(uintptr_t)object, key, value) {
         char      name[NAME_BYTES];
         tl_status rc;
         if (snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", key) >=
             NAME_BYTES)
-            return tl_fail(ctx, TL_EUSAGE, where, "the name \"%.60s...\" is too long", key);
+            return tl_fail(ctx, TL_EUSAGE, where,
+                           "the name \"%.60s...\" is too long (shorten it)", key);
         rc = give_json(ctx, args, where, name, value, depth);
         if (rc != TL_OK) return rc;
     }
@@ -59,10 +63,11 @@ static tl_status give_json(tl_ctx *ctx, tl_args *args, const char *where, const 
     if (json_is_object(value)) return give_object(ctx, args, where, name, value, depth + 1);
     if (json_is_array(value)) {
         json_array_foreach(value, i, item) {
-            tl_status rc = json_is_array(item)
-                               ? tl_fail(ctx, TL_EUSAGE, where,
-                                         "\"%s\" is a list of lists", name)
-                               : give_json(ctx, args, where, name, item, depth + 1);
+            tl_status rc =
+                json_is_array(item)
+                    ? tl_fail(ctx, TL_EUSAGE, where,
+                              "\"%s\" is a list of lists (name one level)", name)
+                    : give_json(ctx, args, where, name, item, depth + 1);
             if (rc != TL_OK) return rc;
         }
         return TL_OK;

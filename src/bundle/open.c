@@ -301,7 +301,9 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
     TL_TRY(check_hash(ctx, &p, m));
     TL_TRY(find_arch(ctx, path, &p, &w, arch, &m->arch));
     if (m->arch.family->text)
-        TL_FAIL(TL_EDATA, path, "%s is a network for text, which no command takes yet",
+        TL_FAIL(TL_EDATA, path,
+                "%s is a network for text, which no command takes yet (give a "
+                "network for pictures or tables)",
                 m->arch.name);
     TL_TRY(find_prep(ctx, &p, &m->arch, &m->prep));
     m->task = tl_prep_task(&m->prep);

@@ -8,21 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Class names come from folder names, which need not be UTF-8 as JSON must: then the
- * other bytes than ASCII become '?'. */
-static json_t *name_text(const char *name)
-{
-    char    plain[256];
-    size_t  n    = 0;
-    json_t *text = json_string(name);
-
-    if (text) return text;
-    for (; name[n] && n < sizeof plain - 1; n++)
-        plain[n] = (unsigned char)name[n] < 128 ? name[n] : '?';
-    plain[n] = 0;
-    return json_string(plain);
-}
-
 /* {"0": name, ...} and {name: 0, ...}; classes without a name are LABEL_i, as
  * elsewhere. */
 static void add_labels(json_t *config, const tl_model *m)
@@ -35,7 +20,7 @@ static void add_labels(json_t *config, const tl_model *m)
         snprintf(key, sizeof key, "%" PRId64, i);
         snprintf(plain, sizeof plain, "LABEL_%" PRId64, i);
         if (m->class_name) name = m->class_name[i];
-        json_object_set_new(names, key, name_text(name));
+        json_object_set_new(names, key, tl_json_name(name));
         json_object_set_new(numbers, json_string_value(json_object_get(names, key)),
                             json_integer(i));
     }
@@ -80,7 +65,7 @@ static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra
     json_t *all = json_object(), *labels = m->class_name ? json_array() : json_null();
 
     for (int64_t i = 0; m->class_name && i < m->arch.outputs; i++)
-        json_array_append_new(labels, name_text(m->class_name[i]));
+        json_array_append_new(labels, tl_json_name(m->class_name[i]));
     json_object_update(all, m->provenance);
     json_object_update(all, (json_t *)(uintptr_t)extra);
     json_object_set_new(all, "tailor", json_string(TAILOR_VERSION));

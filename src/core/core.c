@@ -1,6 +1,7 @@
 /* core.c -- status, context, accounted memory.  Floor 0. */
 #include "core/core.h"
 #include "core/machine.h"
+#include "core/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ void tl_log(tl_ctx *ctx, int level, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    tl_one_line(line);
     ctx->world->log(ctx->world->log_user, level, line);
 }
 
@@ -72,6 +74,7 @@ tl_status tl_fail(tl_ctx *ctx, tl_status status, const char *where, const char *
         snprintf(ctx->message, sizeof ctx->message, "%.400s: %.600s", where, what);
     else
         snprintf(ctx->message, sizeof ctx->message, "%s", what);
+    tl_one_line(ctx->message); /* names of files and columns are others' texts */
     ctx->status = status;
     return status;
 }

@@ -27,11 +27,18 @@ struct tl_output {
     bool  committed;
 };
 
+/* The path leads to no file that could be read; the disk is not to blame. */
+static bool is_no_file(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == EISDIR || error == ELOOP ||
+           error == ENAMETOOLONG || error == ENXIO;
+}
+
 static tl_status fail_errno(tl_ctx *ctx, const char *path, const char *what, int error)
 {
-    const tl_status rc = error == ENOSPC || error == EDQUOT ? TL_ENOSPC
-                       : error == ENOENT || error == ENOTDIR || error == EISDIR ? TL_EDATA
-                                                                               : TL_EIO;
+    const tl_status rc     = error == ENOSPC || error == EDQUOT ? TL_ENOSPC
+                             : is_no_file(error)                ? TL_EDATA
+                                                                : TL_EIO;
     const char *remedy = rc == TL_ENOSPC ? "make room, then `tailor resume`"
                        : error == EACCES || error == EROFS ? "check the permissions"
                        : rc == TL_EDATA ? "check the path" : "check the disk";
@@ -39,25 +46,40 @@ static tl_status fail_errno(tl_ctx *ctx, const char *path, const char *what, int
     return tl_fail(ctx, rc, path, "%s: %s (%s)", what, strerror(error), remedy);
 }
 
+/* Pipes, devices and sockets are refused: they may never answer, or never end. */
+static tl_status open_file(tl_ctx *ctx, const char *path, int *fd, struct stat *info)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0 || fstat(*fd, info) != 0)
+        return fail_errno(ctx, path, "cannot open", errno);
+    if (S_ISDIR(info->st_mode))
+        return tl_fail(ctx, TL_EDATA, path, "is a folder (give a file)");
+    if (S_ISREG(info->st_mode)) return TL_OK;
+    return tl_fail(ctx, TL_EDATA, path, "is a pipe or device (give a file)");
+}
+
 tl_status tl_input_open(tl_ctx *ctx, const char *path, tl_input **out)
 {
-    tl_input *in = NULL;
-    tl_status rc;
+    tl_input   *in = NULL;
+    struct stat info;
+    int         fd = -1;
+    tl_status   rc;
 
     *out = NULL;
     TL_TRY(tl_alloc(ctx, sizeof *in, &in));
     TL_TRY(tl_strdup(ctx, path, &in->path));
-    if (tl_is_folder(path)) TL_FAIL(TL_EDATA, path, "is a folder (give a file)");
-    errno    = 0;
-    in->file = gzopen(path, "rbe");
+    TL_TRY(open_file(ctx, path, &fd, &info));
+    in->file = gzdopen(fd, "rb");
     if (!in->file) {
-        rc = fail_errno(ctx, path, "cannot open", errno ? errno : ENOMEM);
+        rc = fail_errno(ctx, path, "cannot open", ENOMEM);
         goto done;
     }
+    fd = -1; /* the reader's now */
     gzbuffer(in->file, 1 << 17);
     *out = in;
     in   = NULL;
 done:
+    if (fd >= 0) close(fd);
     tl_input_close(ctx, in);
     return rc;
 }
@@ -83,9 +105,12 @@ tl_status tl_read_some(tl_ctx *ctx, tl_input *in, void *data, size_t bytes, size
     while (*got < bytes) {
         const unsigned want = (unsigned)TL_MIN(bytes - *got, (size_t)1 << 30);
         const int      n    = gzread(in->file, (char *)data + *got, want);
+        int            code = Z_OK;
+        const char    *text = n <= 0 ? gzerror(in->file, &code) : "";
+        if (n == 0 && code == Z_BUF_ERROR) /* what came before was given without a word */
+            return tl_fail(ctx, TL_EDATA, tl_input_where(in),
+                           "cut short: the gzip data do not end (fetch the file again)");
         if (n < 0) {
-            int         code;
-            const char *text = gzerror(in->file, &code);
             if (code == Z_ERRNO) return fail_errno(ctx, in->path, "cannot read", errno);
             return tl_fail(ctx, TL_EDATA, tl_input_where(in),
                            "broken gzip data: %s (fetch the file again)", text);
@@ -117,15 +142,10 @@ tl_status tl_file_read(tl_ctx *ctx, const char *path, size_t limit, uint8_t **da
 
     *data  = NULL;
     *bytes = 0;
-    fd     = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        rc = fail_errno(ctx, path, "cannot open", errno);
-        goto done;
-    }
-    if (S_ISDIR(info.st_mode)) TL_FAIL(TL_EDATA, path, "is a folder (give a file)");
+    TL_TRY(open_file(ctx, path, &fd, &info));
     if ((size_t)info.st_size > limit)
-        TL_FAIL(TL_ELIMIT, path, "%lld bytes, over the limit of %zu", (long long)info.st_size,
-                limit);
+        TL_FAIL(TL_ELIMIT, path, "%lld bytes, over the limit of %zu (raise --memory)",
+                (long long)info.st_size, limit);
     TL_TRY(tl_alloc(ctx, (size_t)info.st_size + 1, &block));
     if (tl_fault_now(&ctx->world->fault_read)) {
         rc = fail_errno(ctx, path, "cannot read", EIO);
@@ -155,15 +175,11 @@ tl_status tl_map_open(tl_ctx *ctx, const char *path, tl_map *out)
 {
     struct stat info;
     void       *data;
-    int         fd = open(path, O_RDONLY | O_CLOEXEC);
-    tl_status   rc = TL_OK;
+    int         fd = -1;
+    tl_status   rc;
 
     *out = (tl_map){ 0 };
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        rc = fail_errno(ctx, path, "cannot open", errno);
-        goto done;
-    }
-    if (S_ISDIR(info.st_mode)) TL_FAIL(TL_EDATA, path, "is a folder (give a file)");
+    TL_TRY(open_file(ctx, path, &fd, &info));
     if (info.st_size == 0) TL_FAIL(TL_EDATA, path, "is empty (fetch the file again)");
     if (tl_fault_now(&ctx->world->fault_read)) {
         rc = fail_errno(ctx, path, "cannot read", EIO);

@@ -1,6 +1,7 @@
 /* json.c -- JSON through jansson, SHA-256 through OpenSSL.  Floor 0. */
 #include "core/json.h"
 #include "core/io.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <openssl/evp.h>
@@ -35,6 +36,20 @@ tl_status tl_json_read(tl_ctx *ctx, const char *path, size_t limit, json_t **out
 done:
     tl_free(ctx, data);
     return rc;
+}
+
+json_t *tl_json_name(const char *name)
+{
+    json_t *value = json_string(name);
+    char   *plain;
+
+    if (value) return value;
+    plain = strdup(name);
+    if (!plain) return NULL;
+    tl_one_line(plain);
+    value = json_string(plain);
+    free(plain);
+    return value;
 }
 
 static tl_status write_digits(tl_ctx *ctx, const char *path, const json_t *value, size_t digits)

@@ -20,6 +20,8 @@ int64_t     tl_json_int(const json_t *object, const char *key, int64_t fallback)
 double      tl_json_number(const json_t *object, const char *key, double fallback);
 bool        tl_json_bool(const json_t *object, const char *key, bool fallback);
 const char *tl_json_text(const json_t *object, const char *key, const char *fallback);
+/* A name that need not be UTF-8, as JSON must: then as tl_one_line has it. */
+json_t *tl_json_name(const char *name);
 /* A number, or null where it is NaN or infinite (unknown is null, never invented). */
 json_t     *tl_json_real(double value);
 

@@ -55,6 +55,36 @@ void tl_text_printf(tl_text *t, const char *format, ...)
     va_end(args);
 }
 
+/* Bytes of the character at `c` (the Unicode Standard, table 3-7); 0: it is none. */
+static size_t character(const unsigned char *c)
+{
+    const size_t bytes = c[0] < 0x80                    ? 1
+                         : c[0] >= 0xc2 && c[0] <= 0xdf ? 2
+                         : c[0] >= 0xe0 && c[0] <= 0xef ? 3
+                         : c[0] >= 0xf0 && c[0] <= 0xf4 ? 4
+                                                        : 0;
+
+    for (size_t i = 1; i < bytes; i++)
+        if ((c[i] & 0xc0) != 0x80) return 0;
+    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+        (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+        return 0;
+    return bytes;
+}
+
+void tl_one_line(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c;) {
+        const size_t bytes = character(c);
+        const bool   moves = *c == '\n' || *c == '\r' || *c == '\t';
+        if (bytes == 0 || *c < 32 || *c == 127 ||
+            (bytes == 2 && c[0] == 0xc2 && c[1] < 0xa0))
+            *c++ = moves ? ' ' : '?';
+        else
+            c += bytes;
+    }
+}
+
 void tl_text_free(tl_text *t)
 {
     if (t->ctx) tl_free(t->ctx, t->text);

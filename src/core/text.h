@@ -21,6 +21,10 @@ void    tl_text_free(tl_text *t);
 typedef const char *(*tl_name_at)(size_t i); /* NULL past the end */
 const char *tl_did_you_mean(const char *word, tl_name_at at);
 
+/* Makes one line of valid UTF-8 of `text`, in place: a blank for line ends and tabs, '?' for each
+ * other control byte and each byte that is no UTF-8. */
+void tl_one_line(char *text);
+
 /* "90s", "30m", "1h30m", "2d" -> seconds; "512M", "8G", "1.5GiB" -> bytes; false when
  * it is not one. */
 bool tl_parse_seconds(const char *text, double *seconds);

@@ -2,6 +2,7 @@
  * Source: RFC 4180.  Floor 2, data. */
 #include "data/delimited.h"
 #include "core/io.h"
+#include "data/tokenizer/unicode.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,17 +54,25 @@ done:
     return rc;
 }
 
-static tl_status refuse_zeros(tl_ctx *ctx, const char *path, const uint8_t *data,
-                              size_t bytes)
+/* Zero bytes and what is no UTF-8: other encodings, and files that are no text. */
+static tl_status check_text(tl_ctx *ctx, const char *path, const uint8_t *data,
+                            size_t bytes)
 {
     const uint8_t *zero = memchr(data, 0, bytes);
     int64_t        line = 1;
+    size_t         bad, good = zero ? (size_t)(zero - data)
+                                    : tl_utf8_valid((const char *)data, bytes, &bad);
     char           where[512];
 
-    if (!zero) return TL_OK;
-    for (const uint8_t *at = data; at < zero; at++) line += *at == '\n';
+    if (good == bytes) return TL_OK;
+    for (size_t i = 0; i < good; i++) line += data[i] == '\n';
     snprintf(where, sizeof where, "%.480s:%" PRId64, path, line);
-    return tl_fail(ctx, TL_EDATA, where, "holds zero bytes (save it as UTF-8 text)");
+    if (zero)
+        return tl_fail(ctx, TL_EDATA, where, "holds zero bytes (save it as UTF-8 text)");
+    return tl_fail(
+        ctx, TL_EDATA, where,
+        "byte 0x%02x is no UTF-8 text (save it as UTF-8: iconv -f latin1 -t utf8)",
+        data[good]);
 }
 
 tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
@@ -76,7 +85,7 @@ tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
     *out = (tl_delimited){ 0 };
     TL_TRY(tl_ends_with(path, ".gz") ? read_packed(ctx, path, limit, &data, &bytes)
                                      : tl_file_read(ctx, path, limit, &data, &bytes));
-    TL_TRY(refuse_zeros(ctx, path, data, bytes));
+    TL_TRY(check_text(ctx, path, data, bytes));
     *out = (tl_delimited){ .text      = (char *)data,
                            .path      = path,
                            .at        = (char *)data,

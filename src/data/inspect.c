@@ -36,9 +36,7 @@ typedef struct {
 /* File and class names need not be UTF-8; JSON must. */
 static json_t *text_of(const char *name)
 {
-    json_t *text = json_string(name);
-
-    return text ? text : json_string("(name is not UTF-8)");
+    return tl_json_name(name);
 }
 
 static void say(json_t *list, const char *level, const char *todo, const char *format,

@@ -1,6 +1,7 @@
 /* part.c -- parts grow row by row, their files are looked at, bad rows are counted.
  * Floor 2, data. */
 #include "data/part.h"
+#include "core/text.h"
 #include "data/workers.h"
 
 #include <ctype.h>
@@ -13,6 +14,7 @@ enum { MOST_CLASSES = 1 << 20 };
 tl_status tl_bad_add(tl_ctx *ctx, tl_bad *bad, const char *name, const char *kind)
 {
     size_t k = 0;
+    char   line[500];
 
     while (k < TL_BAD_KINDS - 1 && bad->kind[k] && strcmp(bad->kind[k], kind) != 0) k++;
     bad->kind[k] = kind;
@@ -20,8 +22,9 @@ tl_status tl_bad_add(tl_ctx *ctx, tl_bad *bad, const char *name, const char *kin
     bad->rows++;
     if (!bad->first) bad->first = json_array();
     if (bad->first && json_array_size(bad->first) >= TL_BAD_LISTED) return TL_OK;
-    if (json_array_append_new(bad->first, json_sprintf("%.300s: %s", name, kind)) != 0 &&
-        json_array_append_new(bad->first, json_sprintf("(odd file name): %s", kind)) != 0)
+    snprintf(line, sizeof line, "%.300s: %s", name, kind);
+    tl_one_line(line);
+    if (json_array_append_new(bad->first, json_string(line)) != 0)
         return tl_fail(ctx, TL_ENOMEM, "memory",
                        "no room to list bad rows (free some memory)");
     return TL_OK;

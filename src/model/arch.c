@@ -163,19 +163,22 @@ static tl_status check_row(tl_ctx *ctx, const char *where, const tl_arch *arch)
 
     for (int i = 0; i < row->ndim; i++) {
         if (row->dim[i] < 1 || row->dim[i] > ((int64_t)1 << 31) / count)
-            return tl_fail(ctx, TL_EDATA, where,
-                           "an input row of such a size is not supported");
+            return tl_fail(
+                ctx, TL_EDATA, where,
+                "an input row of such a size is not supported (make it smaller)");
         count *= row->dim[i];
     }
     if (row->ndim < 1 || row->ndim >= TL_DIMS)
-        return tl_fail(ctx, TL_EDATA, where, "the shape of an input row is not given");
+        return tl_fail(ctx, TL_EDATA, where,
+                       "the shape of an input row is not given (add \"input_shape\")");
     if (arch->family->pictures && row->ndim != 3)
         return tl_fail(ctx, TL_EUSAGE, where,
                        "%s takes pictures, and the data are rows of numbers"
                        " (try mlp)",
                        arch->name);
     if (arch->outputs < 1 || arch->outputs > MOST_OUTPUTS)
-        return tl_fail(ctx, TL_EDATA, where, "%" PRId64 " outputs are not supported",
+        return tl_fail(ctx, TL_EDATA, where,
+                       "%" PRId64 " outputs are not supported (name fewer classes)",
                        arch->outputs);
     return TL_OK;
 }
@@ -278,11 +281,14 @@ tl_status tl_arch_from_config(tl_ctx *ctx, const char *where, const json_t *conf
     TL_TRY(tl_config_bool(ctx, where, config, "source_head", true, &arch.source_head));
     arch.family = family_of_config(config, &size);
     if (!arch.family)
-        TL_FAIL(TL_EDATA, where, "model_type \"%.60s\" is not supported",
-                tl_json_text(config, "model_type", "(none)"));
+        TL_FAIL(
+            TL_EDATA, where,
+            "model_type \"%.60s\" is not supported (take a model of a family that is)",
+            tl_json_text(config, "model_type", "(none)"));
     if (size && json_object_size(json_object_get(config, "model_args")))
         TL_FAIL(TL_EDATA, where,
-                "\"model_args\" change the network, and are not supported");
+                "\"model_args\" change the network, and are not supported (take "
+                "another)");
     if (size) TL_TRY(tl_config_only_text(ctx, where, config, "global_pool", "avg"));
     if (size || arch.family->keys)
         TL_TRY(tl_config_known(ctx, where, config, size ? timm_keys : arch.family->keys));
@@ -353,7 +359,8 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
     *out = (tl_arch){ 0 };
     arch.family = tl_family_find(tl_json_text(value, "family", ""));
     if (!arch.family)
-        TL_FAIL(TL_EDATA, where, "family \"%.60s\" is not supported",
+        TL_FAIL(TL_EDATA, where,
+                "family \"%.60s\" is not supported (copy the model again)",
                 tl_json_text(value, "family", "(none)"));
     TL_TRY(
         tl_config_int(ctx, where, value, "outputs", 1, MOST_OUTPUTS, 0, &arch.outputs));
@@ -363,10 +370,10 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
         tl_config_number(ctx, where, value, "dropout", -1.0, 0.99, -1.0, &arch.dropout));
     TL_TRY(tl_config_bool(ctx, where, value, "source_head", false, &arch.source_head));
     if (!tl_ask_parse(tl_json_text(value, "ask", asks[0]), &arch.ask))
-        TL_FAIL(TL_EDATA, where, "\"ask\" is not supported");
+        TL_FAIL(TL_EDATA, where, "\"ask\" is not known (copy the model again)");
     TL_TRY(tl_adapt_from_json(ctx, where, json_object_get(value, "adapt"), &arch.adapt));
     if (!words && !json_is_object(config))
-        TL_FAIL(TL_EDATA, where, "\"config\" is missing");
+        TL_FAIL(TL_EDATA, where, "\"config\" is missing (copy the model again)");
     if (!words && arch.family->keys)
         TL_TRY(tl_config_known(ctx, where, config, arch.family->keys));
     TL_TRY(arch.family->configure(ctx, where, words, words ? NULL : config, &arch));

@@ -13,7 +13,7 @@ static const json_t *given(const json_t *config, const char *key)
 
 static tl_status wrong(tl_ctx *ctx, const char *where, const char *key, const char *want)
 {
-    return tl_fail(ctx, TL_EDATA, where, "\"%s\" must be %s", key, want);
+    return tl_fail(ctx, TL_EDATA, where, "\"%s\" must be %s (mend it)", key, want);
 }
 
 tl_status tl_config_number(tl_ctx *ctx, const char *where, const json_t *config,
@@ -79,7 +79,8 @@ tl_status tl_config_ints(tl_ctx *ctx, const char *where, const json_t *config,
     if (!value) return TL_OK;
     if (!json_is_array(value) || json_array_size(value) > (size_t)room)
         return tl_fail(ctx, TL_EDATA, where,
-                       "\"%s\" must be a list of at most %d integers", key, room);
+                       "\"%s\" must be a list of at most %d integers (mend it)", key,
+                       room);
     for (int i = 0; i < (int)json_array_size(value); i++)
         TL_TRY(in_range(ctx, where, key, json_array_get(value, (size_t)i), least, most,
                         &out[i]));
@@ -107,7 +108,8 @@ tl_status tl_config_only_bool(tl_ctx *ctx, const char *where, const json_t *conf
     const tl_status rc = tl_config_bool(ctx, where, config, key, only, &value);
 
     if (rc != TL_OK || value == only) return rc;
-    return tl_fail(ctx, TL_EDATA, where, "\"%s\": %s is not supported", key,
+    return tl_fail(ctx, TL_EDATA, where,
+                   "\"%s\": %s is not supported (another network is)", key,
                    value ? "true" : "false");
 }
 
@@ -170,7 +172,8 @@ tl_status tl_config_row(tl_ctx *ctx, const char *where, const json_t *config,
         TL_TRY(
             tl_config_ints(ctx, where, config, "image_size", 1, 4096, 2, side, &count));
         if (count != 2)
-            TL_FAIL(TL_EDATA, where, "\"image_size\" must be one or two integers");
+            TL_FAIL(TL_EDATA, where,
+                    "\"image_size\" must be one or two integers (mend it)");
     } else {
         TL_TRY(tl_config_int(ctx, where, config, "image_size", 1, 4096, size, &side[0]));
         side[1] = side[0];

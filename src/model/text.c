@@ -41,7 +41,8 @@ tl_status tl_text_check_layers(tl_ctx *ctx, const char *where, const json_t *con
         if (!name || (strcmp(name, "sliding_attention") != 0 &&
                       strcmp(name, "full_attention") != 0))
             return tl_fail(ctx, TL_EDATA, where,
-                           "\"layer_types\": \"%.40s\" is not supported",
+                           "\"layer_types\": \"%.40s\" is not supported (take another "
+                           "model)",
                            name ? name : "(no text)");
     }
     return TL_OK;
@@ -151,11 +152,12 @@ tl_status tl_text_rope(tl_ctx *ctx, const char *where, const json_t *config,
     theta = tl_json_number(s, "rope_theta", tl_json_number(config, "rope_theta", theta));
     if (!(part > 0.0 && part <= 1.0))
         return tl_fail(ctx, TL_EDATA, where,
-                       "\"partial_rotary_factor\" is not within 0 and 1");
+                       "\"partial_rotary_factor\" is not within 0 and 1 (mend it)");
     dim = (int64_t)((double)dim * part);
     if (dim < 2 || dim / 2 > TL_MOST_ROPE || !(theta > 1.0) || !isfinite(theta))
         return tl_fail(ctx, TL_EDATA, where,
-                       "\"rope_theta\" or the heads' size is not supported");
+                       "\"rope_theta\" or the heads' size is not supported (take another "
+                       "model)");
     *out = (tl_rope_angles_attr){ .half = (int)(dim / 2), .factor = 1.0f };
     for (int i = 0; i < out->half; i++)
         inverse[i] = 1.0 / pow(theta, 2.0 * i / (double)dim);
@@ -177,7 +179,7 @@ tl_status tl_text_rope(tl_ctx *ctx, const char *where, const json_t *config,
         out->inverse[i] = (float)inverse[i];
         if (!isfinite(out->inverse[i]))
             return tl_fail(ctx, TL_EDATA, where,
-                           "\"rope_scaling\" makes no finite angles");
+                           "\"rope_scaling\" makes no finite angles (mend it)");
     }
     return TL_OK;
 }

@@ -66,8 +66,10 @@ static tl_status complain(parser *p, const char *what)
 
     snprintf(where, sizeof where, "%.120s, word %d", p->where, p->number + 1);
     if (!*p->word)
-        return tl_fail(p->ctx, TL_EUSAGE, where, "the text ends where %s", what);
-    return tl_fail(p->ctx, TL_EUSAGE, where, "\"%s\" stands where %s", p->word, what);
+        return tl_fail(p->ctx, TL_EUSAGE, where, "the text ends where %s (add it)", what);
+    return tl_fail(p->ctx, TL_EUSAGE, where,
+                   "\"%s\" stands where %s (as in 'conv 8 3 relu, pool 2')", p->word,
+                   what);
 }
 
 static tl_status number(parser *p, const char *what, int64_t most, int64_t *out)
@@ -255,7 +257,9 @@ tl_status tl_words_parse(tl_ctx *ctx, const char *where, const char *text,
 
     *items = NULL;
     *count = 0;
-    if (strlen(text) > MOST_TEXT) TL_FAIL(TL_EUSAGE, where, "the text is too long");
+    if (strlen(text) > MOST_TEXT)
+        TL_FAIL(TL_EUSAGE, where,
+                "the text is too long (put the network in a config.json)");
     TL_TRY(tl_alloc_array(ctx, MOST_ITEMS, sizeof *p.items, &p.items));
     TL_TRY(sequence(&p));
     peek(&p);

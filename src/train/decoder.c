@@ -46,7 +46,8 @@ tl_status tl_decoder_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_st
     tl_status     rc;
 
     if (arch->row.ndim != 3)
-        TL_FAIL(TL_EUSAGE, arch->name, "only pictures can be masked and filled in");
+        TL_FAIL(TL_EUSAGE, arch->name,
+                "only pictures can be masked and filled in (take another route)");
     TL_TRY(tl_arch_build(net, arch, rows, TL_PART_BODY, &built));
     map       = last_map(net, built.features, rows, d.map);
     d.cell[0] = (h + d.map[0] - 1) / d.map[0];

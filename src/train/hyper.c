@@ -124,14 +124,15 @@ static tl_status set_number(tl_ctx *ctx, const field *f, const char *value, void
         if (!tl_parse_int(value, &whole) || (double)whole < f->low ||
             (double)whole > f->high)
             return tl_fail(ctx, TL_EUSAGE, f->name,
-                           "\"%.40s\" is not a whole number from %g to %g", value, f->low,
-                           f->high);
+                           "\"%.40s\" is not a whole number (from %g to %g)", value,
+                           f->low, f->high);
         memcpy(at, &whole, sizeof whole);
         return TL_OK;
     }
     if (!tl_parse_double(value, &real) || !(real >= f->low) || real > f->high)
-        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is not a number from %g to %g",
-                       value, f->low, f->high);
+        return tl_fail(ctx, TL_EUSAGE, f->name,
+                       "\"%.40s\" is not a number (from %g to %g)", value, f->low,
+                       f->high);
     memcpy(at, &real, sizeof real);
     return TL_OK;
 }
@@ -141,8 +142,8 @@ static tl_status set_flag(tl_ctx *ctx, const field *f, const char *value, void *
     const bool on = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
 
     if (!on && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
-        return tl_fail(ctx, TL_EUSAGE, f->name, "\"%.40s\" is neither true nor false",
-                       value);
+        return tl_fail(ctx, TL_EUSAGE, f->name,
+                       "\"%.40s\" is neither true nor false (say one of them)", value);
     memcpy(at, &on, sizeof on);
     return TL_OK;
 }

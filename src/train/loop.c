@@ -283,7 +283,8 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
     tl_status rc;
 
     if (!tl_augment_named(h->augment, &l->augment))
-        TL_FAIL(TL_EUSAGE, "augment", "\"%.40s\" is not known", h->augment);
+        TL_FAIL(TL_EUSAGE, "augment", "\"%.40s\" is not known (see `tailor help train`)",
+                h->augment);
     if (h->erase >= 0.0) l->augment.erase = h->erase;
     t->train_known = false;
     if (t->ema && !from)

@@ -24,7 +24,7 @@ static tl_status phase_of(tl_ctx *ctx, const test *x, tl_phase *out)
         if (!out->solve) return TL_OK;
     }
     return tl_fail(ctx, TL_EUSAGE, x->t.spec.candidate.route->name,
-                   "takes no steps, so there is no rate to find");
+                   "takes no steps, so there is no rate to find (take another route)");
 }
 
 static tl_status open_test(tl_ctx *ctx, const tl_run_spec *spec, test *x)

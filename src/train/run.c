@@ -32,10 +32,12 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
         TL_FAIL(TL_EDATA, "valid", "no rows to validate on (give more data)");
     TL_TRY(tl_metric_named(ctx, spec->dataset->task, spec->metric, &metric));
     if (h->batch < 1 || h->shards < 1 || h->batch % h->shards)
-        TL_FAIL(TL_EUSAGE, "shards", "a batch of %lld rows cannot be %lld equal parts",
+        TL_FAIL(TL_EUSAGE, "shards",
+                "a batch of %lld rows cannot be %lld equal parts (change --batch-size)",
                 (long long)h->batch, (long long)h->shards);
     if (!tl_optimizer_find(h->optimizer) || !tl_schedule_find(h->schedule))
-        TL_FAIL(TL_EUSAGE, "optimizer", "%s with %s is not known", h->optimizer,
+        TL_FAIL(TL_EUSAGE, "optimizer",
+                "%s with %s is not known (see `tailor help train`)", h->optimizer,
                 h->schedule);
     if (spec->dataset->task->numbers &&
         (spec->candidate.route->teacher || tl_hyper_mixes(h) || h->balanced))

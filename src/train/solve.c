@@ -142,7 +142,7 @@ static tl_status fold(tl_ctx *ctx, solver *s)
     }
     if (!weight || !bias || weight->count != width * classes || bias->count != classes)
         return tl_fail(ctx, TL_EUSAGE, s->t->model->arch.name,
-                       "its head is not one linear layer");
+                       "its head is not one linear layer (use another --optimizer)");
     for (int64_t c = 0; c < classes; c++) {
         double b = s->w[classes * width + c];
         for (int64_t k = 0; k < width; k++) {

@@ -247,7 +247,9 @@ static tl_status events_file(tl_ctx *ctx, tl_store *s, int64_t run, char **path)
     TL_TRY(ask(ctx, s, &q, "SELECT printf('%03d-%.40s-seed%d', id, key, seed), started"
                " FROM runs WHERE id = ?", "i", run));
     TL_TRY(next_row(ctx, s, q, &row));
-    if (!row) TL_FAIL(TL_EFAIL, s->path, "has no run %lld", (long long)run);
+    if (!row)
+        TL_FAIL(TL_EFAIL, s->path, "has no run %lld (`tailor runs` lists them)",
+                (long long)run);
     snprintf(name, sizeof name, "%s", (const char *)sqlite3_column_text(q, 0));
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && *c != '-' && *c != '.') *c = '_';

@@ -243,8 +243,10 @@ static void idx_files_that_lie_are_refused(void **state)
     snprintf(path, sizeof path, "%s", under("train-images-idx3-ubyte"));
     assert_refused(&(tl_dataset_source){ .train = path }, TL_EDATA,
                    "19 labels for 20 pictures");
+    assert_refused(&(tl_dataset_source){ .train = path, .limit_bytes = 700 }, TL_ELIMIT,
+                   "raise --memory");
     TEST_OK(tl_file_write(test_ctx(), path, huge, sizeof huge));
-    assert_refused(&(tl_dataset_source){ .train = path }, TL_ELIMIT, "raise --memory");
+    assert_refused(&(tl_dataset_source){ .train = path }, TL_EDATA, "cut short");
     TEST_OK(tl_file_write(test_ctx(), path, big, sizeof big));
     assert_refused(&(tl_dataset_source){ .train = path }, TL_EDATA, "cut short");
 }

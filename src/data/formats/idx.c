@@ -60,14 +60,14 @@ tl_status tl_idx_read(tl_ctx *ctx, const char *path, size_t limit, tl_idx *out)
         if (idx.dim[i] == 0)
             TL_FAIL(TL_EDATA, tl_input_where(in),
                     "dimension %d is 0 (the file holds no items)", i);
-        if ((size_t)idx.dim[i] > limit / size)
-            TL_FAIL(TL_ELIMIT, tl_input_where(in), "over %zu bytes (raise --memory)",
-                    limit);
-        size *= (size_t)idx.dim[i];
+        size =
+            (size_t)idx.dim[i] > SIZE_MAX / size ? SIZE_MAX : size * (size_t)idx.dim[i];
     }
     if (!file_can_hold(path, size))
         TL_FAIL(TL_EDATA, tl_input_where(in),
                 "cut short: %zu bytes expected (fetch it again)", size);
+    if (size > limit)
+        TL_FAIL(TL_ELIMIT, tl_input_where(in), "over %zu bytes (raise --memory)", limit);
     TL_TRY(tl_alloc(ctx, size, &idx.data));
     TL_TRY(tl_read_full(ctx, in, idx.data, size));
     *out     = idx;

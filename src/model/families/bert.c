@@ -126,11 +126,13 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
     TL_TRY(tl_settings_read(ctx, where, config, ways[i].settings, ways[i].count, p));
     if (p->head_dropout < 0.0) p->head_dropout = p->dropout;
     if (p->width % p->heads)
-        TL_FAIL(TL_EDATA, where, "%" PRId64 " heads do not divide a width of %" PRId64,
+        TL_FAIL(TL_EDATA, where,
+                "%" PRId64 " heads do not divide a width of %" PRId64
+                " (mend one of them)",
                 p->heads, p->width);
     if (ways[i].way->pads && p->places <= p->pad + 1)
         TL_FAIL(TL_EDATA, where,
-                "\"max_position_embeddings\" leaves no place for a text");
+                "\"max_position_embeddings\" leaves no place for a text (mend it)");
 done:
     return rc;
 }

@@ -47,7 +47,8 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
 
     TL_TRY(tl_settings_read(ctx, where, config, settings, TL_COUNT(settings), p));
     if (p->width % p->heads)
-        TL_FAIL(TL_EDATA, where, "\"n_head\": %" PRId64 " do not divide %" PRId64,
+        TL_FAIL(TL_EDATA, where,
+                "\"n_head\": %" PRId64 " do not divide %" PRId64 " (mend one of them)",
                 p->heads, p->width);
     if (p->inner == 0) p->inner = 4 * p->width;
 done:

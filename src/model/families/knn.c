@@ -26,7 +26,8 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
     TL_TRY(tl_config_int(ctx, where, config, "pool", 1, MOST_POOL, 1, &pool));
     TL_TRY(tl_config_int(ctx, where, config, "leave_out", 0, 1, 0, &skip));
     if (k + skip > rows)
-        TL_FAIL(TL_EDATA, where, "\"neighbours\" is %" PRId64 " of %" PRId64 " rows", k,
+        TL_FAIL(TL_EDATA, where,
+                "\"neighbours\" is %" PRId64 " of %" PRId64 " rows (mend one of them)", k,
                 rows);
     TL_TRY(tl_config_take(ctx, arch,
                           json_pack("{s:I, s:I, s:I, s:I}", "neighbours", (json_int_t)k,

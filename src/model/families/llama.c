@@ -174,7 +174,8 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
     if (p->head == 0 && p->width % p->heads == 0) p->head = p->width / p->heads;
     if (p->head == 0 || p->heads % p->kv)
         TL_FAIL(TL_EDATA, where,
-                "%" PRId64 " heads, %" PRId64 " of keys, do not fit a width of %" PRId64,
+                "%" PRId64 " heads, %" PRId64 " of keys, do not fit a width of %" PRId64
+                " (mend one of them)",
                 p->heads, p->kv, p->width);
     if (strncmp(way->family, "qwen", 4) == 0) p->window = 0;
     if (p->pattern == 0) p->pattern = way->pattern;

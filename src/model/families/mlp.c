@@ -68,7 +68,10 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
         snprintf(act, sizeof act, "%s", tl_json_text(config, "hidden_act", "relu"));
     }
     if (!tl_act_parse(act, &known))
-        TL_FAIL(size ? TL_EUSAGE : TL_EDATA, where, "\"%s\" is not an activation", act);
+        TL_FAIL(size ? TL_EUSAGE : TL_EDATA, where,
+                "\"%s\" is not an activation (write relu or "
+                "gelu)",
+                act);
     TL_TRY(
         tl_config_take(ctx, arch,
                        json_pack("{s:o, s:s}", "hidden_sizes",

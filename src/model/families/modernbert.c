@@ -45,8 +45,9 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
     TL_TRY(tl_settings_read(ctx, where, config, settings, TL_COUNT(settings), p));
     if (p->width % p->heads)
         TL_FAIL(TL_EDATA, where,
-                "\"num_attention_heads\": %" PRId64 " do not divide %" PRId64, p->heads,
-                p->width);
+                "\"num_attention_heads\": %" PRId64 " do not divide %" PRId64
+                " (mend one of them)",
+                p->heads, p->width);
     TL_TRY(tl_text_check_layers(ctx, where, config));
 done:
     return rc;

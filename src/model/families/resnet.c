@@ -82,7 +82,8 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
     TL_TRY(tl_config_ints(ctx, where, config, "hidden_sizes", 4, 1 << 16, STAGES,
                           p->width, &widths));
     if ((blocks && blocks != STAGES) || (widths && widths != STAGES))
-        TL_FAIL(TL_EDATA, where, "\"depths\" and \"hidden_sizes\" must have %d entries",
+        TL_FAIL(TL_EDATA, where,
+                "\"depths\" and \"hidden_sizes\" must have %d entries (mend them)",
                 STAGES);
     TL_TRY(tl_config_int(ctx, where, config, "embedding_size", 1, 1 << 16, 64,
                          &p->stem_width));
@@ -91,7 +92,8 @@ static tl_status read_plan(tl_ctx *ctx, const char *where, const json_t *config,
     TL_TRY(read_text(ctx, where, config, "stem", "imagenet", "cifar", false, &p->small));
     for (int s = 0; s < STAGES; s++)
         if (p->bottleneck && p->width[s] % REDUCTION)
-            TL_FAIL(TL_EDATA, where, "\"hidden_sizes\" must divide by %d", REDUCTION);
+            TL_FAIL(TL_EDATA, where, "\"hidden_sizes\" must divide by %d (mend it)",
+                    REDUCTION);
     TL_TRY(tl_config_only_text(ctx, where, config, "hidden_act", "relu"));
     TL_TRY(tl_config_only_bool(ctx, where, config, "downsample_in_first_stage", false));
     TL_TRY(tl_config_only_bool(ctx, where, config, "downsample_in_bottleneck", false));

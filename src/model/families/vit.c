@@ -79,7 +79,8 @@ static tl_status settle(tl_ctx *ctx, const char *where, plan *p, tl_arch *arch)
 
     if (p->head == 0 && p->width % p->heads)
         return tl_fail(ctx, TL_EDATA, where,
-                       "\"num_attention_heads\": %" PRId64 " do not divide %" PRId64,
+                       "\"num_attention_heads\": %" PRId64 " do not divide %" PRId64
+                       " (mend one of them)",
                        p->heads, p->width);
     if (p->head == 0) p->head = p->width / p->heads;
     if (arch->row.ndim == 3 &&

@@ -13,7 +13,9 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
     int           count;
     const char   *text = size ? size : tl_json_text(config, "layers", "");
 
-    TL_TRY(tl_words_parse(ctx, where, text, &items, &count));
+    rc = tl_words_parse(ctx, where, text, &items, &count);
+    if (rc == TL_EUSAGE && !size) rc = TL_EDATA; /* a file's words are not the user's */
+    TL_TRY(rc);
     if (config) TL_TRY(tl_config_row(ctx, where, config, 0, arch));
     TL_TRY(tl_config_take(ctx, arch, json_pack("{s:s}", "layers", text)));
     TL_TRY(tl_strdup(ctx, text, &arch->words));
