@@ -121,6 +121,8 @@ TAILOR_API tailor_status tailor_model_save(tailor *t, const tailor_model *model,
 TAILOR_API tailor_status tailor_model_summary(tailor *t, const tailor_model *model, char **text);
 TAILOR_API int64_t     tailor_model_parameters(const tailor_model *model);
 TAILOR_API int64_t     tailor_model_outputs(const tailor_model *model);
+TAILOR_API const char   *tailor_model_task(
+      const tailor_model *model); /* as tailor_data_task */
 /* NULL: not known. */
 TAILOR_API const char *tailor_model_class_name(const tailor_model *model, int64_t label);
 TAILOR_API void        tailor_model_free(tailor *t, tailor_model *model);
@@ -173,6 +175,14 @@ TAILOR_API tailor_status tailor_evaluate(tailor *t, const tailor_model *model,
 TAILOR_API tailor_status tailor_predict(tailor *t, const tailor_model *model,
                                         const char *const *path, size_t paths,
                                         int (*each)(void *user, const char *json), void *user);
+
+/* The same of a table in memory, `bytes` of CSV or TSV text with a header; `name` stands for its
+ * path. */
+TAILOR_API tailor_status tailor_predict_table(tailor *t, const tailor_model *model,
+                                              const char *name, const char *text,
+                                              size_t bytes,
+                                              int (*each)(void *user, const char *json),
+                                              void *user);
 
 /* ---- the question ---- */
 typedef struct {

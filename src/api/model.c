@@ -94,6 +94,11 @@ int64_t tailor_model_outputs(const tailor_model *model)
     return model->model->arch.outputs;
 }
 
+const char *tailor_model_task(const tailor_model *model)
+{
+    return model->model->task->name;
+}
+
 const char *tailor_model_class_name(const tailor_model *model, int64_t label)
 {
     const tl_model *m = model->model;

@@ -123,6 +123,13 @@ done:
     return rc;
 }
 
+static tl_status end_well(tl_ctx *ctx, const tl_asker *a, const tl_model *m)
+{
+    if (!a->bad) return TL_OK;
+    return tl_fail(ctx, TL_EDATA, "predict",
+                   "some %s could not be read (see their \"error\")", m->task->rows);
+}
+
 tailor_status tailor_predict(tailor *t, const tailor_model *model, const char *const *path,
                              size_t paths, int (*each)(void *user, const char *json),
                              void *user)
@@ -142,10 +149,28 @@ tailor_status tailor_predict(tailor *t, const tailor_model *model, const char *c
         TL_TRY(ask_batch(ctx, &a, model->model, path + i,
                          TL_MIN((size_t)TL_ASK_ROWS, paths - i), &lines, &stop));
     }
-    if (a.bad)
-        TL_FAIL(TL_EDATA, "predict",
-                "some %s could not be read (see their \"error\")",
-                model->model->task->rows);
+    TL_TRY(end_well(ctx, &a, model->model));
+done:
+    asker_close(ctx, &a);
+    return tl_api_status(rc);
+}
+
+tailor_status tailor_predict_table(tailor *t, const tailor_model *model, const char *name,
+                                   const char *text, size_t                         bytes,
+                                   int (*each)(void *user, const char *json), void *user)
+{
+    tl_ctx            *ctx   = tl_api_begin(t);
+    const tl_model    *m     = model->model;
+    const tl_each_line lines = { each, user };
+    tl_asker           a     = { 0 };
+    tl_status          rc;
+
+    if (!m->prep.table)
+        TL_FAIL(TL_EUSAGE, name,
+                "the model takes pictures, not rows of tables (give paths)");
+    TL_TRY(asker_open(t, m, &a));
+    TL_TRY(tl_predict_table_text(ctx, &a, m, name, text, bytes, &lines));
+    TL_TRY(end_well(ctx, &a, m));
 done:
     asker_close(ctx, &a);
     return tl_api_status(rc);

@@ -26,4 +26,8 @@ bool      tl_give_line(json_t *line, const tl_each_line *each);
 /* Every row of every table at `path`; rows that cannot be read get an error line. */
 tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t limit,
                             const char *const *path, size_t paths, const tl_each_line *each);
+/* The same of a table in memory. */
+tl_status tl_predict_table_text(tl_ctx *ctx, tl_asker *a, const tl_model *m,
+                                const char *name, const char *text, size_t bytes,
+                                const tl_each_line *each);
 #endif

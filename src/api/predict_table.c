@@ -45,39 +45,57 @@ done:
     return rc;
 }
 
-static tl_status ask_table(tl_ctx *ctx, tl_asker *a, const tl_model *m, const char *path,
-                           size_t limit, const tl_each_line *each, bool *stop)
+/* All rows of the reader, then those that it could not read; takes the reader. */
+static tl_status ask_reader(tl_ctx *ctx, tl_asker *a, const tl_model *m, tl_reader *r,
+                            const tl_each_line *each, bool *stop)
 {
-    tl_reader r = { 0 };
     json_t   *text;
     size_t    i;
-    tl_status rc;
+    tl_status rc = TL_OK;
 
-    TL_TRY(tl_reader_open(ctx, path, limit, m->prep.table, &r));
-    for (int64_t at = 0; at < r.rows && !*stop; at += TL_ASK_ROWS) {
+    for (int64_t at = 0; at < r->rows && !*stop; at += TL_ASK_ROWS) {
         if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
-        TL_TRY(ask_rows(ctx, a, m, &r, at, TL_MIN((int64_t)TL_ASK_ROWS, r.rows - at), each,
-                        stop));
+        TL_TRY(ask_rows(ctx, a, m, r, at, TL_MIN((int64_t)TL_ASK_ROWS, r->rows - at),
+                        each, stop));
     }
-    json_array_foreach(r.bad, i, text) {
+    json_array_foreach(r->bad, i, text)
+    {
         if (*stop) break;
         a->bad = true;
         *stop  = tl_give_line(
-             json_pack("{s:o, s:O}", "input", tl_json_name(path), "error", text), each);
+             json_pack("{s:o, s:O}", "input", tl_json_name(r->sheet.path), "error", text),
+             each);
     }
 done:
-    tl_reader_close(ctx, &r);
+    tl_reader_close(ctx, r);
     return rc;
 }
 
 tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t limit,
                             const char *const *path, size_t paths, const tl_each_line *each)
 {
+    tl_reader r;
     bool      stop = false;
     tl_status rc   = TL_OK;
 
-    for (size_t i = 0; i < paths && !stop; i++)
-        TL_TRY(ask_table(ctx, a, m, path[i], limit, each, &stop));
+    for (size_t i = 0; i < paths && !stop; i++) {
+        TL_TRY(tl_reader_open(ctx, path[i], limit, m->prep.table, &r));
+        TL_TRY(ask_reader(ctx, a, m, &r, each, &stop));
+    }
+done:
+    return rc;
+}
+
+tl_status tl_predict_table_text(tl_ctx *ctx, tl_asker *a, const tl_model *m,
+                                const char *name, const char *text, size_t bytes,
+                                const tl_each_line *each)
+{
+    tl_reader r;
+    bool      stop = false;
+    tl_status rc;
+
+    TL_TRY(tl_reader_of_text(ctx, name, text, bytes, m->prep.table, &r));
+    TL_TRY(ask_reader(ctx, a, m, &r, each, &stop));
 done:
     return rc;
 }

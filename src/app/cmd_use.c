@@ -1,6 +1,7 @@
 /* cmd_use.c -- `tailor evaluate` and `tailor predict`: a model asked.  Floor 5, app. */
 #include "app/app.h"
 #include "core/io.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -149,32 +150,73 @@ static tl_status predict_list(tl_app *app, const tailor_model *model, const path
                                           list->count, print_line, NULL));
 }
 
-/* Paths from stdin, one a line, answered in groups so that a pipe flows. */
-static tl_status predict_stdin(tl_app *app, const tailor_model *model)
+/* The next line of stdin without its end; false: there is none. */
+static bool next_line(char **line, size_t *room)
+{
+    ssize_t got = getline(line, room, stdin);
+
+    if (got > 0 && (*line)[got - 1] == '\n') (*line)[got - 1] = 0;
+    return got >= 0;
+}
+
+/* Paths, one a line, answered in groups so that a pipe flows; `line` is the first. */
+static tl_status predict_paths(tl_app *app, const tailor_model *model, char **line,
+                               size_t *room)
 {
     enum { GROUP = 64 };
     tl_ctx   *ctx  = &app->ctx;
     path_list list = { 0 };
-    char     *line = NULL;
-    size_t    room = 0;
-    ssize_t   got;
+    bool      more = true;
     tl_status rc = TL_OK, bad = TL_OK;
 
-    do {
-        got = getline(&line, &room, stdin);
-        if (got > 0 && line[got - 1] == '\n') line[--got] = 0;
-        if (got > 0) TL_TRY(add_inputs(app, &list, line, 0));
-        if (list.count && (got < 0 || list.count >= GROUP)) {
+    while (more) {
+        if (**line) TL_TRY(add_inputs(app, &list, *line, 0));
+        more = next_line(line, room);
+        if (list.count && (!more || list.count >= GROUP)) {
             rc = predict_list(app, model, &list);
             if (rc == TL_EDATA) bad = rc, rc = TL_OK;
             TL_TRY(rc);
             tl_list_free(ctx, &list.path, &list.count);
         }
-    } while (got >= 0);
+    }
     rc = bad;
 done:
-    free(line);
     tl_list_free(ctx, &list.path, &list.count);
+    return rc;
+}
+
+/* Rows of a table under their header, which is the line already read. */
+static tl_status predict_rows(tl_app *app, const tailor_model *model, const char *header)
+{
+    tl_text   t = tl_text_make(&app->ctx);
+    char      block[1 << 14];
+    size_t    got;
+    tl_status rc;
+
+    tl_text_add(&t, header);
+    tl_text_add(&t, "\n");
+    while ((got = fread(block, 1, sizeof block, stdin)) > 0)
+        tl_text_add_bytes(&t, block, got);
+    TL_TRY(t.status);
+    TL_TRY(tl_app_lib(app, tailor_predict_table(app->lib, model, "stdin", t.text, t.bytes,
+                                                print_line, NULL)));
+done:
+    tl_text_free(&t);
+    return rc;
+}
+
+/* Of a model of tables: rows, unless the first line names a file. */
+static tl_status predict_stdin(tl_app *app, const tailor_model *model)
+{
+    const bool table = strncmp(tailor_model_task(model), "table", 5) == 0;
+    char      *line  = NULL;
+    size_t     room  = 0;
+    tl_status  rc    = TL_OK;
+
+    if (next_line(&line, &room))
+        rc = table && !tl_exists(line) ? predict_rows(app, model, line)
+                                       : predict_paths(app, model, &line, &room);
+    free(line);
     return rc;
 }
 

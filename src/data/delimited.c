@@ -75,16 +75,12 @@ static tl_status check_text(tl_ctx *ctx, const char *path, const uint8_t *data,
         data[good]);
 }
 
-tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
-                            tl_delimited *out)
+/* Takes `data`, a zero byte behind its `bytes`, also on error. */
+static tl_status begin(tl_ctx *ctx, const char *path, uint8_t *data, size_t bytes,
+                       tl_delimited *out)
 {
-    uint8_t  *data = NULL;
-    size_t    bytes;
     tl_status rc;
 
-    *out = (tl_delimited){ 0 };
-    TL_TRY(tl_ends_with(path, ".gz") ? read_packed(ctx, path, limit, &data, &bytes)
-                                     : tl_file_read(ctx, path, limit, &data, &bytes));
     TL_TRY(check_text(ctx, path, data, bytes));
     *out = (tl_delimited){ .text      = (char *)data,
                            .path      = path,
@@ -97,6 +93,35 @@ tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
     data       = NULL;
 done:
     tl_free(ctx, data);
+    return rc;
+}
+
+tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
+                            tl_delimited *out)
+{
+    uint8_t  *data = NULL;
+    size_t    bytes;
+    tl_status rc;
+
+    *out = (tl_delimited){ 0 };
+    TL_TRY(tl_ends_with(path, ".gz") ? read_packed(ctx, path, limit, &data, &bytes)
+                                     : tl_file_read(ctx, path, limit, &data, &bytes));
+    TL_TRY(begin(ctx, path, data, bytes, out));
+done:
+    return rc;
+}
+
+tl_status tl_delimited_of_text(tl_ctx *ctx, const char *name, const char *text,
+                               size_t bytes, tl_delimited *out)
+{
+    uint8_t  *data;
+    tl_status rc;
+
+    *out = (tl_delimited){ 0 };
+    TL_TRY(tl_alloc(ctx, bytes + 1, &data));
+    if (bytes) memcpy(data, text, bytes);
+    TL_TRY(begin(ctx, name, data, bytes, out));
+done:
     return rc;
 }
 

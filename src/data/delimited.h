@@ -18,6 +18,9 @@ typedef struct {
 /* Reads the file (.gz is unpacked); the delimiter is a tab for .tsv, else what
  * stands most often in the first line. */
 tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit, tl_delimited *out);
+/* The same of a copy of `text`; `name` stands for its path in messages. */
+tl_status tl_delimited_of_text(tl_ctx *ctx, const char *name, const char *text,
+                               size_t bytes, tl_delimited *out);
 /* *more = false at the end.  Empty lines are passed over.  TL_EDATA "file:line: ...". */
 tl_status tl_delimited_next(tl_ctx *ctx, tl_delimited *d, bool *more);
 void      tl_delimited_close(tl_ctx *ctx, tl_delimited *d);

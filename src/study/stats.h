@@ -26,6 +26,7 @@ typedef struct {
     uint64_t      seed;       /* of the bootstrap */
     int           bootstraps; /* 0: 1,024 */
     bool          plain;       /* scores are no shares: no bounds, and said as they are      */
+    bool          lower; /* scores are the negative of an error: it is said as it is  */
     int           least_seeds; /* seeds needed before `better` may be said; 0: 3 */
 } tl_scores;
 

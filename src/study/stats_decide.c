@@ -180,7 +180,8 @@ static const char *say_signed(const tl_scores *s, double value, char text[32])
 static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_rival *r,
                           bool all_worse, char *text, size_t room)
 {
-    char more[200], low[32], high[32];
+    const tl_interval gap = d->difference; /* winner minus runner-up, more is better */
+    char              more[200], low[32], high[32];
 
     if (all_worse && d->reversed) {
         snprintf(text, room,
@@ -198,9 +199,10 @@ static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_riv
     say_what_would_decide(s, r, more, sizeof more);
     snprintf(text, room,
              "The test part cannot tell the first from the others: the difference to "
-             "the next may lie between %s and %s. %s%s",
-             say_signed(s, d->difference.low, low), say_signed(s, d->difference.high, high),
-             more,
+             "the next may lie between %s and %s%s. %s%s",
+             say_signed(s, s->lower ? -gap.high : gap.low, low),
+             say_signed(s, s->lower ? -gap.low : gap.high, high),
+             s->lower ? " (below 0: less error)" : "", more,
              d->reversed ? " Test and validation put different candidates first." : "");
 }
 

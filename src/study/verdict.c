@@ -208,6 +208,7 @@ tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
                                .valid          = c.valid,
                                .margin         = s->margin,
                                .plain          = !tl_study_metric_of(s)->percent,
+                               .lower          = !tl_study_metric_of(s)->higher,
                                .seed           = s->q->seed };
     TL_TRY(tl_decide(ctx, &scores, &out->decision));
     if (!tl_study_metric_of(s)->higher) turn_signs(&out->decision, out->count);

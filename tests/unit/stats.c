@@ -4,6 +4,7 @@
 #include "study/stats.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ROWS = 400, SEEDS = 3, MOST = 3 };
@@ -112,6 +113,33 @@ static void the_cheapest_of_the_tied_wins(void **state)
     tl_decision_free(test_ctx(), &d);
 }
 
+/* Of errors the words give the error's own difference, not that of the scores turned round. */
+static void differences_of_errors_are_said_as_errors(void **state)
+{
+    float       score[2 * SEEDS * ROWS];
+    tl_scores   s = scores_of(score, 2);
+    tl_decision d;
+    double      low, high;
+
+    (void)state;
+    for (int i = 0; i < 2 * SEEDS * ROWS; i++) /* the first errs by 0.02 less, noisily */
+        score[i] =
+            -(1.0f + (i < SEEDS * ROWS ? 0.0f : 0.02f) + 3.0f * (float)sin(7.0 * i));
+    s.plain = true;
+    s.lower = true;
+    TEST_OK(tl_decide(fresh(), &s, &d));
+    assert_int_equal(d.outcome, TL_UNDECIDED);
+    assert_int_equal(d.winner, 0);
+    const char *at = strstr(d.why, "may lie between ");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "may lie between %lf and %lf", &low, &high), 2);
+    assert_true(low < 0.0 && high > low && fabs(low) > fabs(high));
+    assert_true(fabs(low + d.difference.high) < 0.01 * fabs(low));
+    assert_true(fabs(high + d.difference.low) < 0.01 * fabs(low));
+    assert_non_null(strstr(d.why, "below 0: less error"));
+    tl_decision_free(test_ctx(), &d);
+}
+
 static void macro_f1_is_the_mean_that_is_tested(void **state)
 {
     enum { N = 300, K = 3 };
@@ -192,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_clear_winner_is_better),
         cmocka_unit_test(few_seeds_or_a_reversal_are_undecided),
         cmocka_unit_test(the_cheapest_of_the_tied_wins),
+        cmocka_unit_test(differences_of_errors_are_said_as_errors),
         cmocka_unit_test(macro_f1_is_the_mean_that_is_tested),
         cmocka_unit_test(one_candidate_and_perfect_scores),
         cmocka_unit_test(what_is_detectable_follows_the_formula),

@@ -12,26 +12,54 @@ static const char *first_name(const tl_schema *s)
     return s->column[i].name;
 }
 
-tl_status tl_reader_open(tl_ctx *ctx, const char *path, size_t limit, const tl_schema *schema,
-                         tl_reader *out)
+/* Takes the sheet and the bad rows. */
+static tl_status begin(tl_ctx *ctx, const tl_schema *schema, tl_sheet *sheet, tl_bad *bad,
+                       tl_reader *out)
 {
-    tl_reader r   = { .schema = schema };
+    tl_reader r = {
+        .schema = schema, .sheet = *sheet, .rows = sheet->rows, .bad = bad->first
+    };
+    tl_status rc;
+
+    *sheet     = (tl_sheet){ 0 };
+    bad->first = NULL;
+    TL_TRY(tl_alloc_array(ctx, (size_t)schema->columns, sizeof *r.map, &r.map));
+    TL_TRY(tl_alloc_array(ctx, (size_t)schema->columns, sizeof *r.field, &r.field));
+    TL_TRY(tl_schema_map(ctx, schema, &r.sheet, r.map));
+    *out = r;
+    r    = (tl_reader){ 0 };
+done:
+    tl_reader_close(ctx, &r);
+    return rc;
+}
+
+tl_status tl_reader_open(tl_ctx *ctx, const char *path, size_t limit,
+                         const tl_schema *schema, tl_reader *out)
+{
+    tl_sheet  sheet;
     tl_bad    bad = { 0 };
     tl_status rc;
 
     *out = (tl_reader){ 0 };
-    TL_TRY(tl_sheet_read(ctx, path, limit, first_name(schema), &bad, &r.sheet));
-    TL_TRY(tl_alloc_array(ctx, (size_t)schema->columns, sizeof *r.map, &r.map));
-    TL_TRY(tl_alloc_array(ctx, (size_t)schema->columns, sizeof *r.field, &r.field));
-    TL_TRY(tl_schema_map(ctx, schema, &r.sheet, r.map));
-    r.rows   = r.sheet.rows;
-    r.bad    = bad.first;
-    bad.first = NULL;
-    *out = r;
-    r    = (tl_reader){ 0 };
+    TL_TRY(tl_sheet_read(ctx, path, limit, first_name(schema), &bad, &sheet));
+    TL_TRY(begin(ctx, schema, &sheet, &bad, out));
 done:
     tl_bad_free(&bad);
-    tl_reader_close(ctx, &r);
+    return rc;
+}
+
+tl_status tl_reader_of_text(tl_ctx *ctx, const char *name, const char *text, size_t bytes,
+                            const tl_schema *schema, tl_reader *out)
+{
+    tl_sheet  sheet;
+    tl_bad    bad = { 0 };
+    tl_status rc;
+
+    *out = (tl_reader){ 0 };
+    TL_TRY(tl_sheet_of_text(ctx, name, text, bytes, first_name(schema), &bad, &sheet));
+    TL_TRY(begin(ctx, schema, &sheet, &bad, out));
+done:
+    tl_bad_free(&bad);
     return rc;
 }
 

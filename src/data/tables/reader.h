@@ -14,6 +14,9 @@ typedef struct {
 } tl_reader;
 tl_status tl_reader_open(tl_ctx *ctx, const char *path, size_t limit, const tl_schema *schema,
                          tl_reader *out);
+/* Of text in memory; `name` stands for the path. */
+tl_status tl_reader_of_text(tl_ctx *ctx, const char *name, const char *text, size_t bytes,
+                            const tl_schema *schema, tl_reader *out);
 void      tl_reader_close(tl_ctx *ctx, tl_reader *r);
 /* Row i coded to x [schema->width]; *fault: what is wrong with it and in which column, else
  * NULL.  place: "file:line". */

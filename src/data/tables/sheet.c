@@ -131,27 +131,52 @@ done:
     return rc;
 }
 
-tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
-                       tl_bad *bad, tl_sheet *out)
+/* Takes d's text. */
+static tl_status take_sheet(tl_ctx *ctx, tl_delimited *d, const char *expect, tl_bad *bad,
+                            tl_sheet *out)
 {
-    tl_delimited d = { 0 };
-    tl_sheet      g = { 0 };
-    tl_status    rc;
+    tl_sheet  g = { 0 };
+    tl_status rc;
 
-    *out = g;
-    TL_TRY(tl_delimited_open(ctx, path, TL_MIN(limit, (size_t)UINT32_MAX), &d));
-    TL_TRY(tl_strdup(ctx, path, &g.path));
-    TL_TRY(read_rows(ctx, &d, bad, &g));
-    g.text = d.text; /* the cells lie in it */
-    d.text = NULL;
+    TL_TRY(tl_strdup(ctx, d->path, &g.path));
+    TL_TRY(read_rows(ctx, d, bad, &g));
+    g.text  = d->text; /* the cells lie in it */
+    d->text = NULL;
     TL_TRY(take_header(ctx, expect, &g));
-    if (g.rows == 0)
-        TL_FAIL(TL_EDATA, path, "holds a header and no rows (add rows)");
+    if (g.rows == 0) TL_FAIL(TL_EDATA, g.path, "holds a header and no rows (add rows)");
     *out = g;
     g    = (tl_sheet){ 0 };
 done:
-    tl_delimited_close(ctx, &d);
     tl_sheet_free(ctx, &g);
+    return rc;
+}
+
+tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
+                        tl_bad *bad, tl_sheet *out)
+{
+    tl_delimited d;
+    tl_status    rc;
+
+    *out = (tl_sheet){ 0 };
+    TL_TRY(tl_delimited_open(ctx, path, TL_MIN(limit, (size_t)UINT32_MAX), &d));
+    rc = take_sheet(ctx, &d, expect, bad, out);
+    tl_delimited_close(ctx, &d);
+done:
+    return rc;
+}
+
+tl_status tl_sheet_of_text(tl_ctx *ctx, const char *name, const char *text, size_t bytes,
+                           const char *expect, tl_bad *bad, tl_sheet *out)
+{
+    tl_delimited d;
+    tl_status    rc;
+
+    *out = (tl_sheet){ 0 };
+    if (bytes > UINT32_MAX) TL_FAIL(TL_ELIMIT, name, "over 4 GiB (give it in pieces)");
+    TL_TRY(tl_delimited_of_text(ctx, name, text, bytes, &d));
+    rc = take_sheet(ctx, &d, expect, bad, out);
+    tl_delimited_close(ctx, &d);
+done:
     return rc;
 }
 

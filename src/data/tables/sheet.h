@@ -22,6 +22,9 @@ typedef struct {
  * go to `bad`.  TL_EDATA, TL_ELIMIT "file:line: ...". */
 tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
                        tl_bad *bad, tl_sheet *out);
+/* The same of text in memory; `name` stands for the path. */
+tl_status tl_sheet_of_text(tl_ctx *ctx, const char *name, const char *text, size_t bytes,
+                           const char *expect, tl_bad *bad, tl_sheet *out);
 void      tl_sheet_free(tl_ctx *ctx, tl_sheet *g); /* safe to repeat */
 /* The column of this name, else (a whole number, and no column is called so) of this place
  * from 1; -1: none. */

@@ -1,0 +1,85 @@
+# Tables from the command line: inspect, train, evaluate, predict, compare; classes and numbers; what
+# was fitted travels with the model.
+. "$(dirname "$0")/../support/tap.sh"
+export TAILOR_THREADS=2
+
+# rows FIRST LAST KIND: x decides, colour shifts, day and note are there; a gap now and then.
+rows() {
+    awk -v first="$1" -v last="$2" -v kind="$3" 'BEGIN {
+        split("red green blue", colour, " ")
+        print "id,x,colour,day,note,y"
+        for (i = first; i <= last; i++) {
+            x = (i * 37 % 101) / 10 - 5; c = i * 7 % 3
+            printf "%d,%s,%s,2024-%02d-%02d,%s,", i, i % 19 == 3 ? "NA" : x, colour[c + 1],
+                1 + i % 12, 1 + i % 28, "words " i
+            if (kind == "numbers") printf "%.3f\n", 3 * x + 10 * c + (i * 13 % 7) / 10
+            else print (x + 2 * c > 2 ? "high" : "low")
+        }
+    }'
+}
+rows 1 700 classes >classes.csv
+rows 1 700 numbers >numbers.csv
+rows 701 720 numbers | cut -d, -f2-5 >new.csv
+rows 701 720 numbers | sed 's/,/;/g' | awk -F';' -v OFS=';' '{ print $4, $3, $2 }' >turned.csv
+value() { tr -d '\n ' <"${2:-out}" | grep -oE "\"$1\":(\{\"(value|mean)\":)?[-0-9.e]+" | head -n 1 | grep -oE '[-0-9.e]+$'; }
+between() { awk -v v="$(value "$1")" -v a="$2" -v b="$3" 'BEGIN { exit !(v >= a && v <= b) }'; }
+
+run inspect classes.csv
+ok inspect_says_the_target eval 'is_status 0 && prints "target +y .its name says so." && prints "task +table-classification"'
+ok inspect_leaves_out_ids_and_notes eval 'prints "^ +id +left out" && prints "^ +note +left out" && prints "^ +day +date" && prints "^ +colour +category"'
+run inspect numbers.csv
+ok inspect_of_numbers eval 'is_status 0 && prints "task +table-regression" && prints "mean [-0-9.]+, sd [0-9.]+"'
+
+run train classes.csv --arch mlp:32 --epochs 25 --out c
+ok train_of_classes eval 'is_status 0 && [ -s c/best/tailor.json ] && prints "NEW-ROWS.csv"'
+run evaluate c/best classes.csv --json
+ok evaluate_of_classes eval 'is_status 0 && prints "\"split\": \"test\"" && between accuracy 0.85 1 && between roc_auc 0.9 1'
+run train numbers.csv --arch mlp:64 --epochs 40 --out n
+ok train_of_numbers is_status 0
+run evaluate n/best numbers.csv --json
+ok evaluate_of_numbers eval 'is_status 0 && between rmse 0 4 && between r2 0.85 1'
+ok evaluate_of_numbers_has_intervals eval 'tr -d "\n " <out | grep -qE "\"rmse\":\{\"value\":[0-9.]+,\"ci95\":\[[0-9.]+,[0-9.]+\]"'
+
+run predict n/best new.csv
+ok predict_a_line_a_row eval 'is_status 0 && [ "$(wc -l <out)" -eq 20 ] && prints "^\{\"input\":\"new.csv:2\",\"value\":[-0-9.]+\}$"'
+sed 's/.*"value"/"value"/' out >by_name
+run predict n/best turned.csv
+ok predict_columns_by_name_in_any_order eval 'is_status 0 && sed "s/.*\"value\"/\"value\"/" out | cmp -s - by_name'
+"$TAILOR" predict n/best - <new.csv >out 2>err; status=$?
+ok predict_rows_from_stdin eval 'is_status 0 && sed "s/.*\"value\"/\"value\"/" out | cmp -s - by_name && prints "^\{\"input\":\"stdin:2\","'
+printf 'new.csv\n' | "$TAILOR" predict n/best - >out 2>err; status=$?
+ok predict_tables_named_on_stdin eval 'is_status 0 && sed "s/.*\"value\"/\"value\"/" out | cmp -s - by_name'
+head -n 1 new.csv | "$TAILOR" predict n/best - >out 2>err; status=$?
+ok predict_a_header_alone eval 'is_status 3 && one_line && silent'
+(cat new.csv; echo "many,red,2024-01-01,x") | "$TAILOR" predict n/best - >out 2>err; status=$?
+ok predict_goes_on_after_a_bad_row eval 'is_status 3 && [ "$(wc -l <out)" -eq 21 ] && prints "stdin:22.*\"error\"" && one_line'
+printf 'x,colour,day\n1.5,purple,2031-01-01\n,,\n' >odd.csv
+run predict n/best odd.csv
+ok predict_new_levels_and_gaps eval 'is_status 0 && [ "$(grep -c "\"value\"" out)" -eq 2 ] && ! prints "null|nan"'
+mkdir moved && cp -r n/best moved/model && rm -r n && run predict moved/model new.csv
+ok what_was_fitted_travels eval 'is_status 0 && sed "s/.*\"value\"/\"value\"/" out | cmp -s - by_name'
+
+run train numbers.csv --arch mlp --route baseline --out b
+ok trees_of_numbers is_status 0
+run evaluate b/best numbers.csv --json
+ok trees_learn eval 'is_status 0 && between r2 0.9 1'
+for route in partial gradual full; do
+    run train numbers.csv --route $route --base moved/model --epochs 2 --out "r-$route"
+    ok "${route}_takes_numbers" is_status 0
+done
+for route in probe lp-ft distill; do
+    run train numbers.csv --route $route --base moved/model --epochs 2 --out "r-$route"
+    ok "${route}_refuses_numbers" fails_with 2 'the target is a number'
+done
+run train numbers.csv --route self --arch mlp --out s
+ok self_refuses_tables fails_with 2 'only pictures can be masked'
+
+run compare numbers.csv --arch mlp:32 --routes baseline,scratch --epochs 10 --seeds 3 --budget 4m --out study
+ok compare_of_numbers eval 'is_status 0 && grep -q "rmse on test rows" out && grep -q "gradient-boosted trees" out'
+ok verdict_of_numbers eval 'grep -q "\"metric\": \"rmse\"" study/verdict.json && grep -q "\"higher_is_better\": false" study/verdict.json'
+"$TAILOR" show study --json 2>err | tr -d '\n ' | grep -oE '"winner":.*"runner_up"' >winner
+run evaluate study/best numbers.csv --json
+ok best_scores_what_the_verdict_says eval '[ -n "$(value test winner)" ] && awk -v a="$(value rmse)" -v b="$(value test winner)" "BEGIN { exit !(a - b < 1e-9 && b - a < 1e-9) }"'
+run predict study/best new.csv
+ok best_predicts_new_rows eval 'is_status 0 && [ "$(wc -l <out)" -eq 20 ]'
+finish
