@@ -292,6 +292,7 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
     tl_status  rc;
 
     *out = NULL;
+    if (tl_is_peft(path)) return tl_peft_open(ctx, path, out);
     TL_TRY(tl_alloc(ctx, sizeof *m, &m));
     TL_TRY(tl_strdup(ctx, path, &m->path));
     TL_TRY(read_papers(ctx, path, &p));

@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "model/config.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,16 +33,22 @@ const char *tl_adapt_name(tl_adapt_kind kind)
     return kinds[kind];
 }
 
-/* Is a name of the list the layer's, or its end behind a dot? */
+/* Is the layer called so, to its end behind a dot?  "*.output.dense": right behind a number. */
+static bool is_called(const char *layer, const char *name, size_t bytes)
+{
+    const size_t all = strlen(layer), star = bytes && name[0] == '*';
+    const size_t n = bytes - star;
+
+    if (!n || n > all || strncmp(layer + all - n, name + star, n) != 0) return false;
+    if (star) return n < all && isdigit((unsigned char)layer[all - n - 1]);
+    return n == all || layer[all - n - 1] == '.';
+}
+
 static bool listed(const char *list, const char *layer)
 {
-    const size_t all = strlen(layer);
-
     for (const char *at = list; *at; at += *at == ',') {
         const size_t n = strcspn(at, ",");
-        if (n && n <= all && strncmp(layer + all - n, at, n) == 0 &&
-            (n == all || layer[all - n - 1] == '.'))
-            return true;
+        if (is_called(layer, at, n)) return true;
         at += n;
     }
     return false;

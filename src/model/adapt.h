@@ -28,13 +28,14 @@ typedef struct {
     double  dropout;     /* of what enters A, while training                                */
     bool    rs;          /* s is alpha / sqrt(r)                                            */
     char    targets[TL_TARGETS_BYTES]; /* "all": every product outside the head, or the
-                            paper's places; else ends of layer names, "query,value"         */
+                            paper's places; else ends of layer names, "query,*.output.dense",
+                            a star for the number of the block                              */
 } tl_adapt;
 
 double      tl_adapt_scale(const tl_adapt *a);
 const char *tl_adapt_name(tl_adapt_kind kind); /* "none", "lora", "dora", "ia3", "bottleneck" */
 /* Does it join the product called `layer`?  PEFT's rule: a target is the whole name or its end
- * behind a dot. */
+ * behind a dot; and ours, behind a number. */
 bool        tl_adapt_targets(const tl_adapt *a, const char *layer);
 /* (IA)3 scales what enters this product, not what leaves it. */
 bool        tl_adapt_scales_input(const char *layer);

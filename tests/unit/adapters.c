@@ -155,6 +155,96 @@ static void merged_as_it_was_apart(void **state)
     }
 }
 
+/* The run's base and its best/ on disk, best/adapter/ naming the base. */
+static void save_both(fixture *f, const char *folder, const char *route, float merged[60])
+{
+    char          path[512];
+    tl_run_result r;
+
+    open_fixture(f, route);
+    snprintf(path, sizeof path, "%s/base", folder);
+    TEST_OK(tl_model_save(test_ctx(), f->base, NULL, path));
+    tl_model_free(test_ctx(), f->base);
+    TEST_OK(tl_model_open(test_ctx(), path, NULL, &f->base));
+    f->p.spec.candidate.base = f->base;
+    TEST_OK(tl_run_train(test_ctx(), &f->p.spec, &r));
+    logits(f, r.model, merged);
+    snprintf(path, sizeof path, "%s/best", folder);
+    TEST_OK(tl_model_save(test_ctx(), r.model, NULL, path));
+    tl_run_result_free(test_ctx(), &r);
+}
+
+/* The adapter's folder is a base: the one it names, with the adapter in it. */
+static void a_peft_folder_is_a_base(void **state)
+{
+    static const char *const names[] = { "lora", "rslora", "dora", "ia3" };
+
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(names); i++) {
+        float     merged[60], opened[60];
+        char     *folder = test_folder(), path[512];
+        tl_model *m;
+        fixture   f;
+        save_both(&f, folder, names[i], merged);
+        snprintf(path, sizeof path, "%s/best/adapter", folder);
+        TEST_OK(tl_model_open(test_ctx(), path, NULL, &m));
+        logits(&f, m, opened);
+        assert_memory_equal(opened, merged, sizeof opened);
+        assert_int_equal(m->arch.adapt.kind, TL_ADAPT_NONE);
+        assert_non_null(m->adapter);
+        tl_model_free(test_ctx(), m);
+        close_fixture(&f);
+        test_folder_end(folder);
+    }
+}
+
+/* One change of adapter_config.json each: an error that names file and key. */
+static void odd_adapters_are_errors(void **state)
+{
+    static const struct {
+        const char *key, *value, *says;
+    } odd[] = {
+        { "peft_type", "\"PREFIX_TUNING\"", "PREFIX_TUNING" },
+        { "r", "0", "\"r\"" },
+        { "r", "4", "lora_A" },
+        { "lora_alpha", "\"much\"", "lora_alpha" },
+        { "bias", "\"all\"", "bias" },
+        { "rank_pattern", "{\"query\": 3}", "rank_pattern" },
+        { "layers_to_transform", "[0]", "layers_to_transform" },
+        { "init_lora_weights", "\"pissa\"", "init_lora_weights" },
+        { "no_such_key", "7", "no_such_key" },
+        { "use_dora", "true", "lora_magnitude_vector" },
+        { "base_model_name_or_path", "null", "base_model_name_or_path" },
+        { "base_model_name_or_path", "\"nowhere\"", "nowhere" },
+        { "base_model_name_or_path", "\"../adapter\"", "an adapter, too" },
+    };
+    float    merged[60];
+    char    *folder = test_folder(), path[512], config[540];
+    tl_model *m;
+    json_t  *whole, *one;
+    fixture  f;
+
+    (void)state;
+    save_both(&f, folder, "lora", merged);
+    snprintf(path, sizeof path, "%s/best/adapter", folder);
+    snprintf(config, sizeof config, "%s/adapter_config.json", path);
+    TEST_OK(tl_json_read(test_ctx(), config, 1 << 20, &whole));
+    for (size_t i = 0; i < TL_COUNT(odd); i++) {
+        one = json_deep_copy(whole);
+        json_object_set_new(one, odd[i].key,
+                            json_loads(odd[i].value, JSON_DECODE_ANY, NULL));
+        TEST_OK(tl_json_write_exact(test_ctx(), config, one));
+        json_decref(one);
+        assert_int_equal(tl_model_open(test_ctx(), path, NULL, &m), TL_EDATA);
+        if (!strstr(test_ctx()->message, odd[i].says) ||
+            !strstr(test_ctx()->message, "adapter_"))
+            fail_msg("%s: %s", odd[i].says, test_ctx()->message);
+    }
+    json_decref(whole);
+    close_fixture(&f);
+    test_folder_end(folder);
+}
+
 /* Bottlenecks are saved with the network, and are no base for other adapters. */
 static void bottlenecks_stay(void **state)
 {
@@ -221,6 +311,12 @@ static void targets_are_ends_of_names(void **state)
     assert_true(tl_adapt_targets(&a, "layer.1.output.dense"));
     assert_false(tl_adapt_targets(&a, "layer.0.subquery"));
     assert_false(tl_adapt_targets(&a, "layer.0.intermediate.dense"));
+    assert_true(tl_adapt_targets(&a, "layer.0.attention.output.dense"));
+    memcpy(a.targets, "*.output.dense,pooler", sizeof "*.output.dense,pooler");
+    assert_true(tl_adapt_targets(&a, "layer.11.output.dense"));
+    assert_true(tl_adapt_targets(&a, "bert.pooler"));
+    assert_false(tl_adapt_targets(&a, "layer.0.attention.output.dense"));
+    assert_false(tl_adapt_targets(&a, "output.dense"));
     memcpy(a.targets, "all", sizeof "all");
     assert_true(tl_adapt_targets(&a, "anything"));
     a.kind = TL_ADAPT_IA3;
@@ -280,6 +376,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_frozen_keeps_its_bits),
         cmocka_unit_test(merged_as_it_was_apart),
+        cmocka_unit_test(a_peft_folder_is_a_base),
+        cmocka_unit_test(odd_adapters_are_errors),
         cmocka_unit_test(bottlenecks_stay),
         cmocka_unit_test(starts_as_the_base),
         cmocka_unit_test(targets_are_ends_of_names),
