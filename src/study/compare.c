@@ -76,6 +76,7 @@ static tl_status judge(tl_ctx *ctx, tl_study *s, json_t **verdict)
 
     tl_study_say(s, "scoring the test part");
     TL_TRY(tl_study_judge(ctx, s, &j));
+    TL_TRY(tl_study_read_curve(ctx, s, &j));
     TL_TRY(tl_study_write_best(ctx, s, &j));
     v = tl_study_verdict_json(s, &j);
     if (!v) TL_FAIL(TL_ENOMEM, "verdict.json", "no memory");

@@ -352,11 +352,34 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
     for (int i = 0; s->features && i < s->bases; i++) tl_free(ctx, s->features[i]);
     for (int i = 0; i < s->bases; i++) tl_model_free(ctx, s->base[i]);
     for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
+    for (int i = 0; i < s->parts; i++) json_decref(s->part[i].result);
     tl_free(ctx, s->run);
+    tl_free(ctx, s->part);
     tl_free(ctx, s->entry);
     tl_free(ctx, s->view);
     tl_free(ctx, s->features);
     tl_free(ctx, s->base);
+}
+
+tl_status tl_study_part_hyper(tl_ctx *ctx, const tl_study *s, const tl_entry *e,
+                              int64_t rows, tl_hyper *out)
+{
+    const tl_hyper *own = &e->trial[0], *chosen = &e->trial[e->chosen];
+    tl_status       rc;
+
+    TL_TRY(tl_route_defaults(ctx, e->c.route, &e->c.arch, rows, out));
+    TL_TRY(apply_overrides(ctx, s, e->c.route, out));
+    if (tl_entry_trained(e)) tl_study_shorten(out, tl_json_number(s->plan, "share", 1.0));
+    if (own->optim.lr > 0.0) out->optim.lr *= chosen->optim.lr / own->optim.lr;
+    if (own->optim.weight_decay > 0.0)
+        out->optim.weight_decay *= chosen->optim.weight_decay / own->optim.weight_decay;
+    if (own->batch < out->batch || own->shards != out->shards) { /* as memory allows */
+        out->batch  = own->batch;
+        out->shards = own->shards;
+    }
+    out->cached = own->cached;
+done:
+    return rc;
 }
 
 bool tl_entry_searched(const tl_entry *e)

@@ -4,6 +4,7 @@
 #ifndef TL_STUDY_COMPARE_INTERNAL_H
 #define TL_STUDY_COMPARE_INTERNAL_H
 #include "study/compare.h"
+#include "study/curve.h"
 #include "study/plan.h"
 #include "train/evaluate.h"
 
@@ -32,7 +33,8 @@ typedef struct {
 /* One training that ended. */
 typedef struct {
     int      candidate, trial, repeat, fold;
-    int64_t  id; /* in runs.db */
+    int64_t  rows; /* it trained on, for a learning curve; 0: on all */
+    int64_t  id;   /* in runs.db */
     uint64_t seed;
     json_t  *result; /* as runs.db keeps it; owned */
 } tl_study_run;
@@ -88,6 +90,14 @@ typedef struct {
     int                entries;
     tl_study_run      *run;
     int                runs;
+    tl_study_run      *part; /* runs on a part of the rows, apart from the others */
+    int                parts;
+    struct {
+        int     routes, sizes, draws; /* sizes 0: there is none */
+        int     entry[TL_CURVE_ROUTES];
+        int     base, scratch; /* their places; -1: none */
+        int64_t rows[TL_CURVE_SIZES]; /* ascending; the last is train_rows */
+    } curve;
     double             used;       /* of budget_s, in forecast seconds */
     int                rounds;     /* of search: trials of each beyond its default */
     double             detectable; /* said before anything ran */
@@ -97,6 +107,8 @@ typedef struct {
     json_t *profile;               /* of the data, as tl_inspect says it */
     json_t *warnings;              /* array of texts */
 } tl_study;
+
+typedef struct tl_judged tl_judged; /* below */
 
 const tl_backend *tl_study_backend(void); /* forecast.c */
 
@@ -129,6 +141,10 @@ tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
 bool      tl_entry_searched(const tl_entry *e); /* its rate is worth a search */
 void tl_entry_add_trials(tl_entry *e, int trials); /* up to so many, 0 is the default */
 
+/* The route's own settings for so many rows, with the chosen trial's rate and decay. */
+tl_status tl_study_part_hyper(tl_ctx *ctx, const tl_study *s, const tl_entry *e,
+                              int64_t rows, tl_hyper *out);
+
 /* forecast.c */
 tl_status tl_study_forecast(tl_ctx   *ctx,
                             tl_study *s); /* FLOPs and memory, from plans */
@@ -142,6 +158,9 @@ double    tl_study_spent(const tl_study *s, const tl_entry *e,
                          double flops);        /* of a run that
                                                             took so many FLOPs */
 bool      tl_entry_trained(const tl_entry *e); /* by gradient over epochs */
+/* Of one run on so many rows, all slices of a repeat. */
+tl_status tl_study_part_seconds(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
+                                double *out);
 size_t    tl_study_memory(const tl_study *s);  /* --memory, or what is taken for it */
 /* Body outputs of all rows, shared by the heads over e's base; left out when too big
  * to keep. */
@@ -153,6 +172,12 @@ tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
                             int repeat);
 const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
                                   int fold);
+/* On `rows` training rows with the chosen trial's settings; a failure is no failure of the
+ * candidate. */
+tl_status           tl_study_run_part(tl_ctx *ctx, tl_study *s, int candidate, int repeat,
+                                      int64_t rows);
+const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int repeat, int fold,
+                                       int64_t rows);
 int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones */
 double    tl_study_valid(const tl_study *s, int candidate, int trial,
                          int repeat); /* over folds */
@@ -162,6 +187,12 @@ tl_status tl_study_model_path(tl_ctx *ctx, const tl_study *s, int64_t run, char 
 /* The run of the chosen trial with the best validation metric; NULL: none. */
 const tl_study_run *tl_study_best_run(const tl_study *s, int candidate);
 
+/* compare_curve.c: the same on nested parts of the rows, up to `draws` repeats each while
+ * the budget lasts; and what the test part says of it, after tl_study_judge. */
+tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws);
+tl_status tl_study_read_curve(tl_ctx *ctx, tl_study *s, tl_judged *j);
+int       tl_study_part_repeats(const tl_study *s, int candidate, int64_t rows);
+
 /* compare_order.c */
 tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s);
 
@@ -170,13 +201,14 @@ tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache
                        float **probability); /* [rows.count classes], owned */
 
 /* plan of the study, in compare_plan.c */
+void      tl_study_shorten(tl_hyper *h, double share); /* a share of its epochs */
 tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s);
 void      tl_study_say_detectable(tl_study *s); /* after the first results */
 json_t   *tl_study_dry_run(
       const tl_study *s); /* the plan and its forecast, for people */
 
 /* What the test part says, read once. */
-typedef struct {
+struct tl_judged {
     int         count;       /* candidates that were scored */
     int        *entry;       /* [count] their entries */
     int        *seeds;       /* [count] */
@@ -189,15 +221,23 @@ typedef struct {
     double     *ms_per_row;  /* [entries] measured; NaN */
     int64_t    *model_bytes; /* [entries] of the weights on disk; -1 */
     const tl_study_run *best_run; /* whose weights best/ holds */
+    tl_curve_result curve; /* of s->curve.entry, where s->curve.sizes > 0 */
     double  best_test;   /* what best/ scores, loaded anew */
     tl_rows best_rows;   /* on these; borrowed */
     float  *best_answer; /* [best_rows.count classes] probabilities, or numbers */
-} tl_judged;
+};
 /* verdict.c */
 tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out);
 void      tl_judged_free(tl_ctx *ctx, tl_judged *j);
 int       tl_judged_place(const tl_judged *j,
                           int              entry); /* of an entry in the decision; -1 */
+/* The stored answers of a repeat on `trained` training rows (0: all), its slices behind each
+ * other: classes into `predicted`, or numbers into `said`. */
+tl_status tl_study_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
+                           int64_t trained, int32_t *predicted, float *said);
+/* What rows of numbers add to the metric, more is better; their mean is the metric. */
+void      tl_study_score_numbers(const tl_study *s, const double *truth, const float *said,
+                                 int64_t rows, float *score);
 double tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *predicted,
                        int64_t rows);
 double tl_study_metric_of_numbers(tl_ctx *ctx, const tl_study *s, const double *truth,
@@ -209,6 +249,10 @@ tl_status tl_study_measure_inference(tl_ctx *ctx, tl_study *s, tl_judged *j);
 /* verdict_json.c: verdict.json's value. */
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j);
 json_t *tl_interval_json(tl_interval i); /* {mean, ci95}; unknown is null */
+/* verdict_curve.c: the learning curve in verdict.json, in words and for the report. */
+void    tl_study_curve_json(const tl_study *s, const tl_judged *j, json_t *verdict);
+void    tl_study_curve_words(const tl_study *s, const tl_judged *j, json_t *reasons);
+json_t *tl_study_curve_detail(const tl_study *s, const tl_judged *j);
 /* verdict_words.c */
 json_t *tl_study_reasons(tl_study *s, const tl_judged *j);
 void    tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room);

@@ -252,8 +252,10 @@ static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
         }
         TL_TRY(run_seeds_of(ctx, s, true, seeds));
         if (i == 0) TL_TRY(seeds_for_others(ctx, s, seeds));
+        TL_TRY(tl_study_curve(ctx, s, 1));
         if (seeds == most) break;
     }
+    TL_TRY(tl_study_curve(ctx, s, TL_MIN(steps[0], most)));
 done:
     return rc;
 }

@@ -59,19 +59,24 @@ static json_t *plan_json(const tl_study *s, const tl_budget_plan *plan)
                      "candidates", candidates);
 }
 
+void tl_study_shorten(tl_hyper *h, double share)
+{
+    if (share >= 1.0) return;
+    h->epochs *= share;
+    h->pretrain_epochs *= share;
+    h->teacher_epochs *= share;
+    h->least_steps = (int64_t)ceil((double)h->least_steps * share);
+    if (h->patience > 0.0) h->patience = fmax(2.0, ceil(h->patience * share));
+}
+
 /* The same share of the epochs for every trained candidate, said beforehand. */
 static void shorten(tl_study *s, double share)
 {
     if (share >= 1.0) return;
     for (int i = 0; i < s->entries; i++) {
-        tl_hyper *h = &s->entry[i].trial[0];
         if (!tl_entry_trained(&s->entry[i])) continue;
-        h->epochs *= share;
-        h->pretrain_epochs *= share;
-        h->teacher_epochs *= share;
-        h->least_steps = (int64_t)ceil((double)h->least_steps * share);
-        if (h->patience > 0.0) h->patience = fmax(2.0, ceil(h->patience * share));
-        s->entry[i].c.hyper = *h;
+        tl_study_shorten(&s->entry[i].trial[0], share);
+        s->entry[i].c.hyper = s->entry[i].trial[0];
     }
     tl_study_warn(
         s,

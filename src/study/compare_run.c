@@ -73,9 +73,11 @@ static json_t *result_json(const tl_run_result *r)
 
 static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
 {
-    const tl_status rc = tl_realloc(ctx, (size_t)(s->runs + 1) * sizeof *s->run, &s->run);
+    tl_study_run  **list  = run->rows ? &s->part : &s->run;
+    int            *count = run->rows ? &s->parts : &s->runs;
+    const tl_status rc    = tl_realloc(ctx, (size_t)(*count + 1) * sizeof **list, list);
 
-    if (rc == TL_OK) s->run[s->runs++] = *run;
+    if (rc == TL_OK) (*list)[(*count)++] = *run;
     return rc;
 }
 
@@ -127,6 +129,7 @@ static tl_status keep_model(tl_ctx *ctx, tl_study *s, const tl_study_run *run,
     tl_status rc   = TL_OK;
     char     *path = NULL;
 
+    if (run->rows) return TL_OK; /* of a part: only its answers are wanted */
     for (int i = 0; i < s->runs; i++)
         if (s->run[i].candidate == run->candidate && s->run[i].trial == run->trial &&
             tl_study_merit(s, valid_of(&s->run[i])) >= tl_study_merit(s, valid_of(run)))
@@ -142,7 +145,7 @@ static tl_status drop_worse_models(tl_ctx *ctx, tl_study *s, const tl_study_run 
 {
     tl_status rc = TL_OK;
 
-    for (int i = 0; i < s->runs; i++) {
+    for (int i = 0; i < s->runs && !run->rows; i++) {
         char *path = NULL;
         if (s->run[i].candidate != run->candidate || s->run[i].trial != run->trial)
             continue;
@@ -162,13 +165,16 @@ static void say_run(tl_study *s, const tl_study_run *run, bool stored)
     const char   *stopped = tl_json_text(run->result, "stopped", "");
     const int64_t best    = tl_json_int(run->result, "best_epoch", 0);
 
-    if (run->trial > 0)
+    if (run->rows > 0)
+        snprintf(rate, sizeof rate, " on %s rows", tl_say_count(run->rows, seconds));
+    else if (run->trial > 0)
         snprintf(rate, sizeof rate, " (rate %.2g, decay %.2g)",
                  s->entry[run->candidate].trial[run->trial].optim.lr,
                  s->entry[run->candidate].trial[run->trial].optim.weight_decay);
     if (s->folds)
-        tl_study_say(s, "%s, seed %" PRIu64 ", fold %d of %d: %s on validation%s",
-                     s->entry[run->candidate].label, run->seed, run->fold + 1, s->folds,
+        tl_study_say(s, "%s%s, seed %" PRIu64 ", fold %d of %d: %s on validation%s",
+                     s->entry[run->candidate].label, run->rows > 0 ? rate : "", run->seed,
+                     run->fold + 1, s->folds,
                      tl_study_score(s, valid_of(run), score),
                      stored ? " (kept from before)" : "");
     else if (best > 0 && tl_entry_trained(&s->entry[run->candidate]))
@@ -182,8 +188,8 @@ static void say_run(tl_study *s, const tl_study_run *run, bool stored)
             tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
     else
         tl_study_say(
-            s, "%s, seed %" PRIu64 ": %s on validation%s, %s",
-            s->entry[run->candidate].label, run->seed,
+            s, "%s%s, seed %" PRIu64 ": %s on validation%s, %s",
+            s->entry[run->candidate].label, run->rows > 0 ? rate : "", run->seed,
             tl_study_score(s, valid_of(run), score), stored ? " (kept from before)" : "",
             tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
 }
@@ -249,8 +255,9 @@ static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
     return tl_store_end(ctx, s->store, run->id, "failed", run->result);
 }
 
+/* `rows` of a part, 0: all. */
 static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
-                           int fold)
+                           int fold, int64_t rows)
 {
     tl_status    rc;
     tl_entry    *e = &s->entry[candidate];
@@ -259,23 +266,29 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
                            .trial     = trial,
                            .repeat    = repeat,
                            .fold      = fold,
+                           .rows      = rows,
                            .seed      = s->q->seed + (uint64_t)repeat };
     tl_rows      train = { 0 }, valid = { 0 };
     json_t      *settings = NULL;
-    char         key[160], slice[48];
+    char         key[160], slice[80];
     bool         stored = false;
 
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     spec.candidate.hyper = e->trial[trial];
+    if (rows) TL_TRY(tl_study_part_hyper(ctx, s, e, rows, &spec.candidate.hyper));
     spec.seed            = run.seed;
     settings             = tl_candidate_to_json(&spec.candidate);
     TL_TRY(key_of(ctx, e, settings, key, sizeof key));
     snprintf(slice, sizeof slice, s->folds ? "repeat %d fold %d" : "repeat %d", repeat,
              fold);
+    if (rows)
+        snprintf(slice + strlen(slice), sizeof slice - strlen(slice), " rows %" PRId64, rows);
     TL_TRY(tl_store_run(ctx, s->store, key, run.seed, slice, settings, &run.id, &stored,
                         &run.result));
     if (!stored) {
-        TL_TRY(tl_study_split(ctx, s, repeat, fold, &train, &valid));
+        TL_TRY(tl_split_repeat(ctx, s->data, &s->slice[fold].rest, s->q->seed, repeat,
+                               s->valid_share, rows ? rows : s->q->train_limit, &train,
+                               &valid));
         spec.train     = train;
         spec.valid     = valid;
         spec.store_run = run.id;
@@ -303,23 +316,43 @@ static void fail_entry(tl_study *s, tl_entry *e, const tl_study_run *run)
     tl_study_warn(s, "%s failed: %.300s", e->label, e->why);
 }
 
+static tl_status keep_clock(tl_ctx *ctx, tl_study *s)
+{
+    json_t         *clock = json_real(s->before_s + tl_time_s() - s->began_s);
+    const tl_status rc    = tl_store_set(ctx, s->store, "clock", clock);
+
+    json_decref(clock);
+    return rc;
+}
+
 tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
                             int repeat)
 {
-    tl_status rc    = TL_OK;
-    tl_entry *e     = &s->entry[candidate];
-    json_t   *clock = NULL;
+    tl_status rc = TL_OK;
+    tl_entry *e  = &s->entry[candidate];
 
     TL_TRY(tl_study_features(ctx, s, e));
     for (int fold = 0; fold < tl_study_slices(s) && e->active; fold++) {
-        TL_TRY(run_slice(ctx, s, candidate, trial, repeat, fold));
+        TL_TRY(run_slice(ctx, s, candidate, trial, repeat, fold, 0));
         const tl_study_run *run = &s->run[s->runs - 1];
         if (json_object_get(run->result, "failed") && trial == 0) fail_entry(s, e, run);
     }
-    clock = json_real(s->before_s + tl_time_s() - s->began_s);
-    TL_TRY(tl_store_set(ctx, s->store, "clock", clock));
+    TL_TRY(keep_clock(ctx, s));
 done:
-    json_decref(clock);
+    return rc;
+}
+
+tl_status tl_study_run_part(tl_ctx *ctx, tl_study *s, int candidate, int repeat,
+                            int64_t rows)
+{
+    tl_entry *e = &s->entry[candidate];
+    tl_status rc;
+
+    TL_TRY(tl_study_features(ctx, s, e));
+    for (int fold = 0; fold < tl_study_slices(s); fold++)
+        TL_TRY(run_slice(ctx, s, candidate, e->chosen, repeat, fold, rows));
+    TL_TRY(keep_clock(ctx, s));
+done:
     return rc;
 }
 
@@ -330,6 +363,18 @@ const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, i
         const tl_study_run *r = &s->run[i];
         if (r->candidate == candidate && r->trial == trial && r->repeat == repeat &&
             r->fold == fold && !json_object_get(r->result, "failed"))
+            return r;
+    }
+    return NULL;
+}
+
+const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int repeat, int fold,
+                                       int64_t rows)
+{
+    for (int i = 0; i < s->parts; i++) {
+        const tl_study_run *r = &s->part[i];
+        if (r->candidate == candidate && r->repeat == repeat && r->fold == fold &&
+            r->rows == rows && !json_object_get(r->result, "failed"))
             return r;
     }
     return NULL;

@@ -335,14 +335,39 @@ done:
 }
 
 /* A solved head's iterations are not known beforehand: its cost goes by rows. */
+static double seconds_of(const tl_study *s, const tl_entry *e, double flops, int64_t rows)
+{
+    if (uses_features(e) && s->features[e->base])
+        flops -= e->body_flops * (double)(rows + s->valid_rows);
+    return e->setup_s + e->s_per_flop * fmax(0.0, flops) + e->head_s_per_row * (double)rows;
+}
+
 double tl_study_slice_seconds(const tl_study *s, const tl_entry *e)
 {
-    double flops = e->need.flops;
+    return seconds_of(s, e, e->need.flops, s->train_rows);
+}
 
-    if (uses_features(e) && s->features[e->base])
-        flops -= e->body_flops * (double)(s->train_rows + s->valid_rows);
-    return e->setup_s + e->s_per_flop * fmax(0.0, flops) +
-           e->head_s_per_row * (double)s->train_rows;
+tl_status tl_study_part_seconds(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
+                                double *out)
+{
+    tl_status   rc;
+    tl_run_spec spec;
+    tl_run_need need;
+    tl_rows     train = { 0 }, valid = { 0 };
+
+    TL_TRY(tl_study_spec(ctx, s, e, &spec));
+    TL_TRY(tl_study_part_hyper(ctx, s, e, rows, &spec.candidate.hyper));
+    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    train.count   = TL_MIN(train.count, rows); /* how many is all that counts here */
+    spec.train    = train;
+    spec.valid    = valid;
+    spec.features = NULL;
+    TL_TRY(tl_run_forecast(ctx, &spec, &need));
+    *out = tl_study_slices(s) * seconds_of(s, e, need.flops, rows);
+done:
+    tl_free(ctx, train.row);
+    tl_free(ctx, valid.row);
+    return rc;
 }
 
 /* The first run of a base's head pays for the features of all rows. */

@@ -44,8 +44,8 @@ double tl_study_metric_of_numbers(tl_ctx *ctx, const tl_study *s, const double *
 
 /* What a row adds to the metric, signed so that more is better; their mean is the metric.  RMSE
  * is no mean over rows; its linear part is, sqrt(m) + (e^2 - m) / (2 sqrt(m)), as macro-F1's. */
-static void score_numbers(const tl_study *s, const double *truth, const float *said,
-                          int64_t rows, float *score)
+void tl_study_score_numbers(const tl_study *s, const double *truth, const float *said,
+                            int64_t rows, float *score)
 {
     const bool   square = strcmp(s->metric, "mae") != 0, r2 = strcmp(s->metric, "r2") == 0;
     const double n = (double)rows;
@@ -76,9 +76,8 @@ static void to_classes(const float *probability, int64_t rows, int64_t classes,
     }
 }
 
-/* The stored answers of one repeat, all slices behind each other. */
-static tl_status read_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
-                              int32_t *predicted, float *said)
+tl_status tl_study_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
+                           int64_t trained, int32_t *predicted, float *said)
 {
     tl_status rc   = TL_OK;
     void     *data = NULL;
@@ -86,7 +85,8 @@ static tl_status read_answers(tl_ctx *ctx, const tl_study *s, int entry, int rep
 
     for (int fold = 0; fold < tl_study_slices(s); fold++) {
         const tl_study_run *run =
-            tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
+            trained ? tl_study_find_part(s, entry, repeat, fold, trained)
+                    : tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
         const int64_t rows = s->slice[fold].test.count;
         TL_TRY(tl_store_get_blob(ctx, s->store, run->id, "test", &data, &bytes));
         if (!data || bytes != (size_t)(rows * s->data->classes) * sizeof(float))
@@ -134,8 +134,8 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
     for (int i = 0; i < j->count; i++)
         for (int k = 0; k < j->seeds[i]; k++) {
             const int64_t at = (i * j->most + k) * s->test.count;
-            TL_TRY(read_answers(ctx, s, j->entry[i], k, j->predicted + at,
-                                j->said ? j->said + at : NULL));
+            TL_TRY(tl_study_answers(ctx, s, j->entry[i], k, 0, j->predicted + at,
+                                    j->said ? j->said + at : NULL));
         }
 done:
     return rc;
@@ -158,7 +158,7 @@ static tl_status fill_columns(tl_ctx *ctx, const tl_study *s, const tl_judged *j
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->training));
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->valid));
     for (int64_t at = 0; j->said && at < cells; at += s->test.count)
-        score_numbers(s, j->truth, j->said + at, s->test.count, c->score + at);
+        tl_study_score_numbers(s, j->truth, j->said + at, s->test.count, c->score + at);
     for (int64_t i = 0; !j->said && i < cells; i++)
         c->score[i] = j->predicted[i] == j->label[i % s->test.count] ? 1.0f : 0.0f;
     for (int i = 0; i < j->count; i++) {

@@ -414,6 +414,7 @@ tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t *
         per_class_json(s, count, d);
         TL_TRY(mistakes_json(ctx, s, j, d));
     }
+    json_object_set_new(d, "curve", tl_study_curve_detail(s, j));
     json_object_set(d, "profile", s->profile);
     loads_json(s, d);
     routes_json(s, d);

@@ -200,10 +200,8 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
     json_object_set_new(v, "runner_up", runner_up_json(s, j));
     json_object_set_new(v, "confidence", tl_json_real(j->decision.confidence));
     json_object_set_new(v, "minimum_detectable_difference", tl_json_real(s->detectable));
-    json_object_set_new(v, "crossover", json_null());
-    json_object_set_new(v, "pretraining_worth_examples", json_null());
+    tl_study_curve_json(s, j, v);
     json_object_set_new(v, "candidates", candidates);
-    json_object_set_new(v, "curve", json_array());
     json_object_set_new(v, "reasons", tl_study_reasons(s, j));
     json_object_set(v, "warnings", s->warnings);
     json_object_set_new(v, "budget",

@@ -188,6 +188,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     add(list, "%s", d->why);
     say_gap(s, j, list, based, own, "What the pretrained network brings");
     say_gap(s, j, list, net, plain, "What a network brings over the classical baseline");
+    tl_study_curve_words(s, j, list);
     say_baseline(s, j, list);
     say_fit(s, j, list);
     say_search(s, list);

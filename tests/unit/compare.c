@@ -173,6 +173,33 @@ static void check_candidates(const json_t *verdict, size_t count)
     }
 }
 
+/* Each route on halves of the rows and on all of them, where it scores as in the verdict. */
+static void check_curve(const json_t *verdict)
+{
+    const json_t *curve = json_object_get(verdict, "curve"), *c, *point;
+    const int64_t rows  = tl_json_int(json_object_get(verdict, "data"), "train", 0);
+    size_t        i, k;
+
+    assert_true(json_is_null(json_object_get(verdict, "crossover"))); /* there is no base */
+    json_array_foreach(json_object_get(verdict, "candidates"), i, c)
+    {
+        const char *route = tl_json_text(c, "route", "");
+        int64_t     last = 0, points = 0;
+        double      mean = NAN;
+        json_array_foreach(curve, k, point)
+        {
+            if (strcmp(tl_json_text(point, "route", ""), route) != 0) continue;
+            assert_true(tl_json_int(point, "examples", 0) > last);
+            last = tl_json_int(point, "examples", 0);
+            mean = tl_json_number(point, "mean", NAN);
+            points++;
+        }
+        assert_true(points >= 3 && last == rows);
+        assert_true(fabs(mean - tl_json_number(json_object_get(c, "test"), "mean", NAN)) <
+                    1e-9);
+    }
+}
+
 static void a_comparison_writes_what_it_promises(void **state)
 {
     tl_ctx     *ctx = fresh();
@@ -191,6 +218,7 @@ static void a_comparison_writes_what_it_promises(void **state)
     for (size_t i = 0; i < TL_COUNT(files); i++) assert_true(has(out, files[i]));
     holds_to_its_schema(verdict);
     check_candidates(verdict, 2);
+    check_curve(verdict);
     assert_int_equal(tl_json_int(json_object_get(verdict, "data"), "test", 0), 200);
     assert_true(json_array_size(json_object_get(verdict, "reasons")) > 1);
     char *reasons = json_dumps(json_object_get(verdict, "reasons"), 0);

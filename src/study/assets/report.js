@@ -170,6 +170,51 @@ function cost() {
     fold('the numbers', table(['route', metricName, '95 % interval', 'seconds', 'FLOPs', 'peak memory'], done.map(([c]) => [label(c), score(c.test.mean), range(c.test.ci95), c.cost.seconds.toPrecision(4), known(c.cost.flops) ? c.cost.flops.toExponential(2) : '–', bytes(c.cost.peak_bytes)]))));
 }
 
+/* ---- the learning curve: points measured, the law as a line, dashed where it foretells */
+function amount() {
+  const K = D.curve;
+  if (!K || !(K.routes || []).length) return;
+  const of = r => C[r.candidate], law = (r, n) => { const e = r.law.c + r.law.a * Math.pow(n, -r.law.b); return V.higher_is_better ? 1 - e : e; };
+  const first = Math.min(...K.routes.flatMap(r => r.points.map(p => p.rows))), last = 4 * K.now;
+  const all = K.routes.flatMap(r => r.points.flatMap(p => [p.mean, ...(p.ci95 || [])]).concat(r.found ? [law(r, last)] : [])).filter(known);
+  let y0 = Math.min(...all), y1 = Math.max(...all); const room = (y1 - y0 || 0.1) * 0.06; y0 -= room; y1 += room;
+  if (share) { y0 = Math.max(0, y0); y1 = Math.min(1, y1); }
+  const w = wide(), h = w < 600 ? 300 : 400, m = { l: 52, r: w < 600 ? 22 : 90, t: 14, b: 46 };
+  const x = n => m.l + Math.log(n / first) / Math.log(last / first) * (w - m.l - m.r), y = v => h - m.b - (v - y0) / (y1 - y0) * (h - m.t - m.b);
+  const xs = []; for (let n = K.now; n >= first * 0.99; n /= w < 600 ? 4 : 2) xs.unshift(n); xs.push(...(w < 600 ? [4 * K.now] : [2 * K.now, 4 * K.now]));
+  const s = frame(w, h, m, x, y, xs, ticks(y0, y1, 6), n => count(n), points);
+  s.append(svg('line', { class: 'axis', x1: x(K.now), x2: x(K.now), y1: m.t, y2: h - m.b, 'stroke-dasharray': '2 3' }));
+  s.append(svg('text', { x: x(K.now) - 6, y: m.t + 10, 'text-anchor': 'end' }, 'your data'));
+  s.append(svg('text', { x: w - m.r, y: h - 6, 'text-anchor': 'end' }, 'training rows (log scale)'));
+  const line = (r, from, to, dash, i) => { const d = []; for (let k = 0; k <= 40; k++) { const n = from * Math.pow(to / from, k / 40); d.push(`${k ? 'L' : 'M'}${x(n).toFixed(1)} ${y(law(r, n)).toFixed(1)}`); }
+    s.append(svg('path', { d: d.join(''), fill: 'none', style: `stroke:${colour(i)}`, 'stroke-width': 2, 'stroke-dasharray': dash, opacity: dash ? .7 : .9 })); };
+  const taken = [];
+  for (const r of K.routes) {
+    const i = r.candidate;
+    if (r.found) { line(r, first, K.now, '', i); line(r, K.now, last, '5 5', i); }
+    for (const p of r.points) {
+      const ci = p.ci95 || [];
+      if (known(ci[0]) && known(ci[1])) s.append(svg('line', { x1: x(p.rows), x2: x(p.rows), y1: y(ci[0]), y2: y(ci[1]), style: `stroke:${colour(i)}`, 'stroke-width': 5, 'stroke-linecap': 'round', opacity: .3 }));
+      s.append(svg('circle', { cx: x(p.rows), cy: y(p.mean), r: 4.5, style: `fill:${colour(i)}` }));
+    }
+    let ty = y(r.found ? law(r, last) : r.points[r.points.length - 1].mean) + 4;
+    while (taken.some(b => Math.abs(b - ty) < 14)) ty += 14;
+    taken.push(ty);
+    if (w >= 600) s.append(svg('text', { x: w - m.r + 8, y: ty, class: isWinner(of(r)) ? 'name' : '', style: `fill:${colour(i)}` }, label(of(r))));
+  }
+  const cross = V.crossover && V.crossover.examples;
+  if (known(cross) && cross > first && cross < last) {
+    s.append(svg('line', { x1: x(cross), x2: x(cross), y1: m.t, y2: h - m.b, style: 'stroke:var(--soft)', 'stroke-width': 1.5 }));
+    s.append(svg('text', { x: x(cross) + 6, y: h - m.b - 8 }, `crossover: ${count(cross)}`));
+  }
+  const both = K.base >= 0 && K.scratch >= 0, ahead = (K.ahead || []).filter(a => known(a.p));
+  section('How the answer changes with the amount of data', 'Every route was trained again on parts of your rows, each part inside the next. Line: the law through the points; dashed beyond what was measured, not drawn beyond four times your data or where it failed to foretell the largest part.',
+    el('div', { class: 'card' }, s, el('div', { class: 'legend' }, K.routes.map(r => el('span', {}, dot(r.candidate), label(of(r)), r.found ? '' : ' (no law found)')))),
+    both && ahead.length ? table([`chance that ${label(of(K.routes[K.base]))} beats ${label(of(K.routes[K.scratch]))} with`, ...ahead.map(a => a.times === 1 ? 'your data' : `${a.times} times as much${a.times > 4 ? ' (far beyond)' : ''}`)], [['', ...ahead.map(a => `${(100 * a.p).toFixed(0)} %`)]]) : null,
+    fold('the numbers', table(['route', 'training rows', 'seeds', metricName, '95 % interval'], K.routes.flatMap(r => r.points.map(p => [label(of(r)), count(p.rows), p.repeats, score(p.mean), range(p.ci95)]))),
+      table(['route', 'law of the error', 'foretold the largest part'], K.routes.map(r => [label(of(r)), r.found ? `${r.law.c.toPrecision(3)} + ${r.law.a.toPrecision(3)} · n^-${r.law.b.toPrecision(3)}` : 'none found', r.missed ? `${points(r.missed.mean)} off (${range(r.missed.ci95)})` : '–']))));
+}
+
 /* ---- training curves: thin lines are single seeds, train dashed, validation full */
 function curves() {
   const runs = (D.runs || []).filter(r => (r.points || []).length > 1);
@@ -256,7 +301,7 @@ function about() {
 
 function render() {
   page.replaceChildren();
-  verdict(); side_by_side(); cost(); curves(); mistakes(); data(); routes(); use();
+  verdict(); side_by_side(); amount(); cost(); curves(); mistakes(); data(); routes(); use();
 }
 about();
 render();
