@@ -79,10 +79,11 @@ typedef struct {
     uint64_t    seed;         /* of the cut where the files name no test part                  */
     const char *target;       /* of a table: the column to be predicted; NULL: inferred        */
     const char *task;         /* of a table: "classification", "regression"; NULL: inferred    */
-    const tailor_model *like; /* of a table: columns and target as this model has them         */
+    const tailor_model *like; /* of a table or texts: columns as this model has them           */
+    const char *text, *label; /* columns of texts ("a,b": pairs) and their classes; NULL: found */
 } tailor_data_options;
-/* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV or TSV
- * table (also .gz). */
+/* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV, TSV or
+ * JSONL table or texts (also .gz), a folder with a text file for each class. */
 TAILOR_API tailor_status tailor_data_open(tailor *t, const char *path,
                                           const tailor_data_options *options, tailor_data **out);
 /* Pictures in memory: pixels [rows height width channels] bytes with channels 1 or 3, row-major;
@@ -97,7 +98,7 @@ TAILOR_API tailor_status tailor_data_demo(tailor *t, int64_t rows, uint64_t seed
 /* The demo's files: generated digits as IDX files in FOLDER/digits, and in FOLDER/letters the
  * base that Tailor trained on generated letters. */
 TAILOR_API tailor_status tailor_demo_files(tailor *t, const char *folder, uint64_t seed);
-/* "image-classification", "table-classification", "table-regression". */
+/* "image-classification", "table-classification", "table-regression", "text-classification". */
 TAILOR_API const char *tailor_data_task(const tailor_data *data);
 TAILOR_API int64_t     tailor_data_rows(const tailor_data *data);
 TAILOR_API int64_t     tailor_data_classes(const tailor_data *data);
@@ -112,7 +113,8 @@ TAILOR_API tailor_status tailor_data_inspect(tailor *t, const tailor_data *data,
  * network where the file does not say ("squeezenet1_0"; NULL: recognise it). */
 TAILOR_API tailor_status tailor_model_open(tailor *t, const char *path, const char *arch,
                                            tailor_model **out);
-/* A new network for this data: "resnet20", "mlp", or layers in words, "conv 32 3 relu, pool 2,
+/* A new network for this data (of texts `arch` may be NULL: a small one): "resnet20", "mlp",
+ * "bert-mini", or layers in words, "conv 32 3 relu, pool 2,
  * dense 64 relu".  Input size and output layer follow from the data. */
 TAILOR_API tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *data,
                                           uint64_t seed, tailor_model **out);
@@ -167,7 +169,8 @@ TAILOR_API tailor_status tailor_evaluate(tailor *t, const tailor_model *model,
                                          const tailor_data *data, const char *part,
                                          tailor_metrics *out, char **json);
 /* Pictures by path, one call of `each` a picture in their order (of a table model: tables by
- * path, one call a row, {"input": "new.csv:2", ...}; a number as {"input", "value"}), with a JSON
+ * path, one call a row, {"input": "new.csv:2", ...}; a number as {"input", "value"}; of a text
+ * model: CSV, TSV and JSONL files by row, others by line), with a JSON
  * line such as
  * {"input": "a.png", "label": "rose", "score": 0.93, "top5": [{"label": ..., "score": ...}]}.
  * An unreadable picture gets {"input": ..., "error": ...} and the call ends with
@@ -183,6 +186,12 @@ TAILOR_API tailor_status tailor_predict_table(tailor *t, const tailor_model *mod
                                               size_t bytes,
                                               int (*each)(void *user, const char *json),
                                               void *user);
+/* The same of texts as they are, of a text model: {"input": the text, "label": ...}; of one made
+ * for pairs with a tab between the two. */
+TAILOR_API tailor_status tailor_predict_text(tailor *t, const tailor_model *model,
+                                             const char *const *text, size_t count,
+                                             int (*each)(void *user, const char *json),
+                                             void *user);
 
 /* ---- the question ---- */
 typedef struct {
@@ -201,7 +210,7 @@ typedef struct {
     int         skip_bad, dry_run;
     const char *out;                 /* folder; made; a run that was interrupted goes on there   */
     const char *const *command;      /* as in tailor_fit_options                                 */
-    const char *target, *task;       /* as in tailor_data_options                                */
+    const char *target, *task, *text, *label; /* as in tailor_data_options                       */
 } tailor_question;
 /* Runs the routes and writes verdict.json, report.html, best/, runs.db, events/ under `out`.
  * *json: the text of verdict.json; with dry_run the plan and its forecast. */

@@ -4,10 +4,12 @@
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "data/texts/pack.h"
 #include "study/stats.h"
 #include "train/evaluate.h"
 #include "train/rates.h"
 #include "train/store.h"
+#include "train/texts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@ typedef struct {
     tl_lock       lock;
     char         *checkpoint;
     tl_schema    *columns;  /* of a table's baseline; held */
+    tl_texter    *texter;   /* of text's; held */
     json_t       *before;   /* the result that the store already has */
     bool          done;
 } fitting;
@@ -96,7 +99,7 @@ done:
 
 static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t rows,
                                 const tl_dataset *d, const tailor_fit_options *o,
-                                tl_candidate *c, tl_schema **columns)
+                                tl_candidate *c, fitting *f)
 {
     const int64_t classes = d->classes;
     tl_status rc;
@@ -105,7 +108,9 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
     c->base = c->route->needs_base ? model->model : NULL;
     c->prep = model->model->prep;
     if (strcmp(c->route->name, "baseline") == 0 && d->schema) {
-        TL_TRY(tl_baseline_table(ctx, d, &c->arch, &c->prep, columns));
+        TL_TRY(tl_baseline_table(ctx, d, &c->arch, &c->prep, &f->columns));
+    } else if (strcmp(c->route->name, "baseline") == 0 && d->text) {
+        TL_TRY(tl_baseline_text(ctx, d, &c->arch, &c->prep, &f->texter));
     } else if (strcmp(c->route->name, "baseline") == 0) {
         TL_TRY(tl_baseline_arch(ctx, model->model->arch.row, classes, &c->arch));
     } else if (c->route->own_net) {
@@ -115,6 +120,7 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
         TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
         c->arch.outputs     = classes;
         c->arch.source_head = false;
+        c->arch.ask         = TL_ASK_CLASSES;
     }
     TL_TRY(tl_route_defaults(ctx, c->route, &c->arch, rows, &c->hyper));
     TL_TRY(set_hyper(ctx, &c->hyper, o));
@@ -142,6 +148,22 @@ done:
     return rc;
 }
 
+/* Which columns the texts stand in, and what of them is cut. */
+static void say_texts(tailor *t, const tl_dataset *d, const tl_cache *cache)
+{
+    const tl_text_columns *c = d->text;
+    char                   line[400];
+    int64_t                rows, tokens;
+
+    if (!c) return;
+    tl_cache_cut(cache, &rows, &tokens);
+    snprintf(line, sizeof line, "text: %.80s%s%.80s; label: %.80s (%.60s); %" PRId64 " of %" PRId64
+             " texts are cut (%" PRId64 " tokens)", c->name[0], c->name[1] ? " and " : "",
+             c->name[1] ? c->name[1] : "", c->label ? c->label : "the file",
+             c->why ? c->why : "as the model has it", rows, d->rows, tokens);
+    tl_api_say(t, line);
+}
+
 static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data *data,
                          const tailor_fit_options *o, fitting *f)
 {
@@ -151,9 +173,12 @@ static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data
     tl_status    rc;
 
     TL_TRY(cut_rows(ctx, data, o, f));
+    if (model->model->prep.text && data->set->text)
+        TL_TRY(tl_texter_take_columns(ctx, model->model->prep.text, data->set->text));
     TL_TRY(make_candidate(ctx, model, f->train.count, data->set, o, &s->candidate,
-                          &f->columns));
+                          f));
     TL_TRY(tl_cache_new(ctx, data->set, &s->candidate.prep, tl_api_cache_bytes(t), &s->cache));
+    if (s->candidate.prep.text) say_texts(t, data->set, s->cache);
     TL_TRY(tl_slab_new(ctx, tl_api_backend(), &s->slab));
     s->dataset  = data->set;
     s->train    = f->train;
@@ -377,6 +402,7 @@ static void let_go(tl_ctx *ctx, fitting *f)
 {
     tl_store_close(ctx, f->spec.store);
     tl_run_result_free(ctx, &f->result);
+    tl_texter_drop(ctx, f->texter);
     tl_slab_free(ctx, f->spec.slab);
     tl_cache_free(ctx, f->spec.cache);
     tl_arch_free(ctx, &f->spec.candidate.arch);

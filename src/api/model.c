@@ -1,5 +1,6 @@
 /* model.c -- model handles: opened, made for data, saved, described.  Floor 4.5, api. */
 #include "api/handles.h"
+#include "train/texts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,15 +61,23 @@ tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *d
     const tl_dataset *d        = data->set;
     tl_arch           resolved = { 0 };
     tl_model         *model    = NULL;
+    tl_texter        *texter   = NULL;
     tl_prep           prep;
     tl_status         rc;
 
     *out = NULL;
-    TL_TRY(tl_arch_parse(ctx, arch, row_for_data(d), d->classes, &resolved));
-    prep = prep_for_data(&resolved, d);
+    if (!arch && !d->text)
+        TL_FAIL(TL_EUSAGE, "tailor_model_new", "no network is named (try resnet20, or mlp)");
+    if (d->text) {
+        TL_TRY(tl_scratch_text(ctx, d, arch, &resolved, &prep, &texter));
+    } else {
+        TL_TRY(tl_arch_parse(ctx, arch, row_for_data(d), d->classes, &resolved));
+        prep = prep_for_data(&resolved, d);
+    }
     TL_TRY(tl_model_new(ctx, &resolved, &prep, d->class_name, seed, &model));
     TL_TRY(wrap(ctx, model, true, out));
 done:
+    tl_texter_drop(ctx, texter);
     tl_arch_free(ctx, &resolved);
     return tl_api_status(rc);
 }

@@ -1,4 +1,5 @@
-/* predict.c -- tailor_predict: pictures or rows of tables, a JSON line each.  Floor 4.5, api. */
+/* predict.c -- tailor_predict: pictures, rows of tables or texts, a JSON line each.  Floor 4.5,
+ * api. */
 #include "api/predict.h"
 #include "core/io.h"
 
@@ -141,7 +142,10 @@ tailor_status tailor_predict(tailor *t, const tailor_model *model, const char *c
     const tl_each_line lines = { each, user };
 
     TL_TRY(asker_open(t, model->model, &a));
-    if (model->model->prep.table)
+    if (model->model->prep.text)
+        TL_TRY(tl_predict_texts(ctx, &a, model->model, tl_api_cache_bytes(t), path, paths,
+                                &lines));
+    else if (model->model->prep.table)
         TL_TRY(tl_predict_tables(ctx, &a, model->model, tl_api_cache_bytes(t), path, paths,
                                  &lines));
     else for (size_t i = 0; i < paths && !stop; i += TL_ASK_ROWS) {
@@ -171,6 +175,26 @@ tailor_status tailor_predict_table(tailor *t, const tailor_model *model, const c
     TL_TRY(asker_open(t, m, &a));
     TL_TRY(tl_predict_table_text(ctx, &a, m, name, text, bytes, &lines));
     TL_TRY(end_well(ctx, &a, m));
+done:
+    asker_close(ctx, &a);
+    return tl_api_status(rc);
+}
+
+tailor_status tailor_predict_text(tailor *t, const tailor_model *model, const char *const *text,
+                                  size_t count, int (*each)(void *user, const char *json),
+                                  void *user)
+{
+    tl_ctx            *ctx   = tl_api_begin(t);
+    const tl_each_line lines = { each, user };
+    tl_asker           a     = { 0 };
+    tl_status          rc;
+
+    if (!model->model->prep.text)
+        TL_FAIL(TL_EUSAGE, "tailor_predict_text", "the model takes %s (give their paths)",
+                model->model->task->rows);
+    TL_TRY(asker_open(t, model->model, &a));
+    TL_TRY(tl_predict_given(ctx, &a, model->model, text, count, &lines));
+    if (a.bad) TL_FAIL(TL_EDATA, "predict", "some texts are empty (see their \"error\")");
 done:
     asker_close(ctx, &a);
     return tl_api_status(rc);

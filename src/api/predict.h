@@ -1,4 +1,4 @@
-/* predict.h -- what asking pictures and asking rows of tables share.  Floor 4.5, api. */
+/* predict.h -- what asking pictures, rows of tables and texts share.  Floor 4.5, api. */
 #ifndef TL_API_PREDICT_H
 #define TL_API_PREDICT_H
 #include "api/handles.h"
@@ -30,4 +30,9 @@ tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t 
 tl_status tl_predict_table_text(tl_ctx *ctx, tl_asker *a, const tl_model *m,
                                 const char *name, const char *text, size_t bytes,
                                 const tl_each_line *each);
+/* The same of texts: rows of sheets, lines of other files; and texts as they are given. */
+tl_status tl_predict_texts(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t limit,
+                           const char *const *path, size_t paths, const tl_each_line *each);
+tl_status tl_predict_given(tl_ctx *ctx, tl_asker *a, const tl_model *m, const char *const *text,
+                           size_t count, const tl_each_line *each);
 #endif

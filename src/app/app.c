@@ -311,6 +311,13 @@ uint64_t tl_app_seed(const tl_app *app)
     return (uint64_t)tl_args_int(&app->args, TL_OPT_seed, 1);
 }
 
+const char *tl_app_new_inputs(const char *task)
+{
+    return strncmp(task, "text", 4) == 0    ? "NEW-TEXTS.csv"
+           : strncmp(task, "table", 5) == 0 ? "NEW-ROWS.csv"
+                                            : "NEW-PICTURES/";
+}
+
 tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
                            const tailor_model *like,
                            tailor_data **out)
@@ -322,6 +329,8 @@ tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
         .seed     = tl_app_seed(app),
         .target   = tl_args_text(&app->args, TL_OPT_target),
         .task     = tl_args_text(&app->args, TL_OPT_task),
+        .text     = tl_args_text(&app->args, TL_OPT_text),
+        .label    = tl_args_text(&app->args, TL_OPT_label),
         .like     = like,
     };
 

@@ -46,6 +46,8 @@ tl_status tl_app_list(tl_app *app, tl_option_id id, const char ***out);
  * out; NULL behind the last; ended with tl_list_free. */
 tl_status tl_app_stored_command(tl_app *app, const char *out, char ***argv, size_t *count);
 /* Data with --valid, --test, --seed and, where `skip_bad` does not say it, --skip-bad. */
+/* What stands for new inputs of a task in the commands that are suggested. */
+const char *tl_app_new_inputs(const char *task);
 tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
                            const tailor_model *like,
                            tailor_data **out);

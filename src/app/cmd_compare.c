@@ -47,6 +47,8 @@ static tailor_question question(const tl_app *app, const char *out)
         .seed           = tl_app_seed(app),
         .target         = tl_args_text(a, TL_OPT_target),
         .task           = tl_args_text(a, TL_OPT_task),
+        .text           = tl_args_text(a, TL_OPT_text),
+        .label          = tl_args_text(a, TL_OPT_label),
         .settings       = (const char *const *)a->setting,
         .skip_bad       = tl_args_given(a, TL_OPT_skip_bad),
         .dry_run        = tl_args_given(a, TL_OPT_dry_run),

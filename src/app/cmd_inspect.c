@@ -54,6 +54,18 @@ static void print_sizes(const json_t *sizes)
     printf(" high, %s\n", tl_json_text(sizes, "colour", "unknown"));
 }
 
+static void print_texts(const json_t *texts)
+{
+    printf("  text        %s%s%s (%s)\n  label       %s\n  texts       ",
+           tl_json_text(texts, "text", "?"), tl_json_text(texts, "text_b", NULL) ? " and " : "",
+           tl_json_text(texts, "text_b", ""), tl_json_text(texts, "found", "as asked"),
+           tl_json_text(texts, "label", "the file's name"));
+    print_range(json_object_get(texts, "words"));
+    fputs(" words, ", stdout);
+    print_range(json_object_get(texts, "characters"));
+    puts(" characters");
+}
+
 static void print_counts(const json_t *r)
 {
     const json_t *parts = json_object_get(r, "parts"), *sizes = json_object_get(r, "sizes");
@@ -163,18 +175,22 @@ static tl_status print_profile(tl_app *app, const json_t *r)
     const json_t *classes = json_object_get(r, "classes");
     const int64_t many    = (int64_t)json_array_size(classes);
     const bool    table   = json_is_array(json_object_get(r, "columns"));
+    const bool    texts   = json_is_object(json_object_get(r, "texts"));
     const bool    numbers = json_object_get(json_object_get(r, "target"), "mean") != NULL;
     char          rows[32], count[32];
     tl_status     rc = TL_OK;
 
     printf("%s%s%s: %s %s", tl_term_out(&app->term, TL_BOLD), tl_json_text(r, "path", "?"),
            tl_term_out(&app->term, TL_PLAIN), say(r, "rows", rows),
-           table ? plural(r, "rows", "row", "rows") : plural(r, "rows", "picture", "pictures"));
+           table   ? plural(r, "rows", "row", "rows")
+           : texts ? plural(r, "rows", "text", "texts")
+                   : plural(r, "rows", "picture", "pictures"));
     if (!numbers)
         printf(" in %s %s", tl_say_count(many, count), tl_plural(many, "class", "classes"));
     printf(" (%s)\n", tl_json_text(r, "format", "?"));
     print_counts(r);
     print_faults(r);
+    if (texts) print_texts(json_object_get(r, "texts"));
     if (table) rc = tl_inspect_print_table(app, r);
     if (rc == TL_OK && !numbers) rc = print_classes(app, classes);
     print_unreadable(json_object_get(r, "unreadable"));

@@ -58,8 +58,7 @@ static void print_result(const tl_app *app, const json_t *r, const char *out)
     print_score("valid", json_object_get(r, "valid"));
     print_score("test", json_object_get(r, "test"));
     printf("model: %s/best\nnext:  tailor predict %s/best %s\n", out, out,
-           strncmp(tl_json_text(r, "task", ""), "table", 5) == 0 ? "NEW-ROWS.csv"
-                                                                   : "NEW-PICTURES/");
+           tl_app_new_inputs(tl_json_text(r, "task", "")));
 }
 
 static void print_plan(const json_t *plan)
@@ -113,6 +112,8 @@ static tl_status open_model(tl_app *app, const tailor_data *data, tailor_model *
     if (tl_args_given(a, TL_OPT_base))
         return tl_app_lib(app, tailor_model_open(app->lib, tl_args_text(a, TL_OPT_base),
                                                  arch, out));
+    if (!arch && strncmp(tailor_data_task(data), "text", 4) == 0)
+        return tl_app_lib(app, tailor_model_new(app->lib, NULL, data, tl_app_seed(app), out));
     if (!arch && route && strcmp(route, "baseline") == 0) arch = "mlp";
     if (!arch && is_table(data)) arch = "mlp";
     if (!arch)

@@ -159,21 +159,32 @@ static bool next_line(char **line, size_t *room)
     return got >= 0;
 }
 
-/* Paths, one a line, answered in groups so that a pipe flows; `line` is the first. */
+/* The same of lines that are texts themselves. */
+static tl_status predict_given(tl_app *app, const tailor_model *model, const path_list *list)
+{
+    return tl_app_lib(app, tailor_predict_text(app->lib, model, (const char *const *)list->path,
+                                               list->count, print_line, NULL));
+}
+
+/* Paths (of a text model: texts), one a line, answered in groups so that a pipe flows; `line` is
+ * the first. */
 static tl_status predict_paths(tl_app *app, const tailor_model *model, char **line,
                                size_t *room)
 {
     enum { GROUP = 64 };
     tl_ctx   *ctx  = &app->ctx;
     path_list list = { 0 };
+    const bool text = strncmp(tailor_model_task(model), "text", 4) == 0;
     bool      more = true;
     tl_status rc = TL_OK, bad = TL_OK;
 
     while (more) {
-        if (**line) TL_TRY(add_inputs(app, &list, *line, 0));
+        if (**line)
+            TL_TRY(text ? tl_list_add(ctx, &list.path, &list.count, *line)
+                        : add_inputs(app, &list, *line, 0));
         more = next_line(line, room);
         if (list.count && (!more || list.count >= GROUP)) {
-            rc = predict_list(app, model, &list);
+            rc = (text ? predict_given : predict_list)(app, model, &list);
             if (rc == TL_EDATA) bad = rc, rc = TL_OK;
             TL_TRY(rc);
             tl_list_free(ctx, &list.path, &list.count);
@@ -232,7 +243,8 @@ tl_status tl_cmd_predict(tl_app *app)
     for (size_t i = 1; i < app->args.operands && !from_stdin; i++)
         TL_TRY(add_inputs(app, &list, app->args.operand[i], 0));
     if (!from_stdin && !list.count)
-        TL_FAIL(TL_EDATA, app->args.operand[1], "no picture in it (JPEG, PNG or WebP)");
+        TL_FAIL(TL_EDATA, app->args.operand[1],
+                "no picture in it (JPEG, PNG or WebP; of tables and texts name the files)");
     TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
                                              tl_args_text(&app->args, TL_OPT_arch), &model)));
     TL_TRY(from_stdin ? predict_stdin(app, model) : predict_list(app, model, &list));

@@ -224,7 +224,6 @@ static void print_path(const char *path)
 static void print_next(const tl_app *app, const json_t *v, const char *folder)
 {
     static const struct { const char *verb; } next[] = { { "predict" }, { "evaluate" } };
-    const bool  table = strncmp(tl_json_text(v, "task", ""), "table", 5) == 0;
     const char *data = tl_json_text(json_object_get(v, "data"), "path", "DATA");
 
     printf("\n%sNext%s\n  report    ", tl_term_out(&app->term, TL_BOLD),
@@ -234,7 +233,7 @@ static void print_next(const tl_app *app, const json_t *v, const char *folder)
     for (size_t i = 0; i < TL_COUNT(next); i++) {
         printf("  %-9s tailor %s ", next[i].verb, next[i].verb);
         print_path(folder), fputs("/best", stdout);
-        if (i == 0) fputs(table ? " NEW-ROWS.csv" : " NEW-PICTURES/", stdout);
+        if (i == 0) printf(" %s", tl_app_new_inputs(tl_json_text(v, "task", "")));
         else putchar(' '), print_path(data);
         putchar('\n');
     }

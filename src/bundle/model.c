@@ -60,7 +60,7 @@ static tl_status make(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
     TL_TRY(tl_arch_copy(ctx, arch, &m->arch));
     m->prep = *prep;
     m->task = tl_prep_task(prep);
-    tl_schema_hold(prep->table);
+    tl_prep_hold(prep);
     TL_TRY(copy_names(ctx, class_name, arch->outputs, &m->class_name));
     *out = m;
     m    = NULL;
@@ -91,7 +91,7 @@ static tl_status copy_body(tl_ctx *ctx, const tl_params *from, tl_params *to)
 {
     for (int32_t i = 0; i < to->count; i++) {
         const tl_param *p = &to->param[i], *q = tl_params_find(from, p->name);
-        if (p->head || (p->adapter && !q)) continue;
+        if (p->head || (!q && (p->adapter || p->optional))) continue; /* they begin anew */
         if (!q || !tl_shape_equal(&p->shape, &q->shape))
             return tl_fail(ctx, TL_EDATA, p->name,
                            "is not in the base (give another base)");
@@ -113,6 +113,7 @@ tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
     arch.outputs     = outputs;
     arch.dropout     = dropout;
     arch.source_head = false;
+    arch.ask         = TL_ASK_CLASSES;
     TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
     TL_TRY(copy_body(ctx, base->params, m->params));
     tl_adapt_start(&arch.adapt, m->params);
@@ -152,7 +153,7 @@ void tl_model_free(tl_ctx *ctx, tl_model *model)
     tl_load_report_free(ctx, &model->loaded);
     tl_params_free(ctx, model->params);
     tl_arch_free(ctx, &model->arch);
-    tl_schema_drop(ctx, model->prep.table);
+    tl_prep_drop(ctx, &model->prep);
     json_decref(model->provenance);
     tl_adapter_free(ctx, model->adapter);
     tl_free(ctx, model->path);

@@ -1,6 +1,7 @@
 /* model.h -- a model directory as one thing: network, weights, preprocessing, labels,
  * task and where it came from; opened, saved, asked.  The directory is Hugging Face
- * style: config.json, model.safetensors, preprocessor_config.json, tailor.json.  Floor 3,
+ * style: config.json, model.safetensors, preprocessor_config.json or a tokenizer's files,
+ * tailor.json.  Floor 3,
  * bundle: sees data, model, tensor, core. */
 #ifndef TL_BUNDLE_MODEL_H
 #define TL_BUNDLE_MODEL_H
@@ -15,7 +16,7 @@ typedef struct {
     const tl_task *task;   /* as its preprocessing says */
     tl_arch    arch;
     tl_params *params;
-    tl_prep    prep;       /* prep.table is held */
+    tl_prep    prep;       /* its table and texter are held */
     char     **class_name; /* [arch.outputs]; NULL: not known (bare weights) */
     json_t    *provenance; /* tailor.json's free part (licence, metrics); or NULL */
     tl_adapter *adapter;   /* what was merged into params, apart; or NULL; owned */

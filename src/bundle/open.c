@@ -14,6 +14,7 @@ enum { JSON_MOST = 16 << 20, LABEL_MOST = 4096, SIDE_MOST = 4096 };
 typedef struct {
     json_t *tailor, *config, *prep;
     char   *config_path, *prep_path, *tailor_path; /* for errors */
+    char   *folder; /* that the model lies in */
 } papers;
 
 static void papers_end(tl_ctx *ctx, papers *p)
@@ -24,6 +25,7 @@ static void papers_end(tl_ctx *ctx, papers *p)
     tl_free(ctx, p->tailor_path);
     tl_free(ctx, p->config_path);
     tl_free(ctx, p->prep_path);
+    tl_free(ctx, p->folder);
     *p = (papers){ 0 };
 }
 
@@ -45,25 +47,26 @@ done:
  * texts; any other file is bare. */
 static tl_status read_papers(tl_ctx *ctx, const char *path, papers *out)
 {
-    const char *name   = tl_path_name(path);
-    char       *folder = NULL;
-    tl_status   rc     = TL_OK;
+    const char *name = tl_path_name(path);
+    char       *folder;
+    tl_status   rc;
 
-    if (!tl_is_folder(path) && !tl_weights_custom(name)) return TL_OK;
-    TL_TRY(tl_strdup(ctx, path, &folder));
+    TL_TRY(tl_strdup(ctx, path, &out->folder));
     if (!tl_is_folder(path)) {
-        folder[name - path] = 0;
-        if (!*folder) {
-            tl_free(ctx, folder);
-            TL_TRY(tl_strdup(ctx, ".", &folder));
+        out->folder[name - path] = 0;
+        if (!*out->folder) {
+            tl_free(ctx, out->folder);
+            out->folder = NULL;
+            TL_TRY(tl_strdup(ctx, ".", &out->folder));
         }
     }
+    if (!tl_is_folder(path) && !tl_weights_custom(name)) return TL_OK;
+    folder = out->folder;
     TL_TRY(read_paper(ctx, folder, "tailor.json", &out->tailor_path, &out->tailor));
     TL_TRY(read_paper(ctx, folder, "config.json", &out->config_path, &out->config));
     TL_TRY(
         read_paper(ctx, folder, "preprocessor_config.json", &out->prep_path, &out->prep));
 done:
-    tl_free(ctx, folder);
     return rc;
 }
 
@@ -199,6 +202,31 @@ static tl_status find_prep(tl_ctx *ctx, const papers *p, tl_arch *arch, tl_prep 
     return rc;
 }
 
+/* The tokenizer beside the weights; its ids must have their rows in the network's table. */
+static tl_status find_texter(tl_ctx *ctx, const papers *p, tl_arch *arch, tl_prep *out)
+{
+    enum { USUAL_MOST = 512 };
+    const json_t *own   = json_object_get(json_object_get(p->tailor, "prep"), "text");
+    const bool    words = !json_object_get(arch->config, "vocab_size");
+    const int64_t room  = tl_json_int(arch->config, words ? "words" : "vocab_size", 0);
+    tl_texter    *t     = NULL;
+    tl_status     rc;
+
+    *out = (tl_prep){ 0 };
+    TL_TRY(tl_texter_open(ctx, p->folder, TL_MIN(arch->row.dim[0], (int64_t)USUAL_MOST), &t));
+    if (own) TL_TRY(tl_texter_take_json(ctx, p->tailor_path, own, t));
+    if (t->size > room || t->weighs != words || t->most > arch->row.dim[0])
+        TL_FAIL(TL_EDATA, p->folder,
+                "its %s of %" PRId64 " are not those of its network, which has room for %" PRId64
+                " (copy both again)",
+                t->weighs ? "words" : "tokens", t->size, room);
+    out->text = t;
+    t         = NULL;
+done:
+    tl_texter_drop(ctx, t);
+    return rc;
+}
+
 /* The i-th label of a list, or of {"0": ..., "1": ...}; NULL: none. */
 static const char *label_at(const json_t *labels, int64_t i)
 {
@@ -301,12 +329,7 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
     TL_TRY(tl_weights_hash(ctx, &w, m->sha256));
     TL_TRY(check_hash(ctx, &p, m));
     TL_TRY(find_arch(ctx, path, &p, &w, arch, &m->arch));
-    if (m->arch.family->text)
-        TL_FAIL(TL_EDATA, path,
-                "%s is a network for text, which no command takes yet (give a "
-                "network for pictures or tables)",
-                m->arch.name);
-    TL_TRY(find_prep(ctx, &p, &m->arch, &m->prep));
+    TL_TRY((m->arch.family->text ? find_texter : find_prep)(ctx, &p, &m->arch, &m->prep));
     m->task = tl_prep_task(&m->prep);
     if (m->prep.table &&
         (m->arch.row.ndim != 1 || m->arch.row.dim[0] != m->prep.table->width ||

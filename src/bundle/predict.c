@@ -1,15 +1,31 @@
 /* predict.c -- a model ready to be asked: its graph built for so many rows, planned and
  * bound once, run many times.  Floor 3, bundle. */
 #include "bundle/model.h"
+#include "bundle/packed.h"
 
 #include <string.h>
 
+/* Tokens of one run of packed text: what is longer goes by several runs. */
+enum { MOST_TOKENS = 8192 };
+
+/* A graph and its plan; of text one for each size that batches are rounded up to. */
+typedef struct {
+    int64_t        tokens; /* of text: it has room for */
+    tl_graph      *graph;
+    tl_plan       *plan;
+    tl_tensor      x, y;
+    tl_text_inputs text;
+} asked;
+
 struct tl_predictor {
+    tl_net            net;      /* how its graphs are built */
+    tl_part           part;
+    tl_arch           arch;     /* borrowed */
     const tl_backend *backend;
-    tl_graph         *graph;
-    tl_plan          *plan;
-    tl_slab          *own_slab; /* NULL: the caller's */
-    tl_tensor         x, y;
+    asked            *shape;
+    int               shapes;
+    tl_slab          *slab, *own_slab; /* own: NULL where it is the caller's */
+    tl_pack           pack;
     int64_t           rows, row_floats, width;
     float            *x_host;   /* [rows row_floats], zeros behind; owned */
     void             *x_device; /* on the backend; x_host where shared */
@@ -19,18 +35,18 @@ struct tl_predictor {
 };
 
 /* Each parameter and state of the graph to its place in the store's block. */
-static tl_status bind_params(tl_ctx *ctx, tl_predictor *p)
+static tl_status bind_params(tl_ctx *ctx, const tl_predictor *p, const asked *a)
 {
     float    *block = p->values ? p->values : p->params->value;
     tl_status rc    = TL_OK;
 
-    for (tl_tensor t = 1; t <= tl_graph_tensors(p->graph); t++) {
-        const tl_tensor_info *info = tl_graph_info(p->graph, t);
+    for (tl_tensor t = 1; t <= tl_graph_tensors(a->graph); t++) {
+        const tl_tensor_info *info = tl_graph_info(a->graph, t);
         const tl_param       *param;
         if (info->kind != TL_PARAM && info->kind != TL_STATE) continue;
         param = tl_params_find(p->params, info->name);
         if (!param) TL_FAIL(TL_EUSAGE, info->name, "is not among the model's parameters");
-        TL_TRY(tl_plan_bind(ctx, p->plan, t, block + param->at));
+        TL_TRY(tl_plan_bind(ctx, a->plan, t, block + param->at));
     }
 done:
     return rc;
@@ -60,9 +76,41 @@ static tl_status make_buffers(tl_ctx *ctx, tl_predictor *p)
                                  &p->values));
         TL_TRY(upload(ctx, p));
     }
-    TL_TRY(tl_plan_bind(ctx, p->plan, p->x, p->x_device));
-    TL_TRY(bind_params(ctx, p));
+    TL_TRY(tl_plan_bind(ctx, p->shape->plan, p->shape->x, p->x_device));
+    TL_TRY(bind_params(ctx, p, p->shape));
 done:
+    return rc;
+}
+
+static void close_shape(tl_ctx *ctx, asked *a)
+{
+    tl_plan_free(ctx, a->plan);
+    tl_graph_free(ctx, a->graph);
+}
+
+/* A graph of so many rows, or of text so many tokens, at the list's end. */
+static tl_status add_shape(tl_ctx *ctx, tl_predictor *p, int64_t tokens)
+{
+    const int64_t rows = tokens ? tokens : p->rows;
+    asked         a    = { .tokens = tokens };
+    tl_net        net  = p->net;
+    tl_built      built;
+    tl_status     rc;
+
+    TL_TRY(tl_graph_new(ctx, &a.graph));
+    net.ctx       = ctx;
+    net.g         = a.graph;
+    net.sequences = tokens ? p->rows : 0;
+    TL_TRY(tl_arch_build(&net, &p->arch, rows, p->part, &built));
+    a.x    = built.x;
+    a.y    = built.logits ? built.logits : built.features;
+    a.text = built.text;
+    TL_TRY(tl_plan_new(ctx, a.graph, p->backend, p->slab, &a.plan));
+    TL_TRY(tl_realloc(ctx, (size_t)(p->shapes + 1) * sizeof *p->shape, &p->shape));
+    p->shape[p->shapes++] = a;
+    a                     = (asked){ 0 };
+done:
+    close_shape(ctx, &a);
     return rc;
 }
 
@@ -73,35 +121,37 @@ tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int
     return tl_predictor_cut(ctx, model, part, 0, rows, backend, slab, dtype, out);
 }
 
+/* The head alone takes features, of text too. */
+static bool is_packed(const tl_predictor *p)
+{
+    return p->arch.family->text && p->part != TL_PART_HEAD;
+}
+
 tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int cut,
                            int64_t rows, const tl_backend *backend, tl_slab *slab,
                            tl_dtype dtype, tl_predictor **out)
 {
-    tl_predictor *p   = NULL;
-    tl_net        net = {
-               .ctx = ctx, .params = model->params, .dtype = dtype, .cut = cut
-    };
-    tl_built      built;
+    tl_predictor *p = NULL;
     tl_status     rc;
 
     *out = NULL;
     TL_TRY(tl_alloc(ctx, sizeof *p, &p));
+    p->net     = (tl_net){ .params = model->params, .dtype = dtype, .cut = cut };
+    p->part    = part;
+    p->arch    = model->arch;
     p->backend = backend;
     p->params  = model->params;
     p->rows    = rows;
-    TL_TRY(tl_graph_new(ctx, &p->graph));
-    net.g = p->graph;
-    TL_TRY(tl_arch_build(&net, &model->arch, rows, part, &built));
-    p->x          = built.x;
-    p->y          = built.logits ? built.logits : built.features;
-    p->row_floats = tl_shape_count(tl_graph_shape(p->graph, p->x)) / rows;
-    p->width      = tl_shape_count(tl_graph_shape(p->graph, p->y)) / rows;
+    p->slab    = slab;
     if (!slab) {
         TL_TRY(tl_slab_new(ctx, backend, &p->own_slab));
-        slab = p->own_slab;
+        p->slab = p->own_slab;
     }
-    TL_TRY(tl_plan_new(ctx, p->graph, backend, slab, &p->plan));
-    TL_TRY(make_buffers(ctx, p));
+    TL_TRY(add_shape(ctx, p, is_packed(p) ? tl_tokens_room(2 * rows) : 0));
+    p->row_floats = tl_shape_count(tl_graph_shape(p->shape->graph, p->shape->x)) / rows;
+    p->width      = tl_shape_count(tl_graph_shape(p->shape->graph, p->shape->y)) / rows;
+    if (!is_packed(p)) TL_TRY(make_buffers(ctx, p));
+    else TL_TRY(bind_params(ctx, p, p->shape));
     *out = p;
     p    = NULL;
 done:
@@ -112,9 +162,10 @@ done:
 void tl_predictor_free(tl_ctx *ctx, tl_predictor *p)
 {
     if (!p) return;
-    tl_plan_free(ctx, p->plan);
+    for (int i = 0; i < p->shapes; i++) close_shape(ctx, &p->shape[i]);
+    tl_free(ctx, p->shape);
     tl_slab_free(ctx, p->own_slab);
-    tl_graph_free(ctx, p->graph);
+    tl_pack_free(ctx, &p->pack);
     if (!p->backend->host_memory) {
         p->backend->free(ctx, p->x_device);
         p->backend->free(ctx, p->values);
@@ -126,7 +177,7 @@ void tl_predictor_free(tl_ctx *ctx, tl_predictor *p)
 
 tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p)
 {
-    tl_plan_weights_changed(p->plan);
+    for (int i = 0; i < p->shapes; i++) tl_plan_weights_changed(p->shape[i].plan);
     return upload(ctx, p);
 }
 
@@ -155,8 +206,8 @@ static tl_status run_batch(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t
     if (p->x_device != p->x_host)
         TL_TRY(p->backend->to_device(ctx, p->x_device, p->x_host,
                                      (size_t)(p->rows * p->row_floats) * sizeof *x));
-    TL_TRY(tl_plan_run(ctx, p->plan, (tl_tick){ 0 }));
-    made = tl_plan_data(p->plan, p->y);
+    TL_TRY(tl_plan_run(ctx, p->shape->plan, (tl_tick){ 0 }));
+    made = tl_plan_data(p->shape->plan, p->shape->y);
     if (p->y_host) {
         TL_TRY(p->backend->to_host(ctx, p->y_host, made, y_floats * sizeof *y));
         made = p->y_host;
@@ -177,6 +228,64 @@ tl_status tl_predictor_run(tl_ctx *ctx, tl_predictor *p, const float *x, int64_t
     return rc;
 }
 
+/* The plan with room for so many tokens, made where there is none. */
+static tl_status shape_for(tl_ctx *ctx, tl_predictor *p, int64_t tokens, asked **out)
+{
+    const int64_t room = tl_tokens_room(tokens);
+    tl_status     rc   = TL_OK;
+
+    for (int i = 0; i < p->shapes; i++)
+        if (p->shape[i].tokens == room) {
+            *out = &p->shape[i];
+            return TL_OK;
+        }
+    TL_TRY(add_shape(ctx, p, room));
+    *out = &p->shape[p->shapes - 1];
+    TL_TRY(bind_params(ctx, p, *out));
+done:
+    return rc;
+}
+
+/* As many rows as one run takes, packed and asked. */
+static tl_status run_packed(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                            int64_t *taken, float *y)
+{
+    int64_t   tokens = 0, n = 0;
+    asked    *a;
+    tl_status rc;
+
+    while (n < TL_MIN(p->rows, rows.count)) {
+        const int64_t more = tl_cache_tokens(cache, rows.row[n]);
+        if (n > 0 && tokens + more > MOST_TOKENS) break;
+        tokens += more;
+        n++;
+    }
+    TL_TRY(shape_for(ctx, p, tokens, &a));
+    TL_TRY(tl_pack_reserve(ctx, p->rows, a->tokens, &p->pack));
+    tl_pack_rows(cache, rows.row, n, &p->pack);
+    TL_TRY(tl_packed_bind(ctx, a->plan, a->x, &a->text, &p->pack));
+    TL_TRY(tl_plan_run(ctx, a->plan, (tl_tick){ 0 }));
+    memcpy(y, tl_plan_data(a->plan, a->y), (size_t)(n * p->width) * sizeof *y);
+    *taken = n;
+done:
+    return rc;
+}
+
+static tl_status packed_rows(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                             float *y)
+{
+    int64_t   n  = 0;
+    tl_status rc = TL_OK;
+
+    for (int64_t at = 0; at < rows.count; at += n) {
+        const tl_rows rest = { rows.row + at, rows.count - at };
+        if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
+        TL_TRY(run_packed(ctx, p, cache, rest, &n, y + at * p->width));
+    }
+done:
+    return rc;
+}
+
 tl_status tl_predictor_rows(tl_ctx *ctx, tl_predictor *p, tl_cache *cache, tl_rows rows,
                             float *y)
 {
@@ -185,6 +294,7 @@ tl_status tl_predictor_rows(tl_ctx *ctx, tl_predictor *p, tl_cache *cache, tl_ro
     const tl_batch      *batch;
     tl_status            rc;
 
+    if (is_packed(p)) return packed_rows(ctx, p, cache, rows, y);
     TL_TRY(tl_loader_new(ctx, &spec, &loader));
     for (int64_t done = 0; done < rows.count; done += batch->rows) {
         if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");

@@ -87,7 +87,8 @@ tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra,
     TL_TRY(tl_make_folders(ctx, folder));
     TL_TRY(tl_path_join(ctx, folder, "model.safetensors", &path));
     TL_TRY(save_config(ctx, m, folder));
-    TL_TRY(save_json(ctx, folder, "preprocessor_config.json", tl_prep_to_json(&m->prep)));
+    if (m->prep.text) TL_TRY(tl_texter_save(ctx, m->prep.text, folder));
+    else TL_TRY(save_json(ctx, folder, "preprocessor_config.json", tl_prep_to_json(&m->prep)));
     TL_TRY(tl_weights_save(ctx, m->params, NULL, path));
     TL_TRY(tl_path_join(ctx, folder, "adapter", &apart));
     TL_TRY(tl_adapter_save(ctx, m->adapter, apart));

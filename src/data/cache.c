@@ -12,10 +12,12 @@ tl_status tl_cache_new(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep,
     tl_status rc;
 
     *out = NULL;
+    if (prep->text) return tl_cache_of_text(ctx, d, prep, out);
     if (prep->table) return tl_cache_of_table(ctx, d, prep, budget_bytes, out);
-    if (d->schema)
+    if (d->schema || d->text)
         TL_FAIL(TL_EDATA, d->path,
-                "holds rows of a table, and the model takes pictures (give pictures)");
+                "holds %s, and the model takes pictures (give pictures)",
+                d->text ? "texts" : "rows of a table");
     if (prep->channels != 1 && prep->channels != 3)
         TL_FAIL(TL_EUSAGE, "prep", "%" PRId64 " channels (1 or 3 are possible)",
                 prep->channels);
@@ -38,11 +40,12 @@ void tl_cache_free(tl_ctx *ctx, tl_cache *c)
     if (!c) return;
     for (int64_t i = 0; c->data && i < c->d->rows; i++)
         tl_free(ctx, atomic_load(&c->data[i]));
+    tl_text_rows_free(ctx, &c->text);
     tl_free(ctx, c->data);
     tl_free(ctx, c->size);
     tl_free(ctx, c->map);
     tl_free(ctx, c->coded);
-    if (c->prep.table) tl_schema_drop(ctx, c->prep.table);
+    tl_prep_drop(ctx, &c->prep);
     tl_free(ctx, c);
 }
 
@@ -51,7 +54,7 @@ bool tl_cache_is_quick(const tl_cache *c)
     tl_image first;
     int64_t  h, w;
 
-    if (c->prep.table) return true;
+    if (c->prep.table || c->prep.text) return true;
     for (int64_t i = 0; i < c->d->rows; i++)
         if (c->d->row_name[i]) return false;
     tl_hold_pixels(c->d, 0, &first);
@@ -144,7 +147,7 @@ size_t tl_cache_will_take(const tl_cache *c, const tl_rows *lists, int count)
     size_t       rows = 0, bytes;
     int64_t      h, w;
 
-    if (c->prep.table) return 0; /* taken already */
+    if (c->prep.table || c->prep.text) return 0; /* taken already */
     tl_prep_sizes(&c->prep, c->d->height, c->d->width, &h, &w);
     for (int k = 0; k < count; k++)
         for (int64_t i = 0; i < lists[k].count; i++) {

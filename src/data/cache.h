@@ -2,7 +2,18 @@
 #ifndef TL_DATA_CACHE_H
 #define TL_DATA_CACHE_H
 #include "data/loader.h"
+#include "data/texts/pack.h"
 #include "data/window.h"
+
+/* Rows of text as ids, one after another. */
+typedef struct {
+    int64_t *start;      /* [rows + 1] where each row's ids begin                              */
+    int32_t *id;
+    uint8_t *part;       /* which of two texts each is of; NULL: the first                     */
+    float   *value;      /* of weighed words; else NULL                                        */
+    int64_t  cut_rows, cut_tokens;
+} tl_text_rows;
+void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t);
 
 struct tl_cache {
     const tl_dataset *d;
@@ -14,11 +25,14 @@ struct tl_cache {
     _Atomic uint64_t  *size;       /* [rows] height << 32 | width, written before data       */
     int32_t           *map;        /* of a table: tl_dataset_maps; prep.table is held        */
     float             *coded;      /* [rows width] of a table; NULL: over the budget         */
+    tl_text_rows       text;       /* of text; prep.text is held                             */
 };
 
 /* tl_cache_new for the rows of a table, which are coded at once where the budget allows. */
 tl_status tl_cache_of_table(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep,
                             size_t budget_bytes, tl_cache **out);
+/* tl_cache_new for rows of text, which are made ids at once. */
+tl_status tl_cache_of_text(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep, tl_cache **out);
 /* Row `row` with prep's channels: as decoded, or as prep's resize makes it where that is
  * smaller; which of them depends on the row alone.  *owned: the caller ends it. */
 tl_status tl_cache_get(tl_ctx *ctx, tl_cache *cache, int64_t row, tl_image *out, bool *owned);

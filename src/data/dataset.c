@@ -26,7 +26,8 @@ static tl_status not_recognised(tl_ctx *ctx, const char *path)
     return tl_fail(ctx, TL_EDATA, path,
                    "no data that is known here (give a folder of class folders with "
                    "JPEG, PNG or WebP pictures, pictures with a CSV of file,label, IDX "
-                   "or CIFAR files, or a CSV or TSV table)");
+                   "or CIFAR files, a CSV, TSV or JSONL table, texts with labels in "
+                   "one, or a text file for each class)");
 }
 
 /* All parts at `path`; `split` NONE: names decide. */
@@ -268,16 +269,31 @@ static tl_status say_bad(tl_ctx *ctx, tl_dataset *d, const tl_bad *bad)
     return TL_OK;
 }
 
+/* Constant texts: compared by address. */
+static const char *kind_of(const tl_part *p)
+{
+    static const char texts[] = "texts", table[] = "rows of a table", pictures[] = "pictures";
+
+    return p->texts ? texts : p->map ? table : pictures;
+}
+
 static tl_status take_task(tl_ctx *ctx, tl_opening *o, tl_dataset *d)
 {
     tl_status rc = TL_OK;
 
     d->task = &tl_task_image_classification;
+    for (size_t i = 1; i < o->parts; i++)
+        if (kind_of(&o->part[i]) != kind_of(&o->part[0]))
+            TL_FAIL(TL_EDATA, o->part[i].path, "holds %s, and %.200s %s (give parts of one kind)",
+                    kind_of(&o->part[i]), o->part[0].path, kind_of(&o->part[0]));
+    if (o->part[0].texts) {
+        d->task = &tl_task_text_classification;
+        TL_TRY(tl_alloc(ctx, sizeof *d->text, &d->text));
+        *d->text = o->text;
+        o->text  = (tl_text_columns){ 0 };
+        goto done;
+    }
     if (!o->schema) return TL_OK;
-    for (size_t i = 0; i < o->parts; i++)
-        if (!o->part[i].map)
-            TL_FAIL(TL_EDATA, o->part[i].path,
-                    "holds pictures, and %.200s is a table (give parts of one kind)", d->path);
     d->task   = o->schema->regression ? &tl_task_table_regression
                                       : &tl_task_table_classification;
     d->schema = tl_schema_hold(o->schema);
@@ -383,6 +399,8 @@ static void close_rows(tl_ctx *ctx, tl_dataset *d)
     tl_free(ctx, d->path);
     tl_free(ctx, d->target);
     tl_schema_drop(ctx, d->schema);
+    if (d->text) tl_text_columns_free(ctx, d->text);
+    tl_free(ctx, d->text);
     json_decref(d->bad);
     tl_free(ctx, d);
 }
@@ -399,6 +417,8 @@ tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_datas
     *out = NULL;
     if (!o.limit_bytes) o.limit_bytes = tl_machine_memory_bytes() / 2;
     if (source->schema) TL_TRY(tl_schema_copy(ctx, source->schema, &o.schema));
+    if (source->text && source->text->name[0])
+        TL_TRY(tl_text_columns_copy(ctx, source->text, &o.text));
     TL_TRY(open_parts(ctx, source, &o));
     for (size_t i = 0; i < o.parts; i++) rows += o.part[i].rows;
     if (!source->skip_bad || rows == 0)
@@ -414,6 +434,7 @@ done:
     for (size_t i = 0; i < o.parts; i++) tl_part_free(ctx, &o.part[i]);
     tl_free(ctx, o.part);
     tl_schema_drop(ctx, o.schema);
+    tl_text_columns_free(ctx, &o.text);
     tl_bad_free(&o.bad);
     tl_dataset_close(ctx, d);
     return rc;
@@ -481,7 +502,7 @@ tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char 
 
     if (d->row_name[i]) return tl_strdup(ctx, d->row_name[i], out);
     rc = tl_alloc(ctx, n, out);
-    if (rc == TL_OK && p->map)
+    if (rc == TL_OK && (p->map || p->texts))
         snprintf(*out, n, "%s:%u", p->path, (unsigned)p->sheet.line[local]);
     else if (rc == TL_OK) snprintf(*out, n, "%s[%" PRId64 "]", p->path, local);
     return rc;

@@ -4,7 +4,7 @@
 #define TL_DATA_DATASET_H
 #include "core/json.h"
 #include "data/image.h"
-#include "data/tables/schema.h"
+#include "data/texts/texter.h"
 #include "tensor/task.h"
 
 typedef enum { TL_SPLIT_TRAIN, TL_SPLIT_VALID, TL_SPLIT_TEST, TL_SPLIT_NONE } tl_split;
@@ -15,7 +15,7 @@ typedef struct { int64_t *row; int64_t count; } tl_rows;
 typedef struct tl_dataset tl_dataset;
 struct tl_dataset {
     const tl_task *task;
-    const char *format;     /* "image folders", "idx", "cifar", "table"                      */
+    const char *format;     /* "image folders", "idx", "cifar", "table", "text"              */
     char       *path;
     int64_t     rows;
     int64_t     classes;
@@ -37,14 +37,16 @@ struct tl_dataset {
     bool        one_size;                /* all rows have it                                  */
     tl_schema  *schema;     /* of a table: its columns, not fitted; else NULL                 */
     double     *target;     /* [rows] of regression, which has one class for all; else NULL   */
+    tl_text_columns *text;  /* of texts: where they stand; else NULL                          */
 };
 
 typedef struct {
     const char *train, *valid, *test; /* DATA and --valid, --test; valid and test may be NULL */
     bool        skip_bad;
     size_t      limit_bytes;          /* for what must be in memory                            */
-    tl_table_ask ask;                 /* of a table: --target, --task                          */
+    tl_table_ask ask;                 /* of a table: --target, --task, --text, --label         */
     const tl_schema *schema;          /* of a table: a model's columns, instead of finding out */
+    const tl_text_columns *text;      /* the same of texts                                     */
 } tl_dataset_source;
 /* Recognises the format, finds a test set by name beside the data, joins the parts into one
  * dataset with `split` filled, train rows first.  Every picture's header and end are looked at;
@@ -69,6 +71,11 @@ void      tl_dataset_fields(const tl_dataset *d, const tl_schema *s, const int32
  * fitted already stays, but for the target. */
 tl_status tl_dataset_fit(tl_ctx *ctx, const tl_dataset *d, const tl_schema *like,
                          tl_scaling scaling, tl_rows rows, tl_schema **out);
+/* Row i's text, and the second of a pair (text NULL: there is none); borrowed. */
+void      tl_dataset_text(const tl_dataset *d, int64_t i, tl_string text[2]);
+/* What `like`, which learns, learns from the texts of these rows. */
+tl_status tl_dataset_learn(tl_ctx *ctx, const tl_dataset *d, const tl_texter *like, tl_rows rows,
+                           tl_texter **out);
 tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char **out);
 /* SHA-256 over names (without the place they lie in), labels and bytes of all rows. */
 tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65]);

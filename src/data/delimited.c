@@ -75,22 +75,40 @@ static tl_status check_text(tl_ctx *ctx, const char *path, const uint8_t *data,
         data[good]);
 }
 
-/* Takes `data`, a zero byte behind its `bytes`, also on error. */
-static tl_status begin(tl_ctx *ctx, const char *path, uint8_t *data, size_t bytes,
-                       tl_delimited *out)
+/* Checked, and without UTF-8's mark; a zero byte stands behind. */
+static tl_status settle(tl_ctx *ctx, const char *path, uint8_t *data, size_t *bytes)
 {
-    tl_status rc;
+    const tl_status rc = check_text(ctx, path, data, *bytes);
 
-    TL_TRY(check_text(ctx, path, data, bytes));
-    *out = (tl_delimited){ .text      = (char *)data,
+    if (rc != TL_OK || *bytes < 3 || memcmp(data, "\xef\xbb\xbf", 3) != 0) return rc;
+    *bytes -= 3;
+    memmove(data, data + 3, *bytes + 1);
+    return TL_OK;
+}
+
+static tl_delimited begin(const char *path, char *text, size_t bytes)
+{
+    return (tl_delimited){ .text      = text,
                            .path      = path,
-                           .at        = (char *)data,
-                           .end       = (char *)data + bytes,
+                           .at        = text,
+                           .end       = text + bytes,
+                           .comma     = guess_comma(path, text),
                            .line      = 1,
                            .next_line = 1 };
-    if (bytes >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) out->at += 3;
-    out->comma = guess_comma(path, out->at);
-    data       = NULL;
+}
+
+tl_status tl_whole_text(tl_ctx *ctx, const char *path, size_t limit, char **text,
+                        size_t *bytes)
+{
+    uint8_t  *data = NULL;
+    tl_status rc;
+
+    *text = NULL;
+    TL_TRY(tl_ends_with(path, ".gz") ? read_packed(ctx, path, limit, &data, bytes)
+                                     : tl_file_read(ctx, path, limit, &data, bytes));
+    TL_TRY(settle(ctx, path, data, bytes));
+    *text = (char *)data;
+    data  = NULL;
 done:
     tl_free(ctx, data);
     return rc;
@@ -99,14 +117,13 @@ done:
 tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit,
                             tl_delimited *out)
 {
-    uint8_t  *data = NULL;
+    char     *text;
     size_t    bytes;
     tl_status rc;
 
     *out = (tl_delimited){ 0 };
-    TL_TRY(tl_ends_with(path, ".gz") ? read_packed(ctx, path, limit, &data, &bytes)
-                                     : tl_file_read(ctx, path, limit, &data, &bytes));
-    TL_TRY(begin(ctx, path, data, bytes, out));
+    TL_TRY(tl_whole_text(ctx, path, limit, &text, &bytes));
+    *out = begin(path, text, bytes);
 done:
     return rc;
 }
@@ -114,14 +131,17 @@ done:
 tl_status tl_delimited_of_text(tl_ctx *ctx, const char *name, const char *text,
                                size_t bytes, tl_delimited *out)
 {
-    uint8_t  *data;
+    uint8_t  *data = NULL;
     tl_status rc;
 
     *out = (tl_delimited){ 0 };
     TL_TRY(tl_alloc(ctx, bytes + 1, &data));
     if (bytes) memcpy(data, text, bytes);
-    TL_TRY(begin(ctx, name, data, bytes, out));
+    TL_TRY(settle(ctx, name, data, &bytes));
+    *out = begin(name, (char *)data, bytes);
+    data = NULL;
 done:
+    tl_free(ctx, data);
     return rc;
 }
 

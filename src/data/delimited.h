@@ -15,6 +15,11 @@ typedef struct {
     int64_t      next_line;
 } tl_delimited;
 
+/* The whole of a text file, without UTF-8's mark; .gz is unpacked.  A zero byte follows it;
+ * TL_EDATA where one stands in it.  Ended with tl_free. */
+tl_status tl_whole_text(tl_ctx *ctx, const char *path, size_t limit, char **text,
+                        size_t *bytes);
+
 /* Reads the file (.gz is unpacked); the delimiter is a tab for .tsv, else what
  * stands most often in the first line. */
 tl_status tl_delimited_open(tl_ctx *ctx, const char *path, size_t limit, tl_delimited *out);

@@ -1,6 +1,7 @@
 /* duplicates.c -- equal rows found by their pixels, and the hash of a whole dataset.
  * Floor 2, data. */
 #include "data/hold.h"
+#include "data/tokenizer/vocab.h"
 #include "data/workers.h"
 
 #include <stdio.h>
@@ -61,6 +62,19 @@ static void hash_record(const tl_dataset *d, int64_t i, char hex[65])
     snprintf(hex, 65, "%016" PRIx64 "%016" PRIx64 "%032d", h[0], h[1], 0);
 }
 
+/* Texts are copies of each other whatever else their rows hold. */
+static void hash_texts(const tl_dataset *d, int64_t i, char hex[65])
+{
+    tl_string text[2];
+    uint64_t h[2];
+
+    tl_dataset_text(d, i, text);
+    for (int k = 0; k < 2; k++)
+        h[k] = text[k].text ? tl_bytes_hash(text[k].text, text[k].bytes) : 0;
+    snprintf(hex, 65, "%016" PRIx64 "%016" PRIx64 "%032zu", h[0], h[1],
+             text[0].bytes + (text[1].bytes << 20));
+}
+
 static tl_status digest_row(tl_ctx *ctx, void *arg, int64_t i)
 {
     digesting *g     = arg;
@@ -68,8 +82,8 @@ static tl_status digest_row(tl_ctx *ctx, void *arg, int64_t i)
     char       hex[65];
     tl_status  rc = TL_OK;
 
-    if (g->d->schema) {
-        hash_record(g->d, i, hex);
+    if (g->d->schema || g->d->text) {
+        (g->d->text ? hash_texts : hash_record)(g->d, i, hex);
         keep_digest(g, i, hex);
         return TL_OK;
     }
@@ -168,7 +182,7 @@ static tl_status hash_row(tl_ctx *ctx, void *arg, int64_t i)
     tl_image       size;
     const uint8_t *held = tl_hold_pixels(g->d, i, &size);
 
-    if (g->d->schema) {
+    if (g->d->schema || g->d->text) {
         hash_record(g->d, i, g->whole[i]);
         return TL_OK;
     }

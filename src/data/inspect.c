@@ -345,6 +345,46 @@ static void judge_columns(survey *s)
     }
 }
 
+static int64_t words_of(tl_string text)
+{
+    int64_t words = 0;
+    bool    in    = false;
+
+    for (size_t i = 0; i < text.bytes; i++) {
+        const bool blank = strchr(" \t\r\n", text.text[i]) != NULL;
+        words += !blank && !in;
+        in = !blank;
+    }
+    return words;
+}
+
+/* Characters stand for the height of a text, words for its width. */
+static void measure_texts(survey *s)
+{
+    tl_string text[2];
+
+    for (int64_t i = 0; i < s->d->rows; i++) {
+        tl_dataset_text(s->d, i, text);
+        for (int k = 0; k < 2; k++) {
+            for (size_t b = 0; b < text[k].bytes; b++)
+                s->height[i] += ((uint8_t)text[k].text[b] & 0xc0) != 0x80;
+            s->width[i] += words_of(text[k]);
+        }
+    }
+}
+
+static json_t *texts_json(survey *s)
+{
+    const tl_text_columns *t     = s->d->text;
+    const int64_t          rows  = s->d->rows;
+    json_t                *chars = spread(s->height, rows), *words = spread(s->width, rows);
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "text", text_of(t->name[0]), "text_b",
+                     t->name[1] ? text_of(t->name[1]) : json_null(), "label",
+                     t->label ? text_of(t->label) : json_null(), "found",
+                     t->why ? text_of(t->why) : json_null(), "characters", chars, "words", words);
+}
+
 static json_t *target_json(const tl_dataset *d)
 {
     json_t *target = json_pack("{s:o, s:o}", "name", text_of(d->schema->target), "found",
@@ -409,7 +449,8 @@ static json_t *assemble(survey *s)
                                   (json_int_t)s->part[TL_SPLIT_NONE]));
     json_object_set_new(out, "classes", classes_json(s));
     json_object_set_new(out, "balance", balance_json(s));
-    json_object_set_new(out, "sizes", d->schema ? json_null() : sizes_json(s));
+    json_object_set_new(out, "sizes", d->schema || d->text ? json_null() : sizes_json(s));
+    json_object_set_new(out, "texts", d->text ? texts_json(s) : json_null());
     json_object_set_new(out, "columns", d->schema ? tl_schema_profile(d->schema) : json_null());
     json_object_set_new(out, "target", d->schema ? target_json(d) : json_null());
     json_object_set_new(
@@ -443,7 +484,8 @@ tl_status tl_inspect(tl_ctx *ctx, const tl_dataset *d, json_t **out)
     TL_TRY(tl_alloc_array(ctx, rows, sizeof *s.width, &s.width));
     TL_TRY(tl_alloc(ctx, rows, &s.coloured));
     count_rows(&s);
-    if (!d->schema) TL_TRY(tl_each(ctx, d->rows, measure, &s));
+    if (d->text) measure_texts(&s);
+    else if (!d->schema) TL_TRY(tl_each(ctx, d->rows, measure, &s));
     if (d->channels == 3)
         TL_TRY(tl_each(ctx, TL_MIN(d->rows, COLOUR_SAMPLE), look_for_colour, &s));
     TL_TRY(find_copies(ctx, &s));

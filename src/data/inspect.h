@@ -13,6 +13,8 @@
  *   columns     of a table [{name, kind: "number", "category", "date" or "left out", why, missing,
  *               distinct, range: {min, median, max} of numbers}], else null
  *   target      of a table {name, found, and of numbers min, mean, max, sd}, else null
+ *   texts       of texts {text, text_b, label: their columns or null, found, characters:
+ *               {min, median, max}, words: {...}}, else null
  *   sizes       of pictures, else null: {height: {min, median, max}, width: {...}, one_size,
  *               colour: "grey", "colour" or
  *               "grey stored as colour"}

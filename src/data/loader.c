@@ -193,6 +193,7 @@ static tl_status fill_row(tl_ctx *ctx, tl_loader *l, slot *s, int64_t r)
         return TL_OK;
     }
 
+    if (c->prep.text) return TL_OK; /* packed by their numbers, when they are needed */
     if (c->prep.table) return tl_cache_code(ctx, c, s->batch.index[r], x);
     rc = tl_cache_get(ctx, c, s->batch.index[r], &image, &owned);
     if (rc != TL_OK) return rc;
@@ -244,8 +245,9 @@ static void *read_ahead(void *arg)
 
 static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
 {
-    const tl_shape row     = l->spec.table ? TL_SHAPE(l->spec.width)
-                                           : tl_prep_row(&l->spec.cache->prep);
+    const tl_shape row     = l->spec.table               ? TL_SHAPE(l->spec.width)
+                             : l->spec.cache->prep.text ? TL_SHAPE(1)
+                                                        : tl_prep_row(&l->spec.cache->prep);
     const int64_t  targets = l->spec.target ? l->spec.outputs
                              : l->spec.cache->d->target ? 1 : 0;
     tl_status      rc;

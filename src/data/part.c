@@ -11,12 +11,20 @@
 
 enum { MOST_CLASSES = 1 << 20 };
 
-tl_status tl_bad_add(tl_ctx *ctx, tl_bad *bad, const char *name, const char *kind)
+/* The kind's place; the last takes what finds no other. */
+static size_t kind_slot(const tl_bad *bad, const char *kind)
 {
     size_t k = 0;
-    char   line[500];
 
     while (k < TL_BAD_KINDS - 1 && bad->kind[k] && strcmp(bad->kind[k], kind) != 0) k++;
+    return k;
+}
+
+tl_status tl_bad_add(tl_ctx *ctx, tl_bad *bad, const char *name, const char *kind)
+{
+    const size_t k = kind_slot(bad, kind);
+    char         line[500];
+
     bad->kind[k] = kind;
     bad->count[k]++;
     bad->rows++;
@@ -28,6 +36,22 @@ tl_status tl_bad_add(tl_ctx *ctx, tl_bad *bad, const char *name, const char *kin
         return tl_fail(ctx, TL_ENOMEM, "memory",
                        "no room to list bad rows (free some memory)");
     return TL_OK;
+}
+
+void tl_bad_join(tl_bad *to, const tl_bad *from)
+{
+    size_t  i;
+    json_t *text;
+
+    for (size_t k = 0; k < TL_BAD_KINDS && from->kind[k]; k++) {
+        const size_t slot = kind_slot(to, from->kind[k]);
+        to->kind[slot]    = from->kind[k];
+        to->count[slot] += from->count[k];
+    }
+    to->rows += from->rows;
+    if (from->first && !to->first) to->first = json_array();
+    json_array_foreach(from->first, i, text)
+        if (json_array_size(to->first) < TL_BAD_LISTED) json_array_append(to->first, text);
 }
 
 void tl_bad_say(const tl_bad *bad, char *out, size_t bytes)

@@ -5,7 +5,7 @@
 #include "data/dataset.h"
 #include "core/io.h"
 #include "data/picture.h"
-#include "data/tables/schema.h"
+#include "data/texts/texter.h"
 
 /* Bad rows: the first ten as texts, all counted by kind. */
 enum { TL_BAD_KINDS = 16, TL_BAD_LISTED = 10 };
@@ -16,6 +16,7 @@ typedef struct tl_bad {
     int64_t     rows;
 } tl_bad;
 tl_status tl_bad_add(tl_ctx *ctx, tl_bad *bad, const char *name, const char *kind);
+void      tl_bad_join(tl_bad *to, const tl_bad *from); /* counts and texts added           */
 /* The whole as one line's words: "3 cut short, 1 empty file". */
 void      tl_bad_say(const tl_bad *bad, char *out, size_t bytes);
 /* TL_EDATA with the first ones and the counts, unless there is none. */
@@ -42,6 +43,8 @@ typedef struct {
     bool        one_size;
     double      pixels_total;
     tl_sheet     sheet;        /* of a table: its rows as texts                               */
+    bool        texts;       /* of texts: the sheet's columns                               */
+    int32_t     text[2];     /* ... of the text, and of the second of pairs or -1           */
     int32_t    *map;         /* [columns of the schema] its columns, -1: left out           */
     double     *target;      /* [rows] of regression                                        */
 } tl_part;
@@ -56,6 +59,7 @@ typedef struct {
     tl_bad      bad;
     tl_table_ask ask;        /* of tables                                                   */
     tl_schema   *schema;     /* of the first table; one holder                              */
+    tl_text_columns text;    /* of the first file of texts                                  */
 } tl_opening;
 
 /* A fresh part in `o`; borrowed until the next. */
@@ -65,6 +69,9 @@ void      tl_part_free(tl_ctx *ctx, tl_part *part);
 /* The number of class `name` in the part, added where it is new.  Classes past a million:
  * TL_EDATA. */
 tl_status tl_part_class(tl_ctx *ctx, tl_part *part, const char *name, int64_t key, int32_t *out);
+/* Labels and classes from a column of the part's sheet; classes that are all numbers go by their
+ * value.  TL_EDATA where every row has a class of its own. */
+tl_status tl_part_take_classes(tl_ctx *ctx, tl_part *part, int64_t column);
 tl_status tl_part_file(tl_ctx *ctx, tl_part *part, const char *path, int32_t label);
 /* Looks at every file, drops the bad ones into o->bad, fills sizes. */
 tl_status tl_part_check(tl_ctx *ctx, tl_opening *o, tl_part *part);

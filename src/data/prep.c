@@ -20,6 +20,7 @@ static const struct {
         { 0.485, 0.456, 0.406 },
         { 0.229, 0.224, 0.225 },
         false,
+        NULL,
         NULL } },
     { "half",
       { 224,
@@ -32,6 +33,7 @@ static const struct {
         { 0.5, 0.5, 0.5 },
         { 0.5, 0.5, 0.5 },
         false,
+        NULL,
         NULL } },
     { "caffe",
       { 227,
@@ -44,6 +46,7 @@ static const struct {
         { 104.0, 117.0, 123.0 },
         { 1.0, 1.0, 1.0 },
         true,
+        NULL,
         NULL } },
     { "cifar",
       { 32,
@@ -56,6 +59,7 @@ static const struct {
         { 0.485, 0.456, 0.406 },
         { 0.229, 0.224, 0.225 },
         false,
+        NULL,
         NULL } },
     { "unit",
       { 224,
@@ -68,6 +72,7 @@ static const struct {
         { 0.0, 0.0, 0.0 },
         { 1.0, 1.0, 1.0 },
         false,
+        NULL,
         NULL } },
 };
 
@@ -81,8 +86,23 @@ bool tl_prep_named(const char *name, tl_prep *out)
     return false;
 }
 
+void tl_prep_hold(const tl_prep *prep)
+{
+    tl_schema_hold(prep->table);
+    tl_texter_hold(prep->text);
+}
+
+void tl_prep_drop(tl_ctx *ctx, tl_prep *prep)
+{
+    tl_schema_drop(ctx, prep->table);
+    tl_texter_drop(ctx, prep->text);
+    prep->table = NULL;
+    prep->text  = NULL;
+}
+
 const tl_task *tl_prep_task(const tl_prep *prep)
 {
+    if (prep->text) return &tl_task_text_classification;
     if (!prep->table) return &tl_task_image_classification;
     return prep->table->regression ? &tl_task_table_regression
                                    : &tl_task_table_classification;
@@ -90,6 +110,7 @@ const tl_task *tl_prep_task(const tl_prep *prep)
 
 tl_shape tl_prep_row(const tl_prep *prep)
 {
+    if (prep->text) return TL_SHAPE(prep->text->most);
     return prep->table ? TL_SHAPE(prep->table->width)
                        : TL_SHAPE(prep->height, prep->width, prep->channels);
 }

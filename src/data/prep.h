@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "data/image.h"
 #include "data/tables/schema.h"
+#include "data/texts/texter.h"
 #include "tensor/shape.h"
 #include "tensor/task.h"
 
@@ -19,9 +20,12 @@ typedef struct {
     bool    bgr;                      /* channels swapped before mean                        */
     tl_schema *table;                 /* rows of a table: how they are coded, and nothing above
                                          counts; borrowed, but for a model's and a cache's   */
+    tl_texter *text;                  /* the same of texts                                   */
 } tl_prep;
-const tl_task *tl_prep_task(const tl_prep *prep); /* a table's target says; else pictures      */
-tl_shape  tl_prep_row(const tl_prep *prep);       /* of one input: [h w c] or [width]          */
+void tl_prep_hold(const tl_prep *prep);          /* one holder more of its table and texter  */
+void tl_prep_drop(tl_ctx *ctx, tl_prep *prep);   /* one less; both are NULL then             */
+const tl_task *tl_prep_task(const tl_prep *prep); /* a texter, a table's target; else pictures */
+tl_shape  tl_prep_row(const tl_prep *prep);       /* of one input: [h w c], [width], [tokens]  */
 
 /* imagenet (256, crop 224, ImageNet's mean and std), half (the same with mean and std .5), caffe
  * (256, crop 227, BGR minus 104/117/123), cifar (32, ImageNet's mean and std), unit (224, bytes
@@ -29,7 +33,8 @@ tl_shape  tl_prep_row(const tl_prep *prep);       /* of one input: [h w c] or [w
 bool      tl_prep_named(const char *name, tl_prep *out);
 /* The keys of Hugging Face's preprocessor_config.json, and ours: channels, bgr. */
 json_t   *tl_prep_to_json(const tl_prep *prep);
-/* out->table, where there is one, is the caller's to drop. */
+/* out->table, where there is one, is the caller's to drop.  Of text: TL_EDATA, as its tokenizer
+ * lies in files of its own (tl_texter_open). */
 tl_status tl_prep_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_prep *out);
 /* x: [height width channels] floats.  `image` has prep->channels. */
 tl_status tl_prep_apply(tl_ctx *ctx, const tl_prep *prep, const tl_image *image, float *x);

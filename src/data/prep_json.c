@@ -30,6 +30,10 @@ json_t *tl_prep_to_json(const tl_prep *p)
         json_object_set_new(j, "table", tl_schema_to_json(p->table));
         return j;
     }
+    if (p->text) {
+        json_object_set_new(j, "text", tl_texter_to_json(p->text));
+        return j;
+    }
     json_object_set_new(j, "image_processor_type", json_string("BitImageProcessor"));
     json_object_set_new(j, "do_resize", json_true());
     json_object_set_new(j, "size",
@@ -123,6 +127,9 @@ tl_status tl_prep_from_json(tl_ctx *ctx, const char *where, const json_t *value,
     *out = (tl_prep){ 0 };
     if (!json_is_object(value))
         TL_FAIL(TL_EDATA, where, "is not a JSON object (mend the file)");
+    if (json_object_get(value, "text"))
+        TL_FAIL(TL_EDATA, where, "is of text, and no tokenizer lies beside it (copy the model "
+                "again)");
     if (json_object_get(value, "table"))
         return tl_schema_from_json(ctx, where, json_object_get(value, "table"), &out->table);
     TL_TRY(read_sizes(ctx, where, value, &p));

@@ -325,6 +325,14 @@ tl_tensor tl_net_segments(tl_net *net)
     return net->text.segments;
 }
 
+tl_tensor tl_net_values(tl_net *net)
+{
+    if (!net->text.values && !broken(net))
+        net->text.values = tl_graph_input(net->g, "values", TL_F32,
+                                          *tl_graph_shape(net->g, net->text.positions));
+    return net->text.values;
+}
+
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
                            tl_tensor offsets, const tl_attention_attr *attr)
 {

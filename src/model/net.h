@@ -7,8 +7,9 @@
 #include "tensor/ops.h"
 
 /* What comes beside packed token ids [t], all I32: each token's place in its sequence [t], where
- * sequences begin and end [sequences + 1], which of two texts a token is of [t]. */
-typedef struct { tl_tensor positions, offsets, segments; } tl_text_inputs;
+ * sequences begin and end [sequences + 1], which of two texts a token is of [t]; and what each
+ * weighs [t], F32. */
+typedef struct { tl_tensor positions, offsets, segments, values; } tl_text_inputs;
 
 typedef struct {
     tl_ctx    *ctx;
@@ -86,6 +87,8 @@ tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t
 tl_tensor tl_net_tied(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b);
 /* The input that says which of two texts a token belongs to; made where a family asks for it. */
 tl_tensor tl_net_segments(tl_net *net);
+/* The same of what tokens weigh. */
+tl_tensor tl_net_values(tl_net *net);
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
                            tl_tensor offsets, const tl_attention_attr *attr);
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p); /* nothing when not training */

@@ -3,6 +3,7 @@
 #include "core/io.h"
 #include "core/text.h"
 #include "study/compare_internal.h"
+#include "train/texts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,6 +133,11 @@ static tl_status make_table_net(tl_ctx *ctx, const tl_study *s, tl_candidate *c)
     return tl_arch_parse(ctx, text, tl_prep_row(&c->prep), s->data->classes, &c->arch);
 }
 
+static tl_status make_text_net(tl_ctx *ctx, const tl_study *s, tl_entry *e)
+{
+    return tl_scratch_text(ctx, s->data, s->q->base_arch, &e->c.arch, &e->c.prep, &e->texter);
+}
+
 /* The network of `scratch` without a base: --arch, or one for pictures of this size. */
 static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size,
                               tl_candidate *c)
@@ -155,6 +161,7 @@ static tl_status make_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *b
     if (rc != TL_OK) return rc;
     c->arch.outputs     = s->data->classes;
     c->arch.source_head = false;
+    c->arch.ask         = TL_ASK_CLASSES;
     return TL_OK;
 }
 
@@ -179,6 +186,17 @@ static size_t cache_fill(const tl_dataset *d, const tl_prep *prep, size_t budget
     return (size_t)fmin(bytes, (double)budget);
 }
 
+static void say_cut(tl_study *s, const tl_texter *t, const tl_cache *cache)
+{
+    int64_t rows, tokens;
+
+    tl_cache_cut(cache, &rows, &tokens);
+    if (rows > 0)
+        tl_study_warn(s, "%" PRId64 " of %" PRId64 " texts are longer than %" PRId64
+                      " tokens: the rest of them is cut (%" PRId64 " tokens).",
+                      rows, s->data->rows, t->most, tokens);
+}
+
 tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
 {
     tl_status rc   = TL_OK;
@@ -197,6 +215,7 @@ tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
     view->fill_bytes    = cache_fill(s->data, prep, budget);
     TL_TRY(tl_cache_new(ctx, s->data, prep, budget, &view->cache));
     *out = s->views++;
+    if (prep->text) say_cut(s, prep->text, view->cache);
 done:
     json_decref(mine);
     return rc;
@@ -230,6 +249,8 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     TL_TRY(wanted_size(ctx, s, route, &size));
     if (strcmp(route->name, "baseline") == 0 && s->data->schema)
         TL_TRY(tl_baseline_table(ctx, s->data, &e->c.arch, &e->c.prep, &e->columns));
+    else if (strcmp(route->name, "baseline") == 0 && s->data->text)
+        TL_TRY(tl_baseline_text(ctx, s->data, &e->c.arch, &e->c.prep, &e->texter));
     else if (strcmp(route->name, "baseline") == 0)
         TL_TRY(make_baseline_net(ctx, s, &e->c));
     else if (base >= 0 && route->own_net)
@@ -237,6 +258,8 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
                           s->data->classes, &e->c.arch, &e->c.prep));
     else if (base >= 0)
         TL_TRY(make_base_net(ctx, s, s->base[base], &e->c));
+    else if (s->data->text)
+        TL_TRY(make_text_net(ctx, s, e));
     else
         TL_TRY(make_own_net(ctx, s, size, &e->c));
     if (route->needs_base) e->c.base = s->base[base];
@@ -290,15 +313,33 @@ done:
     return rc;
 }
 
+/* A head that begins anew is what every route from a base has; of pictures files bring one. */
+static size_t fresh_in_body(const tl_model *base)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < base->loaded.n_fresh; i++) {
+        const tl_param *p = tl_params_find(base->params, base->loaded.fresh[i]);
+        count += !base->prep.text || !p || !p->head;
+    }
+    return count;
+}
+
 static void say_base(tl_study *s, const tl_model *base)
 {
     char count[32];
 
-    if (base->loaded.n_fresh > 0)
+    if (fresh_in_body(base) > 0)
         tl_study_warn(s, "%s: %zu tensors are new, %zu of the file are not used.",
-                      tl_path_name(base->path), base->loaded.n_fresh,
+                      tl_path_name(base->path), fresh_in_body(base),
                       base->loaded.n_unused);
-    if (base->prep.table)
+    if (base->prep.text)
+        tl_study_say(s, "base: %s, %s, %s parameters, texts of up to %" PRId64 " tokens (%s, %"
+                     PRId64 " of them)", tl_path_name(base->path), base->arch.name,
+                     tl_say_count(tl_params_numel(base->params, false), count),
+                     base->prep.text->most, tl_tokenizer_kind(base->prep.text->tokenizer),
+                     base->prep.text->size);
+    else if (base->prep.table)
         tl_study_say(s, "base: %s, %s, %s parameters, rows of %" PRId64 " columns",
                      tl_path_name(base->path), base->arch.name,
                      tl_say_count(tl_params_numel(base->params, false), count),
@@ -336,6 +377,8 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
         TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch,
                              &s->base[s->bases]));
         TL_TRY(resize_base(ctx, s, s->base[s->bases]));
+        if (s->base[s->bases]->prep.text && s->data->text)
+            TL_TRY(tl_texter_take_columns(ctx, s->base[s->bases]->prep.text, s->data->text));
         say_base(s, s->base[s->bases]);
     }
 done:
@@ -347,6 +390,7 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
     for (int i = 0; i < s->entries; i++) {
         tl_arch_free(ctx, &s->entry[i].c.arch);
         tl_schema_drop(ctx, s->entry[i].columns);
+        tl_texter_drop(ctx, s->entry[i].texter);
     }
     for (int i = 0; i < s->views; i++) tl_cache_free(ctx, s->view[i].cache);
     for (int i = 0; s->features && i < s->bases; i++) tl_free(ctx, s->features[i]);

@@ -157,6 +157,17 @@ static void say_columns(tl_study *s)
                  of[TL_COLUMN_NUMBER], of[TL_COLUMN_CATEGORY], of[TL_COLUMN_DATE], out);
 }
 
+static void say_texts(tl_study *s)
+{
+    const tl_text_columns *t = s->data->text;
+
+    if (t->label)
+        tl_study_say(s, "text: %.80s%s%.80s; label: %.80s (%s)", t->name[0],
+                     t->name[1] ? " and " : "", t->name[1] ? t->name[1] : "", t->label,
+                     t->why ? t->why : "as the model has it");
+    else tl_study_say(s, "text: a line each, %s", t->why);
+}
+
 static tl_status count_rows(tl_ctx *ctx, tl_study *s)
 {
     tl_rows   train = { 0 }, valid = { 0 };
@@ -167,6 +178,7 @@ static tl_status count_rows(tl_ctx *ctx, tl_study *s)
     s->train_rows = train.count;
     s->valid_rows = valid.count;
     if (s->data->schema) say_columns(s);
+    if (s->data->text) say_texts(s);
     if (s->data->task->numbers)
         tl_study_say(s, "task: %s; metric: %s", s->data->task->name, s->metric);
     else

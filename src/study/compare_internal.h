@@ -3,6 +3,7 @@
  * Floor 4, study. */
 #ifndef TL_STUDY_COMPARE_INTERNAL_H
 #define TL_STUDY_COMPARE_INTERNAL_H
+#include "data/texts/pack.h"
 #include "study/compare.h"
 #include "study/curve.h"
 #include "study/plan.h"
@@ -58,6 +59,7 @@ typedef struct {
     bool         finalist;
     bool         gave_up; /* a later seed failed: it is asked for no more */
     tl_schema   *columns; /* of a table, as this candidate codes it; held */
+    tl_texter   *texter;  /* of text, what it learns its vocabulary by; held */
     bool         barred; /* over --max-latency or --max-size: cannot win */
 } tl_entry;
 

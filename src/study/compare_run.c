@@ -225,7 +225,7 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
         TL_TRY(tl_store_end(ctx, s->store, run->id, "failed", run->result));
         goto done;
     }
-    if (r.model->prep.table)
+    if (!tl_cache_fits(spec->cache, &r.model->prep))
         TL_TRY(tl_cache_new(ctx, s->data, &r.model->prep, tl_study_memory(s) / 4, &coded));
     TL_TRY(tl_study_ask(ctx, s, r.model, coded ? coded : spec->cache, test, &answers));
     TL_TRY(tl_store_put_blob(ctx, s->store, run->id, "test", answers,

@@ -35,9 +35,12 @@ typedef struct {
     double setup_s, s_per_flop, head_s_per_row;
 } pace;
 
-/* FLOPs of one row through an evaluation graph. */
-static tl_status flops_of_row(tl_ctx *ctx, const tl_arch *arch, tl_part part, double *out)
+/* FLOPs of one row (of text: of an average one) through an evaluation graph. */
+static tl_status flops_of_row(tl_ctx *ctx, const tl_study *s, const tl_entry *e, tl_part part,
+                              double *out)
 {
+    const tl_arch *arch = &e->c.arch;
+    int64_t        rows = 1;
     tl_status  rc;
     tl_graph  *g      = NULL;
     tl_params *params = NULL;
@@ -47,7 +50,12 @@ static tl_status flops_of_row(tl_ctx *ctx, const tl_arch *arch, tl_part part, do
     TL_TRY(tl_arch_params(ctx, arch, &params));
     TL_TRY(tl_graph_new(ctx, &g));
     tl_net net = { .ctx = ctx, .g = g, .params = params, .dtype = TL_F32 };
-    TL_TRY(tl_arch_build(&net, arch, 1, part, &built));
+    if (arch->family->text) {
+        const double tokens = tl_cache_average(s->view[e->view].cache, s->slice[0].rest);
+        net.sequences = 1;
+        rows          = TL_MAX((int64_t)1, llround(tokens));
+    }
+    TL_TRY(tl_arch_build(&net, arch, rows, part, &built));
     *out = tl_graph_flops(g);
 done:
     tl_graph_free(ctx, g);
@@ -308,8 +316,8 @@ static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
     tl_run_spec spec;
     tl_rows     train = { 0 }, valid = { 0 };
 
-    TL_TRY(flops_of_row(ctx, &e->c.arch, TL_PART_WHOLE, &e->row_flops));
-    TL_TRY(flops_of_row(ctx, &e->c.arch, TL_PART_BODY, &e->body_flops));
+    TL_TRY(flops_of_row(ctx, s, e, TL_PART_WHOLE, &e->row_flops));
+    TL_TRY(flops_of_row(ctx, s, e, TL_PART_BODY, &e->body_flops));
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
     spec.train    = train;

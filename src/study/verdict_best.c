@@ -54,7 +54,7 @@ static tl_status measure_entry(tl_ctx *ctx, tl_study *s, int entry, double *ms,
     TL_TRY(tl_path_join(ctx, path, "model.safetensors", &file));
     *bytes = tl_file_bytes(file);
     TL_TRY(tl_model_open(ctx, path, NULL, &model));
-    if (model->prep.table) /* coded as it was fitted */
+    if (!tl_cache_fits(s->view[s->entry[entry].view].cache, &model->prep)) /* as it was fitted */
         TL_TRY(tl_cache_new(ctx, s->data, &model->prep, (size_t)64 << 20, &coded));
     TL_TRY(time_model(ctx, s, model, coded ? coded : s->view[s->entry[entry].view].cache,
                       ms));

@@ -168,6 +168,27 @@ done:
     return rc;
 }
 
+/* The text, or as much of it as people look at; the second of a pair after a bar. */
+static json_t *text_json(const tl_study *s, int64_t row)
+{
+    enum { SHOWN_BYTES = 300 };
+    tl_string text[2];
+    char      shown[2 * SHOWN_BYTES + 16];
+    size_t    at = 0;
+    json_t   *value;
+
+    tl_dataset_text(s->data, row, text);
+    for (int k = 0; k < 2 && text[k].text; k++) {
+        size_t bytes = TL_MIN(text[k].bytes, (size_t)SHOWN_BYTES);
+        while (bytes > 0 && bytes < text[k].bytes && ((uint8_t)text[k].text[bytes] & 0xc0) == 0x80)
+            bytes--;
+        at += (size_t)snprintf(shown + at, sizeof shown - at, "%s%.*s%s", k ? " | " : "",
+                               (int)bytes, text[k].text, bytes < text[k].bytes ? "..." : "");
+    }
+    value = json_string(shown);
+    return value ? value : json_string("(not UTF-8)");
+}
+
 static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
                               int64_t at, json_t **out)
 {
@@ -175,15 +196,16 @@ static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j
     const int64_t n = s->data->classes, row = j->best_rows.row[at];
     const int32_t k     = said(j, n, at);
     char         *name  = NULL;
-    json_t       *image = NULL;
+    json_t       *image = NULL, *text = NULL;
 
     *out = NULL;
     TL_TRY(tl_dataset_row_name(ctx, s->data, row, &name));
-    if (!s->data->schema) TL_TRY(thumbnail(ctx, s, row, &image));
-    *out = json_pack("{s:s, s:o, s:o, s:f, s:o}", "row", name, "true",
+    if (s->data->text) text = text_json(s, row);
+    else if (!s->data->schema) TL_TRY(thumbnail(ctx, s, row, &image));
+    *out = json_pack("{s:s, s:o, s:o, s:f, s:o, s:o}", "row", name, "true",
                      class_json(s, s->data->label[row]), "predicted", class_json(s, k),
                      "probability", (double)j->best_answer[at * n + k], "image",
-                     image ? image : json_null());
+                     image ? image : json_null(), "text", text ? text : json_null());
 done:
     tl_free(ctx, name);
     return rc;
@@ -349,13 +371,16 @@ static tl_status use_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 
     json_object_set_new(out, "use", list);
     TL_TRY(tl_path_join(ctx, s->q->out, "best", &best));
-    TL_TRY(s->data->task->table
+    TL_TRY(s->data->task->text
+               ? add_use(ctx, list, "Ask it of new texts", "predict", best, "NEW-TEXTS.csv")
+           : s->data->task->table
                ? add_use(ctx, list, "Ask it of new rows", "predict", best, "NEW-ROWS.csv")
                : add_use(ctx, list, "Name new pictures", "predict", best, "NEW-PICTURES/"));
     TL_TRY(add_use(ctx, list,
-                   s->data->task->table ? "Score it on rows with a target"
-                                        : "Score it on labelled pictures", "evaluate", best,
-                   s->q->data.train));
+                   s->data->task->text    ? "Score it on labelled texts"
+                   : s->data->task->table ? "Score it on rows with a target"
+                                          : "Score it on labelled pictures",
+                   "evaluate", best, s->q->data.train));
     for (size_t i = 0; s->q->argv && s->q->argv[i]; i++)
         add_word(&command, s->q->argv[i]);
     TL_TRY(command.status);

@@ -31,11 +31,22 @@ const tl_task tl_task_table_regression = {
     .rare_metric  = "rmse",
 };
 
+const tl_task tl_task_text_classification = {
+    .name         = "text-classification",
+    .row          = "text",
+    .rows         = "texts",
+    .problem_type = "single_label_classification",
+    .text         = true,
+    .metric       = "accuracy",
+    .rare_metric  = "macro-f1",
+};
+
 const tl_task *tl_task_at(size_t i)
 {
     static const tl_task *const tasks[] = { &tl_task_image_classification,
                                             &tl_task_table_classification,
-                                            &tl_task_table_regression };
+                                            &tl_task_table_regression,
+                                            &tl_task_text_classification };
 
     return i < TL_COUNT(tasks) ? tasks[i] : NULL;
 }

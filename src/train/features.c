@@ -155,7 +155,10 @@ static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch 
     TL_TRY(tl_params_new(ctx, &p));
     net.g      = g;
     net.params = p;
-    TL_TRY(tl_arch_build(&net, arch, 1, cut ? TL_PART_BELOW : TL_PART_BODY, &built));
+    net.sequences = arch->family->text;
+    TL_TRY(tl_arch_build(&net, arch,
+                         arch->family->text ? TL_MAX((int64_t)1, tl_run_tokens(spec, 1)) : 1,
+                         cut ? TL_PART_BELOW : TL_PART_BODY, &built));
     *out = tl_graph_flops(g);
 done:
     tl_graph_free(ctx, g);

@@ -5,7 +5,7 @@
 #include "train/neighbours.h"
 #include "train/optim_kernels.h"
 #include "train/pretrain.h"
-#include "train/trainer.h"
+#include "train/tfidf.h"
 #include "train/trees/trees.h"
 
 #include <math.h>
@@ -64,7 +64,10 @@ static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
 
     TL_TRY(tl_graph_new(ctx, &g));
     net.g = g;
-    TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_WHOLE, &built));
+    if (arch->family->text) net.sequences = rows;
+    TL_TRY(tl_arch_build(&net, arch,
+                         arch->family->text ? tl_tokens_room(tl_run_tokens(spec, rows)) : rows,
+                         TL_PART_WHOLE, &built));
     k->forward_flops = tl_graph_flops(g) / (double)rows;
     k->products += tl_graph_products(g);
     k->row_floats    = tl_shape_count(tl_graph_shape(g, built.x)) / rows;
@@ -127,11 +130,12 @@ done:
     return rc;
 }
 
-static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec,
-                                 const tl_arch *arch, const tl_phase *phase, sketch *k)
+/* `tokens`: of text, that the plan has room for; else 0. */
+static tl_status sketch_steps(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
+                              const tl_phase *phase, int64_t tokens, sketch *k)
 {
-    tl_graph  *g = NULL;
-    tl_stepper tensors;
+    tl_graph  *g       = NULL;
+    tl_stepper tensors = { .tokens = tokens };
     tl_status  rc;
 
     TL_TRY(tl_graph_new(ctx, &g));
@@ -143,6 +147,21 @@ static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec,
     rc = plan_bytes(ctx, spec, g, k);
 done:
     tl_graph_free(ctx, g);
+    return rc;
+}
+
+/* Memory goes by the longest rows, time by the average. */
+static tl_status sketch_training(tl_ctx *ctx, const tl_run_spec *spec,
+                                 const tl_arch *arch, const tl_phase *phase, sketch *k)
+{
+    const int64_t rows = spec->micro_batch;
+    tl_status     rc;
+
+    if (!arch->family->text) return sketch_steps(ctx, spec, arch, phase, 0, k);
+    TL_TRY(sketch_steps(ctx, spec, arch, phase,
+                        tl_tokens_room(tl_run_most_tokens(ctx, spec, rows)), k));
+    TL_TRY(sketch_steps(ctx, spec, arch, phase, tl_tokens_room(tl_run_tokens(spec, rows)), k));
+done:
     return rc;
 }
 
@@ -214,6 +233,11 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     if (tl_arch_is_trees(arch)) {
         *bytes = tl_trees_bytes(spec);
         out->flops += tl_trees_flops(spec);
+        return TL_OK;
+    }
+    if (tl_arch_is_tfidf(arch)) {
+        *bytes = tl_tfidf_bytes(spec);
+        out->flops += tl_tfidf_flops(spec);
         return TL_OK;
     }
     if (phase->solve) {
@@ -289,6 +313,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     arch.adapt       = spec.candidate.arch.adapt;
     arch.outputs     = spec.dataset->classes;
     arch.source_head = false;
+    arch.ask         = TL_ASK_CLASSES;
     TL_TRY(tl_params_new(ctx, &k.params));
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
     settle_groups(k.params, &spec);
@@ -299,7 +324,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     }
     if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
         most = TL_MAX(most, floats(2 * k.params->floats));
-    else if (route->finish && !spec.dataset->schema) {
+    else if (route->finish && !spec.dataset->schema && !spec.dataset->text) {
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
         need.flops += tl_neighbours_flops(&spec, k.width);
     }

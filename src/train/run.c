@@ -4,6 +4,7 @@
 #include "core/machine.h"
 #include "core/rand.h"
 #include "train/trainer.h"
+#include "train/tfidf.h"
 #include "train/trees/trees.h"
 
 #include <math.h>
@@ -18,6 +19,27 @@ static int64_t divisor(int64_t n, int64_t most)
 
     while (n % d) d--;
     return d;
+}
+
+/* What routes and settings of pictures do not do to text, and which data a network takes. */
+static tl_status check_text(tl_ctx *ctx, const tl_run_spec *spec)
+{
+    const tl_route *route = spec->candidate.route;
+
+    if (!spec->candidate.prep.text != !spec->dataset->task->text)
+        return tl_fail(ctx, TL_EDATA, spec->dataset->path,
+                       "holds %s, and the model takes %s (give data like its own)",
+                       spec->dataset->task->rows, tl_prep_task(&spec->candidate.prep)->rows);
+    if (!spec->dataset->task->text) return TL_OK;
+    for (int i = 0; i < route->phases; i++)
+        if (route->phase[i].pretrained)
+            return tl_fail(ctx, TL_EUSAGE, route->name,
+                           "fills in hidden parts of pictures; of text it is not there yet "
+                           "(take full, or scratch)");
+    if (tl_hyper_augments(&spec->candidate.hyper))
+        return tl_fail(ctx, TL_EUSAGE, "augment",
+                       "mixup, cutmix, erase and augmentation are for pictures (leave them out)");
+    return TL_OK;
 }
 
 static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
@@ -46,6 +68,7 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
                 "number (leave them out)");
     if (spec->candidate.route->teacher && tl_hyper_mixes(h))
         TL_FAIL(TL_EUSAGE, "mixup", "a teacher's answers are for whole pictures (leave it out)");
+    TL_TRY(check_text(ctx, spec));
     if (spec->candidate.route->needs_base && !spec->candidate.base)
         TL_FAIL(TL_EUSAGE, spec->candidate.route->name, "needs a base (give --base)");
     if (h->adapt.kind != TL_ADAPT_NONE && spec->candidate.base->arch.adapt.kind)
@@ -53,6 +76,17 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
                 "the base holds adapters already (give the base they were trained from)");
 done:
     return rc;
+}
+
+/* As many rows as have no more tokens than one plan is to take. */
+static int64_t rows_of_text(tl_ctx *ctx, const tl_run_spec *spec, int64_t shard)
+{
+    enum { MOST_TOKENS = 8192 };
+    int64_t rows = spec->micro_batch;
+
+    while (rows > 1 && tl_run_most_tokens(ctx, spec, rows) > MOST_TOKENS)
+        rows = divisor(shard, rows - 1);
+    return rows;
 }
 
 /* A batch has no more rows than there are; shards keep their size as far as they can. */
@@ -73,6 +107,8 @@ tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out)
         h->batch  = h->shards * shard;
     }
     out->micro_batch = out->micro_batch > 0 ? divisor(shard, out->micro_batch) : shard;
+    if (out->dataset->task->text)
+        out->micro_batch = rows_of_text(ctx, out, shard);
     if (out->checkpoint_every_s <= 0.0) out->checkpoint_every_s = 30.0;
     return TL_OK;
 }
@@ -200,6 +236,41 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
     return add_point(ctx, t, &point);
 }
 
+tl_status tl_trainer_take(tl_ctx *ctx, tl_trainer *t, tl_model *model)
+{
+    float          *best = NULL;
+    const tl_status rc =
+        tl_alloc_array(ctx, (size_t)model->params->floats, sizeof *best, &best);
+
+    if (rc != TL_OK) {
+        tl_model_free(ctx, model);
+        return rc;
+    }
+    tl_free(ctx, t->best);
+    tl_model_free(ctx, t->model);
+    t->best  = best;
+    t->model = model;
+    return TL_OK;
+}
+
+tl_status tl_trainer_score(tl_ctx *ctx, tl_trainer *t)
+{
+    tl_evaluator e = { 0 };
+    tl_status    rc;
+
+    TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model, 32, &e));
+    TL_TRY(tl_evaluate(ctx, &e, t->spec.train));
+    t->train_known  = true;
+    t->train_metric = tl_tally_metric(&e.tally, t->spec.metric);
+    t->train_loss   = tl_tally_loss(&e.tally);
+    TL_TRY(tl_evaluate(ctx, &e, t->spec.valid));
+    TL_TRY(tl_trainer_judge(ctx, t, 0, tl_tally_metric(&e.tally, t->spec.metric),
+                            tl_tally_loss(&e.tally), (double)NAN));
+done:
+    tl_evaluator_free(ctx, &e);
+    return rc;
+}
+
 /* On rows as many as validation has. */
 static tl_status score_train(tl_ctx *ctx, tl_trainer *t)
 {
@@ -251,6 +322,7 @@ static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *fro
         const tl_phase phase = tl_run_phase(&t->spec, t->model->params, t->at.phase);
         solved               = phase.solve;
         if (tl_arch_is_trees(&t->model->arch)) TL_TRY(tl_trees_run(ctx, t));
+        else if (tl_arch_is_tfidf(&t->model->arch)) TL_TRY(tl_tfidf_run(ctx, t));
         else if (phase.solve) TL_TRY(tl_solve_run(ctx, t, from));
         else TL_TRY(tl_loop_run(ctx, t, &phase, from));
         from = NULL;
@@ -267,7 +339,21 @@ done:
     return rc;
 }
 
-/* How the rows of a table are coded is learnt from the training rows alone. */
+/* A vocabulary that is to be learnt is learnt from the training rows alone. */
+static tl_status fit_text(tl_ctx *ctx, tl_trainer *t)
+{
+    tl_candidate *c = &t->spec.candidate;
+    tl_status     rc;
+
+    TL_TRY(tl_dataset_learn(ctx, t->spec.dataset, c->prep.text, t->spec.train, &t->texter));
+    c->prep.text = t->texter;
+    TL_TRY(tl_cache_new(ctx, t->spec.dataset, &c->prep, 0, &t->cache));
+    t->spec.cache = t->cache;
+done:
+    return rc;
+}
+
+/* The same of how the rows of a table are coded. */
 static tl_status fit_table(tl_ctx *ctx, tl_trainer *t)
 {
     tl_candidate *c     = &t->spec.candidate;
@@ -320,6 +406,8 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     t->at.rate         = 1.0;
     TL_TRY(tl_run_settle(ctx, asked, &t->spec));
     if (t->spec.dataset->schema) TL_TRY(fit_table(ctx, t));
+    if (t->spec.candidate.prep.text && t->spec.candidate.prep.text->learns)
+        TL_TRY(fit_text(ctx, t));
     TL_TRY(tl_trainer_model(ctx, &t->spec, &t->model));
     if (t->schema) take_schema(ctx, t);
     if (tl_run_groups(&t->spec, t->model->params)) {
@@ -461,6 +549,7 @@ done:
     tl_model_free(ctx, t.model);
     tl_cache_free(ctx, t.cache);
     tl_schema_drop(ctx, t.schema);
+    tl_texter_drop(ctx, t.texter);
     tl_tally_free(ctx, &t.tally);
     tl_free(ctx, t.best);
     tl_free(ctx, t.origin);

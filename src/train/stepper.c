@@ -65,14 +65,16 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
                       .dtype = spec->dtype };
     tl_status rc;
 
-    out->units = 1;
+    out->units    = 1;
+    net.sequences = out->tokens ? rows : 0;
     if (phase->masked) {
         TL_TRY(tl_decoder_build(&net, arch, rows, out, &out->decoder));
         return close_graph(g, out);
     }
-    TL_TRY(tl_arch_build(&net, arch, rows, phase->cached ? TL_PART_ABOVE : TL_PART_WHOLE,
-                         &built));
+    TL_TRY(tl_arch_build(&net, arch, out->tokens ? out->tokens : rows,
+                         phase->cached ? TL_PART_ABOVE : TL_PART_WHOLE, &built));
     out->x      = built.x;
+    out->text   = built.text;
     out->logits = built.logits;
     out->weight = tl_graph_input(g, "weight", TL_F32, TL_SHAPE(rows));
     out->loss   = loss_of(g, spec, arch, built.logits, out);
@@ -96,13 +98,11 @@ static tl_status weigh_classes(tl_ctx *ctx, tl_stepper *s)
     for (int64_t c = 0; c < classes; c++)
         s->class_weight[c] = (float)((double)spec->train.count / (double)classes /
                                      fmax(1.0, (double)s->class_weight[c]));
-    TL_TRY(
-        tl_plan_bind(ctx, s->plan, tl_graph_find(s->g, "class_weight"), s->class_weight));
 done:
     return rc;
 }
 
-static tl_status bind_params(tl_ctx *ctx, tl_stepper *s)
+tl_status tl_stepper_bind(tl_ctx *ctx, tl_stepper *s)
 {
     const tl_params *params = s->model->params;
     tl_status        rc     = TL_OK;
@@ -116,6 +116,9 @@ static tl_status bind_params(tl_ctx *ctx, tl_stepper *s)
         if (at >= 0 && tl_graph_gradient(s->g, t))
             TL_TRY(tl_plan_bind(ctx, s->plan, tl_graph_gradient(s->g, t), s->part + at));
     }
+    if (s->class_weight && !s->target)
+        TL_TRY(tl_plan_bind(ctx, s->plan, tl_graph_find(s->g, "class_weight"),
+                            s->class_weight));
 done:
     return rc;
 }
@@ -191,6 +194,22 @@ done:
     return rc;
 }
 
+static tl_status open_plan(tl_ctx *ctx, tl_stepper *s)
+{
+    const tl_run_spec *spec = s->spec;
+    tl_status          rc;
+
+    if (s->model->arch.family->text)
+        return tl_stepper_use(ctx, s, tl_run_tokens(spec, s->rows));
+    TL_TRY(tl_graph_new(ctx, &s->g));
+    TL_TRY(tl_train_graph(ctx, spec, &s->model->arch, s->model->params, &s->phase, s->rows,
+                          s->g, s));
+    TL_TRY(tl_plan_new(ctx, s->g, spec->backend, spec->slab, &s->plan));
+    s->flops = tl_graph_flops(s->g);
+done:
+    return rc;
+}
+
 tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
                          const tl_phase *phase, tl_stepper *out)
 {
@@ -201,15 +220,12 @@ tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
     s.optimizer = tl_optimizer_find(h->optimizer);
     s.rows      = spec->micro_batch > 0 ? spec->micro_batch : h->batch / h->shards;
     s.parts     = h->batch / s.rows;
+    s.phase     = *phase;
     tl_train_select(model->params, phase, h);
-    TL_TRY(tl_graph_new(ctx, &s.g));
-    TL_TRY(
-        tl_train_graph(ctx, spec, &model->arch, model->params, phase, s.rows, s.g, &s));
-    TL_TRY(tl_plan_new(ctx, s.g, spec->backend, spec->slab, &s.plan));
+    TL_TRY(open_plan(ctx, &s));
     TL_TRY(new_buffers(ctx, &s));
-    TL_TRY(bind_params(ctx, &s));
     if (h->class_weights && !s.target) TL_TRY(weigh_classes(ctx, &s));
-    s.flops = tl_graph_flops(s.g);
+    TL_TRY(tl_stepper_bind(ctx, &s));
 done:
     *out = s;
     if (rc != TL_OK) tl_stepper_free(ctx, out);
@@ -218,8 +234,16 @@ done:
 
 void tl_stepper_free(tl_ctx *ctx, tl_stepper *s)
 {
-    tl_plan_free(ctx, s->plan);
-    tl_graph_free(ctx, s->g);
+    if (!s->tokens) {
+        tl_plan_free(ctx, s->plan);
+        tl_graph_free(ctx, s->g);
+    }
+    for (int i = 0; i < s->shapes; i++) {
+        tl_plan_free(ctx, s->shape[i].plan);
+        tl_graph_free(ctx, s->shape[i].g);
+    }
+    tl_free(ctx, s->shape);
+    tl_pack_free(ctx, &s->pack);
     tl_free(ctx, s->span);
     if (s->part != s->grad) tl_free(ctx, s->part);
     tl_free(ctx, s->grad);
@@ -272,8 +296,9 @@ static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     const tl_tick tick  = tick_of(s, step, part);
     tl_status     rc;
 
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->x,
-                        (s->mixed ? s->mixed : batch->x) + at * width));
+    if (s->tokens) TL_TRY(tl_stepper_pack(ctx, s, batch, at));
+    else TL_TRY(tl_plan_bind(ctx, s->plan, s->x,
+                             (s->mixed ? s->mixed : batch->x) + at * width));
     if (s->label) TL_TRY(tl_plan_bind(ctx, s->plan, s->label, batch->label + at));
     if (s->target)
         TL_TRY(bind_shares(ctx, s, s->target, s->shares ? s->shares : batch->target, at));

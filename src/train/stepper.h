@@ -4,21 +4,39 @@
  * changes the sum.  Floor 3, train. */
 #ifndef TL_TRAIN_STEPPER_H
 #define TL_TRAIN_STEPPER_H
+#include "data/texts/pack.h"
 #include "train/metric.h"
 #include "train/run.h"
 
 /* How a decoder's output lies on a picture: cells of the body's last map, pixels of a cell. */
 typedef struct { int64_t units, map[2], cell[2]; } tl_decoder; /* units: pixels of a row     */
 
+/* A graph of packed text for so many tokens, and its plan: as the stepper's own while it is the
+ * one that runs (packed.c). */
+typedef struct {
+    int64_t   tokens;
+    tl_graph *g;
+    tl_plan  *plan;
+    tl_tensor taught, x, label, target, weight, loss, logits;
+    tl_text_inputs text;
+    double    flops;
+} tl_step_shape;
+
 typedef struct {
     const tl_run_spec *spec;
     tl_model *model;
-    tl_graph *g;
+    tl_graph *g;                   /* of text that of the shape that runs                   */
     tl_plan  *plan;
     tl_tensor taught;              /* a teacher's answers; 0: none                          */
     tl_decoder decoder;            /* of a masked phase                                     */
     int64_t   units;               /* that the loss weighs, of a row: 1, or pixels          */
     tl_tensor x, label, target, weight, loss, logits; /* label or target: classes or shares */
+    tl_phase  phase;               /* what it trains                                        */
+    int64_t   tokens;              /* of text: room for so many; else 0                     */
+    tl_text_inputs text;
+    tl_step_shape *shape;          /* [shapes] of text                                      */
+    int       shapes;
+    tl_pack   pack;
     int64_t   rows, parts;         /* of one plan; plans in a full batch                    */
     const tl_optimizer *optimizer;
     tl_span  *span;
@@ -44,11 +62,20 @@ typedef struct { double loss, lr; int64_t rows; } tl_step_result;
 
 /* Which parameters move and at which share of the rate, written into model->params. */
 void      tl_train_select(tl_params *params, const tl_phase *phase, const tl_hyper *h);
-/* The training graph of `rows` rows into g; params may be unsealed (forecasts). */
+/* The training graph of `rows` rows (of text: with room for out->tokens tokens) into g; params
+ * may be unsealed (forecasts). */
 tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
                          tl_params *params, const tl_phase *phase, int64_t rows, tl_graph *g,
                          tl_stepper *out);
 bool      tl_hyper_mixes(const tl_hyper *h);
+/* packed.c, of text: tokens that rows take, at most so many rows: an average, or the longest. */
+int64_t   tl_run_tokens(const tl_run_spec *spec, int64_t rows);
+int64_t   tl_run_most_tokens(tl_ctx *ctx, const tl_run_spec *spec, int64_t rows);
+/* The shape with room for so many tokens becomes the one that runs; made where there is none. */
+tl_status tl_stepper_use(tl_ctx *ctx, tl_stepper *s, int64_t tokens);
+/* Rows `at` and on of the batch, packed and bound, in the shape that takes them. */
+tl_status tl_stepper_pack(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t at);
+tl_status tl_stepper_bind(tl_ctx *ctx, tl_stepper *s); /* parameters and gradients            */
 
 tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
                          const tl_phase *phase, tl_stepper *out);

@@ -28,6 +28,7 @@ typedef struct tl_trainer {
     tl_model     *model;
     tl_schema    *schema;      /* of a table: fitted on the training rows; held             */
     tl_cache     *cache;       /* ... and the rows by it                                    */
+    tl_texter    *texter;      /* of text: learnt from the training rows; held; cache is by it */
     float        *best;        /* [params->floats] weights of place.best_*                  */
     float        *taught;      /* [train rows, classes] a teacher's answers; NULL: none     */
     float        *ema;         /* [params->floats]; NULL: not asked for                     */
@@ -56,6 +57,10 @@ double    tl_trainer_seconds(const tl_trainer *t);
  * `epochs` have ended. */
 tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric,
                            double loss, double lr);
+/* The run's model is this one from here on (taken, also on failure): what fits itself. */
+tl_status tl_trainer_take(tl_ctx *ctx, tl_trainer *t, tl_model *model);
+/* Judges it: its scores on the training rows, and on validation. */
+tl_status tl_trainer_score(tl_ctx *ctx, tl_trainer *t);
 void      tl_trainer_forget(tl_trainer *t); /* the epoch's sums start anew */
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
 /* phases.c: the route's phases on this network, and what each trains at which rate. */

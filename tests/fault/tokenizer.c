@@ -10,7 +10,7 @@ static const char said[] = "some words, some other words and \xc3\xa9\xe4\xb8\xa
 
 static tl_status use(tl_ctx *ctx, const tl_tokenizer *t)
 {
-    const tl_slice          text    = { said, sizeof said - 1 };
+    const tl_string          text    = { said, sizeof said - 1 };
     const tl_encode_options options = { 0 };
     tl_text                 back    = tl_text_make(ctx);
     tl_token_batch          batch;
@@ -28,7 +28,7 @@ static tl_status all_of_it(tl_ctx *ctx, const char *path, tl_training_kind kind)
 {
     static const char *const special[] = { "[UNK]" };
     const tl_training        how       = { kind, 270, special, 1, 0 };
-    const tl_slice           text      = { said, sizeof said - 1 };
+    const tl_string           text      = { said, sizeof said - 1 };
     tl_tokenizer            *t         = NULL;
     tl_status                rc;
 

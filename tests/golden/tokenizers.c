@@ -11,12 +11,12 @@
 
 static const tl_encode_options whole = { .most = TL_AS_FILE }, bare = { true, TL_UNCUT };
 
-static tl_slice slice(const char *text)
+static tl_string slice(const char *text)
 {
-    return (tl_slice){ text, text ? strlen(text) : 0 };
+    return (tl_string){ text, text ? strlen(text) : 0 };
 }
 
-static void encode(const tl_tokenizer *t, tl_slice a, tl_slice b, tl_encode_options o,
+static void encode(const tl_tokenizer *t, tl_string a, tl_string b, tl_encode_options o,
                    tl_tokens *out)
 {
     tl_encoder *e;
@@ -274,7 +274,7 @@ static void training_gives_the_reference(void **state)
     const tl_training        how       = { TL_TRAIN_BPE, 500, special, 1, 0 };
     char                    *folder, *path;
     uint8_t                 *corpus;
-    tl_slice                 text;
+    tl_string                 text;
 
     (void)state;
     if (!test_data("tokenizers/bpe-training-reference/corpus.en"))
@@ -296,7 +296,7 @@ static void learned_tokenizers_round_trip(void **state)
 {
     static const char *const special[] = { "[UNK]", "[PAD]" };
     static const char said[] = "low lower lowest new newer newest wide wider widest";
-    tl_slice          text   = slice(said);
+    tl_string          text   = slice(said);
 
     (void)state;
     for (int kind = 0; kind < 2; kind++) {

@@ -45,7 +45,7 @@ static void fuzz_write(const char *name, const void *data, size_t bytes, char pa
 static void fuzz_check(const tl_tokenizer *t, const tl_tokens *tokens, size_t bytes)
 {
     for (int64_t i = 0; i < tokens->count; i++) {
-        const tl_span s = tokens->span[i];
+        const tl_extent s = tokens->span[i];
         if (s.from > s.to || s.to > bytes) abort();
         if (tokens->id[i] < 0 || tokens->id[i] >= tl_tokenizer_size(t)) abort();
     }
@@ -63,7 +63,7 @@ static void fuzz_encode(tl_ctx *ctx, const tl_tokenizer *t)
 
     if (tl_encoder_open(ctx, t, &e) != TL_OK) return;
     for (size_t i = 0; i < TL_COUNT(text); i++) {
-        const tl_slice a = { text[i], strlen(text[i]) }, none = { NULL, 0 };
+        const tl_string a = { text[i], strlen(text[i]) }, none = { NULL, 0 };
         tl_text        out = tl_text_make(ctx);
         if (tl_encode(ctx, e, a, i == 2 ? a : none, options, &tokens) == TL_OK) {
             fuzz_check(t, &tokens, a.bytes);

@@ -31,7 +31,7 @@ static void threads_change_nothing(void **state)
     static const char *const said[] = { "tokens and, to", "",
                                         "\xc3\xa9 to\xff, token",
                                         "and and [MASK] tokens" };
-    static tl_slice          text[TEXTS];
+    static tl_string          text[TEXTS];
     tl_token_batch           one, many;
     tl_tokenizer            *t;
 
@@ -39,7 +39,7 @@ static void threads_change_nothing(void **state)
     test_fresh();
     TEST_OK(open_text("vocab.txt", bert, &t));
     for (size_t i = 0; i < TEXTS; i++)
-        text[i] = (tl_slice){ said[i * i % 4], strlen(said[i * i % 4]) };
+        text[i] = (tl_string){ said[i * i % 4], strlen(said[i * i % 4]) };
     test_ctx()->world->threads = 1;
     TEST_OK(tl_encode_batch(test_ctx(), t, text, text, TEXTS, whole, &one));
     test_ctx()->world->threads = 5;
@@ -130,7 +130,7 @@ static void nothing_takes_for_ever(void **state)
     char          *text = malloc(2 * LONG);
     tl_tokenizer  *t;
     tl_token_batch b;
-    tl_slice       s = { text, 40 };
+    tl_string       s = { text, 40 };
 
     (void)state;
     test_fresh();

@@ -13,7 +13,7 @@
 
 typedef struct {
     uint8_t  *data;
-    tl_slice *text;
+    tl_string *text;
     int64_t   count;
     size_t    bytes;
 } texts;
@@ -27,7 +27,7 @@ static tl_status read_texts(tl_ctx *ctx, const char *path, texts *t)
     TL_TRY(tl_alloc_array(ctx, bytes + 1, sizeof *t->text, &t->text));
     while (at < bytes) {
         const size_t n      = strlen((char *)t->data + at);
-        t->text[t->count++] = (tl_slice){ (char *)t->data + at, n };
+        t->text[t->count++] = (tl_string){ (char *)t->data + at, n };
         t->bytes += n;
         at += n + 1;
     }

@@ -59,46 +59,6 @@ done:
     return rc;
 }
 
-/* 1, 1.0 and " 1" are one class where all labels are numbers. */
-static void class_text(const char *cell, char out[256])
-{
-    while (*cell == ' ' || *cell == '\t') cell++;
-    snprintf(out, 256, "%s", cell);
-    for (size_t n = strlen(out); n && (out[n - 1] == ' ' || out[n - 1] == '\t');)
-        out[--n] = 0;
-}
-
-static void order_numbers(tl_part *p)
-{
-    double value;
-
-    for (int64_t k = 0; k < p->classes; k++)
-        if (!tl_cell_number(p->class_name[k], &value) || value > 1e15 || value < -1e15) return;
-    for (int64_t k = 0; k < p->classes; k++) {
-        tl_cell_number(p->class_name[k], &value);
-        p->class_key[k] = (int64_t)(value * 1000.0);
-    }
-}
-
-static tl_status take_classes(tl_ctx *ctx, tl_part *p, int64_t target)
-{
-    char      name[256];
-    tl_status rc = TL_OK;
-
-    for (int64_t r = 0; r < p->rows; r++) {
-        class_text(tl_sheet_cell(&p->sheet, r, target), name);
-        TL_TRY(tl_part_class(ctx, p, name, 0, &p->label[r]));
-    }
-    order_numbers(p);
-    if (p->classes == p->rows && p->rows > 20)
-        TL_FAIL(TL_EDATA, p->path,
-                "every row has a class of its own in column \"%.80s\" (name another "
-                "--target)",
-                p->sheet.name[target]);
-done:
-    return rc;
-}
-
 static tl_status take_numbers(tl_ctx *ctx, tl_part *p, int64_t target)
 {
     int32_t   one;
@@ -144,7 +104,7 @@ static tl_status open_file(tl_ctx *ctx, const char *path, tl_split split, tl_ope
     p->one_size = true;
     TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *p->label, &p->label));
     TL_TRY(o->schema->regression ? take_numbers(ctx, p, target)
-                                 : take_classes(ctx, p, target));
+                                 : tl_part_take_classes(ctx, p, target));
 done:
     return rc;
 }
@@ -180,8 +140,8 @@ static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_o
 
     TL_TRY(tl_folder_list(ctx, path, &names));
     for (size_t i = 0; i < names.count; i++) {
-        tables += tl_is_table_name(names.name[i]);
-        named += tl_is_table_name(names.name[i]) &&
+        tables += tl_is_sheet_name(names.name[i]);
+        named += tl_is_sheet_name(names.name[i]) &&
                  tl_split_of_name(names.name[i]) != TL_SPLIT_NONE;
     }
     if (named == 0 && tables != 1) goto done;
@@ -190,7 +150,7 @@ static tl_status open_folder(tl_ctx *ctx, const char *path, tl_split split, tl_o
     for (size_t k = 0; k < TL_COUNT(order); k++)
         for (size_t i = 0; i < names.count; i++) {
             const tl_split own = tl_split_of_name(names.name[i]);
-            if (!tl_is_table_name(names.name[i]) || own != order[k]) continue;
+            if (!tl_is_sheet_name(names.name[i]) || own != order[k]) continue;
             if (named && own == TL_SPLIT_NONE) continue;
             tl_free(ctx, file);
             TL_TRY(tl_path_join(ctx, path, names.name[i], &file));
@@ -207,7 +167,7 @@ static tl_status open_records(tl_ctx *ctx, const char *path, tl_split split, tl_
                               bool *mine)
 {
     if (tl_is_folder(path)) return open_folder(ctx, path, split, o, mine);
-    if (!tl_is_table_name(path) || !tl_exists(path)) return TL_OK;
+    if (!tl_is_sheet_name(path) || !tl_exists(path)) return TL_OK;
     *mine = true;
     return open_file(ctx, path, split, o);
 }

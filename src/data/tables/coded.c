@@ -59,7 +59,7 @@ tl_status tl_cache_of_table(tl_ctx *ctx, const tl_dataset *d, const tl_prep *pre
     c->d            = d;
     c->prep         = *prep;
     c->budget_bytes = budget_bytes;
-    tl_schema_hold(prep->table);
+    tl_prep_hold(prep);
     TL_TRY(tl_dataset_maps(ctx, d, prep->table, &c->map));
     if (prep->table->fitted && bytes <= budget_bytes) {
         TL_TRY(tl_alloc(ctx, bytes, &c->coded));

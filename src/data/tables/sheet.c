@@ -4,6 +4,7 @@
 #include "data/delimited.h"
 #include "data/part.h"
 #include "data/tables/cell.h"
+#include "data/tables/jsonl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,11 @@ bool tl_is_table_name(const char *name)
     for (size_t i = 0; i < TL_COUNT(ends); i++)
         if (tl_ends_with(name, ends[i])) return true;
     return false;
+}
+
+bool tl_is_sheet_name(const char *name)
+{
+    return tl_is_table_name(name) || tl_is_jsonl_name(name);
 }
 
 void tl_sheet_free(tl_ctx *ctx, tl_sheet *g)
@@ -158,6 +164,7 @@ tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char 
     tl_status    rc;
 
     *out = (tl_sheet){ 0 };
+    if (tl_is_jsonl_name(path)) return tl_jsonl_read(ctx, path, limit, bad, out);
     TL_TRY(tl_delimited_open(ctx, path, TL_MIN(limit, (size_t)UINT32_MAX), &d));
     rc = take_sheet(ctx, &d, expect, bad, out);
     tl_delimited_close(ctx, &d);

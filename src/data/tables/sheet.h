@@ -1,4 +1,4 @@
-/* sheet.h -- a CSV or TSV file as rows of texts under names: nothing is read into them yet.
+/* sheet.h -- a CSV, TSV or JSONL file as rows of texts under names: nothing is read into them yet.
  * Floor 2, data.  Fuzz target: tests/fuzz/table.c. */
 #ifndef TL_DATA_TABLES_SHEET_H
 #define TL_DATA_TABLES_SHEET_H
@@ -16,10 +16,10 @@ typedef struct {
     bool      header;
 } tl_sheet;
 
-/* Reads the file (also gzip) of at most `limit` bytes.  The first record is a header unless
- * one of its fields is a number, a date or missing, or stands again in its column below; with
- * `expect` (may be NULL): when one of its fields is that name.  Rows of another number of fields
- * go to `bad`.  TL_EDATA, TL_ELIMIT "file:line: ...". */
+/* Reads the file (also gzip; also JSON lines, jsonl.h) of at most `limit` bytes.  The first record
+ * is a header unless one of its fields is a number, a date or missing, or stands again in its
+ * column below; with `expect` (may be NULL): when one of its fields is that name.  Rows of another
+ * number of fields go to `bad`.  TL_EDATA, TL_ELIMIT "file:line: ...". */
 tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
                        tl_bad *bad, tl_sheet *out);
 /* The same of text in memory; `name` stands for the path. */
@@ -36,4 +36,5 @@ static inline const char *tl_sheet_cell(const tl_sheet *g, int64_t row, int64_t 
 /* Keeps the rows of keep[row] != 0. */
 void      tl_sheet_keep(tl_sheet *g, const uint8_t *keep);
 bool      tl_is_table_name(const char *name); /* .csv, .tsv, .tab, each also .gz */
+bool      tl_is_sheet_name(const char *name); /* ... and .jsonl, .ndjson         */
 #endif

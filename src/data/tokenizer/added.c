@@ -7,7 +7,7 @@
 
 enum { CONTENT_MOST = 4096 };
 
-tl_status tl_added_put(tl_ctx *ctx, const char *where, tl_tokenizer *t, tl_slice content,
+tl_status tl_added_put(tl_ctx *ctx, const char *where, tl_tokenizer *t, tl_string content,
                        tl_added as)
 {
     tl_status rc = TL_OK;
@@ -38,7 +38,7 @@ static tl_status normalize_content(tl_ctx *ctx, tl_encoder *e, const tl_added *a
 {
     tl_status rc;
 
-    TL_TRY(tl_lined_set(ctx, &e->text, (tl_slice){ a->content, a->bytes }));
+    TL_TRY(tl_lined_set(ctx, &e->text, (tl_string){ a->content, a->bytes }));
     e->piece.count = e->cut.count = 0;
     TL_TRY(tl_cut_add(ctx, e, 0, e->text.bytes, -1));
     const tl_pieces held = e->piece;
@@ -61,11 +61,11 @@ static tl_status build(tl_ctx *ctx, tl_tokenizer *t, tl_encoder *e, bool normali
     TL_TRY(tl_alloc_array(ctx, t->addeds + 1, sizeof *entry, &entry));
     for (size_t i = t->addeds; i-- > 0;) {
         const tl_added *a    = &t->added[i];
-        tl_slice        text = { a->content, a->bytes };
+        tl_string        text = { a->content, a->bytes };
         if (a->normalized != normalized) continue;
         if (normalized) {
             TL_TRY(normalize_content(ctx, e, a));
-            text = (tl_slice){ e->text.text, e->text.bytes };
+            text = (tl_string){ e->text.text, e->text.bytes };
         }
         if (text.bytes) tl_text_add_bytes(&texts, text.text, text.bytes);
         entry[count++] = (tl_trie_entry){ NULL, (uint32_t)text.bytes, (int32_t)i };

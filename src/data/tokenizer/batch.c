@@ -12,7 +12,7 @@ typedef struct {
 } share;
 typedef struct {
     const tl_tokenizer *t;
-    const tl_slice     *text, *pair;
+    const tl_string     *text, *pair;
     tl_encode_options   options;
     int64_t *length; /* tokens by text                                          */
     share   *share;
@@ -52,7 +52,7 @@ static tl_status encode_share(const job *j, share *s)
 
     TL_TRY(tl_encoder_open(ctx, j->t, &e));
     for (int64_t i = s->low; i < s->high; i++) {
-        const tl_slice none = { NULL, 0 };
+        const tl_string none = { NULL, 0 };
         TL_TRY(
             tl_encode(ctx, e, j->text[i], j->pair ? j->pair[i] : none, j->options, &one));
         TL_TRY(append(ctx, &s->all, &one));
@@ -107,8 +107,8 @@ done:
     return rc;
 }
 
-tl_status tl_encode_batch(tl_ctx *ctx, const tl_tokenizer *t, const tl_slice *text,
-                          const tl_slice *pair, int64_t count, tl_encode_options options,
+tl_status tl_encode_batch(tl_ctx *ctx, const tl_tokenizer *t, const tl_string *text,
+                          const tl_string *pair, int64_t count, tl_encode_options options,
                           tl_token_batch *out)
 {
     enum { SHARE_LEAST = 4096 }; /* bytes worth a thread */

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-tl_slice tl_strings_at(const tl_strings *s, size_t i)
+tl_string tl_strings_at(const tl_strings *s, size_t i)
 {
     const char *text = s->text.text ? s->text.text : "";
 
-    return (tl_slice){ text + s->at[i].from, s->at[i].to - s->at[i].from };
+    return (tl_string){ text + s->at[i].from, s->at[i].to - s->at[i].from };
 }
 
 tl_status tl_strings_add(tl_ctx *ctx, tl_strings *s, const char *text, size_t bytes)
@@ -23,7 +23,7 @@ tl_status tl_strings_add(tl_ctx *ctx, tl_strings *s, const char *text, size_t by
                 TL_LINED_MOST);
     tl_text_add_bytes(&s->next, text, bytes);
     TL_TRY(s->next.status);
-    s->next_at[s->next_count++] = (tl_span){ from, (uint32_t)s->next.bytes };
+    s->next_at[s->next_count++] = (tl_extent){ from, (uint32_t)s->next.bytes };
 done:
     return rc;
 }
@@ -31,7 +31,7 @@ done:
 static void swap(tl_strings *s)
 {
     const tl_text text = s->text;
-    tl_span      *at   = s->at;
+    tl_extent      *at   = s->at;
     const size_t  room = s->room;
 
     s->text = s->next, s->at = s->next_at, s->count = s->next_count,
@@ -68,7 +68,7 @@ tl_status tl_decode(tl_ctx *ctx, const tl_tokenizer *t, const int32_t *id, int64
         swap(&s);
     }
     for (size_t i = 0; i < s.count; i++) {
-        const tl_slice text = tl_strings_at(&s, i);
+        const tl_string text = tl_strings_at(&s, i);
         if (i && !t->decoder.count) tl_text_add(out, " ");
         tl_text_add_bytes(out, text.text, text.bytes);
     }

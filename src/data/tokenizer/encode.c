@@ -125,7 +125,7 @@ done:
     return rc;
 }
 
-tl_status tl_pieces_of(tl_ctx *ctx, tl_encoder *e, tl_slice text)
+tl_status tl_pieces_of(tl_ctx *ctx, tl_encoder *e, tl_string text)
 {
     const tl_tokenizer *t     = e->t;
     const size_t        steps = t->pre_tokenizer.count - t->byte_words;
@@ -147,7 +147,7 @@ done:
     return rc;
 }
 
-tl_status tl_tokens_add(tl_ctx *ctx, tl_tokens *to, int32_t id, tl_span span,
+tl_status tl_tokens_add(tl_ctx *ctx, tl_tokens *to, int32_t id, tl_extent span,
                         bool special, uint8_t part)
 {
     tl_status rc = TL_OK;
@@ -233,7 +233,7 @@ static tl_status encode_piece(tl_ctx *ctx, tl_encoder *e, const tl_piece *p,
         parts = e->answers;
     }
     for (size_t i = 0; i < parts; i++) {
-        const tl_span span =
+        const tl_extent span =
             tl_lined_span(&e->text, p->start + part[i].from, p->start + part[i].to);
         TL_TRY(tl_tokens_add(ctx, out, part[i].id, span, false, 0));
     }
@@ -241,7 +241,7 @@ done:
     return rc;
 }
 
-static tl_status encode_one(tl_ctx *ctx, tl_encoder *e, tl_slice text, tl_tokens *out)
+static tl_status encode_one(tl_ctx *ctx, tl_encoder *e, tl_string text, tl_tokens *out)
 {
     tl_status rc;
 
@@ -253,7 +253,7 @@ done:
     return rc;
 }
 
-tl_status tl_encode(tl_ctx *ctx, tl_encoder *e, tl_slice text, tl_slice pair,
+tl_status tl_encode(tl_ctx *ctx, tl_encoder *e, tl_string text, tl_string pair,
                     tl_encode_options options, tl_tokens *out)
 {
     tl_status rc;

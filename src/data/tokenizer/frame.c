@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static size_t char_ahead(tl_slice text, size_t at)
+static size_t char_ahead(tl_string text, size_t at)
 {
     size_t       bad;
     const size_t most = TL_MIN((size_t)4, text.bytes - at);
@@ -15,7 +15,7 @@ static size_t char_ahead(tl_slice text, size_t at)
     return TL_MIN(tl_utf8_bytes(text.text[at]), most);
 }
 
-static size_t char_back(tl_slice text, size_t at)
+static size_t char_back(tl_string text, size_t at)
 {
     do at--;
     while (at > 0 && tl_utf8_inside(text.text[at]));
@@ -23,7 +23,7 @@ static size_t char_back(tl_slice text, size_t at)
 }
 
 /* Blanks at the ends of a span: an added token may have taken some of its neighbours'. */
-static void count_blanks(tl_slice text, tl_span s, uint32_t *before, uint32_t *after)
+static void count_blanks(tl_string text, tl_extent s, uint32_t *before, uint32_t *after)
 {
     uint32_t c;
     size_t   bad;
@@ -42,11 +42,11 @@ static void count_blanks(tl_slice text, tl_span s, uint32_t *before, uint32_t *a
 }
 
 /* Blanks at a token's ends leave its span, a character of the text each. */
-static void trim(const tl_tokenizer *t, tl_slice text, tl_tokens *p)
+static void trim(const tl_tokenizer *t, tl_string text, tl_tokens *p)
 {
     for (int64_t i = 0; i < p->count; i++) {
         const uint8_t *blank  = t->blanks + 2 * (size_t)p->id[i];
-        tl_span       *s      = &p->span[i];
+        tl_extent       *s      = &p->span[i];
         uint32_t       before = blank[0], after = blank[1];
         size_t         end = s->to;
         if (t->added_of[p->id[i]] >= 0) count_blanks(text, *s, &before, &after);
@@ -119,7 +119,7 @@ done:
     return rc;
 }
 
-tl_status tl_frame_tokens(tl_ctx *ctx, tl_encoder *e, tl_slice a, tl_slice b,
+tl_status tl_frame_tokens(tl_ctx *ctx, tl_encoder *e, tl_string a, tl_string b,
                           tl_encode_options options, tl_tokens *out)
 {
     const bool           pair  = b.text != NULL;
@@ -143,7 +143,7 @@ tl_status tl_frame_tokens(tl_ctx *ctx, tl_encoder *e, tl_slice a, tl_slice b,
         if (slot[i].text)
             TL_TRY(add_text(ctx, &e->part[slot[i].text == 'B'], slot[i].part, out));
         else
-            TL_TRY(tl_tokens_add(ctx, out, slot[i].token, (tl_span){ 0, 0 }, true,
+            TL_TRY(tl_tokens_add(ctx, out, slot[i].token, (tl_extent){ 0, 0 }, true,
                                  slot[i].part));
     }
 done:

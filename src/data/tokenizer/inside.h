@@ -134,7 +134,7 @@ struct tl_encoder {
 };
 
 /* The user's text as e->piece of e->text, what the model reads one by one. */
-tl_status tl_pieces_of(tl_ctx *ctx, tl_encoder *e, tl_slice text);
+tl_status tl_pieces_of(tl_ctx *ctx, tl_encoder *e, tl_string text);
 /* encoder */
 tl_status tl_cut_add(tl_ctx *ctx, tl_encoder *e, size_t start, size_t end, int32_t token);
 tl_status tl_segment_add(tl_ctx *ctx, tl_encoder *e, size_t start, size_t end,
@@ -147,7 +147,7 @@ tl_status tl_steps_split(tl_ctx *ctx, tl_encoder *e, const tl_step *step);
 tl_status tl_added_split(tl_ctx *ctx, tl_encoder *e, const tl_trie *trie);
 /* The tries and the table by id, once all added tokens and steps are there. */
 tl_status tl_added_ready(tl_ctx *ctx, tl_tokenizer *t);
-tl_status tl_added_put(tl_ctx *ctx, const char *where, tl_tokenizer *t, tl_slice content,
+tl_status tl_added_put(tl_ctx *ctx, const char *where, tl_tokenizer *t, tl_string content,
                        tl_added as);
 /* Appends one word's tokens to e->answer, remembered from earlier where possible. */
 tl_status tl_word(tl_ctx *ctx, tl_encoder *e, const char *text, size_t bytes);
@@ -160,10 +160,10 @@ void tl_words_put(tl_words *c, const char *text, size_t bytes, const tl_part_of 
                   size_t count);
 
 /* tokens */
-tl_status tl_tokens_add(tl_ctx *ctx, tl_tokens *to, int32_t id, tl_span span,
+tl_status tl_tokens_add(tl_ctx *ctx, tl_tokens *to, int32_t id, tl_extent span,
                         bool special, uint8_t part);
 /* e->part cut and framed; `a` and `b` are the texts they are of. */
-tl_status tl_frame_tokens(tl_ctx *ctx, tl_encoder *e, tl_slice a, tl_slice b,
+tl_status tl_frame_tokens(tl_ctx *ctx, tl_encoder *e, tl_string a, tl_string b,
                           tl_encode_options options, tl_tokens *out);
 
 /* loading: the lists */
@@ -219,16 +219,16 @@ tl_status tl_segments_cut(tl_ctx *ctx, tl_encoder *e, size_t start,
 /* Strings that decoders rewrite one after the other. */
 struct tl_strings {
     tl_text  text, next;   /* the strings, what becomes of them                         */
-    tl_span *at, *next_at; /* where each lies                                           */
+    tl_extent *at, *next_at; /* where each lies                                           */
     size_t   count, room, next_count, next_room;
     tl_matcher *matcher; /* made by the first that needs it                           */
 };
 /* The i-th string; and another one for the next round. */
-tl_slice  tl_strings_at(const tl_strings *s, size_t i);
+tl_string  tl_strings_at(const tl_strings *s, size_t i);
 tl_status tl_strings_add(tl_ctx *ctx, tl_strings *s, const char *text, size_t bytes);
 /* The text of every string with all matches replaced. */
-tl_status tl_replace_all(tl_ctx *ctx, tl_strings *s, const tl_pattern *p, tl_slice by,
-                         tl_slice text, tl_text *out);
+tl_status tl_replace_all(tl_ctx *ctx, tl_strings *s, const tl_pattern *p, tl_string by,
+                         tl_string text, tl_text *out);
 
 /* Text of a JSON key, copied; absent or null: NULL and 0. */
 tl_status tl_json_copy(tl_ctx *ctx, const json_t *object, const char *key, char **out,

@@ -30,7 +30,7 @@ done:
 }
 
 tl_status tl_lined_add(tl_ctx *ctx, tl_lined *l, const char *text, size_t bytes,
-                       tl_span span)
+                       tl_extent span)
 {
     tl_status rc = reserve(ctx, l, bytes);
 
@@ -41,7 +41,7 @@ tl_status tl_lined_add(tl_ctx *ctx, tl_lined *l, const char *text, size_t bytes,
     return TL_OK;
 }
 
-static tl_status set_mended(tl_ctx *ctx, tl_lined *l, tl_slice text)
+static tl_status set_mended(tl_ctx *ctx, tl_lined *l, tl_string text)
 {
     tl_status rc = TL_OK;
     size_t    at = 0, bad;
@@ -52,12 +52,12 @@ static tl_status set_mended(tl_ctx *ctx, tl_lined *l, tl_slice text)
                      end  = at + good;
         while (at < end) {
             const size_t  step = tl_utf8_bytes(text.text[at]);
-            const tl_span span = { (uint32_t)at, (uint32_t)(at + step) };
+            const tl_extent span = { (uint32_t)at, (uint32_t)(at + step) };
             TL_TRY(tl_lined_add(ctx, l, text.text + at, step, span));
             at += step;
         }
         if (bad) {
-            const tl_span span = { (uint32_t)at, (uint32_t)(at + bad) };
+            const tl_extent span = { (uint32_t)at, (uint32_t)(at + bad) };
             TL_TRY(tl_lined_add(ctx, l, "\xef\xbf\xbd", 3, span));
             at += bad;
         }
@@ -66,7 +66,7 @@ done:
     return rc;
 }
 
-tl_status tl_lined_set(tl_ctx *ctx, tl_lined *l, tl_slice text)
+tl_status tl_lined_set(tl_ctx *ctx, tl_lined *l, tl_string text)
 {
     tl_status rc = TL_OK;
     size_t    bad;
@@ -91,7 +91,7 @@ tl_status tl_lined_spell(tl_ctx *ctx, tl_lined *l)
     for (size_t at = 0; at < l->bytes;) {
         const size_t end = at + tl_utf8_bytes(l->text[at]);
         for (size_t i = at; i < end; i++)
-            l->span[i] = (tl_span){ (uint32_t)at, (uint32_t)end };
+            l->span[i] = (tl_extent){ (uint32_t)at, (uint32_t)end };
         at = end;
     }
     l->same = false;
@@ -122,7 +122,7 @@ tl_status tl_lined_change(tl_ctx *ctx, tl_lined *l, const tl_lined *from, size_t
         char          utf8[4];
         const size_t  bytes = tl_utf8_put(change[i].c, utf8);
         const size_t  seat  = change[i].change > 0 ? (at > start ? at - 1 : at) : at;
-        const tl_span none  = { 0, 0 };
+        const tl_extent none  = { 0, 0 };
         TL_TRY(tl_lined_add(ctx, l, utf8, bytes, seat < end ? from->span[seat] : none));
         for (int32_t k = change[i].change; k <= 0 && at < end; k++)
             at += tl_utf8_bytes(from->text[at]);
@@ -138,17 +138,17 @@ void tl_lined_free(tl_ctx *ctx, tl_lined *l)
     *l = (tl_lined){ 0 };
 }
 
-tl_span tl_lined_span(const tl_lined *l, size_t start, size_t end)
+tl_extent tl_lined_span(const tl_lined *l, size_t start, size_t end)
 {
     if (start >= end) {
         const uint32_t at = l->same            ? (uint32_t)start
                             : start < l->bytes ? l->span[start].from
                             : l->bytes         ? l->span[l->bytes - 1].to
                                                : 0;
-        return (tl_span){ at, at };
+        return (tl_extent){ at, at };
     }
-    if (!l->same) return (tl_span){ l->span[start].from, l->span[end - 1].to };
+    if (!l->same) return (tl_extent){ l->span[start].from, l->span[end - 1].to };
     while (tl_utf8_inside(l->text[start])) start--;
     while (end < l->bytes && tl_utf8_inside(l->text[end])) end++;
-    return (tl_span){ (uint32_t)start, (uint32_t)end };
+    return (tl_extent){ (uint32_t)start, (uint32_t)end };
 }

@@ -11,7 +11,7 @@ enum { TL_LINED_MOST = 1 << 28 };
 
 typedef struct {
     char *text;
-    tl_span
+    tl_extent
           *span; /* by byte; not filled while `same`                                   */
     size_t bytes, room, span_room;
     bool   same; /* byte i is byte i of the user's text                                */
@@ -42,11 +42,11 @@ typedef struct {
 tl_status tl_grow(tl_ctx *ctx, void *block, size_t *room, size_t need, size_t size);
 
 /* The user's text: what is no UTF-8 becomes U+FFFD. */
-tl_status tl_lined_set(tl_ctx *ctx, tl_lined *l, tl_slice text);
+tl_status tl_lined_set(tl_ctx *ctx, tl_lined *l, tl_string text);
 /* Fills the spans of a text that is still the same as the user's. */
 tl_status tl_lined_spell(tl_ctx *ctx, tl_lined *l);
 tl_status tl_lined_add(tl_ctx *ctx, tl_lined *l, const char *text, size_t bytes,
-                       tl_span span);
+                       tl_extent span);
 /* Copies bytes [start, end) of `from` with their spans. */
 tl_status tl_lined_copy(tl_ctx *ctx, tl_lined *l, const tl_lined *from, size_t start,
                         size_t end);
@@ -56,5 +56,5 @@ tl_status tl_lined_change(tl_ctx *ctx, tl_lined *l, const tl_lined *from, size_t
                           size_t end, const tl_change *change, size_t count);
 void      tl_lined_free(tl_ctx *ctx, tl_lined *l);
 /* Which bytes of the user's text [start, end) came from, whole characters. */
-tl_span tl_lined_span(const tl_lined *l, size_t start, size_t end);
+tl_extent tl_lined_span(const tl_lined *l, size_t start, size_t end);
 #endif

@@ -245,7 +245,7 @@ int32_t tl_tokenizer_size(const tl_tokenizer *t)
 const char *tl_tokenizer_token(const tl_tokenizer *t, int32_t id, size_t *bytes)
 {
     if (id < 0 || id >= t->size) return NULL;
-    tl_slice s = tl_vocab_text(&t->added_text, id);
+    tl_string s = tl_vocab_text(&t->added_text, id);
     if (!s.text) s = tl_vocab_text(&t->vocab, id);
     if (bytes) *bytes = s.bytes;
     return s.text;

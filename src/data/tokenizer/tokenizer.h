@@ -15,14 +15,14 @@ typedef struct tl_encoder   tl_encoder;
 typedef struct {
     const char *text;
     size_t      bytes;
-} tl_slice; /* borrowed; text NULL: none */
+} tl_string; /* borrowed; text NULL: none */
 typedef struct {
     uint32_t from, to;
-} tl_span; /* bytes [from, to) of a text */
+} tl_extent; /* bytes [from, to) of a text */
 
 typedef struct {
     int32_t *id;   /* [count]                                                          */
-    tl_span *span; /* what the token covers, whole characters; 0, 0 where `special`    */
+    tl_extent *span; /* what the token covers, whole characters; 0, 0 where `special`    */
     uint8_t
         *special;  /* 1: put in by the post-processor, covers no text                  */
     uint8_t *part; /* the token's type id: usually 0 first text, 1 second              */
@@ -47,7 +47,7 @@ tl_status tl_encoder_open(tl_ctx *ctx, const tl_tokenizer *t, tl_encoder **out);
 void      tl_encoder_close(tl_ctx *ctx, tl_encoder *e);
 /* Bytes that are no UTF-8 count as U+FFFD.  *out is filled anew and keeps its memory from
  * call to call; it starts all zero and ends with tl_tokens_free. */
-tl_status tl_encode(tl_ctx *ctx, tl_encoder *e, tl_slice text, tl_slice pair,
+tl_status tl_encode(tl_ctx *ctx, tl_encoder *e, tl_string text, tl_string pair,
                     tl_encode_options options, tl_tokens *out);
 void      tl_tokens_free(tl_ctx *ctx, tl_tokens *tokens);
 
@@ -59,8 +59,8 @@ typedef struct {
         *start; /* [count + 1] where each text's tokens start in `all`                 */
     tl_tokens all;
 } tl_token_batch;
-tl_status tl_encode_batch(tl_ctx *ctx, const tl_tokenizer *t, const tl_slice *text,
-                          const tl_slice *pair, int64_t count, tl_encode_options options,
+tl_status tl_encode_batch(tl_ctx *ctx, const tl_tokenizer *t, const tl_string *text,
+                          const tl_string *pair, int64_t count, tl_encode_options options,
                           tl_token_batch *out);
 void      tl_token_batch_free(tl_ctx *ctx, tl_token_batch *batch);
 
@@ -81,7 +81,7 @@ typedef struct {
 /* Learns a vocabulary from texts and writes it as a tokenizer.json to `path`.  Of pairs seen
  * equally often the one later in byte order is joined first, so the result is the same on
  * every machine and thread count.  TL_EDATA when `size` has no room for the alphabet. */
-tl_status tl_tokenizer_train(tl_ctx *ctx, const tl_training *how, const tl_slice *text,
+tl_status tl_tokenizer_train(tl_ctx *ctx, const tl_training *how, const tl_string *text,
                              int64_t count, const char *path);
 
 int32_t tl_tokenizer_size(const tl_tokenizer *t); /* the largest id and one            */

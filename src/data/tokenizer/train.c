@@ -42,7 +42,7 @@ static tl_status open_empty(tl_ctx *ctx, trainer *r)
     TL_TRY(tl_model_load(ctx, "training", model, r->t));
     TL_TRY(tl_tokenizer_around(ctx, "training", around(r->how), r->t));
     for (size_t i = 0; i < r->how->specials; i++) {
-        const tl_slice s = { r->how->special[i], strlen(r->how->special[i]) };
+        const tl_string s = { r->how->special[i], strlen(r->how->special[i]) };
         TL_TRY(tl_added_put(ctx, "training", r->t, s,
                             (tl_added){ .id = (int32_t)i, .special = true }));
         TL_TRY(
@@ -70,7 +70,7 @@ done:
     return rc;
 }
 
-static tl_status count_words(tl_ctx *ctx, trainer *r, const tl_slice *text, int64_t count)
+static tl_status count_words(tl_ctx *ctx, trainer *r, const tl_string *text, int64_t count)
 {
     tl_encoder *e = NULL;
     tl_status   rc;
@@ -129,7 +129,7 @@ static tl_status seen_alphabet(tl_ctx *ctx, trainer *r)
     tl_status rc = TL_OK;
 
     for (int32_t w = 0; w < r->seen.size; w++) {
-        const tl_slice s = tl_vocab_text(&r->seen, w);
+        const tl_string s = tl_vocab_text(&r->seen, w);
         for (size_t at = 0, n; at < s.bytes; at += n) {
             n = tl_utf8_bytes(s.text[at]);
             TL_TRY(symbol_of(ctx, r, s.text + at, n, at == 0, true, &id));
@@ -139,7 +139,7 @@ done:
     return rc;
 }
 
-static tl_status add_word(tl_ctx *ctx, trainer *r, tl_slice s, int64_t seen)
+static tl_status add_word(tl_ctx *ctx, trainer *r, tl_string s, int64_t seen)
 {
     tl_lesson   *l     = &r->lesson;
     const size_t start = l->symbols;
@@ -170,7 +170,7 @@ done:
 
 static json_t *text_json(const tl_vocab *v, int32_t id)
 {
-    const tl_slice s = tl_vocab_text(v, id);
+    const tl_string s = tl_vocab_text(v, id);
 
     return json_stringn(s.text, s.bytes);
 }
@@ -182,7 +182,7 @@ static json_t *model_json(const trainer *r)
     json_t         *vocab = json_object(), *merges = json_array();
 
     for (int32_t id = 0; id < v->size; id++) {
-        const tl_slice s = tl_vocab_text(v, id);
+        const tl_string s = tl_vocab_text(v, id);
         json_object_setn_new(vocab, s.text, s.bytes, json_integer(id));
     }
     for (size_t i = 0; bpe && i < r->lesson.joins; i++)
@@ -221,7 +221,7 @@ done:
     return rc;
 }
 
-tl_status tl_tokenizer_train(tl_ctx *ctx, const tl_training *how, const tl_slice *text,
+tl_status tl_tokenizer_train(tl_ctx *ctx, const tl_training *how, const tl_string *text,
                              int64_t count, const char *path)
 {
     trainer   r = { .how = how, .lesson = { .skip = how->kind == TL_TRAIN_BPE ? 0 : 2 } };

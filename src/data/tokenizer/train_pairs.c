@@ -77,7 +77,7 @@ done:
 /* In the byte alphabet, characters count as the bytes they stand for. */
 static int compare_text(const tl_lesson *l, int32_t a, int32_t b)
 {
-    const tl_slice x = tl_vocab_text(&l->vocab, a), y = tl_vocab_text(&l->vocab, b);
+    const tl_string x = tl_vocab_text(&l->vocab, a), y = tl_vocab_text(&l->vocab, b);
     size_t         i = 0, k = 0;
     uint32_t       c, d;
 
@@ -225,8 +225,8 @@ done:
 static tl_status make_token(learner *l, const candidate *c, int32_t *made)
 {
     tl_lesson     *lesson = l->lesson;
-    const tl_slice a      = tl_vocab_text(&lesson->vocab, c->left);
-    const tl_slice b      = tl_vocab_text(&lesson->vocab, c->right);
+    const tl_string a      = tl_vocab_text(&lesson->vocab, c->left);
+    const tl_string b      = tl_vocab_text(&lesson->vocab, c->right);
     tl_text        text   = tl_text_make(l->ctx);
     tl_status      rc;
 

@@ -146,3 +146,15 @@ bool tl_is_chinese(uint32_t c)
            (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
            (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
+
+bool tl_is_in_word(uint32_t c)
+{
+    const utf8proc_category_t k = category(c);
+
+    return c == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || tl_is_number(c);
+}
+
+uint32_t tl_lower(uint32_t c)
+{
+    return (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+}

@@ -45,5 +45,7 @@ bool tl_is_number(uint32_t c);     /* categories Nd, Nl, No                     
 bool tl_is_mark(uint32_t c);       /* categories Mn, Mc, Me                             */
 bool tl_is_nonspacing(uint32_t c); /* Mn                                                */
 bool tl_is_other(uint32_t c);      /* Cc, Cf, Co                                        */
+bool tl_is_in_word(uint32_t c);    /* Python's \w: letters, numbers and _              */
+uint32_t tl_lower(uint32_t c);     /* one character for one                             */
 bool tl_is_chinese(uint32_t c);    /* the blocks that BERT takes apart                  */
 #endif

@@ -31,7 +31,7 @@ static size_t probe(const tl_vocab *v, const char *text, size_t bytes)
     size_t at = tl_bytes_hash(text, bytes) & (v->slots - 1);
 
     for (; v->slot[2 * at] >= 0; at = (at + 1) & (v->slots - 1)) {
-        const tl_slice s = { v->bytes + v->at[v->slot[2 * at]],
+        const tl_string s = { v->bytes + v->at[v->slot[2 * at]],
                              v->length[v->slot[2 * at]] };
         if (s.bytes == bytes && memcmp(s.text, text, bytes) == 0) break;
     }
@@ -141,13 +141,13 @@ int32_t tl_vocab_find(const tl_vocab *v, const char *text, size_t bytes)
     return v->slot[2 * at] < 0 ? -1 : v->slot[2 * at + 1];
 }
 
-tl_slice tl_vocab_text(const tl_vocab *v, int32_t id)
+tl_string tl_vocab_text(const tl_vocab *v, int32_t id)
 {
-    if (id < 0 || id >= v->size || !v->known[id]) return (tl_slice){ 0 };
-    return (tl_slice){ v->bytes + v->at[id], v->length[id] };
+    if (id < 0 || id >= v->size || !v->known[id]) return (tl_string){ 0 };
+    return (tl_string){ v->bytes + v->at[id], v->length[id] };
 }
 
-int tl_byte_token(tl_slice token)
+int tl_byte_token(tl_string token)
 {
     static const char digits[] = "0123456789ABCDEF";
     const char       *high, *low;

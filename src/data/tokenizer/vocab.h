@@ -23,8 +23,8 @@ tl_status tl_vocab_add(tl_ctx *ctx, const char *where, tl_vocab *v, const char *
                        size_t bytes, int64_t id);
 void      tl_vocab_free(tl_ctx *ctx, tl_vocab *v);
 int32_t   tl_vocab_find(const tl_vocab *v, const char *text, size_t bytes); /* -1: none */
-tl_slice  tl_vocab_text(const tl_vocab *v, int32_t id); /* text NULL: no such id        */
+tl_string  tl_vocab_text(const tl_vocab *v, int32_t id); /* text NULL: no such id        */
 uint64_t  tl_bytes_hash(const char *text, size_t bytes);
 /* The value of "<0xHH>", or -1. */
-int tl_byte_token(tl_slice token);
+int tl_byte_token(tl_string token);
 #endif

@@ -255,7 +255,7 @@ function mistakes() {
   }
   if ((D.per_class || []).length) parts.push(fold('by class', table(['class', 'rows', 'precision', 'recall', '95 % interval of recall', 'F1'], D.per_class.map(c => [c.class, count(c.rows), score(c.precision), score(c.recall), range(c.recall_ci95), score(c.f1)]))));
   if ((D.mistakes || []).length) parts.push(el('h3', {}, 'Its worst mistakes'), el('p', { class: 'note' }, 'Test rows it got wrong with the most confidence. Wrong labels in the data often show up here first.'),
-    el('div', { class: 'faces' }, D.mistakes.map(f => { const img = f.image ? el('img', { src: f.image, alt: '' }) : null; if (img) img.addEventListener('load', () => { if (img.naturalWidth < 64) img.className = 'tiny'; }); return el('figure', {}, img, el('div', {}, `said ${f.predicted}`, known(f.probability) ? ` (${(100 * f.probability).toFixed(0)} %)` : ''), el('div', {}, `is ${f.true}`), el('div', { class: 'small' }, f.row)); })));
+    el('div', { class: 'faces' }, D.mistakes.map(f => { const img = f.image ? el('img', { src: f.image, alt: '' }) : null; if (img) img.addEventListener('load', () => { if (img.naturalWidth < 64) img.className = 'tiny'; }); return el('figure', {}, img, f.text ? el('blockquote', {}, f.text) : null, el('div', {}, `said ${f.predicted}`, known(f.probability) ? ` (${(100 * f.probability).toFixed(0)} %)` : ''), el('div', {}, `is ${f.true}`), el('div', { class: 'small' }, f.row)); })));
   if (parts.length) section('Where the winner is wrong', `On the test rows, by the model in best/.`, ...parts);
 }
 

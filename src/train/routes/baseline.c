@@ -1,6 +1,7 @@
 /* baseline.c -- what a network has to beat: logistic regression on small pictures, between the
  * full model and the majority class as validation chooses the penalty; or k nearest
- * neighbours, where they do better on validation.  Of tables: gradient-boosted trees.
+ * neighbours, where they do better on validation.  Of tables: gradient-boosted trees; of texts:
+ * logistic regression on weighted words.
  * Sources: the multinomial logit model, Cox 1966; Cover and Hart 1967; Friedman 2001.
  * Floor 3, train. */
 #include "train/neighbours.h"
@@ -12,16 +13,17 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 
 const tl_route tl_route_baseline = {
     .name     = "baseline",
-    .doc      = "gradient-boosted trees for tables; for pictures logistic regression or nearest "
-                "neighbours on pixels, or the majority class",
+    .doc      = "gradient-boosted trees for tables; logistic regression on weighted words for "
+                "text; for pictures logistic regression or nearest neighbours on pixels; or the "
+                "majority class",
     .source   = "Cox 1966, multinomial logit; Cover and Hart 1967, nearest neighbours; "
-                "Friedman 2001, gradient boosting",
+                "Friedman 2001, gradient boosting; Salton and Buckley 1988, weighted words",
     .decision = "baseline",
     .action   = "take the classical baseline",
     .plain =
         "no network: each pixel of a small copy of the picture gets a weight per class, or "
-        "the training pictures most like it vote; of tables, many small decision trees are "
-        "added up",
+        "the training pictures most like it vote; of texts, each word gets one; of tables, many "
+        "small decision trees are added up",
     .start    = TL_START_NEW,
     .phase    = { { .which = TL_TRAIN_HEAD, .solve = true } },
     .phases   = 1,

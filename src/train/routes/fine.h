@@ -4,13 +4,23 @@
  * Floor 3, train. */
 #ifndef TL_TRAIN_ROUTES_FINE_H
 #define TL_TRAIN_ROUTES_FINE_H
-#include "train/candidate.h"
+#include "train/texts.h"
 
 #include <math.h>
+
+/* A new head learns faster than the body under it; of text the literature has one rate. */
+static inline double tl_head_rate(const tl_arch *arch)
+{
+    return arch->family->text ? 1.0 : 10.0;
+}
 
 static inline void tl_hyper_fine(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
     tl_hyper_common(h, arch, train_rows);
+    if (arch->family->text) {
+        tl_hyper_text(h, arch, train_rows);
+        return;
+    }
     h->epochs      = train_rows < 5000 ? 15.0 : 8.0;
     h->least_steps = 400;
     h->patience    = ceil(0.5 * h->epochs);

@@ -5,7 +5,7 @@
 static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
     tl_hyper_fine(h, arch, train_rows);
-    h->head_rate = 10.0;
+    h->head_rate = tl_head_rate(arch);
 }
 
 const tl_route tl_route_full = {
@@ -14,7 +14,7 @@ const tl_route tl_route_full = {
     .source     = "Kornblith et al. 2019, arXiv:1805.08974",
     .decision   = "fine-tune",
     .action     = "fine-tune @",
-    .plain      = "the pretrained network goes on learning, from your pictures",
+    .plain      = "the pretrained network goes on learning, from your data",
     .needs_base = true,
     .start      = TL_START_BASE,
     .phase      = { { .which = TL_TRAIN_ALL, .lr_scale = 1.0, .budget_share = 1.0 } },

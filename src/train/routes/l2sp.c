@@ -6,7 +6,7 @@
 static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
     tl_hyper_fine(h, arch, train_rows);
-    h->head_rate          = 10.0;
+    h->head_rate          = tl_head_rate(arch);
     h->optim.weight_decay = 0.0;
     h->anchor             = 0.1;
     h->anchor_head        = 0.01;

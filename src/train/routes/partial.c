@@ -8,7 +8,7 @@ static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
     tl_hyper_fine(h, arch, train_rows);
     h->augment   = "none";
     h->cached    = true;
-    h->head_rate = 10.0;
+    h->head_rate = tl_head_rate(arch);
 }
 
 const tl_route tl_route_partial = {
@@ -18,7 +18,7 @@ const tl_route tl_route_partial = {
     .decision = "fine-tune",
     .action   = "fine-tune the top of @ and keep the rest frozen",
     .plain =
-        "the lower layers stay as they are, only the upper ones learn from your pictures",
+        "the lower layers stay as they are, only the upper ones learn from your data",
     .needs_base = true,
     .start      = TL_START_BASE,
     .phase      = { { .which = TL_TRAIN_TOP, .lr_scale = 1.0, .budget_share = 1.0 } },

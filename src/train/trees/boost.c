@@ -276,7 +276,6 @@ static tl_status take_model(tl_ctx *ctx, boosting *b)
     tl_grown    *g     = &b->grown;
     tl_arch      arch  = { 0 };
     tl_model    *model = NULL;
-    float       *best  = NULL;
     tl_status    rc;
 
     TL_TRY(tl_arch_copy(ctx, &t->model->arch, &arch));
@@ -291,36 +290,11 @@ static tl_status take_model(tl_ctx *ctx, boosting *b)
     fill(model->params, "trees.bits", g->bits, g->words);
     fill(model->params, "trees.root", g->root, g->trees);
     fill(model->params, "trees.base", b->base, b->scores);
-    TL_TRY(tl_alloc_array(ctx, (size_t)model->params->floats, sizeof *best, &best));
-    tl_free(ctx, t->best);
-    t->best = best;
-    tl_model_free(ctx, t->model);
-    t->model = model;
-    best     = NULL;
-    model    = NULL;
+    rc    = tl_trainer_take(ctx, t, model);
+    model = NULL;
 done:
     tl_arch_free(ctx, &arch);
     tl_model_free(ctx, model);
-    tl_free(ctx, best);
-    return rc;
-}
-
-static tl_status judge(tl_ctx *ctx, boosting *b)
-{
-    tl_trainer  *t = b->t;
-    tl_evaluator e = { 0 };
-    tl_status    rc;
-
-    TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model, 32, &e));
-    TL_TRY(tl_evaluate(ctx, &e, t->spec.train));
-    t->train_known  = true;
-    t->train_metric = tl_tally_metric(&e.tally, t->spec.metric);
-    t->train_loss   = tl_tally_loss(&e.tally);
-    TL_TRY(tl_evaluate(ctx, &e, t->spec.valid));
-    TL_TRY(tl_trainer_judge(ctx, t, 0, tl_tally_metric(&e.tally, t->spec.metric),
-                            tl_tally_loss(&e.tally), (double)NAN));
-done:
-    tl_evaluator_free(ctx, &e);
     return rc;
 }
 
@@ -339,7 +313,7 @@ tl_status tl_trees_run(tl_ctx *ctx, tl_trainer *t)
     snprintf(t->detail, sizeof t->detail,
              "%" PRId64 " gradient-boosted %s of up to %" PRId64 " leaves", b.grown.trees,
              b.grown.trees == 1 ? "tree" : "trees", t->spec.candidate.hyper.trees.leaves);
-    TL_TRY(judge(ctx, &b));
+    TL_TRY(tl_trainer_score(ctx, t));
 done:
     close_boosting(ctx, &b);
     return rc;

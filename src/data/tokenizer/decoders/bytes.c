@@ -5,7 +5,7 @@
 #include "data/tokenizer/unicode.h"
 
 /* A token of the byte alphabet as bytes; one with any other character as it is. */
-static void add_token(tl_text *bytes, tl_slice token)
+static void add_token(tl_text *bytes, tl_string token)
 {
     const size_t start = bytes->bytes;
     uint32_t     c;
@@ -80,7 +80,7 @@ static tl_status byte_fallback(tl_ctx *ctx, const void *self, tl_strings *s)
 
     (void)self;
     for (size_t i = 0; i < s->count; i++) {
-        const tl_slice token = tl_strings_at(s, i);
+        const tl_string token = tl_strings_at(s, i);
         const int      byte  = tl_byte_token(token);
         const char     raw   = (char)byte;
         if (byte >= 0) {

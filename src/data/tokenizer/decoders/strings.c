@@ -13,7 +13,7 @@ static tl_status fuse(tl_ctx *ctx, const void *self, tl_strings *s)
 
     (void)self;
     for (size_t i = 0; i < s->count; i++) {
-        const tl_slice text = tl_strings_at(s, i);
+        const tl_string text = tl_strings_at(s, i);
         tl_text_add_bytes(&all, text.text, text.bytes);
     }
     TL_TRY(all.status);
@@ -50,7 +50,7 @@ static tl_status strip_decode(tl_ctx *ctx, const void *self, tl_strings *s)
     tl_status    rc = TL_OK;
 
     for (size_t i = 0; i < s->count; i++) {
-        tl_slice t = tl_strings_at(s, i);
+        tl_string t = tl_strings_at(s, i);
         for (int64_t n = 0;
              n < p->start && t.bytes >= p->bytes && !memcmp(t.text, p->sign, p->bytes);
              n++)
@@ -90,7 +90,7 @@ static void replace_free(tl_ctx *ctx, void *self)
 static tl_status replace_decode(tl_ctx *ctx, const void *self, tl_strings *s)
 {
     const replace *r    = self;
-    const tl_slice by   = { r->content ? r->content : "", r->bytes };
+    const tl_string by   = { r->content ? r->content : "", r->bytes };
     tl_text        text = tl_text_make(ctx);
     tl_status      rc   = TL_OK;
 

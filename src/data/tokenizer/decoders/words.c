@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-tl_status tl_replace_all(tl_ctx *ctx, tl_strings *s, const tl_pattern *p, tl_slice by,
-                         tl_slice text, tl_text *out)
+tl_status tl_replace_all(tl_ctx *ctx, tl_strings *s, const tl_pattern *p, tl_string by,
+                         tl_string text, tl_text *out)
 {
     size_t    done_to = 0, from = 0, start, end;
     bool      found;
@@ -40,9 +40,9 @@ done:
     return rc;
 }
 
-static tl_slice slice(const char *text)
+static tl_string slice(const char *text)
 {
-    return (tl_slice){ text, strlen(text) };
+    return (tl_string){ text, strlen(text) };
 }
 
 /* The marks and contractions that stood without a blank; `text` is replaced. */
@@ -63,7 +63,7 @@ static tl_status clean_up(tl_ctx *ctx, tl_strings *s, tl_text *text, tl_text *ot
         if (!text->bytes || !memmem(text->text, text->bytes, p.literal, p.bytes))
             continue;
         TL_TRY(tl_replace_all(ctx, s, &p, slice(rule[i].to),
-                              (tl_slice){ text->text, text->bytes }, other));
+                              (tl_string){ text->text, text->bytes }, other));
         const tl_text held = *text;
         *text              = *other;
         *other             = held;
@@ -98,7 +98,7 @@ static tl_status word_piece_decode(tl_ctx *ctx, const void *self, tl_strings *s)
     tl_status         rc = TL_OK;
 
     for (size_t i = 0; i < s->count; i++) {
-        tl_slice   token   = tl_strings_at(s, i);
+        tl_string   token   = tl_strings_at(s, i);
         const bool goes_on = w->bytes && token.bytes >= w->bytes &&
                              !memcmp(token.text, w->prefix, w->bytes);
         text.bytes = 0;
@@ -147,7 +147,7 @@ static tl_status metaspace_decode(tl_ctx *ctx, const void *self, tl_strings *s)
     tl_status        rc   = TL_OK;
 
     for (size_t i = 0; i < s->count; i++) {
-        const tl_slice by = slice(i == 0 && m->drop_first ? "" : " ");
+        const tl_string by = slice(i == 0 && m->drop_first ? "" : " ");
         TL_TRY(tl_replace_all(ctx, s, &sign, by, tl_strings_at(s, i), &text));
         TL_TRY(tl_strings_add(ctx, s, text.bytes ? text.text : "", text.bytes));
     }
@@ -173,7 +173,7 @@ static tl_status bpe_decode(tl_ctx *ctx, const void *self, tl_strings *s)
     tl_status rc   = TL_OK;
 
     for (size_t i = 0; i < s->count; i++) {
-        const tl_slice by = slice(i + 1 < s->count ? " " : "");
+        const tl_string by = slice(i + 1 < s->count ? " " : "");
         TL_TRY(tl_replace_all(ctx, s, self, by, tl_strings_at(s, i), &text));
         TL_TRY(tl_strings_add(ctx, s, text.bytes ? text.text : "", text.bytes));
     }
@@ -209,11 +209,11 @@ static tl_status ctc_decode(tl_ctx *ctx, const void *self, tl_strings *s)
 {
     const ctc *c    = self;
     tl_text    text = tl_text_make(ctx), other = tl_text_make(ctx);
-    tl_slice   last = { NULL, 0 };
+    tl_string   last = { NULL, 0 };
     tl_status  rc   = TL_OK;
 
     for (size_t i = 0; i < s->count; i++) {
-        const tl_slice token = tl_strings_at(s, i);
+        const tl_string token = tl_strings_at(s, i);
         const bool     again =
             i && last.bytes == token.bytes && !memcmp(last.text, token.text, token.bytes);
         last = token;
@@ -222,7 +222,7 @@ static tl_status ctc_decode(tl_ctx *ctx, const void *self, tl_strings *s)
         if (c->cleanup && text.bytes) {
             TL_TRY(clean_up(ctx, s, &text, &other));
             TL_TRY(tl_replace_all(ctx, s, &c->delimiter, slice(" "),
-                                  (tl_slice){ text.text, text.bytes }, &other));
+                                  (tl_string){ text.text, text.bytes }, &other));
             const tl_text held = text;
             text               = other;
             other              = held;

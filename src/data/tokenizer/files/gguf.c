@@ -21,7 +21,7 @@ typedef struct {
 } list; /* at NULL: absent */
 typedef struct {
     const uint8_t *end; /* of the keys */
-    tl_slice       kind, pre;
+    tl_string       kind, pre;
     list           tokens, scores, types, merges, charsmap;
     int64_t        id[4];                             /* bos eos unk pad */
     int            add_bos, add_eos, prefix, squeeze; /* -1: not said */
@@ -37,13 +37,13 @@ static uint64_t number(reader *r, size_t bytes)
     return v;
 }
 
-static tl_slice string(reader *r)
+static tl_string string(reader *r)
 {
     const uint64_t bytes = number(r, 8);
-    const tl_slice s     = { (const char *)r->at, (size_t)bytes };
+    const tl_string s     = { (const char *)r->at, (size_t)bytes };
 
     if (r->bad || bytes > (uint64_t)(r->end - r->at))
-        return r->bad = true, (tl_slice){ "", 0 };
+        return r->bad = true, (tl_string){ "", 0 };
     r->at += bytes;
     return s;
 }
@@ -60,12 +60,12 @@ static void skip_array(reader *r, uint32_t type, uint64_t count)
     }
 }
 
-static bool is(tl_slice s, const char *word)
+static bool is(tl_string s, const char *word)
 {
     return s.bytes == strlen(word) && !memcmp(s.text, word, s.bytes);
 }
 
-static void take_array(keys *k, tl_slice key, list l)
+static void take_array(keys *k, tl_string key, list l)
 {
     if (is(key, "tokenizer.ggml.tokens") && l.type == STRING) k->tokens = l;
     if (is(key, "tokenizer.ggml.merges") && l.type == STRING) k->merges = l;
@@ -75,7 +75,7 @@ static void take_array(keys *k, tl_slice key, list l)
         k->charsmap = l;
 }
 
-static void take_number(keys *k, tl_slice key, uint64_t v)
+static void take_number(keys *k, tl_string key, uint64_t v)
 {
     static const char *const id[] = { "tokenizer.ggml.bos_token_id",
                                       "tokenizer.ggml.eos_token_id",
@@ -91,7 +91,7 @@ static void take_number(keys *k, tl_slice key, uint64_t v)
 
 static void read_pair(reader *r, keys *k)
 {
-    const tl_slice key  = string(r);
+    const tl_string key  = string(r);
     const uint32_t type = (uint32_t)number(r, 4);
 
     if (r->bad) return;
@@ -102,7 +102,7 @@ static void read_pair(reader *r, keys *k)
         skip_array(r, l.type, l.count);
         if (!r->bad) take_array(k, key, l);
     } else if (type == STRING) {
-        const tl_slice v = string(r);
+        const tl_string v = string(r);
         if (is(key, "tokenizer.ggml.model")) k->kind = v;
         if (is(key, "tokenizer.ggml.pre")) k->pre = v;
     } else if (type < TYPES) {
@@ -165,7 +165,7 @@ static tl_status read_pieces(tl_ctx *ctx, const keys *k, tl_pieces_file *f)
     f->unk = k->id[2];
     f->pad = k->id[3];
     if (k->charsmap.at)
-        f->charsmap = (tl_slice){ (const char *)k->charsmap.at, k->charsmap.count };
+        f->charsmap = (tl_string){ (const char *)k->charsmap.at, k->charsmap.count };
 done:
     return rc;
 }
@@ -258,7 +258,7 @@ static tl_status load_bert(tl_ctx *ctx, const char *path, const tl_pieces_file *
                       "decoder", "type", "WordPiece", "model", "type", "WordPiece",
                       "vocab", vocab);
     for (size_t i = 0; i < f->count; i++) {
-        const tl_slice s = f->at[i].text;
+        const tl_string s = f->at[i].text;
         if (is(s, "[CLS]")) cls = (int64_t)i;
         if (is(s, "[SEP]")) sep = (int64_t)i;
         const bool plain = f->at[i].type == TL_PIECE_NORMAL;

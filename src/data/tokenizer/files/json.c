@@ -58,7 +58,7 @@ static tl_status load_added(tl_ctx *ctx, const char *where, const json_t *list,
                               .normalized  = tl_json_bool(a, "normalized", !special) };
         TL_TRY(tl_added_put(
             ctx, where, t,
-            (tl_slice){ json_string_value(content), json_string_length(content) }, as));
+            (tl_string){ json_string_value(content), json_string_length(content) }, as));
     }
 done:
     return rc;

@@ -117,7 +117,7 @@ static tl_status read_merges(tl_ctx *ctx, const char *path, const uint8_t *data,
         at += n + 1;
         if (n && line[n - 1] == '\r') n--;
         if (!n || (n >= 8 && !memcmp(line, "#version", 8))) continue;
-        TL_TRY(tl_bpe_line(ctx, path, b, (tl_slice){ line, n }, rank++, &both));
+        TL_TRY(tl_bpe_line(ctx, path, b, (tl_string){ line, n }, rank++, &both));
     }
 done:
     tl_text_free(&both);

@@ -30,7 +30,7 @@ static tl_status add_vocabulary(tl_ctx *ctx, const char *where, const tl_pieces_
     if (!f->count)
         TL_FAIL(TL_EDATA, where, "a vocabulary of no pieces (fetch the file again)");
     for (size_t i = 0; i < f->count; i++) {
-        const tl_slice s = f->at[i].text;
+        const tl_string s = f->at[i].text;
         if (s.bytes > PIECE_MOST || tl_utf8_valid(s.text, s.bytes, &bad) < s.bytes)
             TL_FAIL(TL_EDATA, where,
                     "piece %zu is over %d bytes or no UTF-8 (fetch the file again)", i,
@@ -63,7 +63,7 @@ static int compare(const void *a, const void *b)
 static tl_status add_pairs(tl_ctx *ctx, const tl_pieces_file *f, tl_bpe *b, size_t id,
                            uint32_t rank)
 {
-    const tl_slice s  = f->at[id].text;
+    const tl_string s  = f->at[id].text;
     tl_status      rc = TL_OK;
 
     for (size_t cut = 1; cut < s.bytes; cut++) {
@@ -131,7 +131,7 @@ static json_t *replace_step(const char *pattern, bool regex, const char *content
                      regex ? "Regex" : "String", pattern, "content", content);
 }
 
-static tl_status charsmap_step(tl_ctx *ctx, tl_slice map, json_t *steps)
+static tl_status charsmap_step(tl_ctx *ctx, tl_string map, json_t *steps)
 {
     char     *text = NULL;
     tl_status rc;
@@ -152,7 +152,7 @@ static bool words_apart(const tl_pieces_file *f)
     static const char sign[] = "\xe2\x96\x81";
 
     for (size_t i = 0; i < f->count; i++) {
-        const tl_slice s     = f->at[i].text;
+        const tl_string s     = f->at[i].text;
         bool           other = false;
         for (size_t at = 0; at < s.bytes; at += tl_utf8_bytes(s.text[at])) {
             const bool blank = s.bytes - at >= 3 && !memcmp(s.text + at, sign, 3);

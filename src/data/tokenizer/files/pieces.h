@@ -13,7 +13,7 @@ typedef enum {
     TL_PIECE_BYTE
 } tl_piece_type;
 typedef struct {
-    tl_slice text;
+    tl_string text;
     float    score;
     uint8_t  type;
 } tl_scored; /* text borrowed */
@@ -24,7 +24,7 @@ typedef struct {
     bool       fallback; /* has byte pieces                                          */
     bool       prefix;   /* a blank is put in front                                  */
     bool       squeeze;  /* blanks at the ends go, others become one                 */
-    tl_slice   charsmap; /* bytes 0: none                                            */
+    tl_string   charsmap; /* bytes 0: none                                            */
     int64_t unk, bos, eos, pad; /* ids, -1: none                                        */
     bool    add_bos, add_eos;
 } tl_pieces_file;

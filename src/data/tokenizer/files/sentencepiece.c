@@ -55,9 +55,9 @@ static bool next_field(message *m, field *f)
     return !m->bad;
 }
 
-static tl_slice body_text(const field *f)
+static tl_string body_text(const field *f)
 {
-    return (tl_slice){ (const char *)f->body.at, (size_t)(f->body.end - f->body.at) };
+    return (tl_string){ (const char *)f->body.at, (size_t)(f->body.end - f->body.at) };
 }
 
 static float real(uint64_t bits)
@@ -160,7 +160,7 @@ done:
 }
 
 /* llama2.c writes the blank's sign as a blank and line ends around <s> and </s>. */
-static tl_status add_llama2c(tl_ctx *ctx, tl_pieces_file *f, tl_text *texts, tl_slice s,
+static tl_status add_llama2c(tl_ctx *ctx, tl_pieces_file *f, tl_text *texts, tl_string s,
                              float score)
 {
     const size_t id = f->count;
@@ -198,7 +198,7 @@ static tl_status read_llama2c(tl_ctx *ctx, const char *path, const uint8_t *data
             head[k] = (uint32_t)m.at[0] | (uint32_t)m.at[1] << 8 |
                       (uint32_t)m.at[2] << 16 | (uint32_t)m.at[3] << 24;
         if (head[1] > (size_t)(m.end - m.at)) break;
-        TL_TRY(add_llama2c(ctx, f, texts, (tl_slice){ (const char *)m.at, head[1] },
+        TL_TRY(add_llama2c(ctx, f, texts, (tl_string){ (const char *)m.at, head[1] },
                            real(head[0])));
         m.at += head[1];
     }

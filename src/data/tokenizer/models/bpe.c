@@ -109,24 +109,24 @@ static tl_status add_symbol(tl_ctx *ctx, scratch *s, int32_t id, size_t from, si
 
 /* The character at text[from, to) with the affixes its place asks for. */
 static tl_status character(tl_ctx *ctx, const tl_bpe *b, scratch *s, const char *text,
-                           size_t from, size_t to, size_t bytes, tl_slice *out)
+                           size_t from, size_t to, size_t bytes, tl_string *out)
 {
     const size_t prefix = from > 0 ? b->prefix_bytes : 0;
     const size_t suffix = to == bytes ? b->suffix_bytes : 0, n = to - from;
     tl_status    rc = TL_OK;
 
-    *out = (tl_slice){ text + from, n };
+    *out = (tl_string){ text + from, n };
     if (!prefix && !suffix) return TL_OK;
     TL_TRY(tl_grow(ctx, &s->affixed, &s->affixed_room, prefix + n + suffix, 1));
     if (prefix) memcpy(s->affixed, b->prefix, prefix);
     memcpy(s->affixed + prefix, text + from, n);
     if (suffix) memcpy(s->affixed + prefix + n, b->suffix, suffix);
-    *out = (tl_slice){ s->affixed, prefix + n + suffix };
+    *out = (tl_string){ s->affixed, prefix + n + suffix };
 done:
     return rc;
 }
 
-static bool all_bytes_known(const tl_bpe *b, tl_slice c)
+static bool all_bytes_known(const tl_bpe *b, tl_string c)
 {
     for (size_t i = 0; i < c.bytes; i++)
         if (b->byte_token[(uint8_t)c.text[i]] < 0) return false;
@@ -140,7 +140,7 @@ static tl_status start(tl_ctx *ctx, const tl_bpe *b, scratch *s, const char *tex
     const bool bare    = !b->prefix_bytes && !b->suffix_bytes;
     bool       pending = false; /* the last symbol is an unknown one that may grow */
     tl_status  rc      = TL_OK;
-    tl_slice   c;
+    tl_string   c;
 
     s->symbols = 0;
     for (size_t at = 0, to; at < bytes; at = to) {
@@ -148,7 +148,7 @@ static tl_status start(tl_ctx *ctx, const tl_bpe *b, scratch *s, const char *tex
         to = at + tl_utf8_bytes(text[at]);
         if (bare && (uint8_t)text[at] < 0x80) {
             id = b->ascii[(uint8_t)text[at]];
-            c  = (tl_slice){ text + at, 1 };
+            c  = (tl_string){ text + at, 1 };
         } else {
             TL_TRY(character(ctx, b, s, text, at, to, bytes, &c));
             id = tl_vocab_find(b->vocab, c.text, c.bytes);

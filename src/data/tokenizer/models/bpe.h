@@ -32,6 +32,6 @@ void      tl_bpe_ready(tl_bpe *b, bool fallback);
 tl_status tl_bpe_load(tl_ctx *ctx, const char *where, const json_t *spec,
                       tl_tokenizer *t);
 /* One line "a b" of merges.txt; `both` is room for their sum. */
-tl_status tl_bpe_line(tl_ctx *ctx, const char *where, tl_bpe *b, tl_slice line,
+tl_status tl_bpe_line(tl_ctx *ctx, const char *where, tl_bpe *b, tl_string line,
                       uint32_t rank, tl_text *both);
 #endif

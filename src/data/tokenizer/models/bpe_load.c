@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static tl_status merge_two(tl_ctx *ctx, const char *where, tl_bpe *b, tl_slice left,
-                           tl_slice right, uint32_t rank, tl_text *both)
+static tl_status merge_two(tl_ctx *ctx, const char *where, tl_bpe *b, tl_string left,
+                           tl_string right, uint32_t rank, tl_text *both)
 {
     const int32_t l    = tl_vocab_find(b->vocab, left.text, left.bytes);
     const int32_t r    = tl_vocab_find(b->vocab, right.text, right.bytes);
@@ -27,7 +27,7 @@ done:
     return rc;
 }
 
-tl_status tl_bpe_line(tl_ctx *ctx, const char *where, tl_bpe *b, tl_slice line,
+tl_status tl_bpe_line(tl_ctx *ctx, const char *where, tl_bpe *b, tl_string line,
                       uint32_t rank, tl_text *both)
 {
     const char *blank = memchr(line.text, ' ', line.bytes);
@@ -36,8 +36,8 @@ tl_status tl_bpe_line(tl_ctx *ctx, const char *where, tl_bpe *b, tl_slice line,
         return tl_fail(ctx, TL_EDATA, where, "merge %u is not two tokens (mend the file)",
                        rank + 1);
     const size_t   left  = (size_t)(blank - line.text);
-    const tl_slice right = { blank + 1, line.bytes - left - 1 };
-    return merge_two(ctx, where, b, (tl_slice){ line.text, left }, right, rank, both);
+    const tl_string right = { blank + 1, line.bytes - left - 1 };
+    return merge_two(ctx, where, b, (tl_string){ line.text, left }, right, rank, both);
 }
 
 /* Each is "a b" or ["a", "b"]. */
@@ -54,9 +54,9 @@ static tl_status load_merges(tl_ctx *ctx, const char *where, const json_t *list,
     json_array_foreach(list, i, m)
     {
         const json_t  *l = json_array_get(m, 0), *r = json_array_get(m, 1);
-        const tl_slice left  = { json_string_value(l), json_string_length(l) };
-        const tl_slice right = { json_string_value(r), json_string_length(r) };
-        const tl_slice line  = { json_string_value(m), json_string_length(m) };
+        const tl_string left  = { json_string_value(l), json_string_length(l) };
+        const tl_string right = { json_string_value(r), json_string_length(r) };
+        const tl_string line  = { json_string_value(m), json_string_length(m) };
         if (line.text) {
             TL_TRY(tl_bpe_line(ctx, where, b, line, (uint32_t)i, &both));
         } else if (left.text && right.text) {

@@ -23,7 +23,7 @@ static tl_status build_tries(tl_ctx *ctx, const tl_vocab *v, const char *prefix,
     for (int rest = 0; rest < 2; rest++) {
         size_t n = 0;
         for (int32_t id = 0; id < v->size; id++) {
-            tl_slice s = tl_vocab_text(v, id);
+            tl_string s = tl_vocab_text(v, id);
             if (!s.text || tl_vocab_find(v, s.text, s.bytes) != id) continue;
             if (rest && (s.bytes < skip || memcmp(s.text, prefix, skip))) continue;
             if (rest) s.text += skip, s.bytes -= skip;

@@ -29,7 +29,7 @@ tl_status tl_unigram_ready(tl_ctx *ctx, tl_tokenizer *t, tl_unigram *u,
 
     TL_TRY(tl_alloc_array(ctx, t->vocab.count + 1, sizeof *entry, &entry));
     for (int32_t id = 0; id < t->vocab.size; id++) {
-        const tl_slice s = tl_vocab_text(&t->vocab, id);
+        const tl_string s = tl_vocab_text(&t->vocab, id);
         if (!s.text) continue;
         least = fmin(least, u->score[id]);
         if (tl_vocab_find(&t->vocab, s.text, s.bytes) == id && !(skip && skip[id]))

@@ -15,7 +15,7 @@ tl_status tl_charsmap_load(tl_ctx *ctx, const char *where, const uint8_t *data,
 {
     tl_status rc = TL_OK;
     size_t    bad, array;
-    tl_slice  to;
+    tl_string  to;
 
     if (bytes < 4 || (array = le32(data)) > bytes - 4 || array % 4)
         TL_FAIL(TL_EDATA, where, "the character map is cut short (fetch the file again)");
@@ -48,7 +48,7 @@ static uint32_t offset(uint32_t unit)
 }
 
 /* Walks the array along the text, to the first match. */
-bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_slice *to)
+bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_string *to)
 {
     size_t at = m->units ? offset(m->unit[0]) : 0;
 
@@ -64,7 +64,7 @@ bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_s
         if (value > m->bytes ||
             (value && value < m->bytes && tl_utf8_inside(m->text[value])))
             break;
-        *to = (tl_slice){ m->text + value, strlen(m->text + value) };
+        *to = (tl_string){ m->text + value, strlen(m->text + value) };
         return true;
     }
     return false;

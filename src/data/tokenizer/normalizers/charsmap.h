@@ -16,5 +16,5 @@ tl_status tl_charsmap_load(tl_ctx *ctx, const char *where, const uint8_t *data,
                            size_t bytes, tl_charsmap *out);
 void      tl_charsmap_free(tl_ctx *ctx, tl_charsmap *m);
 /* What the shortest beginning of text[0, bytes) that the map knows becomes. */
-bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_slice *to);
+bool tl_charsmap_find(const tl_charsmap *m, const char *text, size_t bytes, tl_string *to);
 #endif

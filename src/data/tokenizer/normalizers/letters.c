@@ -8,7 +8,7 @@
 
 /* Sends the characters of [start, end) through `put`. */
 static tl_status each(tl_ctx *ctx, tl_encoder *e, size_t start, size_t end,
-                      tl_status (*put)(tl_ctx *, tl_encoder *, uint32_t, tl_span))
+                      tl_status (*put)(tl_ctx *, tl_encoder *, uint32_t, tl_extent))
 {
     tl_status rc = TL_OK;
     uint32_t  c;
@@ -22,14 +22,14 @@ done:
     return rc;
 }
 
-static tl_status put_char(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_span span)
+static tl_status put_char(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_extent span)
 {
     char utf8[4];
 
     return tl_lined_add(ctx, &e->next, utf8, tl_utf8_put(c, utf8), span);
 }
 
-static tl_status put_lower(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_span span)
+static tl_status put_lower(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_extent span)
 {
     tl_status rc;
 
@@ -61,7 +61,7 @@ static tl_status lowercase(tl_ctx *ctx, tl_encoder *e, const void *self, size_t 
     return each(ctx, e, start, end, put_lower);
 }
 
-static tl_status put_unmarked(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_span span)
+static tl_status put_unmarked(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_extent span)
 {
     return tl_is_mark(c) ? TL_OK : put_char(ctx, e, c, span);
 }
@@ -89,7 +89,7 @@ static bool nmt_blanks(uint32_t c)
            (c >= 0x200b && c <= 0x200f) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
            c == 0xfeff || c == 0xfffd;
 }
-static tl_status put_nmt(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_span span)
+static tl_status put_nmt(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_extent span)
 {
     return nmt_removes(c) ? TL_OK : put_char(ctx, e, nmt_blanks(c) ? ' ' : c, span);
 }
@@ -100,7 +100,7 @@ static tl_status nmt(tl_ctx *ctx, tl_encoder *e, const void *self, size_t start,
     return each(ctx, e, start, end, put_nmt);
 }
 
-static tl_status put_bare(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_span span)
+static tl_status put_bare(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_extent span)
 {
     return tl_is_nonspacing(c) ? TL_OK : put_char(ctx, e, c, span);
 }
@@ -116,7 +116,7 @@ static bool bert_drops(uint32_t c)
     if (c == '\t' || c == '\n' || c == '\r') return false;
     return c == 0 || c == 0xfffd || tl_is_other(c);
 }
-static tl_status put_clean(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_span span)
+static tl_status put_clean(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_extent span)
 {
     return bert_drops(c) ? TL_OK : put_char(ctx, e, tl_is_space(c) ? ' ' : c, span);
 }
@@ -139,7 +139,7 @@ static tl_status clean(tl_ctx *ctx, tl_encoder *e, const void *self, size_t star
     return each(ctx, e, start, end, put_clean);
 }
 
-static tl_status put_apart(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_span span)
+static tl_status put_apart(tl_ctx *ctx, tl_encoder *e, uint32_t c, tl_extent span)
 {
     tl_status rc;
 

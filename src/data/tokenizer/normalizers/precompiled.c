@@ -45,7 +45,7 @@ static size_t count_chars(const char *text, size_t bytes)
 }
 
 /* `from` characters become those of `text`: the last ones are put in or take the rest away. */
-static tl_status put(tl_ctx *ctx, tl_encoder *e, size_t from, tl_slice text)
+static tl_status put(tl_ctx *ctx, tl_encoder *e, size_t from, tl_string text)
 {
     const size_t to = count_chars(text.text, text.bytes);
     tl_status    rc = TL_OK;
@@ -85,7 +85,7 @@ static tl_status rewrite(tl_ctx *ctx, tl_encoder *e, const void *self, size_t st
     enum { WHOLE_MOST = 6 }; /* graphemes of fewer bytes are looked up whole */
     const char *text = e->text.text;
     tl_status   rc   = TL_OK;
-    tl_slice    to;
+    tl_string    to;
     uint32_t    c;
 
     e->changes = 0;

@@ -55,7 +55,7 @@ static tl_status replace_rewrite(tl_ctx *ctx, tl_encoder *e, const void *self,
         if (!e->segment[i].match) {
             TL_TRY(tl_lined_copy(ctx, &e->next, &e->text, from, to));
         } else if (r->bytes) {
-            const tl_span span = to > start ? e->text.span[to - 1] : (tl_span){ 0, 0 };
+            const tl_extent span = to > start ? e->text.span[to - 1] : (tl_extent){ 0, 0 };
             TL_TRY(tl_lined_add(ctx, &e->next, r->content, r->bytes, span));
         }
     }

@@ -1,0 +1,239 @@
+/* pack.c -- see pack.h.  Source of packing without padding: Krell et al. 2021, arXiv:2107.02027.
+ * Floor 2, data. */
+#include "data/texts/pack.h"
+#include "data/cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Before a vocabulary is there: a token for so many bytes, and two special ones. */
+enum { BYTES_A_TOKEN = 4, LEAST_ROOM = 32 };
+
+static tl_status estimate(tl_ctx *ctx, tl_cache *c, const tl_string *text, const tl_string *pair,
+                          int64_t count)
+{
+    tl_text_rows *t = &c->text;
+    tl_status     rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *t->start, &t->start));
+    for (int64_t i = 0; i < count; i++) {
+        const size_t  bytes = text[i].bytes + (pair ? pair[i].bytes : 0);
+        const int64_t n     = (int64_t)(bytes / BYTES_A_TOKEN) + 2;
+        t->start[i + 1]     = t->start[i] + TL_MIN(n, c->prep.text->most);
+    }
+done:
+    return rc;
+}
+
+static tl_status weigh(tl_ctx *ctx, tl_cache *c, const tl_string *text, const tl_string *pair,
+                       int64_t count)
+{
+    const tl_string none = { NULL, 0 };
+    tl_text_rows  *t    = &c->text;
+    tl_weighed     all  = { 0 };
+    tl_status      rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *t->start, &t->start));
+    for (int64_t i = 0; i < count; i++) {
+        TL_TRY(tl_lexicon_weigh(ctx, &c->prep.text->words, text[i], pair ? pair[i] : none, &all));
+        t->start[i + 1] = all.count;
+    }
+    t->id    = all.id;
+    t->value = all.value;
+    all      = (tl_weighed){ 0 };
+done:
+    tl_weighed_free(ctx, &all);
+    return rc;
+}
+
+/* Rows that the encoder cut: those as long as it goes that are longer without a limit. */
+static tl_status count_cut(tl_ctx *ctx, tl_cache *c, const tl_string *text, const tl_string *pair,
+                           int64_t count)
+{
+    const tl_encode_options whole = { .most = TL_UNCUT };
+    const tl_string          none  = { NULL, 0 };
+    tl_text_rows           *t     = &c->text;
+    tl_encoder             *e     = NULL;
+    tl_tokens               one   = { 0 };
+    tl_status               rc;
+
+    TL_TRY(tl_encoder_open(ctx, c->prep.text->tokenizer, &e));
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t had = t->start[i + 1] - t->start[i];
+        if (had < c->prep.text->most) continue;
+        TL_TRY(tl_encode(ctx, e, text[i], pair ? pair[i] : none, whole, &one));
+        t->cut_rows += one.count > had;
+        t->cut_tokens += one.count - had;
+    }
+done:
+    tl_tokens_free(ctx, &one);
+    tl_encoder_close(ctx, e);
+    return rc;
+}
+
+static tl_status encode(tl_ctx *ctx, tl_cache *c, const tl_string *text, const tl_string *pair,
+                        int64_t count)
+{
+    const tl_encode_options how = { .most = c->prep.text->most };
+    tl_text_rows           *t   = &c->text;
+    tl_token_batch          all = { 0 };
+    tl_status               rc;
+
+    TL_TRY(tl_encode_batch(ctx, c->prep.text->tokenizer, text, pair, count, how, &all));
+    t->start       = all.start;
+    t->id          = all.all.id;
+    t->part        = all.all.part;
+    all.start      = NULL;
+    all.all.id     = NULL;
+    all.all.part   = NULL;
+    if (all.all.cut > 0) TL_TRY(count_cut(ctx, c, text, pair, count));
+done:
+    tl_token_batch_free(ctx, &all);
+    return rc;
+}
+
+tl_status tl_cache_of_texts(tl_ctx *ctx, const tl_prep *prep, const tl_string *text,
+                            const tl_string *pair, int64_t count, tl_cache **out)
+{
+    const tl_texter *t = prep->text;
+    tl_cache        *c = NULL;
+    tl_status        rc;
+
+    *out = NULL;
+    TL_TRY(tl_alloc(ctx, sizeof *c, &c));
+    c->prep = *prep;
+    tl_prep_hold(prep);
+    TL_TRY((t->learns ? estimate : t->weighs ? weigh : encode)(ctx, c, text, pair, count));
+    *out = c;
+    c    = NULL;
+done:
+    tl_cache_free(ctx, c);
+    return rc;
+}
+
+void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t)
+{
+    tl_free(ctx, t->start);
+    tl_free(ctx, t->id);
+    tl_free(ctx, t->part);
+    tl_free(ctx, t->value);
+    *t = (tl_text_rows){ 0 };
+}
+
+bool tl_cache_fits(const tl_cache *c, const tl_prep *prep)
+{
+    const tl_texter *a = c->prep.text, *b = prep->text;
+
+    if (c->prep.table || prep->table) return c->prep.table == prep->table;
+    if (!a || !b || a == b) return a == b;
+    return !a->learns && !b->learns && a->most == b->most && strcmp(a->sha256, b->sha256) == 0;
+}
+
+int64_t tl_cache_tokens(const tl_cache *c, int64_t row)
+{
+    return c->text.start[row + 1] - c->text.start[row];
+}
+
+int64_t tl_cache_ids(const tl_cache *c, int64_t row, const int32_t **id, const float **value)
+{
+    *id    = c->text.id + c->text.start[row];
+    *value = c->text.value ? c->text.value + c->text.start[row] : NULL;
+    return tl_cache_tokens(c, row);
+}
+
+void tl_cache_cut(const tl_cache *c, int64_t *rows, int64_t *tokens)
+{
+    *rows   = c->text.cut_rows;
+    *tokens = c->text.cut_tokens;
+}
+
+static int by_length(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x < y) - (x > y);
+}
+
+int64_t tl_cache_longest(tl_ctx *ctx, const tl_cache *c, tl_rows rows, int64_t count)
+{
+    int64_t *length = NULL, sum = 0;
+
+    if (tl_alloc_array(ctx, (size_t)rows.count, sizeof *length, &length) != TL_OK)
+        return c->prep.text->most * count;
+    for (int64_t i = 0; i < rows.count; i++) length[i] = tl_cache_tokens(c, rows.row[i]);
+    qsort(length, (size_t)rows.count, sizeof *length, by_length);
+    for (int64_t i = 0; i < TL_MIN(count, rows.count); i++) sum += length[i];
+    tl_free(ctx, length);
+    return sum;
+}
+
+double tl_cache_average(const tl_cache *c, tl_rows rows)
+{
+    double sum = 0.0;
+
+    for (int64_t i = 0; i < rows.count; i++) sum += (double)tl_cache_tokens(c, rows.row[i]);
+    return rows.count ? sum / (double)rows.count : 0.0;
+}
+
+int64_t tl_tokens_room(int64_t tokens)
+{
+    int64_t step = 4;
+
+    while (16 * step <= tokens) step *= 2; /* eight steps from 8 step to 16 step */
+    return TL_MAX((int64_t)LEAST_ROOM, (tokens + step - 1) / step * step);
+}
+
+tl_status tl_pack_reserve(tl_ctx *ctx, int64_t sequences, int64_t tokens, tl_pack *p)
+{
+    const size_t ids = (size_t)tokens * sizeof *p->id;
+    tl_status    rc  = TL_OK;
+
+    if (sequences > p->sequences) {
+        TL_TRY(tl_realloc(ctx, (size_t)(sequences + 1) * sizeof *p->offset, &p->offset));
+        p->sequences = sequences;
+    }
+    if (tokens > p->room) {
+        TL_TRY(tl_realloc(ctx, ids, &p->id));
+        TL_TRY(tl_realloc(ctx, ids, &p->position));
+        TL_TRY(tl_realloc(ctx, ids, &p->segment));
+        TL_TRY(tl_realloc(ctx, (size_t)tokens * sizeof *p->value, &p->value));
+        p->room = tokens;
+    }
+done:
+    return rc;
+}
+
+void tl_pack_free(tl_ctx *ctx, tl_pack *p)
+{
+    tl_free(ctx, p->id);
+    tl_free(ctx, p->position);
+    tl_free(ctx, p->segment);
+    tl_free(ctx, p->offset);
+    tl_free(ctx, p->value);
+    *p = (tl_pack){ 0 };
+}
+
+void tl_pack_rows(const tl_cache *c, const int64_t *row, int64_t count, tl_pack *p)
+{
+    const tl_text_rows *t = &c->text;
+    int64_t             at = 0;
+
+    for (int64_t s = 0; s < p->sequences; s++) {
+        const int64_t i = s < count ? row[s] : -1, n = i < 0 ? 0 : tl_cache_tokens(c, i);
+        p->offset[s]    = (int32_t)at;
+        for (int64_t k = 0; k < n; k++) {
+            p->id[at + k]       = t->id[t->start[i] + k];
+            p->position[at + k] = (int32_t)k;
+            p->segment[at + k]  = t->part ? t->part[t->start[i] + k] : 0;
+            /* the network takes means: a sum is one of so many times as much */
+            p->value[at + k] = t->value ? t->value[t->start[i] + k] * (float)n : 0.0f;
+        }
+        at += n;
+    }
+    p->offset[p->sequences] = (int32_t)at;
+    p->tokens               = at;
+    memset(p->id + at, 0, (size_t)(p->room - at) * sizeof *p->id);
+    memset(p->position + at, 0, (size_t)(p->room - at) * sizeof *p->position);
+    memset(p->segment + at, 0, (size_t)(p->room - at) * sizeof *p->segment);
+    memset(p->value + at, 0, (size_t)(p->room - at) * sizeof *p->value);
+}

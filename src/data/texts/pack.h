@@ -1,0 +1,42 @@
+/* pack.h -- rows of text as ids, made once, and a batch of them packed: one after another, with
+ * their boundaries beside them.  Floor 2, data. */
+#ifndef TL_DATA_TEXTS_PACK_H
+#define TL_DATA_TEXTS_PACK_H
+#include "data/loader.h"
+#include "data/texts/texter.h"
+
+/* A cache of texts that belong to no dataset; what the texter has not learnt yet is estimated
+ * (tl_cache_tokens alone may be asked).  pair may be NULL.  prep->text is held. */
+tl_status tl_cache_of_texts(tl_ctx *ctx, const tl_prep *prep, const tl_string *text,
+                            const tl_string *pair, int64_t count, tl_cache **out);
+/* Is this cache of the rows as `prep` takes them?  (Of pictures: always.) */
+bool      tl_cache_fits(const tl_cache *cache, const tl_prep *prep);
+int64_t   tl_cache_tokens(const tl_cache *cache, int64_t row);
+/* The row's ids, and of weighed words their weights (else NULL); borrowed.  How many. */
+int64_t   tl_cache_ids(const tl_cache *cache, int64_t row, const int32_t **id,
+                       const float **value);
+/* Rows that were longer than prep->text->most, and tokens that were cut off them. */
+void      tl_cache_cut(const tl_cache *cache, int64_t *rows, int64_t *tokens);
+/* Tokens of the `count` longest of these rows together; of an average `count`. */
+int64_t   tl_cache_longest(tl_ctx *ctx, const tl_cache *cache, tl_rows rows, int64_t count);
+double    tl_cache_average(const tl_cache *cache, tl_rows rows);
+/* So many tokens that a plan has room for: eight sizes from one power of two to the next, so that
+ * plans stay few and little of one is empty. */
+int64_t   tl_tokens_room(int64_t tokens);
+
+/* One packed batch.  Behind the last token ids, positions and segments are 0; offsets of sequences
+ * that are not there repeat the last. */
+typedef struct {
+    int64_t  room, sequences; /* tokens, sequences it can hold                            */
+    int64_t  tokens;          /* of the rows last packed                                  */
+    int32_t *id, *position, *segment; /* [room]                                           */
+    int32_t *offset;          /* [sequences + 1]                                          */
+    float   *value;           /* [room] of weighed words; else 0                          */
+} tl_pack;
+/* Room for at least so much; grows what there is. */
+tl_status tl_pack_reserve(tl_ctx *ctx, int64_t sequences, int64_t tokens, tl_pack *pack);
+void      tl_pack_free(tl_ctx *ctx, tl_pack *pack); /* safe to repeat */
+/* `count` rows of the cache (at most pack->sequences, with room for their tokens); -1: none, as
+ * behind a batch's last. */
+void      tl_pack_rows(const tl_cache *cache, const int64_t *row, int64_t count, tl_pack *pack);
+#endif

@@ -1,0 +1,96 @@
+/* packed.c -- steps on packed text: the rows of a part, one after another, in a plan with room
+ * for about so many tokens.  Plans are made as batches ask for them and kept.  Floor 3, train. */
+#include "bundle/packed.h"
+#include "train/stepper.h"
+
+#include <math.h>
+
+int64_t tl_run_tokens(const tl_run_spec *spec, int64_t rows)
+{
+    return (int64_t)ceil(tl_cache_average(spec->cache, spec->train) * (double)rows);
+}
+
+int64_t tl_run_most_tokens(tl_ctx *ctx, const tl_run_spec *spec, int64_t rows)
+{
+    return tl_cache_longest(ctx, spec->cache, spec->train, rows);
+}
+
+/* The stepper's own graph is that of shape i from here on. */
+static void take(tl_stepper *s, int i)
+{
+    const tl_step_shape *a = &s->shape[i];
+
+    s->tokens = a->tokens;
+    s->g      = a->g;
+    s->plan   = a->plan;
+    s->taught = a->taught;
+    s->x      = a->x;
+    s->label  = a->label;
+    s->target = a->target;
+    s->weight = a->weight;
+    s->loss   = a->loss;
+    s->logits = a->logits;
+    s->text   = a->text;
+    s->flops  = a->flops;
+}
+
+static tl_status add(tl_ctx *ctx, tl_stepper *s, int64_t tokens)
+{
+    const tl_run_spec *spec  = s->spec;
+    tl_stepper         built = { .tokens = tokens };
+    tl_step_shape     *a;
+    tl_status          rc;
+
+    TL_TRY(tl_realloc(ctx, (size_t)(s->shapes + 1) * sizeof *s->shape, &s->shape));
+    a  = &s->shape[s->shapes];
+    *a = (tl_step_shape){ .tokens = tokens };
+    s->shapes++;
+    TL_TRY(tl_graph_new(ctx, &a->g));
+    TL_TRY(tl_train_graph(ctx, spec, &s->model->arch, s->model->params, &s->phase, s->rows, a->g,
+                          &built));
+    TL_TRY(tl_plan_new(ctx, a->g, spec->backend, spec->slab, &a->plan));
+    a->taught = built.taught;
+    a->x      = built.x;
+    a->label  = built.label;
+    a->target = built.target;
+    a->weight = built.weight;
+    a->loss   = built.loss;
+    a->logits = built.logits;
+    a->text   = built.text;
+    a->flops  = tl_graph_flops(a->g);
+    s->units  = built.units;
+done:
+    return rc;
+}
+
+tl_status tl_stepper_use(tl_ctx *ctx, tl_stepper *s, int64_t tokens)
+{
+    const int64_t room = tl_tokens_room(tokens);
+    int           i    = 0;
+    tl_status     rc   = TL_OK;
+
+    if (s->tokens == room) return TL_OK;
+    while (i < s->shapes && s->shape[i].tokens != room) i++;
+    const bool made = i == s->shapes;
+    if (made) TL_TRY(add(ctx, s, room));
+    take(s, i);
+    if (made && s->part) TL_TRY(tl_stepper_bind(ctx, s)); /* the first is bound by its opener */
+done:
+    return rc;
+}
+
+tl_status tl_stepper_pack(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t at)
+{
+    const int64_t rows   = TL_MAX((int64_t)0, TL_MIN(s->rows, batch->rows - at));
+    int64_t       tokens = 0;
+    tl_status     rc;
+
+    for (int64_t i = 0; i < rows; i++)
+        tokens += tl_cache_tokens(s->spec->cache, batch->index[at + i]);
+    TL_TRY(tl_stepper_use(ctx, s, tokens));
+    TL_TRY(tl_pack_reserve(ctx, s->rows, s->tokens, &s->pack));
+    tl_pack_rows(s->spec->cache, batch->index + at, rows, &s->pack);
+    TL_TRY(tl_packed_bind(ctx, s->plan, s->x, &s->text, &s->pack));
+done:
+    return rc;
+}

@@ -1,0 +1,70 @@
+# Texts: inspected, compared with a baseline, trained from scratch, and from the model that made as
+# a base; scored again, predicted from files and from lines.
+. "$(dirname "$0")/../support/tap.sh"
+export TAILOR_THREADS=2
+
+# rows FILE N SEED: reviews whose words say the class, in one of three ways each.
+rows() {
+    awk -v n="$2" -v seed="$3" 'BEGIN { srand(seed); print "text,label"
+        split("fine lovely brilliant", good); split("dull awful tedious", bad)
+        split("film story book song", what); split("today yesterday again", when)
+        for (i = 0; i < n; i++) { p = int(2 * rand())
+            w = p ? good[1 + int(3 * rand())] : bad[1 + int(3 * rand())]
+            printf "\"number %d was a %s %s, seen %s\",%s\n", i, w, what[1 + int(4 * rand())],
+                when[1 + int(3 * rand())], p ? "good" : "bad" } }' >"$1"
+}
+mkdir data && rows data/train.csv 400 1 && rows data/test.csv 200 2
+accuracy() { tr -d '\n ' <"$1" | grep -oE "\"$2\":\{\"(value|mean)\":[0-9.]+" | grep -oE '[0-9.]+$'; }
+above() { awk "BEGIN { exit !($(accuracy "$1" "$2") > $3) }"; }
+
+run inspect data
+ok inspect_says_texts eval 'is_status 0 && prints "600 texts in 2 classes" && prints "  text        text \(by their names\)" && prints "  label       label"'
+run inspect data --json
+ok inspect_as_json eval 'is_status 0 && prints "\"text-classification\"" && prints "\"characters\""'
+run train data --route baseline --out base --json
+cp out train.json
+ok baseline_learns_the_words eval 'is_status 0 && above train.json test 0.99 && says "text: text; label: label"'
+run evaluate base/best data --json
+ok baseline_scores_the_same eval 'is_status 0 && [ "$(accuracy out accuracy)" = "$(accuracy train.json test)" ]'
+
+run train data --arch bert:1x64 --epochs 12 --lr 0.002 --out scratch --json
+cp out train.json
+ok scratch_learns eval 'is_status 0 && above train.json test 0.9'
+ok scratch_writes_its_tokenizer eval '[ -s scratch/best/tokenizer.json ] && [ -s scratch/best/tokenizer_config.json ] && [ ! -e scratch/best/preprocessor_config.json ]'
+ok its_config_is_berts eval 'grep -q BertForSequenceClassification scratch/best/config.json'
+run evaluate scratch/best data --json
+ok new_process_scores_the_same eval 'is_status 0 && [ "$(accuracy out accuracy)" = "$(accuracy train.json test)" ]'
+run train data --arch bert:1x64 --epochs 12 --lr 0.002 --out again --json
+ok the_same_command_gives_the_same_bits cmp -s scratch/best/model.safetensors again/best/model.safetensors
+for route in probe full lp-ft partial; do
+    run train data --base scratch/best --route $route --epochs 1 --out "of-$route" --json
+    cp out train.json
+    ok "${route}_from_the_base" eval 'is_status 0 && above train.json test 0.9'
+done
+run train data --base scratch/best --route continue
+ok continue_is_for_pictures fails_with 2 'of text it is not there yet'
+
+printf 'text\na lovely story\nan awful song\n' >new.csv
+run predict of-full/best new.csv
+ok predict_rows eval 'is_status 0 && prints "^\{\"input\":\"new.csv:2\",\"label\":\"good\"" && prints "^\{\"input\":\"new.csv:3\",\"label\":\"bad\""'
+printf 'a lovely story\nan awful song\n' | "$TAILOR" predict of-full/best - >out 2>err; status=$?
+ok predict_lines eval 'is_status 0 && prints "^\{\"input\":\"a lovely story\",\"label\":\"good\"" && [ "$(wc -l <out)" -eq 2 ]'
+printf '{"text": "a lovely story"}\n{"text": ""}\n' >new.jsonl
+run predict base/best new.jsonl
+ok predict_says_where_no_text_is eval 'is_status 3 && prints "new.jsonl:1\",\"label\":\"good\"" && prints "new.jsonl:2\",\"error\":\"no text\""'
+run predict of-full/best data/nothing.csv
+ok predict_missing_file is_status 3
+
+awk -F'"' 'NR > 1 { sub(",", "", $3); printf "{\"what\": \"%s\", \"label\": \"%s\"}\n", $2, $3 }' data/train.csv >rows.jsonl
+run train rows.jsonl --route baseline --text what --out lines --json
+ok json_lines_with_a_named_column eval 'is_status 0 && above out valid 0.9'
+run train rows.jsonl --route baseline --text nothing
+ok a_missing_column_is_told fails_with 2 'no column "nothing"'
+run compare data --base scratch/best --routes baseline,probe,full --budget 60s --seeds 2 --out cmp --json
+ok compare_ends_in_a_verdict eval 'is_status 0 && [ -s cmp/report.html ] && [ -s cmp/best/model.safetensors ] && prints "\"task\": \"text-classification\""'
+run evaluate cmp/best data --json
+ok best_is_scored_again eval 'is_status 0 && above out accuracy 0.9'
+rm scratch/best/tokenizer.json
+run train data --base scratch/best --route full
+ok a_base_without_a_tokenizer_is_told fails_with 3 'no tokenizer'
+finish
