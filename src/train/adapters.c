@@ -34,6 +34,7 @@ static tl_status compare(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *a
     tl_rows      rows    = { 0 };
     float       *y[2]    = { NULL, NULL };
     double       differ = 0.0, top = 0.0;
+    bool         finite = true;
     tl_status    rc;
 
     TL_TRY(tl_rows_spread(ctx, spec->valid, ROWS, &rows));
@@ -43,9 +44,13 @@ static tl_status compare(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *a
         TL_TRY(answers(ctx, spec, i ? merged : apart, rows, y[i]));
     }
     for (size_t i = 0; i < n; i++) {
+        finite &= isfinite(y[0][i]) && isfinite(y[1][i]);
         differ = fmax(differ, fabs((double)y[0][i] - (double)y[1][i]));
         top    = fmax(top, fabs((double)y[0][i]));
     }
+    if (!finite)
+        TL_FAIL(TL_ENAN, spec->candidate.route->name,
+                "the adapter's outputs are not finite (lower optim.lr)");
     if (!(differ <= most_apart * top))
         TL_FAIL(TL_EFAIL, spec->candidate.route->name,
                 "merged and unmerged outputs differ by %.3g of the largest (report this)",

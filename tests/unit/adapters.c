@@ -3,6 +3,7 @@
 #include "bundle/adapter.h"
 #include "core/io.h"
 #include "support/drawn.h"
+#include "tensor/op.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -153,6 +154,38 @@ static void merged_as_it_was_apart(void **state)
         close_fixture(&f);
         test_folder_end(folder);
     }
+}
+
+/* Lengths twice as large, in the graph alone: what is merged is another network. */
+static tl_status wrong_lengths(tl_ctx *ctx, const tl_call *call)
+{
+    (void)ctx;
+    call->node->op->ref(call);
+    for (int64_t i = 0; i < tl_shape_count(&call->out[0].shape); i++)
+        ((float *)call->out[0].data)[i] *= 0.5f;
+    return TL_OK;
+}
+
+static const tl_kernel *wrong_kernel(size_t i)
+{
+    static const tl_kernel kernel = { .op = "lora_norm", .run = wrong_lengths };
+
+    return i == 0 ? &kernel : NULL;
+}
+
+static void a_merge_that_differs_is_an_error(void **state)
+{
+    tl_backend    backend = tl_backend_ref;
+    tl_run_result r;
+    fixture       f;
+
+    (void)state;
+    backend.kernel_at = wrong_kernel;
+    open_fixture(&f, "dora");
+    f.p.spec.backend = &backend;
+    assert_int_equal(tl_run_train(test_ctx(), &f.p.spec, &r), TL_EFAIL);
+    assert_non_null(strstr(test_ctx()->message, "merged and unmerged outputs differ"));
+    close_fixture(&f);
 }
 
 /* The run's base and its best/ on disk, best/adapter/ naming the base. */
@@ -376,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_frozen_keeps_its_bits),
         cmocka_unit_test(merged_as_it_was_apart),
+        cmocka_unit_test(a_merge_that_differs_is_an_error),
         cmocka_unit_test(a_peft_folder_is_a_base),
         cmocka_unit_test(odd_adapters_are_errors),
         cmocka_unit_test(bottlenecks_stay),
