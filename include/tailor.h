@@ -215,6 +215,9 @@ typedef struct {
 /* Runs the routes and writes verdict.json, report.html, best/, runs.db, events/ under `out`.
  * *json: the text of verdict.json; with dry_run the plan and its forecast. */
 TAILOR_API tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json);
+/* Orders the question's bases by their features on some of its training rows; trains none of
+ * them, writes nothing, does not look at the test part.  *json: best first, with the scores. */
+TAILOR_API tailor_status tailor_rank(tailor *t, const tailor_question *question, char **json);
 
 /* ---- past runs, and this machine, as JSON ---- */
 /* {"folder", "command", "finished", "runs": [...]} of one --out folder. */

@@ -2,6 +2,7 @@
 #include "api/handles.h"
 #include "core/io.h"
 #include "study/compare.h"
+#include "study/rank.h"
 
 #include <math.h>
 
@@ -47,5 +48,22 @@ tailor_status tailor_compare(tailor *t, const tailor_question *question, char **
 done:
     json_decref(verdict);
     tl_lock_drop(&lock);
+    return tl_api_status(rc);
+}
+
+tailor_status tailor_rank(tailor *t, const tailor_question *question, char **json)
+{
+    tl_ctx           *ctx    = tl_api_begin(t);
+    const tl_question q      = internal(t, question);
+    json_t           *result = NULL;
+    tl_status         rc;
+
+    if (json) *json = NULL;
+    if (!q.data.train || !json)
+        TL_FAIL(TL_EUSAGE, "tailor_rank", "data and json must be given");
+    TL_TRY(tl_rank(ctx, &q, &result));
+    TL_TRY(tl_api_text(ctx, json_incref(result), json));
+done:
+    json_decref(result);
     return tl_api_status(rc);
 }

@@ -12,7 +12,7 @@
 
 static const double DEFAULT_BUDGET_S = 600.0;
 
-static tl_status choose_precision(tl_ctx *ctx, tl_study *s)
+tl_status tl_study_precision(tl_ctx *ctx, tl_study *s)
 {
     const char *p = s->q->precision ? s->q->precision : "auto";
 
@@ -102,7 +102,7 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
     if (!s->q->dry_run) TL_TRY(open_store(ctx, s));
     TL_TRY(tl_study_open_data(ctx, s));
-    TL_TRY(choose_precision(ctx, s));
+    TL_TRY(tl_study_precision(ctx, s));
     tl_study_say(s, "budget: %s%s; margin: %s; precision: %s",
                  tl_say_seconds(s->budget_s, seconds),
                  s->q->budget_s > 0.0 ? "" : " (none was given: --budget)",

@@ -113,6 +113,7 @@ typedef struct {
 typedef struct tl_judged tl_judged; /* below */
 
 const tl_backend *tl_study_backend(void); /* forecast.c */
+tl_status         tl_study_precision(tl_ctx *ctx, tl_study *s); /* compare.c: sets dtype */
 
 /* compare_say.c */
 void tl_study_say(tl_study *s, const char *format, ...)

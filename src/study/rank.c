@@ -1,0 +1,271 @@
+/* rank.c -- one pass of every base over some training rows, then scores of its features: a
+ * cross-validated head, nearest neighbours, H-score, LogME; beside them the blind rule, which
+ * takes the largest.  The head's order counts: it is the one with an interval.  Floor 4, study.
+ * Source: research notes 3.3; Garbas 2024 (TransformerRanker). */
+#include "study/rank.h"
+#include "core/machine.h"
+#include "core/rand.h"
+#include "study/compare_internal.h"
+#include "study/transfer.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 1000, ROWS_OF_CLASS = 20, ROWS_MOST = 2000, FOLDS = 5, NEIGHBOURS = 5, DRAWS = 500 };
+
+typedef struct {
+    double   probe, knn, hscore, logme, ms_per_row;
+    double   rank, rank_low, rank_high, blind;
+    int64_t  parameters;
+    uint8_t *right; /* [rows] the head's, out of fold */
+} score;
+
+typedef struct {
+    tl_study  s;
+    tl_rows   rows, valid;
+    int8_t   *fold;
+    int32_t  *label;
+    score    *score; /* [entries] */
+} ranking;
+
+static double share(const uint8_t *right, int64_t rows)
+{
+    double sum = 0.0;
+
+    for (int64_t i = 0; i < rows; i++) sum += right[i];
+    return sum / (double)rows;
+}
+
+/* A score that cannot be had is unknown, no failure of the whole. */
+static tl_status or_unknown(tl_status rc, double *value)
+{
+    if (rc != TL_ENAN) return rc;
+    *value = NAN;
+    return TL_OK;
+}
+
+/* From the places of all rows to one behind the other; the rows ascend. */
+static void gather(float *value, tl_rows rows, int64_t width)
+{
+    for (int64_t i = 0; i < rows.count; i++)
+        memmove(value + i * width, value + rows.row[i] * width, (size_t)width * sizeof *value);
+}
+
+static tl_status score_base(tl_ctx *ctx, ranking *r, int i)
+{
+    tl_entry   *e     = &r->s.entry[i];
+    score      *x     = &r->score[i];
+    float      *value = NULL;
+    uint8_t    *near  = NULL;
+    tl_run_spec spec;
+    tl_status   rc;
+
+    const int64_t width = tl_arch_features(ctx, &e->c.arch), n = r->rows.count;
+    if (width < 1) return ctx->status;
+    tl_study_say(&r->s, "%s: features of %" PRId64 " rows", e->label, n);
+    TL_TRY(tl_alloc_array(ctx, (size_t)(r->s.data->rows * width), sizeof *value, &value));
+    TL_TRY(tl_alloc_array(ctx, (size_t)n, sizeof *near, &near));
+    TL_TRY(tl_alloc_array(ctx, (size_t)n, sizeof *x->right, &x->right));
+    TL_TRY(tl_study_spec(ctx, &r->s, e, &spec));
+    spec.train = spec.valid = r->rows;
+    const double before = tl_time_s();
+    TL_TRY(tl_run_features(ctx, &spec, r->rows, value));
+    gather(value, r->rows, width);
+    x->ms_per_row = 1e3 * (tl_time_s() - before) / (double)n;
+    x->parameters = tl_params_numel(e->c.base->params, false);
+
+    const tl_features f = { value, r->label, n, width, r->s.data->classes };
+    TL_TRY(tl_transfer_probe(ctx, &f, r->fold, FOLDS, r->s.backend, r->s.slab, x->right));
+    TL_TRY(tl_transfer_knn(ctx, &f, NEIGHBOURS, near));
+    TL_TRY(or_unknown(tl_transfer_hscore(ctx, &f, &x->hscore), &x->hscore));
+    TL_TRY(or_unknown(tl_transfer_logme(ctx, &f, &x->logme), &x->logme));
+    x->probe = share(x->right, n);
+    x->knn   = share(near, n);
+done:
+    tl_free(ctx, value);
+    tl_free(ctx, near);
+    return rc;
+}
+
+/* 1 is the best; those that are even share the mean of their places. */
+static void places(const double *value, int n, double *place)
+{
+    for (int i = 0; i < n; i++) {
+        double ahead = 0.0, even = 0.0;
+        for (int k = 0; k < n; k++) {
+            ahead += value[k] > value[i];
+            even += k != i && !(value[k] > value[i]) && !(value[k] < value[i]);
+        }
+        place[i] = 1.0 + ahead + 0.5 * even;
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* How far the order of the heads may be luck: rows are drawn again for all bases alike. */
+static tl_status draw_ranks(tl_ctx *ctx, ranking *r)
+{
+    const int64_t n     = r->rows.count;
+    const int     bases = r->s.entries;
+    double       *value = NULL, *place = NULL, *drawn = NULL;
+    tl_status     rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)bases, sizeof *value, &value));
+    TL_TRY(tl_alloc_array(ctx, (size_t)bases, sizeof *place, &place));
+    TL_TRY(tl_alloc_array(ctx, (size_t)bases, DRAWS * sizeof *drawn, &drawn));
+    for (uint64_t d = 0; d < DRAWS; d++) {
+        memset(value, 0, (size_t)bases * sizeof *value);
+        for (uint64_t k = 0; k < (uint64_t)n; k++) {
+            const uint64_t row =
+                tl_rand_below(r->s.q->seed, TL_STREAM(TL_STREAM_BOOTSTRAP, 4),
+                              d * (uint64_t)n + k, (uint64_t)n);
+            for (int i = 0; i < bases; i++) value[i] += r->score[i].right[row];
+        }
+        places(value, bases, place);
+        for (int i = 0; i < bases; i++) drawn[(size_t)i * DRAWS + d] = place[i];
+    }
+    for (int i = 0; i < bases; i++) {
+        qsort(drawn + (size_t)i * DRAWS, DRAWS, sizeof *drawn, by_value);
+        r->score[i].rank_low  = drawn[(size_t)i * DRAWS + DRAWS / 40];
+        r->score[i].rank_high = drawn[(size_t)i * DRAWS + DRAWS - 1 - DRAWS / 40];
+        value[i]              = r->score[i].probe;
+    }
+    places(value, bases, place);
+    for (int i = 0; i < bases; i++) {
+        r->score[i].rank = place[i];
+        value[i]         = (double)r->score[i].parameters;
+    }
+    places(value, bases, place);
+    for (int i = 0; i < bases; i++) r->score[i].blind = place[i];
+done:
+    tl_free(ctx, value);
+    tl_free(ctx, place);
+    tl_free(ctx, drawn);
+    return rc;
+}
+
+/* Kendall's tau of a score's order with the heads'; NaN where all are even. */
+static double agreement(const ranking *r, size_t member)
+{
+    double sum = 0.0, pairs = 0.0;
+
+    for (int i = 0; i < r->s.entries; i++)
+        for (int k = 0; k < i; k++) {
+            const char  *one = (const char *)&r->score[i], *two = (const char *)&r->score[k];
+            const double a = *(const double *)(const void *)(one + member) -
+                             *(const double *)(const void *)(two + member),
+                         b = r->score[i].probe - r->score[k].probe;
+            if (!isfinite(a)) return NAN;
+            sum += (double)((a > 0.0) - (a < 0.0)) * (double)((b > 0.0) - (b < 0.0));
+            pairs += 1.0;
+        }
+    return pairs > 0.0 ? sum / pairs : NAN;
+}
+
+static json_t *base_json(const ranking *r, int i)
+{
+    const score      *x  = &r->score[i];
+    const tl_entry   *e  = &r->s.entry[i];
+    const double      n  = (double)r->rows.count;
+    const tl_interval ci = tl_wilson(x->probe * n, n, 0.95);
+
+    return json_pack("{s:s, s:s, s:I, s:f, s:[f, f], s:f, s:{s:f, s:[f, f]}, s:f, s:o, s:o, s:f}",
+                     "base", e->c.base->path, "family", e->c.base->arch.name, "parameters",
+                     (json_int_t)x->parameters, "rank", x->rank, "rank_ci95", x->rank_low,
+                     x->rank_high, "blind_rank", x->blind, "probe", "mean", x->probe, "ci95",
+                     ci.low, ci.high, "knn", x->knn, "hscore", tl_json_real(x->hscore),
+                     "logme", tl_json_real(x->logme), "ms_per_row", x->ms_per_row);
+}
+
+static json_t *result_json(const ranking *r)
+{
+    json_t *bases = json_array();
+
+    for (double place = 1.0; place <= r->s.entries; place += 0.5)
+        for (int i = 0; i < r->s.entries; i++)
+            if (fabs(r->score[i].rank - place) < 0.1)
+                json_array_append_new(bases, base_json(r, i));
+    return json_pack("{s:{s:s, s:I, s:I}, s:o, s:{s:o, s:o, s:o}}", "data", "path",
+                     r->s.data->path, "rows", (json_int_t)r->rows.count, "classes",
+                     (json_int_t)r->s.data->classes, "bases", bases, "agreement", "knn",
+                     tl_json_real(agreement(r, offsetof(score, knn))), "hscore",
+                     tl_json_real(agreement(r, offsetof(score, hscore))), "logme",
+                     tl_json_real(agreement(r, offsetof(score, logme))));
+}
+
+static tl_status take_rows(tl_ctx *ctx, ranking *r)
+{
+    const tl_study *s     = &r->s;
+    const int64_t   most  = s->q->train_limit > 0 ? s->q->train_limit : ROWS_MOST;
+    const int64_t   limit = TL_MIN(most, TL_MAX((int64_t)ROWS, ROWS_OF_CLASS * s->data->classes));
+    tl_status       rc;
+
+    TL_TRY(tl_split_repeat(ctx, s->data, &s->slice[0].rest, s->q->seed, 0, s->valid_share,
+                           limit, &r->rows, &r->valid));
+    TL_TRY(tl_alloc_array(ctx, (size_t)r->rows.count, sizeof *r->fold, &r->fold));
+    TL_TRY(tl_alloc_array(ctx, (size_t)r->rows.count, sizeof *r->label, &r->label));
+    TL_TRY(tl_split_folds(ctx, s->data, &r->rows, FOLDS, s->q->seed, r->fold));
+    for (int64_t i = 0; i < r->rows.count; i++)
+        r->label[i] = s->data->label[r->rows.row[i]];
+done:
+    return rc;
+}
+
+static tl_status open_all(tl_ctx *ctx, ranking *r)
+{
+    tl_study *s = &r->s;
+    tl_status rc;
+
+    if (!s->q->base || !s->q->base[0])
+        TL_FAIL(TL_EUSAGE, "--base", "is missing (give two or more: --base A --base B)");
+    TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
+    TL_TRY(tl_study_open_data(ctx, s));
+    if (s->data->task->numbers)
+        TL_FAIL(TL_EUSAGE, s->data->path, "has a number as its target (bases are ranked for "
+                                          "classes; try tailor compare)");
+    TL_TRY(tl_study_precision(ctx, s));
+    TL_TRY(tl_study_open_bases(ctx, s));
+    TL_TRY(tl_study_list(ctx, s));
+    TL_TRY(take_rows(ctx, r));
+    TL_TRY(tl_alloc_array(ctx, (size_t)s->entries, sizeof *r->score, &r->score));
+done:
+    return rc;
+}
+
+tl_status tl_rank(tl_ctx *ctx, const tl_question *q, json_t **out)
+{
+    static const char *const probe[] = { "probe", NULL };
+    tl_question              asked   = *q;
+    ranking                  r = { .s = { .q = &asked, .detectable = NAN } };
+    tl_status                rc;
+
+    *out          = NULL;
+    asked.routes  = probe;
+    asked.metric  = "accuracy";
+    r.s.warnings  = json_array();
+    r.s.backend   = tl_study_backend();
+    TL_TRY(open_all(ctx, &r));
+    for (int i = 0; i < r.s.entries; i++) TL_TRY(score_base(ctx, &r, i));
+    TL_TRY(draw_ranks(ctx, &r));
+    *out = result_json(&r);
+    if (!*out) TL_FAIL(TL_ENOMEM, "rank", "no memory for the result");
+done:
+    for (int i = 0; r.score && i < r.s.entries; i++) tl_free(ctx, r.score[i].right);
+    tl_free(ctx, r.score);
+    tl_free(ctx, r.fold);
+    tl_free(ctx, r.label);
+    tl_free(ctx, r.rows.row);
+    tl_free(ctx, r.valid.row);
+    tl_study_close_candidates(ctx, &r.s);
+    tl_study_close_data(ctx, &r.s);
+    tl_slab_free(ctx, r.s.slab);
+    json_decref(r.s.warnings);
+    return rc;
+}
