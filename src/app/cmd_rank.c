@@ -5,12 +5,24 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *say_number(const char *format, double value, char buffer[32])
 {
     if (!isfinite(value)) return "-";
     snprintf(buffer, 32, format, value);
     return buffer;
+}
+
+/* The last name of a path, with the one before it for a model that Tailor wrote. */
+static const char *name_of(const char *path)
+{
+    const char *name = tl_path_name(path);
+
+    if (strcmp(name, "best") != 0) return name;
+    for (int slashes = 0; name > path; name--)
+        if (name[-1] == '/' && slashes++) break;
+    return name;
 }
 
 static void add_row(tl_grid *table, const json_t *b)
@@ -35,13 +47,14 @@ static void add_row(tl_grid *table, const json_t *b)
              tl_say_count(tl_json_int(b, "parameters", 0), number));
     snprintf(cell[6], sizeof cell[6], "%.2g ms", tl_json_number(b, "ms_per_row", NAN));
     tl_grid_row(table, TL_PLAIN,
-                (const char *[]){ cell[0], tl_path_name(tl_json_text(b, "base", "?")), cell[1],
+                (const char *[]){ cell[0], name_of(tl_json_text(b, "base", "?")), cell[1],
                                   cell[2], cell[3], cell[4], cell[5], cell[6] });
 }
 
 static tl_status print_ranking(tl_app *app, const json_t *result)
 {
-    const json_t *bases = json_object_get(result, "bases"), *data = json_object_get(result, "data");
+    const json_t *bases = json_object_get(result, "bases");
+    const json_t *data  = json_object_get(result, "data");
     const json_t *first = json_array_get(bases, 0);
     tl_grid       table = tl_grid_make(&app->ctx, 8, 0xf8u);
     char          rows[32];
@@ -59,9 +72,9 @@ static tl_status print_ranking(tl_app *app, const json_t *result)
     tl_grid_free(&table);
     if (rc != TL_OK) return rc;
     tl_term_wrap(&app->term, "", false,
-                 "\nThis orders bases for a head on their features, and is a prior for fine-tuning, "
-                 "no more: only training tells.  The largest base is not always the best, nor the "
-                 "first here after fine-tuning.");
+                 "\nThis orders bases for a head on their features, and is a prior for "
+                 "fine-tuning, no more: only training tells.  The largest base is not always the "
+                 "best, nor the first here after fine-tuning.");
     if (first)
         printf("\nnext  tailor compare %s --base %s\n", tl_json_text(data, "path", "DATA"),
                tl_json_text(first, "base", "?"));
@@ -86,6 +99,10 @@ tl_status tl_cmd_rank(tl_app *app)
                                 .train_rows = tl_args_int(a, TL_OPT_train_rows, 0),
                                 .seed       = tl_app_seed(app),
                                 .settings   = (const char *const *)a->setting,
+                                .target     = tl_args_text(a, TL_OPT_target),
+                                .task       = tl_args_text(a, TL_OPT_task),
+                                .text       = tl_args_text(a, TL_OPT_text),
+                                .label      = tl_args_text(a, TL_OPT_label),
                                 .skip_bad   = tl_args_given(a, TL_OPT_skip_bad) };
     tl_term_say(&app->term, "tailor rank: reading the data");
     status = tailor_rank(app->lib, &q, &text);

@@ -2,7 +2,7 @@
 . "$(dirname "$0")/../support/tap.sh"
 digits 300 100 data || exit 1
 net='conv 8 3 relu, pool 2, conv 16 3 relu, pool 2, gpool'
-run train data --arch "$net" --epochs 8 --lr 0.05 --quiet --out learnt
+run train data --arch "$net" --epochs 60 --lr 0.05 --patience 0 --quiet --out learnt
 ok a_base_is_trained is_status 0
 run train data --arch "$net" --epochs 0.1 --lr 0 --quiet --out drawn
 ok a_base_is_drawn is_status 0
