@@ -124,7 +124,7 @@ static void transpose(int64_t n, double *a)
 
 tl_status tl_eigen(tl_ctx *ctx, int64_t n, double *a, double *value)
 {
-    double   *e = NULL, *room = NULL;
+    double   *e = NULL, *room = NULL, size = 0.0; /* of the matrix: rounding is of this size */
     tl_status rc;
 
     TL_TRY(tl_alloc_array(ctx, (size_t)n + 1, sizeof *e, &e));
@@ -132,11 +132,12 @@ tl_status tl_eigen(tl_ctx *ctx, int64_t n, double *a, double *value)
     reduce(n, a, value, e, room);
     for (int64_t i = 1; i < n; i++) e[i - 1] = e[i];
     e[n - 1] = 0.0;
+    for (int64_t i = 0; i < n; i++) size = fmax(size, fabs(value[i]) + fabs(e[i]));
     for (int64_t l = 0; l < n; l++)
         for (int iteration = 0;; iteration++) {
             int64_t m = l;
             for (; m < n - 1; m++)
-                if (fabs(e[m]) <= 1e-16 * (fabs(value[m]) + fabs(value[m + 1]))) break;
+                if (fabs(e[m]) <= 1e-16 * (fabs(value[m]) + fabs(value[m + 1]) + size)) break;
             if (m == l) break;
             if (iteration == MOST_ITERATIONS)
                 TL_FAIL(TL_ENAN, "eigen", "no eigenvalues after %d iterations", iteration);

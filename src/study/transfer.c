@@ -259,7 +259,8 @@ static double evidence(const double *s2, const double *z2, int64_t n, int64_t wi
             rest += z2[k] / ((1.0 + s2[k] / t) * (1.0 + s2[k] / t));
         }
         alpha            = gamma / fmax(m2, 1e-30);
-        beta             = fmax((double)n - gamma, 1e-30) / fmax(rest, 1e-30);
+        rest             = fmax(rest, 1e-10 * (double)n); /* classes fitted without rest */
+        beta             = fmax((double)n - gamma, 1e-6) / rest;
         const double now = alpha / beta;
         if (fabs(now - t) <= 1e-10 * t) break;
         t = now;

@@ -15,7 +15,7 @@ static tl_ctx *fresh(void)
 
 static void eigenvectors_hold_their_equation(void **state)
 {
-    static const int64_t sizes[] = { 1, 2, 3, 8, 40 };
+    static const int64_t sizes[] = { 1, 2, 3, 8, 40, 40 }; /* the last of rank 2 */
     static double        a[40 * 40], v[40 * 40], value[40];
 
     (void)state;
@@ -27,6 +27,9 @@ static void eigenvectors_hold_their_equation(void **state)
             for (int64_t j = 0; j <= i; j++)
                 a[i * n + j] = a[j * n + i] =
                     tl_rand_normal(t, 1, (uint64_t)(i * n + j)); /* rank is full */
+        for (int64_t i = 0; t == 5 && i < n; i++)
+            for (int64_t j = 0; j < n; j++)
+                a[i * n + j] = sin((double)i) * sin((double)j) + cos((double)i) * cos((double)j);
         memcpy(v, a, sizeof v);
         TEST_OK(tl_eigen(test_ctx(), n, v, value));
         for (int64_t k = 0; k < n; k++) {
