@@ -203,6 +203,7 @@ typedef struct {
     double      margin;              /* differences below it do not matter; 0: the default       */
     double      budget_s;            /* 0: a default, which is said                              */
     double      max_latency_ms, max_size_mb; /* of the winner; 0: none                           */
+    double      cost_per_hour, retrain_s; /* of this machine; between trainings; 0: not said   */
     int         seeds, folds;        /* 0: by budget, by rule                                    */
     int64_t     train_rows;          /* 0: all                                                   */
     uint64_t    seed;

@@ -186,6 +186,41 @@ static tl_status print_candidates(tl_app *app, const json_t *v)
     return rc;
 }
 
+/* "12 min 3 s (0.61)": the price where an hour has one. */
+static void print_cost(const char *what, double seconds, double money)
+{
+    char time[32];
+
+    printf("  %s %s", what, tl_say_seconds(seconds, time));
+    if (isfinite(money)) printf(" (%.3g in money)", money);
+    puts(".");
+}
+
+/* What an hour's price and training again make of it, where they were asked for. */
+static void print_costs(const json_t *v)
+{
+    const double used = tl_json_number(json_object_get(v, "budget"), "used", NAN);
+    double       sum = 0.0, money = 0.0;
+    json_t      *c;
+    size_t       i;
+
+    json_array_foreach(json_object_get(v, "candidates"), i, c) {
+        sum += tl_json_number(json_object_get(c, "cost"), "seconds", 0.0);
+        money += tl_json_number(json_object_get(c, "cost"), "money", 0.0);
+    }
+    if (money > 0.0 && sum > 0.0)
+        print_cost("The whole comparison took", used, money / sum * used);
+    json_array_foreach(json_object_get(v, "candidates"), i, c) {
+        const json_t *year = json_object_get(json_object_get(c, "cost"), "year");
+        char          what[200];
+        if (!json_is_object(year)) continue;
+        snprintf(what, sizeof what, "Trained as often as said, %.60s takes a year",
+                 tl_json_text(c, "route", "?"));
+        print_cost(what, tl_json_number(year, "seconds", NAN),
+                   tl_json_number(year, "money", NAN));
+    }
+}
+
 void tl_verdict_whys(const tl_app *app, const json_t *v)
 {
     json_t *c;
@@ -256,6 +291,7 @@ tl_status tl_verdict_print(tl_app *app, const json_t *v, const char *folder)
     tl_verdict_whys(app, v);
     print_texts(app, "Mind", json_object_get(v, "warnings"), TL_YELLOW);
     if (isfinite(used)) printf("\n  took %s\n", tl_say_seconds(used, buffer));
+    print_costs(v);
     print_next(app, v, folder);
     return rc;
 }

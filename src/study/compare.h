@@ -26,6 +26,7 @@ typedef struct {
     const char *const
           *argv; /* of the command, for `resume` and the report; NULL-terminated */
     double max_latency_ms, max_size_mb; /* 0: none */
+    double cost_per_hour, retrain_s;    /* of this machine; between trainings; 0: not said */
     void (*progress)(void *user, const tl_progress *p);
     void (*say)(void *user, const char *line); /* what people read while it runs */
     void *user;

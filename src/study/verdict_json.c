@@ -49,7 +49,7 @@ static json_t *valid_json(const tl_study *s, int entry)
 /* Sums and means over the runs of the chosen trial; trials of the search add to the
  * cost. */
 typedef struct {
-    double  seconds, flops, peak_bytes, gap;
+    double  seconds, flops, peak_bytes, gap, chosen_seconds;
     int     runs, severe, mild, underfit, stopped;
     int64_t trainable, parameters;
 } totals;
@@ -67,6 +67,7 @@ static totals add_up(const tl_study *s, int entry)
         t.flops += tl_json_number(r->result, "flops", 0.0);
         t.peak_bytes = fmax(t.peak_bytes, tl_json_number(r->result, "peak_bytes", 0.0));
         if (r->trial != s->entry[entry].chosen) continue;
+        t.chosen_seconds += tl_json_number(r->result, "seconds", 0.0);
         const char *fit = tl_json_text(r->result, "fit", "none");
         t.severe += strcmp(fit, "severe") == 0;
         t.mild += strcmp(fit, "mild") == 0;
@@ -90,10 +91,27 @@ static const char *fit_word(const totals *t)
     return "none";
 }
 
-static json_t *cost_json(const totals *t)
+static json_t *money_json(const tl_study *s, double seconds)
 {
-    return json_pack("{s:f, s:f, s:f, s:n, s:n}", "seconds", t->seconds, "flops",
-                     t->flops, "peak_bytes", t->peak_bytes, "joules", "money");
+    return s->q->cost_per_hour > 0.0 ? json_real(seconds / 3600.0 * s->q->cost_per_hour)
+                                     : json_null();
+}
+
+/* Of its training, one run, as often as --retrain says. */
+static json_t *year_json(const tl_study *s, const totals *t)
+{
+    static const double YEAR_S = 365.25 * 86400.0;
+
+    if (!(s->q->retrain_s > 0.0) || t->runs == 0) return json_null();
+    const double seconds = t->chosen_seconds / t->runs * YEAR_S / s->q->retrain_s;
+    return json_pack("{s:f, s:o}", "seconds", seconds, "money", money_json(s, seconds));
+}
+
+static json_t *cost_json(const tl_study *s, const totals *t)
+{
+    return json_pack("{s:f, s:f, s:f, s:n, s:o, s:o}", "seconds", t->seconds, "flops",
+                     t->flops, "peak_bytes", t->peak_bytes, "joules", "money",
+                     money_json(s, t->seconds), "year", year_json(s, t));
 }
 
 /* For as many runs as it had, so that it can be held against the cost. */
@@ -137,7 +155,7 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
                         t.runs ? json_integer(t.trainable) : json_null());
     json_object_set_new(c, "parameters",
                         t.runs ? json_integer(t.parameters) : json_null());
-    json_object_set_new(c, "cost", all ? cost_json(&t) : json_null());
+    json_object_set_new(c, "cost", all ? cost_json(s, &t) : json_null());
     json_object_set_new(c, "forecast", forecast_json(s, e, all));
     json_object_set_new(c, "inference",
                         t.runs ? json_pack("{s:o, s:o}", "ms_per_row",

@@ -1,8 +1,10 @@
 # The main job on the project's own pictures, small: files, verdict, JSON, dry run, resume.
 . "$(dirname "$0")/../support/tap.sh"
 digits 300 600 data || exit 1
-arguments=(compare data --arch 'dense 16 relu' --routes baseline,scratch --epochs 2 --seeds 3 --budget 3m)
+arguments=(compare data --arch 'dense 16 relu' --routes baseline,scratch --epochs 2 --seeds 3 --budget 3m --cost-per-hour 36 --retrain 7d)
 
+run "${arguments[@]}" --retrain never --out plan
+ok retrain_is_a_time fails_with 2 '^tailor: --retrain'
 run "${arguments[@]}" --dry-run --out plan
 ok dry_run_shows_candidates eval 'is_status 0 && prints "baseline" && prints "scratch"'
 ok dry_run_writes_nothing eval '[ ! -e plan ]'
@@ -17,6 +19,8 @@ ok margin_is_one_point says 'margin: 1 point;'
 ok prints_a_verdict eval 'grep -qE "^(Verdict|Undecided)" people && grep -q "on test rows" people'
 ok table_has_intervals eval 'grep -qE "^ +baseline .*\[[0-9.]+, [0-9.]+\]" people && grep -qE "^ +scratch .*\[[0-9.]+, [0-9.]+\]" people'
 ok says_what_the_baseline_is eval 'tr -d "\n" <people | grep -qE "classical baseline is (logistic regression|the nearest)"'
+ok says_what_it_costs eval 'grep -qE "whole comparison took [0-9.]+ m?s \([0-9.e-]+ in money\)" people && grep -qE "Trained as often as said, scratch takes a year .*in money" people'
+ok money_is_in_the_verdict eval 'grep -qE "\"money\": [0-9.e-]+" study/verdict.json'
 ok says_what_next eval 'grep -q "tailor predict study/best" people && grep -q "study/report.html" people'
 for file in verdict.json report.html best/config.json best/model.safetensors best/tailor.json runs.db events; do
     ok "wrote_$(basename "$file")" test -s "study/$file"

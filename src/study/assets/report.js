@@ -167,7 +167,7 @@ function cost() {
     s.append(svg('text', { class: isWinner(c) ? 'name' : '', x: left ? px - 12 : px + 12, y: ty, 'text-anchor': left ? 'end' : 'start' }, w < 600 ? c.route : label(c)));
   }
   section('Quality against cost', 'Up is better, left is cheaper. Where bands overlap, the cheaper route is usually the wiser one.', el('div', { class: 'card' }, s),
-    fold('the numbers', table(['route', metricName, '95 % interval', 'seconds', 'FLOPs', 'peak memory'], done.map(([c]) => [label(c), score(c.test.mean), range(c.test.ci95), c.cost.seconds.toPrecision(4), known(c.cost.flops) ? c.cost.flops.toExponential(2) : '–', bytes(c.cost.peak_bytes)]))));
+    fold('the numbers', table(['route', metricName, '95 % interval', 'seconds', 'FLOPs', 'peak memory', ...(done.some(([c]) => known(c.cost.money)) ? ['money'] : []), ...(done.some(([c]) => c.cost.year) ? ['trained again, a year'] : [])], done.map(([c]) => [label(c), score(c.test.mean), range(c.test.ci95), c.cost.seconds.toPrecision(4), known(c.cost.flops) ? c.cost.flops.toExponential(2) : '–', bytes(c.cost.peak_bytes), ...(known(c.cost.money) ? [c.cost.money.toPrecision(3)] : []), ...(c.cost.year ? [time(c.cost.year.seconds) + (known(c.cost.year.money) ? ` (${c.cost.year.money.toPrecision(3)})` : '')] : [])]))));
 }
 
 /* ---- the learning curve: points measured, the law as a line, dashed where it foretells */
