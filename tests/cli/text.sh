@@ -49,6 +49,13 @@ run predict of-full/best new.csv
 ok predict_rows eval 'is_status 0 && prints "^\{\"input\":\"new.csv:2\",\"label\":\"good\"" && prints "^\{\"input\":\"new.csv:3\",\"label\":\"bad\""'
 printf 'a lovely story\nan awful song\n' | "$TAILOR" predict of-full/best - >out 2>err; status=$?
 ok predict_lines eval 'is_status 0 && prints "^\{\"input\":\"a lovely story\",\"label\":\"good\"" && [ "$(wc -l <out)" -eq 2 ]'
+run train data --base scratch/best --route lora --epochs 2 --lr 0.005 --out of-lora --json
+cp out train.json
+ok lora_from_the_base eval 'is_status 0 && above train.json test 0.9 && [ -s of-lora/best/adapter/adapter_model.safetensors ]'
+run predict of-lora/best new.csv
+cp out merged
+run predict of-lora/best/adapter new.csv
+ok its_adapter_is_a_base_of_the_same_answers eval 'is_status 0 && cmp -s out merged'
 printf '{"text": "a lovely story"}\n{"text": ""}\n' >new.jsonl
 run predict base/best new.jsonl
 ok predict_says_where_no_text_is eval 'is_status 3 && prints "new.jsonl:1\",\"label\":\"good\"" && prints "new.jsonl:2\",\"error\":\"no text\""'

@@ -4,7 +4,7 @@
 
 static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
-    tl_hyper_adapters(h, arch, train_rows, TL_ADAPT_DORA, 5e-4);
+    tl_hyper_adapters(h, arch, train_rows, TL_ADAPT_DORA, 1e-3);
 }
 
 const tl_route tl_route_dora = {

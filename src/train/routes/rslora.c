@@ -4,7 +4,7 @@
 
 static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
-    tl_hyper_adapters(h, arch, train_rows, TL_ADAPT_LORA, 5e-4);
+    tl_hyper_adapters(h, arch, train_rows, TL_ADAPT_LORA, 1e-3);
     h->adapt.r       = 32;
     h->adapt.rs      = true;
     h->adapt.dropout = 0.05;
