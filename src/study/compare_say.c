@@ -1,4 +1,4 @@
-/* compare_say.c -- what people read while a comparison runs, and its warnings. Floor
+/* compare_say.c -- what people read while a comparison runs, its warnings and reasons. Floor
  * 4, study. */
 #include "core/text.h"
 #include "study/compare_internal.h"
@@ -17,6 +17,17 @@ void tl_study_say(tl_study *s, const char *format, ...)
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
     if (s->q->say) s->q->say(s->q->user, line);
+}
+
+void tl_study_reason(json_t *list, const char *format, ...)
+{
+    char    line[700];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    json_array_append_new(list, json_string(line));
 }
 
 void tl_study_warn(tl_study *s, const char *format, ...)

@@ -6,23 +6,8 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static void add(json_t *list, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(json_t *list, const char *format, ...)
-{
-    char    line[700];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    json_array_append_new(list, json_string(line));
-}
 
 /* "91.3 % right on the test part", "RMSE 0.81" */
 static const char *say_result(const tl_study *s, double mean, char text[96])
@@ -95,7 +80,7 @@ static void say_gap(const tl_study *s, const tl_judged *j, json_t *list, int a, 
     if (tl_study_metric_of(s)->percent)
         snprintf(gap, sizeof gap, "%+.1f points", 100.0 * (x->mean - y->mean));
     else snprintf(gap, sizeof gap, "%+.3g", x->mean - y->mean);
-    add(list, "%s: %s reaches %s, %s %s on test (%s%s).", what, s->entry[j->entry[a]].label,
+    tl_study_reason(list, "%s: %s reaches %s, %s %s on test (%s%s).", what, s->entry[j->entry[a]].label,
         tl_study_score(s, x->mean, score[0]), s->entry[j->entry[b]].label,
         tl_study_score(s, y->mean, score[1]), gap,
         apart ? "" : "; their intervals overlap");
@@ -111,12 +96,12 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
     char        points[32];
 
     if (strcmp(fit, "severe") == 0 || strcmp(fit, "mild") == 0)
-        add(list,
+        tl_study_reason(list,
             "%s overfits (%s): %s better on rows it was trained on than on "
             "validation; more data or stronger augmentation would help.",
             label, fit, tl_study_gap(s, gap, points));
     if (strcmp(fit, "underfit") == 0)
-        add(list,
+        tl_study_reason(list,
             "%s underfits: it does not even learn its training rows well; more epochs or "
             "a larger network would help.",
             label);
@@ -125,16 +110,16 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
 static void say_search(const tl_study *s, json_t *list)
 {
     if (s->rounds > 0)
-        add(list,
+        tl_study_reason(list,
             "%d more %s of rate and decay %s tried for each trained route, chosen on "
             "validation.",
             s->rounds, tl_plural(s->rounds, "setting", "settings"),
             tl_plural(s->rounds, "was", "were"));
     else if (s->folds)
-        add(list, "Settings are each route's own: with so few rows, every one that would "
+        tl_study_reason(list, "Settings are each route's own: with so few rows, every one that would "
                   "choose them is needed to test.");
     else
-        add(list,
+        tl_study_reason(list,
             "Settings are each route's own; the budget left no room to search others.");
 }
 
@@ -144,7 +129,7 @@ static void say_baseline(const tl_study *s, const tl_judged *j, json_t *list)
     const tl_study_run *run = place >= 0 ? tl_study_best_run(s, j->entry[place]) : NULL;
     const char         *detail = run ? tl_json_text(run->result, "detail", "") : "";
 
-    if (*detail) add(list, "The classical baseline is %s.", detail);
+    if (*detail) tl_study_reason(list, "The classical baseline is %s.", detail);
 }
 
 /* How often the first two really disagreed, over the seeds they share. */
@@ -165,12 +150,12 @@ static void say_detectable(const tl_study *s, const tl_judged *j, json_t *list)
     const tl_decision *d = &j->decision;
 
     if (isfinite(s->detectable))
-        add(list,
+        tl_study_reason(list,
             "Said before anything ran: differences below about %.1f points cannot be "
             "told apart with %" PRId64 " test rows.",
             100.0 * s->detectable, s->test.count);
     if (isfinite(s->detectable) && isfinite(d->detectable) && d->runner_up >= 0)
-        add(list,
+        tl_study_reason(list,
             "As measured, it was about %.1f points: the first two disagreed on %.0f %% of "
             "the test rows (%.0f %% was assumed).",
             100.0 * d->detectable,
@@ -185,7 +170,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     const int own = best_of(s, j, FROM_SCRATCH), based = best_of(s, j, FROM_BASE);
     const int plain = best_of(s, j, BASELINE), net = based >= 0 ? based : own;
 
-    add(list, "%s", d->why);
+    tl_study_reason(list, "%s", d->why);
     say_gap(s, j, list, based, own, "What the pretrained network brings");
     say_gap(s, j, list, net, plain, "What a network brings over the classical baseline");
     tl_study_curve_words(s, j, list);
@@ -193,7 +178,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     say_fit(s, j, list);
     say_search(s, list);
     if (s->folds)
-        add(list,
+        tl_study_reason(list,
             "With %" PRId64
             " rows, each was tested once in %d folds by models that had not "
             "seen it; best/ is the model of one fold, and winner.test is its own fold.",
