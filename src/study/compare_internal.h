@@ -121,7 +121,7 @@ void tl_study_say(tl_study *s, const char *format, ...)
 void tl_study_warn(tl_study *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* One more sentence of a verdict's reasons. */
-void tl_study_reason(json_t *list, const char *format, ...)
+void tl_reason(json_t *list, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* "91.3 %"; "0.813" of a metric that is no share. */
 char *tl_study_score(const tl_study *s, double value, char buffer[32]);

@@ -19,7 +19,7 @@ void tl_study_say(tl_study *s, const char *format, ...)
     if (s->q->say) s->q->say(s->q->user, line);
 }
 
-void tl_study_reason(json_t *list, const char *format, ...)
+void tl_reason(json_t *list, const char *format, ...)
 {
     char    line[700];
     va_list args;

@@ -86,17 +86,17 @@ static void say_crossover(const tl_study *s, const tl_judged *j, json_t *list)
     char              rows[96], low[32];
 
     if (isinf(x.mean) && isinf(x.low))
-        tl_study_reason(list, "%s would not reach %s within ten times the training rows.", anew, based);
+        tl_reason(list, "%s would not reach %s within ten times the training rows.", anew, based);
     else if (isinf(x.mean))
-        tl_study_reason(list,
+        tl_reason(list,
             "%s would hardly reach %s within ten times the training rows; %s rows are the "
             "earliest that the curve allows.",
             anew, based, tl_say_count((int64_t)llround(x.low), low));
     else if (x.mean <= (double)s->curve.rows[0])
-        tl_study_reason(list, "%s is as good as %s on all amounts of data that were tried, from %s rows.",
+        tl_reason(list, "%s is as good as %s on all amounts of data that were tried, from %s rows.",
             anew, based, tl_say_count(s->curve.rows[0], low));
     else
-        tl_study_reason(list, "%s reaches %s at about %s training rows%s.", anew, based,
+        tl_reason(list, "%s reaches %s at about %s training rows%s.", anew, based,
             say_rows(x, rows), times > 4.0 ? "; that is far beyond what was measured" : "");
 }
 
@@ -106,11 +106,11 @@ static void say_worth(const tl_study *s, const tl_judged *j, json_t *list)
     char              rows[96];
 
     if (isinf(w.mean))
-        tl_study_reason(list, "The base is worth more than nine times your training rows: so many "
+        tl_reason(list, "The base is worth more than nine times your training rows: so many "
                   "would not bring %s as far.",
             entry_of(s, s->curve.scratch)->label);
     else if (w.mean >= 1.0)
-        tl_study_reason(list, "The base is worth about %s more training rows.", say_rows(w, rows));
+        tl_reason(list, "The base is worth about %s more training rows.", say_rows(w, rows));
 }
 
 static void say_gain(const tl_study *s, const tl_judged *j, json_t *list)
@@ -121,7 +121,7 @@ static void say_gain(const tl_study *s, const tl_judged *j, json_t *list)
         const tl_interval g = j->curve.fit[i].gain;
         char              text[3][32];
         if (s->curve.entry[i] != j->entry[d->winner] || !isfinite(g.mean)) continue;
-        tl_study_reason(list, "1,000 more labels would bring %s about %s (%s to %s).",
+        tl_reason(list, "1,000 more labels would bring %s about %s (%s to %s).",
             entry_of(s, i)->label, tl_study_gap(s, g.mean, text[0]),
             tl_study_gap(s, g.low, text[1]), tl_study_gap(s, g.high, text[2]));
     }
@@ -130,7 +130,7 @@ static void say_gain(const tl_study *s, const tl_judged *j, json_t *list)
 void tl_study_curve_words(const tl_study *s, const tl_judged *j, json_t *list)
 {
     if (s->curve.sizes == 0) {
-        tl_study_reason(list, "How the answer changes with the amount of data was not measured: %s.",
+        tl_reason(list, "How the answer changes with the amount of data was not measured: %s.",
             s->train_rows < 100 ? "the training rows are too few to be halved"
                                 : "the budget left no room");
         return;
@@ -138,7 +138,7 @@ void tl_study_curve_words(const tl_study *s, const tl_judged *j, json_t *list)
     if (s->curve.base >= 0 && s->curve.scratch >= 0 &&
         s->curve.base < s->curve.routes && s->curve.scratch < s->curve.routes) {
         if (isnan(j->curve.crossover.mean))
-            tl_study_reason(list, "No law was found that foretells the largest amount of data from the "
+            tl_reason(list, "No law was found that foretells the largest amount of data from the "
                       "smaller ones: where scratch would catch up is not known.");
         else {
             say_crossover(s, j, list);

@@ -80,7 +80,7 @@ static void say_gap(const tl_study *s, const tl_judged *j, json_t *list, int a, 
     if (tl_study_metric_of(s)->percent)
         snprintf(gap, sizeof gap, "%+.1f points", 100.0 * (x->mean - y->mean));
     else snprintf(gap, sizeof gap, "%+.3g", x->mean - y->mean);
-    tl_study_reason(list, "%s: %s reaches %s, %s %s on test (%s%s).", what, s->entry[j->entry[a]].label,
+    tl_reason(list, "%s: %s reaches %s, %s %s on test (%s%s).", what, s->entry[j->entry[a]].label,
         tl_study_score(s, x->mean, score[0]), s->entry[j->entry[b]].label,
         tl_study_score(s, y->mean, score[1]), gap,
         apart ? "" : "; their intervals overlap");
@@ -96,12 +96,12 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
     char        points[32];
 
     if (strcmp(fit, "severe") == 0 || strcmp(fit, "mild") == 0)
-        tl_study_reason(list,
+        tl_reason(list,
             "%s overfits (%s): %s better on rows it was trained on than on "
             "validation; more data or stronger augmentation would help.",
             label, fit, tl_study_gap(s, gap, points));
     if (strcmp(fit, "underfit") == 0)
-        tl_study_reason(list,
+        tl_reason(list,
             "%s underfits: it does not even learn its training rows well; more epochs or "
             "a larger network would help.",
             label);
@@ -110,16 +110,16 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
 static void say_search(const tl_study *s, json_t *list)
 {
     if (s->rounds > 0)
-        tl_study_reason(list,
+        tl_reason(list,
             "%d more %s of rate and decay %s tried for each trained route, chosen on "
             "validation.",
             s->rounds, tl_plural(s->rounds, "setting", "settings"),
             tl_plural(s->rounds, "was", "were"));
     else if (s->folds)
-        tl_study_reason(list, "Settings are each route's own: with so few rows, every one that would "
+        tl_reason(list, "Settings are each route's own: with so few rows, every one that would "
                   "choose them is needed to test.");
     else
-        tl_study_reason(list,
+        tl_reason(list,
             "Settings are each route's own; the budget left no room to search others.");
 }
 
@@ -129,7 +129,7 @@ static void say_baseline(const tl_study *s, const tl_judged *j, json_t *list)
     const tl_study_run *run = place >= 0 ? tl_study_best_run(s, j->entry[place]) : NULL;
     const char         *detail = run ? tl_json_text(run->result, "detail", "") : "";
 
-    if (*detail) tl_study_reason(list, "The classical baseline is %s.", detail);
+    if (*detail) tl_reason(list, "The classical baseline is %s.", detail);
 }
 
 /* How often the first two really disagreed, over the seeds they share. */
@@ -150,12 +150,12 @@ static void say_detectable(const tl_study *s, const tl_judged *j, json_t *list)
     const tl_decision *d = &j->decision;
 
     if (isfinite(s->detectable))
-        tl_study_reason(list,
+        tl_reason(list,
             "Said before anything ran: differences below about %.1f points cannot be "
             "told apart with %" PRId64 " test rows.",
             100.0 * s->detectable, s->test.count);
     if (isfinite(s->detectable) && isfinite(d->detectable) && d->runner_up >= 0)
-        tl_study_reason(list,
+        tl_reason(list,
             "As measured, it was about %.1f points: the first two disagreed on %.0f %% of "
             "the test rows (%.0f %% was assumed).",
             100.0 * d->detectable,
@@ -170,7 +170,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     const int own = best_of(s, j, FROM_SCRATCH), based = best_of(s, j, FROM_BASE);
     const int plain = best_of(s, j, BASELINE), net = based >= 0 ? based : own;
 
-    tl_study_reason(list, "%s", d->why);
+    tl_reason(list, "%s", d->why);
     say_gap(s, j, list, based, own, "What the pretrained network brings");
     say_gap(s, j, list, net, plain, "What a network brings over the classical baseline");
     tl_study_curve_words(s, j, list);
@@ -178,7 +178,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
     say_fit(s, j, list);
     say_search(s, list);
     if (s->folds)
-        tl_study_reason(list,
+        tl_reason(list,
             "With %" PRId64
             " rows, each was tested once in %d folds by models that had not "
             "seen it; best/ is the model of one fold, and winner.test is its own fold.",
