@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Adapters between Tailor and PEFT, both ways, on a tiny ViT and drawn pictures.
+"""Adapters between Tailor and PEFT, both ways: a tiny ViT and drawn pictures, a tiny BERT and GPT-2
+and sentences; Tailor trains the latter two first.
    tools/peer/peft_loads.py build
 What Tailor wrote: best/adapter/ over the base in PEFT gives the logits of best/ in Transformers.
 What PEFT wrote: Tailor gives the probabilities of the model that PEFT merged.
 Prints one line a case; exit status 1 where max|a-b| / max|b| passes 1e-4."""
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,14 +55,35 @@ def make_base(folder):
         do_resize=False, size=dict(height=SIDE, width=SIDE), image_mean=half, image_std=half)))
 
 
+def train(at, data, out, *more):
+    subprocess.run([tailor, "train", f"{at}/{data}", "--epochs", "2", "--out", f"{at}/{out}",
+                    "--quiet", *more], check=True, stdout=subprocess.DEVNULL)
+
+
+def write(path):
+    """Sentences whose words say the class."""
+    rng = np.random.default_rng(2)
+    words = [["fine", "lovely", "bright"], ["dull", "awful", "grey"]]
+    with open(path, "w") as file:
+        file.write("text,label\n")
+        for i in range(120):
+            kind = int(rng.integers(2))
+            file.write(f"it was a {rng.choice(words[kind])} day in the {i}th week,class{kind}\n")
+
+
 def load(folder):
-    return transformers.ViTForImageClassification.from_pretrained(folder).eval()
+    kind = json.loads(Path(folder, "config.json").read_text())["architectures"][0]
+    return getattr(transformers, kind).from_pretrained(folder).eval()
 
 
 def logits(model):
-    x = torch.tensor(np.random.default_rng(1).normal(0, 1, (8, 3, SIDE, SIDE)), dtype=torch.float32)
-    with torch.no_grad():
-        return model(x).logits.numpy()
+    if not hasattr(model.config, "vocab_size"):
+        x = np.random.default_rng(1).normal(0, 1, (8, 3, SIDE, SIDE))
+        with torch.no_grad():
+            return model(torch.tensor(x, dtype=torch.float32)).logits.numpy()
+    with torch.no_grad():  # one by one: GPT-2 looks for the padding
+        return np.concatenate([model(torch.arange(5, 5 + n)[None]).logits.numpy()
+                               for n in (3, 7, 12)])
 
 
 def answers(model, pictures):
@@ -71,48 +94,60 @@ def answers(model, pictures):
     return np.array([[r[k] for k in sorted(r)] for r in rows])
 
 
-def written_by_tailor(at, route):
-    out = f"{at}/{route}"
-    subprocess.run([tailor, "train", f"{at}/data", "--base", f"{at}/base", "--route", route,
-                    "--epochs", "2", "--set", "augment=none", "--out", out, "--quiet"],
-                   check=True, stdout=subprocess.DEVNULL)
-    ours = load(f"{out}/best")
-    theirs = peft.PeftModel.from_pretrained(load(f"{at}/base"), f"{out}/best/adapter").eval()
-    moved = np.abs(logits(theirs) - logits(load(f"{at}/base"))).max()
+def written_by_tailor(at, data, base, route):
+    out = f"{base}-{route}"
+    train(at, data, out, "--base", f"{at}/{base}", "--route", route, "--set", "augment=none",
+          "--lr", "0.003")
+    ours = logits(load(f"{at}/{out}/best"))
+    wrapped = peft.PeftModel.from_pretrained(load(f"{at}/{base}"), f"{at}/{out}/best/adapter")
+    moved = np.abs(logits(load(f"{at}/{base}")) - ours).max()
     assert moved > 1e-3, f"{route} learned nothing"
-    compare(f"{route}, written by Tailor", logits(ours), logits(theirs))
+    compare(f"{out}, written by Tailor", ours, logits(wrapped.eval()))
 
 
-def written_by_peft(at, name, config):
+def written_by_peft(at, data, base, name, config):
     torch.manual_seed(1)
-    model = peft.get_peft_model(load(f"{at}/base"), config)
+    model = peft.get_peft_model(load(f"{at}/{base}"), config)
     with torch.no_grad():
         for key, p in model.named_parameters():
             if p.requires_grad:
                 p.add_(torch.randn_like(p) * 0.2)
-    model.save_pretrained(f"{at}/{name}")
-    model.merge_and_unload().save_pretrained(f"{at}/{name}-merged")
-    for file in ("preprocessor_config.json",):
-        Path(f"{at}/{name}-merged", file).write_text(Path(at, "base", file).read_text())
-    ours = answers(f"{at}/{name}", f"{at}/data")
-    assert np.abs(ours - answers(f"{at}/base", f"{at}/data")).max() > 0.01, f"{name} does nothing"
-    compare(f"{name}, written by PEFT", ours, answers(f"{at}/{name}-merged", f"{at}/data"))
+    out = f"{at}/{base}-peft-{name}"
+    model.save_pretrained(out)
+    shutil.copytree(f"{at}/{base}", out + "-merged", ignore=shutil.ignore_patterns("tailor.json"))
+    model.merge_and_unload().save_pretrained(out + "-merged")
+    ours = answers(out, f"{at}/{data}")
+    plain = answers(f"{at}/{base}", f"{at}/{data}")
+    assert np.abs(ours - plain).max() > 0.01, f"{name} does nothing"
+    compare(f"{base}-{name}, written by PEFT", ours, answers(out + "-merged", f"{at}/{data}"))
+
+
+def lora(**more):
+    return peft.LoraConfig(**{**dict(r=3, lora_alpha=6, target_modules="all-linear"), **more})
 
 
 with tempfile.TemporaryDirectory() as at:
-    draw(f"{at}/data")
-    make_base(f"{at}/base")
-    for route in ("lora", "rslora", "dora", "ia3"):
-        written_by_tailor(at, route)
+    draw(f"{at}/pictures")
+    write(f"{at}/texts.csv")
+    make_base(f"{at}/vit")
+    for family in ("bert", "gpt2"):
+        train(at, "texts.csv", family + "-run", "--arch", f"{family}:2x64")
+        shutil.move(f"{at}/{family}-run/best", f"{at}/{family}")
+    for base, data in (("vit", "pictures"), ("bert", "texts.csv"), ("gpt2", "texts.csv")):
+        for route in ("lora", "rslora", "dora", "ia3"):
+            written_by_tailor(at, data, base, route)
     head = dict(modules_to_save=["classifier"])
-    for name, config in {
-        "lora-all": peft.LoraConfig(r=3, lora_alpha=6, target_modules="all-linear", **head),
-        "rslora": peft.LoraConfig(r=4, use_rslora=True, target_modules=["q_proj", "v_proj"], **head),
-        "dora": peft.LoraConfig(r=3, use_dora=True, target_modules=["k_proj", "fc1", "o_proj"],
-                                **head),
-        "ia3": peft.IA3Config(target_modules=["k_proj", "v_proj", "fc2"],
-                              feedforward_modules=["fc2"], **head),
-    }.items():
-        written_by_peft(at, "peft-" + name, config)
+    written_by_peft(at, "pictures", "vit", "lora", lora(**head))
+    written_by_peft(at, "pictures", "vit", "rslora",
+                    lora(use_rslora=True, target_modules=["q_proj", "v_proj"], **head))
+    written_by_peft(at, "pictures", "vit", "dora",
+                    lora(use_dora=True, target_modules=["k_proj", "fc1", "o_proj"], **head))
+    written_by_peft(at, "pictures", "vit", "ia3", peft.IA3Config(
+        target_modules=["k_proj", "v_proj", "fc2"], feedforward_modules=["fc2"], **head))
+    text = dict(task_type="SEQ_CLS")
+    for base in ("bert", "gpt2"):
+        written_by_peft(at, "texts.csv", base, "lora", lora(**text))
+        written_by_peft(at, "texts.csv", base, "dora", lora(use_dora=True, **text))
+        written_by_peft(at, "texts.csv", base, "ia3", peft.IA3Config(**text))
 print(f"PEFT {peft.__version__}, Transformers {transformers.__version__}: worst {worst:.2e}")
 sys.exit(int(not worst < 1e-4))
