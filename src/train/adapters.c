@@ -78,26 +78,26 @@ done:
     return rc;
 }
 
+/* One copy of the weights at a time goes before the next one comes. */
 tl_status tl_adapters_finish(tl_ctx *ctx, tl_trainer *t)
 {
     const size_t was    = (size_t)t->model->params->floats;
     tl_model    *merged = NULL;
-    float       *best   = NULL;
     tl_status    rc;
 
     memcpy(t->model->params->value, t->best, was * sizeof *t->best);
+    tl_free(ctx, t->best);
+    t->best = NULL;
     TL_TRY(tl_model_merged(ctx, t->model, &merged));
     TL_TRY(compare(ctx, &t->spec, t->model, merged));
-    const size_t bytes = (size_t)merged->params->floats * sizeof *best;
-    TL_TRY(tl_alloc(ctx, bytes, &best));
-    memcpy(best, merged->params->value, bytes);
     t->trained = tl_params_numel(t->model->params, true);
-    tl_free(ctx, t->best);
-    t->best = best;
     tl_model_free(ctx, t->model);
-    t->model = merged;
-    merged   = NULL;
-    rc       = score(ctx, t);
+    t->model           = merged;
+    merged             = NULL;
+    const size_t bytes = (size_t)t->model->params->floats * sizeof *t->best;
+    TL_TRY(tl_alloc(ctx, bytes, &t->best));
+    memcpy(t->best, t->model->params->value, bytes);
+    rc = score(ctx, t);
 done:
     tl_model_free(ctx, merged);
     return rc;

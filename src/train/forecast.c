@@ -323,7 +323,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         most = TL_MAX(most, bytes);
     }
     if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
-        most = TL_MAX(most, floats(2 * k.params->floats));
+        most = TL_MAX(most, floats(k.params->floats));
     else if (route->finish && !spec.dataset->schema && !spec.dataset->text) {
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
         need.flops += tl_neighbours_flops(&spec, k.width);
