@@ -135,6 +135,9 @@ tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int
     tl_status     rc;
 
     *out = NULL;
+    if (model->arch.family->text && model->arch.ask != TL_ASK_CLASSES)
+        TL_FAIL(TL_EDATA, model->path ? model->path : model->arch.name,
+                "is no classifier of texts (train it with labels first: tailor train DATA --base)");
     TL_TRY(tl_alloc(ctx, sizeof *p, &p));
     p->net     = (tl_net){ .params = model->params, .dtype = dtype, .cut = cut };
     p->part    = part;

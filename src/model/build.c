@@ -47,6 +47,10 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
         return;
     }
     built->features = in_f32(net, f->body(net, arch, x));
+    if (part == TL_PART_NECK) {
+        head(net, arch, built->features);
+        built->features = in_f32(net, net->neck);
+    }
     if (part == TL_PART_BELOW && net->at_cut)
         built->features = in_f32(net, net->at_cut);
     if (part == TL_PART_ABOVE) built->x = net->at_cut;
@@ -117,7 +121,7 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
                 tl_adapt_name(arch->adapt.kind), arch->adapt.targets);
     if ((part == TL_PART_BELOW || part == TL_PART_ABOVE) && !net->at_cut)
         TL_FAIL(TL_EUSAGE, arch->name, "has no block %d to be cut below", net->cut);
-    if (part == TL_PART_BODY || part == TL_PART_BELOW)
+    if (part == TL_PART_BODY || part == TL_PART_BELOW || part == TL_PART_NECK)
         tl_graph_keep(net->g, built.features, "features");
     else tl_graph_keep(net->g, built.logits, "logits");
     TL_TRY(tl_graph_status(net->g));
@@ -176,6 +180,23 @@ tl_status tl_arch_batch_norms(tl_ctx *ctx, const tl_arch *arch, bool *out)
     const tl_status rc = draft_make(ctx, arch, TL_PART_WHOLE, &d);
 
     *out = rc == TL_OK && tl_params_have_state(d.params);
+    draft_end(ctx, &d);
+    return rc;
+}
+
+tl_status tl_arch_head(tl_ctx *ctx, const tl_arch *arch, bool *deep, bool *solvable)
+{
+    draft     d;
+    int64_t   weights = 0, biased = 0;
+    tl_status rc      = draft_make(ctx, arch, TL_PART_WHOLE, &d);
+
+    for (int32_t i = 0; rc == TL_OK && i < d.params->count; i++) {
+        const tl_param *p = &d.params->param[i];
+        if (p->head && p->role == TL_ROLE_WEIGHT) weights++, biased = 0;
+        if (p->head && p->role == TL_ROLE_BIAS) biased = p->count;
+    }
+    *deep     = weights > 1;
+    *solvable = weights > 0 && biased == arch->outputs;
     draft_end(ctx, &d);
     return rc;
 }

@@ -103,7 +103,8 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
  * or both; of a network cut below block net->cut what lies below (features: the stream there)
  * or above (x is that stream).  On first build, declares the parameters. */
 typedef enum {
-    TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD, TL_PART_BELOW, TL_PART_ABOVE
+    TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD, TL_PART_BELOW, TL_PART_ABOVE,
+    TL_PART_NECK /* all but the last layer of the head: features are what that layer takes */
 } tl_part;
 typedef struct {
     tl_tensor      x, features, logits; /* of text x is I32 [rows]: token ids               */
@@ -115,6 +116,9 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
 tl_status tl_arch_params(tl_ctx *ctx, const tl_arch *arch, tl_params **out);
 /* Does it have norms with statistics of their batch?  Its parameters say. */
 tl_status tl_arch_batch_norms(tl_ctx *ctx, const tl_arch *arch, bool *out);
+/* Of its head: has it layers before the last one, and is the last one linear with a bias, so
+ * that it can be solved? */
+tl_status tl_arch_head(tl_ctx *ctx, const tl_arch *arch, bool *deep, bool *solvable);
 int64_t   tl_arch_features(tl_ctx *ctx, const tl_arch *arch); /* width of features; -1 error */
 int       tl_arch_blocks(const tl_params *params);            /* 1 + the deepest block       */
 /* "layer  output shape  parameters" lines, as Keras's summary, for people. */

@@ -167,6 +167,7 @@ tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
     tl_tensor     w, b = 0, y;
 
     if (broken(net)) return 0;
+    if (net->head) net->neck = x;
     tl_net_layer(net, name);
     tl_net_push(net, "%s", name);
     w = tl_net_param(net, "weight", TL_SHAPE(out, in), TL_ROLE_WEIGHT, init,

@@ -24,6 +24,7 @@ typedef struct {
     bool       above;       /* of a cut network the part above, fed by the input "cut"      */
     tl_tensor  at_cut;      /* the stream that enters the block above the cut               */
     bool       head;        /* they belong to the head                                      */
+    tl_tensor  neck;        /* what the last linear layer of the head took                  */
     bool       optional;    /* a file may lack them                                         */
     int64_t    sequences;   /* room for so many in packed text; 0: as many as rows          */
     tl_text_inputs text;    /* set by tl_arch_build for families of text                    */

@@ -235,6 +235,22 @@ static void name_entry(const tl_study *s, tl_entry *e)
         snprintf(e->label, sizeof e->label, "%s", e->c.route->name);
 }
 
+/* GPT-2's and Llama's heads have no bias: what a solved head needs. */
+static tl_status leave_unsolvable(tl_ctx *ctx, tl_entry *e)
+{
+    bool      deep, solvable = true;
+    tl_status rc = TL_OK;
+
+    if (!e->c.prep.text || !e->c.base || !e->c.route->phase[0].solve) return TL_OK;
+    rc = tl_arch_head(ctx, &e->c.arch, &deep, &solvable);
+    if (rc != TL_OK || solvable) return rc;
+    e->active = false;
+    e->status = "not-run";
+    snprintf(e->why, sizeof e->why, "The head of %s has no bias, which a solved head needs.",
+             e->c.arch.family->name);
+    return TL_OK;
+}
+
 /* `base` -1: none.  A route that starts anew borrows only the base's architecture. */
 static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base)
 {
@@ -268,6 +284,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     e->c.hyper = e->trial[0];
     TL_TRY(tl_study_view(ctx, s, &e->c.prep, &e->view));
     name_entry(s, e);
+    TL_TRY(leave_unsolvable(ctx, e));
 done:
     return rc;
 }

@@ -82,13 +82,17 @@ static tl_status time_features(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace
 {
     tl_status     rc;
     tl_predictor *p       = NULL;
+    tl_model     *asked   = NULL; /* of text: a base may be made for something else */
     float        *y       = NULL;
     double        seconds = INFINITY, start = tl_time_s();
     const tl_rows rows = { s->slice[0].rest.row,
                            TL_MIN(FEATURE_ROWS, s->slice[0].rest.count) };
 
-    TL_TRY(tl_predictor_new(ctx, s->base[e->base], TL_PART_BODY, FEATURE_ROWS, s->backend,
-                            s->slab, s->dtype, &p));
+    if (e->c.prep.text)
+        TL_TRY(tl_model_with_head(ctx, s->base[e->base], s->data->classes, s->data->class_name,
+                                  -1.0, 0, &asked));
+    TL_TRY(tl_predictor_new(ctx, asked ? asked : s->base[e->base], TL_PART_BODY,
+                            FEATURE_ROWS, s->backend, s->slab, s->dtype, &p));
     TL_TRY(
         tl_alloc_array(ctx, (size_t)(rows.count * tl_predictor_width(p)), sizeof *y, &y));
     for (int i = 0; i < 3; i++) {
@@ -100,6 +104,7 @@ static tl_status time_features(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace
     out->s_per_flop = seconds / fmax(1.0, e->body_flops * (double)rows.count);
 done:
     tl_predictor_free(ctx, p);
+    tl_model_free(ctx, asked);
     tl_free(ctx, y);
     return rc;
 }
@@ -424,10 +429,14 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     tl_rows      all    = { NULL, s->data->rows };
     const double before = tl_time_s();
 
+    bool         deep, solvable;
+
     if (!uses_features(e) || s->features[e->base]) return TL_OK;
     const int64_t width = tl_arch_features(ctx, &e->c.arch);
     if (width < 1) return ctx->status;
     if (features_bytes(s, width) == 0) return TL_OK;
+    TL_TRY(tl_arch_head(ctx, &e->c.arch, &deep, &solvable));
+    if (deep) return TL_OK; /* each seed draws the layers before the last anew */
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
     TL_TRY(tl_alloc_array(ctx, (size_t)(all.count * width), sizeof(float),

@@ -109,7 +109,9 @@ done:
 static tl_status body_of(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                          int cut, tl_predictor **out)
 {
-    return tl_predictor_cut(ctx, model, cut ? TL_PART_BELOW : TL_PART_BODY, cut,
+    const tl_part whole = model->arch.family->text ? TL_PART_NECK : TL_PART_BODY;
+
+    return tl_predictor_cut(ctx, model, cut ? TL_PART_BELOW : whole, cut,
                             TL_MIN(spec->micro_batch, (int64_t)32), spec->backend,
                             spec->slab, spec->dtype, out);
 }

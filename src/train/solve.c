@@ -140,9 +140,11 @@ static tl_status fold(tl_ctx *ctx, solver *s)
         if (p->head && p->role == TL_ROLE_WEIGHT) weight = p;
         if (p->head && p->role == TL_ROLE_BIAS) bias = p;
     }
-    if (!weight || !bias || weight->count != width * classes || bias->count != classes)
+    if (!weight || !bias || bias < weight || weight->count != width * classes ||
+        bias->count != classes)
         return tl_fail(ctx, TL_EUSAGE, s->t->model->arch.name,
-                       "its head is not one linear layer (use another --optimizer)");
+                       "its head does not end in a linear layer with a bias, which is what is "
+                       "solved (take route full)");
     for (int64_t c = 0; c < classes; c++) {
         double b = s->w[classes * width + c];
         for (int64_t k = 0; k < width; k++) {

@@ -41,6 +41,16 @@ for route in probe full lp-ft partial; do
     cp out train.json
     ok "${route}_from_the_base" eval 'is_status 0 && above train.json test 0.9'
 done
+run train data --arch roberta:1x64 --epochs 6 --lr 0.002 --out deep --json
+run train data --base deep/best --route probe --out of-deep --json
+cp out train.json
+ok probe_of_a_head_with_two_layers eval 'is_status 0 && above train.json test 0.9'
+run evaluate of-deep/best data --json
+ok deep_head_scores_the_same eval 'is_status 0 && [ "$(accuracy out accuracy)" = "$(accuracy train.json test)" ]'
+run train data --arch gpt2:1x64 --epochs 8 --lr 0.002 --out causal --json
+ok a_decoder_learns eval 'is_status 0 && above out test 0.9'
+run train data --base causal/best --route probe
+ok a_head_without_a_bias_is_told fails_with 2 'a linear layer with a bias'
 run train data --base scratch/best --route continue
 ok continue_is_for_pictures fails_with 2 'of text it is not there yet'
 
