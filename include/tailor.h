@@ -212,6 +212,10 @@ typedef struct {
     const char *out;                 /* folder; made; a run that was interrupted goes on there   */
     const char *const *command;      /* as in tailor_fit_options                                 */
     const char *target, *task, *text, *label; /* as in tailor_data_options                       */
+    /* What report.html would show, whenever there is more of it: {"verdict", "detail"}; the
+     * verdict's outcome is "running" until it is known.  May be NULL. */
+    void (*live)(void *user, const char *json);
+    void *live_user;
 } tailor_question;
 /* Runs the routes and writes verdict.json, report.html, best/, runs.db, events/ under `out`.
  * *json: the text of verdict.json; with dry_run the plan and its forecast. */
@@ -219,6 +223,11 @@ TAILOR_API tailor_status tailor_compare(tailor *t, const tailor_question *questi
 /* Orders the question's bases by their features on some of its training rows; trains none of
  * them, writes nothing, does not look at the test part.  *json: best first, with the scores. */
 TAILOR_API tailor_status tailor_rank(tailor *t, const tailor_question *question, char **json);
+
+/* The report's page without numbers: it asks "study.json" beside it every second for {"number",
+ * "now": a line of text, "page": what `live` was given last}; asked with ?after=NUMBER, "page" may
+ * be null where there is no news. */
+TAILOR_API tailor_status tailor_live_page(tailor *t, char **html);
 
 /* ---- past runs, and this machine, as JSON ---- */
 /* {"folder", "command", "finished", "runs": [...]} of one --out folder. */

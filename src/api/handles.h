@@ -13,6 +13,9 @@ struct tailor {
     void    *progress_user;
     void   (*message)(void *user, const char *line);
     void    *message_user;
+    void (*live)(void       *user,
+                 const char *json); /* of the comparison that runs              */
+    void *live_user;
 };
 
 struct tailor_data {

@@ -5,6 +5,18 @@
 #include "study/rank.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+static void show(void *user, const json_t *verdict, const json_t *detail)
+{
+    tailor *t    = user;
+    json_t *page = json_pack("{s:O, s:O?}", "verdict", verdict, "detail", detail);
+    char   *text = page ? json_dumps(page, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+
+    if (text) t->live(t->live_user, text);
+    free(text);
+    json_decref(page);
+}
 
 static tl_question internal(tailor *t, const tailor_question *q)
 {
@@ -23,7 +35,8 @@ static tl_question internal(tailor *t, const tailor_question *q)
         .out = q->out, .dry_run = q->dry_run != 0, .argv = q->command ? q->command : none,
         .max_latency_ms = q->max_latency_ms, .max_size_mb = q->max_size_mb,
         .cost_per_hour = q->cost_per_hour, .retrain_s = q->retrain_s,
-        .progress = tl_api_progress, .say = tl_api_say, .user = t,
+        .progress = tl_api_progress, .say = tl_api_say,
+        .live = q->live ? show : NULL, .user = t,
     };
 }
 
@@ -36,6 +49,8 @@ tailor_status tailor_compare(tailor *t, const tailor_question *question, char **
     tl_status         rc;
 
     if (json) *json = NULL;
+    t->live      = question->live;
+    t->live_user = question->live_user;
     if (!q.data.train || (!q.out && !q.dry_run))
         TL_FAIL(TL_EUSAGE, "tailor_compare", "data and out must be given");
     if (!q.dry_run) {
@@ -66,5 +81,20 @@ tailor_status tailor_rank(tailor *t, const tailor_question *question, char **jso
     TL_TRY(tl_api_text(ctx, json_incref(result), json));
 done:
     json_decref(result);
+    return tl_api_status(rc);
+}
+
+tailor_status tailor_live_page(tailor *t, char **html)
+{
+    tl_ctx   *ctx  = tl_api_begin(t);
+    tl_text   page = tl_text_make(ctx);
+    tl_status rc;
+
+    *html = NULL;
+    TL_TRY(tl_report_live(ctx, &page));
+    *html     = page.text;
+    page.text = NULL;
+done:
+    tl_text_free(&page);
     return tl_api_status(rc);
 }

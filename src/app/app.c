@@ -265,8 +265,9 @@ done:
 /* What says nothing about the result, or was taken up in other values. */
 static bool is_stored(tl_option_id id)
 {
-    return id != TL_OPT_out && id != TL_OPT_config && id != TL_OPT_set && id != TL_OPT_json &&
-           id != TL_OPT_quiet && id != TL_OPT_yes && id != TL_OPT_dry_run;
+    return id != TL_OPT_out && id != TL_OPT_config && id != TL_OPT_set &&
+           id != TL_OPT_json && id != TL_OPT_quiet && id != TL_OPT_serve &&
+           id != TL_OPT_yes && id != TL_OPT_dry_run;
 }
 
 tl_status tl_app_stored_command(tl_app *app, const char *out, char ***argv, size_t *count)

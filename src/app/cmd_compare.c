@@ -1,7 +1,9 @@
 /* cmd_compare.c -- `tailor compare`: the question from the options, the verdict for people or as
  * JSON.  Floor 5, app. */
 #include "app/app.h"
+#include "app/live.h"
 #include "core/io.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,6 +87,65 @@ static tl_status print_plan(tl_app *app, const json_t *plan)
     return rc;
 }
 
+/* ---- --serve: what is said and shown goes to the page, too ---- */
+typedef struct {
+    tl_app  *app;
+    tl_live *live;
+} watched;
+
+static void on_live(void *user, const char *json)
+{
+    tl_live_publish(((watched *)user)->live, json);
+}
+
+static void on_message(void *user, const char *line)
+{
+    watched *w = user;
+
+    tl_term_say(&w->app->term, line);
+    tl_live_now(w->live, line);
+}
+
+static int on_progress(void *user, const tailor_progress *p)
+{
+    watched *w = user;
+    char     line[300], left[32], eta[64] = "", loss[48] = "";
+
+    tl_term_progress(&w->app->term, p);
+    if (isfinite(p->loss)) snprintf(loss, sizeof loss, ", loss %.4f", p->loss);
+    if (isfinite(p->eta_seconds))
+        snprintf(eta, sizeof eta, ", %s left of this run",
+                 tl_say_seconds(p->eta_seconds, left));
+    snprintf(line, sizeof line,
+             "now: %.60s, %.40s, epoch %" PRId64 " of %" PRId64 ", step %" PRId64
+             " of %" PRId64 "%s%s",
+             p->route, p->phase, p->epoch, p->epochs, p->step, p->steps, loss, eta);
+    tl_live_now(w->live, line);
+    return 0;
+}
+
+static tl_status begin_serving(tl_app *app, watched *w, tailor_question *q)
+{
+    char     *page = NULL, line[120];
+    tl_status rc   = TL_OK;
+
+    *w = (watched){ .app = app };
+    if (!tl_args_given(&app->args, TL_OPT_serve) || q->dry_run) return TL_OK;
+    TL_TRY(tl_app_lib(app, tailor_live_page(app->lib, &page)));
+    TL_TRY(tl_live_start(&app->ctx, tl_args_int(&app->args, TL_OPT_serve, 0), page,
+                         &w->live));
+    snprintf(line, sizeof line, "watch it at http://127.0.0.1:%d/",
+             tl_live_port(w->live));
+    tl_term_say(&app->term, line);
+    tailor_on_message(app->lib, on_message, w);
+    tailor_on_progress(app->lib, on_progress, w);
+    q->live      = on_live;
+    q->live_user = w;
+done:
+    tailor_text_free(app->lib, page);
+    return rc;
+}
+
 tl_status tl_cmd_compare(tl_app *app)
 {
     tl_ctx         *ctx    = &app->ctx;
@@ -92,6 +153,7 @@ tl_status tl_cmd_compare(tl_app *app)
     const char    **bases    = NULL;
     size_t          n_routes = 0, n_command = 0;
     json_t         *verdict = NULL;
+    watched         w       = { 0 };
     tailor_question q;
     tailor_status   status;
     tl_status       rc;
@@ -104,6 +166,7 @@ tl_status tl_cmd_compare(tl_app *app)
     q.base    = bases;
     q.routes  = n_routes ? (const char *const *)routes : NULL;
     q.command = (const char *const *)command;
+    TL_TRY(begin_serving(app, &w, &q));
     tl_term_say(&app->term, "tailor compare: reading the data");
     status = tailor_compare(app->lib, &q, &text);
     TL_TRY(tl_app_json(app, status, text, &verdict));
@@ -112,6 +175,7 @@ tl_status tl_cmd_compare(tl_app *app)
     else if (q.dry_run) TL_TRY(print_plan(app, verdict));
     else TL_TRY(tl_verdict_print(app, verdict, out));
 done:
+    tl_live_stop(ctx, w.live);
     if (verdict) json_decref(verdict);
     tl_list_free(ctx, &routes, &n_routes);
     tl_list_free(ctx, &command, &n_command);

@@ -84,6 +84,7 @@ static tl_status judge(tl_ctx *ctx, tl_study *s, json_t **verdict)
     TL_TRY(write_files(ctx, s, v, detail));
     tl_study_sentence(s, &j, sentence, sizeof sentence);
     tl_study_say(s, "%s", sentence);
+    if (s->q->live) s->q->live(s->q->user, v, detail);
     *verdict = v;
     v        = NULL;
 done:
@@ -112,6 +113,19 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_study_list(ctx, s));
     TL_TRY(tl_study_make_plan(ctx, s));
 done:
+    return rc;
+}
+
+static tl_status show_kept(tl_ctx *ctx, tl_study *s, const json_t *verdict)
+{
+    json_t   *detail = NULL;
+    tl_status rc     = TL_OK;
+
+    if (!s->q->live) return TL_OK;
+    TL_TRY(tl_store_get(ctx, s->store, "detail", &detail));
+    s->q->live(s->q->user, verdict, detail);
+done:
+    json_decref(detail);
     return rc;
 }
 
@@ -145,8 +159,10 @@ tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict)
     if (*verdict) {
         tl_study_say(&s, "this comparison is finished; its verdict is kept in %s",
                      q->out);
+        TL_TRY(show_kept(ctx, &s, *verdict));
         goto done;
     }
+    tl_study_show(ctx, &s);
     TL_TRY(tl_study_run_all(ctx, &s));
     TL_TRY(judge(ctx, &s, verdict));
     TL_TRY(tl_remove_tree(ctx, s.checkpoints));

@@ -1,6 +1,7 @@
 /* compare.h -- the main job: a question in, a verdict out.  Floor 4, study. */
 #ifndef TL_STUDY_COMPARE_H
 #define TL_STUDY_COMPARE_H
+#include "core/text.h"
 #include "study/stats.h"
 #include "train/run.h"
 #include "train/store.h"
@@ -29,6 +30,9 @@ typedef struct {
     double cost_per_hour, retrain_s;    /* of this machine; between trainings; 0: not said */
     void (*progress)(void *user, const tl_progress *p);
     void (*say)(void *user, const char *line); /* what people read while it runs */
+    /* What the report would show, whenever there is more of it; the verdict's outcome is
+     * "running" until it is known, and nothing of the test part is in it; may be NULL. */
+    void (*live)(void *user, const json_t *verdict, const json_t *detail);
     void *user;
 } tl_question;
 
@@ -55,4 +59,7 @@ tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict);
  *   routes        [{name, doc, plain, source}] of every route in the comparison */
 tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *detail,
                           const char *path);
+/* The same page without numbers: it asks study.json beside it for {"number", "now", "page":
+ * {"verdict", "detail"}} every second; with ?after=NUMBER page may be null: no news. */
+tl_status tl_report_live(tl_ctx *ctx, tl_text *page);
 #endif

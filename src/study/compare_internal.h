@@ -254,6 +254,8 @@ tl_status tl_study_write_best(tl_ctx *ctx, tl_study *s, tl_judged *j);
 tl_status tl_study_measure_inference(tl_ctx *ctx, tl_study *s, tl_judged *j);
 /* verdict_json.c: verdict.json's value. */
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j);
+/* What is known of it while it runs: validation only. */
+json_t *tl_study_running_json(tl_study *s);
 json_t *tl_interval_json(tl_interval i); /* {mean, ci95}; unknown is null */
 /* verdict_curve.c: the learning curve in verdict.json, in words and for the report. */
 void    tl_study_curve_json(const tl_study *s, const tl_judged *j, json_t *verdict);
@@ -264,4 +266,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j);
 void    tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room);
 /* verdict_detail.c: what the report shows beside the verdict (compare.h). */
 tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t **out);
+tl_status tl_study_detail_so_far(tl_ctx *ctx, tl_study *s, json_t **out);
+/* compare_say.c: to whoever looks on (tl_question.live). */
+void tl_study_show(tl_ctx *ctx, tl_study *s);
 #endif

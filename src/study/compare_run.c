@@ -298,6 +298,7 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
     s->used += tl_study_spent(s, e, tl_json_number(run.result, "flops", 0.0));
     TL_TRY(keep_run(ctx, s, &run));
     if (!json_object_get(run.result, "failed")) say_run(s, &run, stored);
+    tl_study_show(ctx, s);
     run.result = NULL;
 done:
     json_decref(run.result);

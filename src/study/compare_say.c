@@ -73,3 +73,16 @@ char *tl_study_score(const tl_study *s, double value, char buffer[32])
         snprintf(buffer, 32, "unknown");
     return buffer;
 }
+
+void tl_study_show(tl_ctx *ctx, tl_study *s)
+{
+    json_t *detail = NULL, *verdict;
+
+    if (!s->q->live) return;
+    if (tl_study_detail_so_far(ctx, s, &detail) != TL_OK)
+        return; /* the next may be shown */
+    verdict = tl_study_running_json(s);
+    if (verdict) s->q->live(s->q->user, verdict, detail);
+    json_decref(verdict);
+    json_decref(detail);
+}

@@ -6,6 +6,7 @@
 #include "study/compare.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 extern const unsigned char tl_asset_report_head_html[], tl_asset_report_js[];
 extern const size_t        tl_asset_report_head_html_bytes, tl_asset_report_js_bytes;
@@ -21,6 +22,32 @@ static void add_json(tl_text *page, const char *id, const json_t *value)
     free(text);
 }
 
+static void add_script(tl_text *page)
+{
+    tl_text_add(page, "<script>\n");
+    tl_text_add_bytes(page, tl_asset_report_js, tl_asset_report_js_bytes);
+    tl_text_add(page, "</script>\n</body>\n</html>\n");
+}
+
+/* The head lets the page ask for nothing; this one may ask the server it came from. */
+tl_status tl_report_live(tl_ctx *ctx, tl_text *page)
+{
+    static const char closed[] = "default-src 'none';", open[] = " connect-src 'self';";
+    const char       *head = (const char *)tl_asset_report_head_html;
+    const char       *at =
+        memmem(head, tl_asset_report_head_html_bytes, closed, sizeof closed - 1);
+    size_t n;
+
+    if (!at)
+        return tl_fail(ctx, TL_EFAIL, "report", "its head has no policy (build it anew)");
+    n = (size_t)(at - head) + sizeof closed - 1;
+    tl_text_add_bytes(page, head, n);
+    tl_text_add(page, open);
+    tl_text_add_bytes(page, head + n, tl_asset_report_head_html_bytes - n);
+    add_script(page);
+    return page->status;
+}
+
 tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *detail,
                           const char *path)
 {
@@ -30,9 +57,7 @@ tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *deta
     tl_text_add_bytes(&page, tl_asset_report_head_html, tl_asset_report_head_html_bytes);
     add_json(&page, "verdict", verdict);
     add_json(&page, "detail", detail);
-    tl_text_add(&page, "<script>\n");
-    tl_text_add_bytes(&page, tl_asset_report_js, tl_asset_report_js_bytes);
-    tl_text_add(&page, "</script>\n</body>\n</html>\n");
+    add_script(&page);
     TL_TRY(page.status);
     TL_TRY(tl_file_write(ctx, path, page.text, page.bytes));
 done:

@@ -452,3 +452,36 @@ done:
     tl_free(ctx, count);
     return rc;
 }
+
+tl_status tl_study_detail_so_far(tl_ctx *ctx, tl_study *s, json_t **out)
+{
+    int       waiting = 0, runs = 0;
+    char      text[200];
+    json_t   *d = json_object();
+    tl_status rc;
+
+    *out = NULL;
+    for (int i = 0; i < s->entries; i++) {
+        const int repeats = tl_study_repeats(s, i, s->entry[i].chosen);
+        runs += repeats;
+        waiting += repeats == 0 && !s->entry[i].status;
+    }
+    snprintf(text, sizeof text, "%d %s done, %d of %d routes not begun", runs,
+             tl_plural(runs, "run is", "runs are"), waiting, s->entries);
+    json_object_set_new(d, "sentence", json_string(text));
+    json_object_set_new(
+        d, "how_sure",
+        json_string("So far by validation alone: the test part is read once, "
+                    "at the end, and only then is there a verdict."));
+    machine_json(ctx, s, d);
+    json_object_del(d, "finished");
+    TL_TRY(runs_json(ctx, s, d));
+    json_object_set(d, "profile", s->profile);
+    loads_json(s, d);
+    routes_json(s, d);
+    *out = d;
+    d    = NULL;
+done:
+    json_decref(d);
+    return rc;
+}

@@ -157,13 +157,13 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
                         t.runs ? json_integer(t.parameters) : json_null());
     json_object_set_new(c, "cost", all ? cost_json(s, &t) : json_null());
     json_object_set_new(c, "forecast", forecast_json(s, e, all));
-    json_object_set_new(c, "inference",
-                        t.runs ? json_pack("{s:o, s:o}", "ms_per_row",
-                                           tl_json_real(j->ms_per_row[i]), "bytes",
-                                           j->model_bytes[i] >= 0
-                                               ? json_integer(j->model_bytes[i])
-                                               : json_null())
-                               : json_null());
+    json_object_set_new(
+        c, "inference",
+        t.runs && j->ms_per_row
+            ? json_pack(
+                  "{s:o, s:o}", "ms_per_row", tl_json_real(j->ms_per_row[i]), "bytes",
+                  j->model_bytes[i] >= 0 ? json_integer(j->model_bytes[i]) : json_null())
+            : json_null());
     return c;
 }
 
@@ -222,6 +222,42 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
     json_object_set_new(v, "candidates", candidates);
     json_object_set_new(v, "reasons", tl_study_reasons(s, j));
     json_object_set(v, "warnings", s->warnings);
+    json_object_set_new(v, "budget",
+                        json_pack("{s:f, s:f}", "seconds", s->budget_s, "used",
+                                  s->before_s + tl_time_s() - s->began_s));
+    return v;
+}
+
+/* A candidate that has no verdict yet says how far it is. */
+static json_t *running_candidate(const tl_study *s, int i)
+{
+    const tl_judged none = { 0 };
+    const tl_entry *e    = &s->entry[i];
+    json_t         *c    = candidate_json(s, &none, i);
+
+    if (!e->status && !e->stopped)
+        json_object_set_new(
+            c, "status",
+            json_string(tl_study_repeats(s, i, e->chosen) ? "running" : "waiting"));
+    return c;
+}
+
+json_t *tl_study_running_json(tl_study *s)
+{
+    json_t *v = json_object(), *candidates = json_array();
+
+    for (int i = 0; i < s->entries; i++)
+        json_array_append_new(candidates, running_candidate(s, i));
+    json_object_set_new(v, "version", json_string(TAILOR_VERSION));
+    json_object_set_new(v, "task", json_string(s->data->task->name));
+    json_object_set_new(v, "metric", json_string(s->metric));
+    json_object_set_new(v, "higher_is_better",
+                        json_boolean(tl_study_metric_of(s)->higher));
+    json_object_set_new(v, "data", data_json(s));
+    json_object_set_new(v, "outcome", json_string("running"));
+    json_object_set_new(v, "candidates", candidates);
+    json_object_set(v, "warnings", s->warnings);
+    json_object_set_new(v, "minimum_detectable_difference", tl_json_real(s->detectable));
     json_object_set_new(v, "budget",
                         json_pack("{s:f, s:f}", "seconds", s->budget_s, "used",
                                   s->before_s + tl_time_s() - s->began_s));

@@ -1,10 +1,12 @@
 /* The report's page: everything is drawn from the two JSON blocks above, as text nodes and SVG;
- * nothing is fetched.  One function per part; a part whose numbers are missing is left out. */
+ * nothing is fetched.  One function per part; a part whose numbers are missing is left out.
+ * Without the blocks it is the page of a running study, which asks its own server for them. */
 'use strict';
 (() => {
-const V = JSON.parse(document.getElementById('verdict').textContent);
-const D = JSON.parse(document.getElementById('detail').textContent);
+let redraw = () => {};
+function report(V, D) {
 const page = document.getElementById('page');
+const running = V.outcome === 'running', stage = running ? 'Validation' : 'Test';
 const SVG = 'http://www.w3.org/2000/svg';
 
 /* ---- building blocks */
@@ -41,7 +43,7 @@ function bytes(b) {
   while (b >= 1024 && u < 3) { b /= 1024; u++; }
   return b.toFixed(b < 10 && u ? 1 : 0) + ' ' + unit[u];
 }
-const C = V.candidates || [];
+const C = (V.candidates || []).map(c => running ? { ...c, test: c.valid } : c);
 const baseName = b => b ? String(b).split('/').filter(Boolean).pop() : '';
 const many = new Set(C.map(c => c.base).filter(Boolean)).size > 1;
 const label = c => c.route + (many && c.base ? ` · ${baseName(c.base)}` : '');
@@ -88,13 +90,13 @@ function frame(w, h, m, x, y, xs, ys, xtext, ytext) {
 
 /* ---- the verdict */
 function verdict() {
-  const words = { better: 'clear winner', tie: 'tie: the cheapest is taken', undecided: 'not decided yet' };
+  const words = { better: 'clear winner', tie: 'tie: the cheapest is taken', undecided: 'not decided yet', running: 'running' };
   page.append(el('span', { class: 'badge ' + V.outcome }, words[V.outcome] || V.outcome));
   page.append(el('h1', {}, D.sentence || `Take ${V.winner ? V.winner.route : 'nothing yet'}`));
   if (D.how_sure) page.append(el('p', { class: 'lead' }, D.how_sure));
   const w = V.winner, c = C.find(isWinner), tiles = [];
   const tile = (k, v, d) => tiles.push(el('div', { class: 'tile' }, el('div', { class: 'k' }, k), el('div', { class: 'v' }, v), el('div', { class: 'd' }, d)));
-  if (c && ran(c)) tile(`Test ${metricName} of ${label(c)}`, score(c.test.mean), `95 % interval ${range(c.test.ci95)}; ${count(V.data && V.data.test)} test rows`);
+  if (c && ran(c)) tile(`${stage} ${metricName} of ${label(c)}`, score(c.test.mean), `95 % interval ${range(c.test.ci95)}; ${count(V.data && V.data.test)} test rows`);
   const r = V.runner_up;
   if (r && r.difference && known(r.difference.mean)) tile(`Ahead of ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(r.difference.mean)}${share ? ' points' : ''}`, `95 % interval ${range(r.difference.ci95)}${known(r.difference.p) ? `; p\u00a0=\u00a0${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
   if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
@@ -132,7 +134,7 @@ function side_by_side() {
     c.cost ? bytes(c.cost.peak_bytes) : '–', c.forecast ? bytes(c.forecast.peak_bytes) : '–',
     c.inference && known(c.inference.ms_per_row) ? c.inference.ms_per_row.toPrecision(2) + ' ms' : '–',
     count(c.trainable_parameters), known(c.seeds) ? c.seeds : '–', c.overfit && c.overfit.verdict ? c.overfit.verdict : '–', c.status || '']);
-  section('The routes side by side', `Test ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. All routes saw the same rows and repeats. In the table, time is of all seeds together, memory the highest of any, per row what an answer takes, trained the parameters that training moves.`,
+  section('The routes side by side', `${stage} ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. All routes saw the same rows and repeats. In the table, time is of all seeds together, memory the highest of any, per row what an answer takes, trained the parameters that training moves.`,
     el('div', { class: 'card' }, s),
     table(['route', metricName, '95 % interval', 'time', 'forecast', 'memory', 'forecast', 'per row', 'trained', 'seeds', 'overfit', 'status'],
       rows, C.map(c => isWinner(c) ? 'win' : ran(c) ? '' : 'off')),
@@ -292,22 +294,59 @@ function about() {
   document.getElementById('about').textContent = `${V.task || ''} on ${name}`;
   const when = known(D.finished) ? new Date(1000 * D.finished).toISOString().slice(0, 16).replace('T', ' ') + ' UTC; ' : '';
   document.getElementById('foot').textContent = `${when}Tailor ${V.version || ''}${m.cpu ? `; ${m.cpu}, ${m.threads} threads, ${m.isa || ''} ${m.precision || ''}` : ''}. This page is one file and asks the network for nothing.`;
-  const root = document.documentElement;
-  document.getElementById('theme').addEventListener('click', () => {
-    const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
-    root.dataset.theme = dark ? 'light' : 'dark';
-  });
 }
 
 function render() {
+  const open = new Set([...page.querySelectorAll('details[open] > summary')].map(e => e.textContent));
   page.replaceChildren();
   verdict(); side_by_side(); amount(); cost(); curves(); mistakes(); data(); routes(); use();
+  for (const e of page.querySelectorAll('details > summary')) if (open.has(e.textContent)) e.parentNode.open = true;
 }
 about();
 render();
-let drawn = wide(), later = 0;
+redraw = render;
+}
+
+/* ---- a running study: its server is asked every second, the page drawn anew where it changed */
+function follow() {
+  const now = document.createElement('p');
+  now.className = 'note';
+  now.id = 'now';
+  now.setAttribute('aria-live', 'off');
+  document.getElementById('page').before(now);
+  now.style.cssText = 'max-width:1080px;margin:8px auto 0;padding:0 22px';
+  let number = -1, missed = 0, done = false;
+  async function ask() {
+    try {
+      const got = await (await fetch(`study.json?after=${number}`, { cache: 'no-store' })).json();
+      missed = 0;
+      if (!done) now.textContent = got.now;
+      if (got.page) {
+        report(got.page.verdict, got.page.detail);
+        number = got.number;
+        done = got.page.verdict.outcome !== 'running';
+        if (done) now.textContent = 'The study has ended; report.html and verdict.json hold what stands here.';
+      }
+    } catch {
+      missed++;
+      if (!done && missed > 2) now.textContent = 'The study no longer answers: it ended or was stopped. What stands here is the last it said.';
+    }
+    if (!done && missed < 30) setTimeout(ask, 1000);
+  }
+  ask();
+}
+
+const blocks = ['verdict', 'detail'].map(id => document.getElementById(id));
+if (blocks.every(Boolean)) report(...blocks.map(e => JSON.parse(e.textContent)));
+else follow();
+const root = document.documentElement;
+document.getElementById('theme').addEventListener('click', () => {
+  const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  root.dataset.theme = dark ? 'light' : 'dark';
+});
+let drawn = root.clientWidth, later = 0;
 window.addEventListener('resize', () => {
   clearTimeout(later);
-  later = setTimeout(() => { if (wide() !== drawn) { drawn = wide(); render(); } }, 150);
+  later = setTimeout(() => { if (root.clientWidth !== drawn) { drawn = root.clientWidth; redraw(); } }, 150);
 });
 })();
