@@ -202,6 +202,7 @@ typedef struct { float delta; } tl_huber_attr;
  *             for the k best entries after `skip`; the first between equals      tl_vote_attr
  * forest      in  x f32[n d], node f32[m 6], bits f32[w], root f32[t], base f32[s]  out y f32[n s]
  *             (tensor/forest.h)
+ * hog         in  x f32[n h w c]   out y f32[n, features] (tensor/hog.h)         tl_hog_attr
  * reduce_sum, reduce_mean  in x    out y: the axis goes away                 tl_axis_attr
  * reduce_max  in  x    out y, at I32 (index on the axis, first on ties)      tl_axis_attr
  * reduce_max_grad  in dy, at  out dx                                         tl_broadcast_attr

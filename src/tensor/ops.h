@@ -133,6 +133,11 @@ typedef struct { int64_t k, skip, classes; } tl_vote_attr;
  * root f32 [trees], base f32 [scores].  No gradient. */
 tl_tensor tl_forest_scores(tl_graph *g, tl_tensor x, tl_tensor node, tl_tensor bits,
                            tl_tensor root, tl_tensor base);
+/* [n h w c] f32 -> [n features] (tensor/hog.h): cells of `cell` pixels a side.  No gradient. */
+typedef struct {
+    int64_t cell;
+} tl_hog_attr;
+tl_tensor tl_hog_features(tl_graph *g, tl_tensor x, const tl_hog_attr *attr);
 tl_tensor tl_vote(tl_graph *g, tl_tensor scores, tl_tensor classes, const tl_vote_attr *attr);
 tl_tensor tl_reduce_sum(tl_graph *g, tl_tensor x, int axis);  /* the axis goes away */
 tl_tensor tl_reduce_mean(tl_graph *g, tl_tensor x, int axis);

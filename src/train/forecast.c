@@ -2,6 +2,7 @@
  * limit.  Nothing of the run's size is allocated: parameters are declared, not sealed, and
  * plans lay out their slab without taking it.  Floor 3, train. */
 #include "train/linear.h"
+#include "train/histograms.h"
 #include "train/neighbours.h"
 #include "train/optim_kernels.h"
 #include "train/pretrain.h"
@@ -295,6 +296,28 @@ done:
     return rc;
 }
 
+/* What the solved baseline's rivals need, one after the other. */
+static tl_status forecast_rivals(tl_ctx *ctx, const tl_run_spec *spec, const sketch *k,
+                                 tl_shape row, tl_run_need *need)
+{
+    tl_histograms h;
+    tl_run_need   first = { 0 };
+    tl_status     rc;
+
+    need->flops += tl_neighbours_flops(spec, k->width);
+    TL_TRY(tl_histograms_new(ctx, spec, row, &h));
+    if (h.spec.candidate.route) rc = tl_run_forecast(ctx, &h.spec, &first);
+    tl_histograms_free(ctx, &h);
+    TL_TRY(rc);
+    need->flops += first.flops;
+    need->rows += first.rows;
+    need->peak_bytes =
+        TL_MAX(need->peak_bytes, first.peak_bytes + floats(2 * k->params->floats));
+    need->process_bytes = TL_MAX(need->process_bytes, first.process_bytes);
+done:
+    return rc;
+}
+
 tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *out)
 {
     tl_run_spec     spec;
@@ -317,6 +340,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     TL_TRY(tl_params_new(ctx, &k.params));
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
     settle_groups(k.params, &spec);
+    const bool rivals = route->finish && !spec.candidate.hyper.adapt.kind &&
+                        !spec.dataset->schema && !spec.dataset->text;
     for (int i = 0; i < tl_run_phases(&spec, k.params); i++) {
         const tl_phase phase = tl_run_phase(&spec, k.params, i);
         TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));
@@ -324,10 +349,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     }
     if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
         most = TL_MAX(most, floats(k.params->floats));
-    else if (route->finish && !spec.dataset->schema && !spec.dataset->text) {
+    else if (rivals)
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
-        need.flops += tl_neighbours_flops(&spec, k.width);
-    }
     const size_t  taken   = tl_slab_bytes(spec.slab);
     const tl_rows lists[] = { spec.train, spec.valid };
     most += tl_cache_will_take(spec.cache, lists, 2);
@@ -335,6 +358,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
                       most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     need.process_bytes = PROCESS_BYTES + (size_t)k.products * PRODUCT_BYTES;
     need.peak_bytes += need.process_bytes;
+    if (rivals) TL_TRY(forecast_rivals(ctx, &spec, &k, arch.row, &need));
     if (route->teacher)
         TL_TRY(forecast_teacher(ctx, &spec, floats(2 * k.params->floats), &need));
     *out = need;

@@ -133,31 +133,19 @@ done:
     return rc;
 }
 
-/* The rival's model, and its values as the best so far. */
 static tl_status take_its_place(tl_ctx *ctx, rival *r)
 {
-    const tl_phase nothing = { .which = TL_TRAIN_NOTHING };
-    tl_trainer    *t       = r->t;
-    tl_model      *lost    = t->model;
-    float         *best    = NULL;
-    tl_rows        rows    = { 0 };
-    tl_status      rc;
+    tl_trainer *t    = r->t;
+    tl_rows     rows = { 0 };
+    tl_status   rc;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)r->model->params->floats, sizeof *best, &best));
     TL_TRY(tl_rows_spread(ctx, r->kept, t->spec.valid.count, &rows));
     if (r->kept.count > r->best_k)
         TL_TRY(score(ctx, r, r->best_k, true, rows, &t->train_metric, &t->train_loss));
     t->train_known = true;
     json_object_set_new(r->model->arch.config, "neighbours", json_integer(r->best_k));
-    tl_train_select(r->model->params, &nothing, &t->spec.candidate.hyper);
-    tl_free(ctx, t->best);
-    t->best  = best;
-    best     = NULL;
-    t->model = r->model;
-    r->model = lost; /* ended by the caller */
-    rc       = tl_trainer_judge(ctx, t, 0, r->metric, r->loss, (double)NAN);
+    TL_TRY(tl_trainer_replace(ctx, t, &r->model, r->metric, r->loss));
 done:
-    tl_free(ctx, best);
     tl_free(ctx, rows.row);
     return rc;
 }

@@ -271,6 +271,21 @@ done:
     return rc;
 }
 
+tl_status tl_trainer_replace(tl_ctx *ctx, tl_trainer *t, tl_model **model, double metric,
+                             double loss)
+{
+    const tl_phase nothing = { .which = TL_TRAIN_NOTHING };
+    tl_model      *taken   = *model;
+    tl_status      rc;
+
+    *model = NULL;
+    tl_train_select(taken->params, &nothing, &t->spec.candidate.hyper);
+    TL_TRY(tl_trainer_take(ctx, t, taken));
+    rc = tl_trainer_judge(ctx, t, 0, metric, loss, (double)NAN);
+done:
+    return rc;
+}
+
 /* On rows as many as validation has. */
 static tl_status score_train(tl_ctx *ctx, tl_trainer *t)
 {

@@ -61,6 +61,9 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
 tl_status tl_trainer_take(tl_ctx *ctx, tl_trainer *t, tl_model *model);
 /* Judges it: its scores on the training rows, and on validation. */
 tl_status tl_trainer_score(tl_ctx *ctx, tl_trainer *t);
+/* The same of another model than the phases left, with the scores it has: *model is taken. */
+tl_status tl_trainer_replace(tl_ctx *ctx, tl_trainer *t, tl_model **model, double metric,
+                             double loss);
 void      tl_trainer_forget(tl_trainer *t); /* the epoch's sums start anew */
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
 /* phases.c: the route's phases on this network, and what each trains at which rate. */

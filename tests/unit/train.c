@@ -1,6 +1,7 @@
 /* train.c -- what a run does with its rows: learns, keeps the best, stops, names a NaN, leaves
  * frozen parts alone, says how it fits; and what it forecasts. */
 #include "core/io.h"
+#include "data/strokes.h"
 #include "support/drawn.h"
 #include "tensor/op.h"
 #include "train/evaluate.h"
@@ -194,6 +195,64 @@ static void the_baseline_may_be_its_neighbours(void **state)
     assert_true(r.valid_metric > 0.9 && r.train_metric > 0.9);
     assert_non_null(strstr(r.stop_detail, " of 300 training pictures"));
     assert_true(r.trainable == 0 && r.parameters == 300 * (8 * 8 + 2));
+    TEST_OK(tl_model_save(test_ctx(), r.model, NULL, top));
+    TEST_OK(tl_model_open(test_ctx(), top, NULL, &again));
+    TEST_OK(tl_evaluator_new(test_ctx(), &p.spec, again, 16, &e));
+    TEST_OK(tl_evaluate(test_ctx(), &e, p.valid));
+    assert_true(tl_tally_metric(&e.tally, "accuracy") == r.valid_metric);
+    tl_evaluator_free(test_ctx(), &e);
+    tl_model_free(test_ctx(), again);
+    tl_run_result_free(test_ctx(), &r);
+    test_folder_end(top);
+    test_drawn_close(&p);
+}
+
+/* The fixture's pictures become drawn digits, whose place and slant vary, with a margin. */
+static void take_digits(test_drawn *p, int64_t rows)
+{
+    enum { SIDE = 32, DRAWN = TL_STROKES_SIZE, MARGIN = (SIDE - DRAWN) / 2 };
+    uint8_t *pixels = calloc((size_t)rows, SIDE * SIDE), drawn[DRAWN * DRAWN];
+    int32_t *label  = malloc((size_t)rows * sizeof *label);
+
+    assert_true(pixels && label);
+    for (int64_t i = 0; i < rows; i++) {
+        label[i] = (int32_t)(i % 10);
+        tl_strokes_draw(TL_DIGITS, label[i], 3, i, drawn);
+        for (int64_t y = 0; y < DRAWN; y++)
+            memcpy(pixels + (i * SIDE + y + MARGIN) * SIDE + MARGIN, drawn + y * DRAWN, DRAWN);
+    }
+    const tl_arrays arrays = { pixels, label, rows, SIDE, SIDE, 1, 10 };
+    tl_cache_free(test_ctx(), p->cache);
+    tl_dataset_close(test_ctx(), p->dataset);
+    TEST_OK(tl_dataset_of_arrays(test_ctx(), &arrays, &p->dataset));
+    TEST_OK(tl_cache_new(test_ctx(), p->dataset, &p->prep, 16 << 20, &p->cache));
+    p->spec.dataset = p->dataset;
+    p->spec.cache   = p->cache;
+    free(pixels);
+    free(label);
+}
+
+/* Digits: the histograms of gradients say them best; they are kept, opened and asked, too. */
+static void the_baseline_may_be_histograms(void **state)
+{
+    tl_run_result r;
+    tl_run_need   need;
+    tl_model     *again;
+    tl_evaluator  e;
+    test_drawn    p;
+    char         *top = test_folder();
+
+    (void)state;
+    test_fresh();
+    test_drawn_open(&p, 240, 10, 32, 1, NULL, "baseline");
+    take_digits(&p, 240);
+    TEST_OK(tl_run_forecast(test_ctx(), &p.spec, &need));
+    TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
+    assert_string_equal(r.model->arch.family->name, "hog");
+    assert_true(r.valid_metric > 0.7 && r.train_metric > 0.9);
+    assert_non_null(strstr(r.stop_detail, "histograms of oriented gradients"));
+    assert_int_equal(r.parameters, 10 * (3 * 3 * 36 + 1));
+    assert_true(need.peak_bytes - need.process_bytes > r.accounted_bytes / 2);
     TEST_OK(tl_model_save(test_ctx(), r.model, NULL, top));
     TEST_OK(tl_model_open(test_ctx(), top, NULL, &again));
     TEST_OK(tl_evaluator_new(test_ctx(), &p.spec, again, 16, &e));
@@ -508,6 +567,7 @@ int main(void)
         cmocka_unit_test(settings_by_name),
         cmocka_unit_test(every_network_learns),
         cmocka_unit_test(the_baseline_may_be_its_neighbours),
+        cmocka_unit_test(the_baseline_may_be_histograms),
         cmocka_unit_test(the_best_is_kept),
         cmocka_unit_test(a_nan_stops_and_is_named),
         cmocka_unit_test(interrupted_without_a_folder_keeps_the_best),
