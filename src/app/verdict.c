@@ -44,16 +44,23 @@ static const char *base_name(const json_t *object)
     return base ? tl_path_name(base) : NULL;
 }
 
-/* The candidate of the same route and base. */
+static const char *arch_name(const json_t *candidate)
+{
+    return tl_json_text(json_object_get(candidate, "hyperparameters"), "arch", "");
+}
+
+/* The candidate of the same route, base and network (where `like` says it). */
 static const json_t *find_candidate(const json_t *verdict, const json_t *like)
 {
     const char *route = tl_json_text(like, "route", ""), *base = tl_json_text(like, "base", "");
+    const char *arch  = arch_name(like);
     json_t     *c;
     size_t      i;
 
     json_array_foreach(json_object_get(verdict, "candidates"), i, c)
         if (strcmp(tl_json_text(c, "route", ""), route) == 0 &&
-            strcmp(tl_json_text(c, "base", ""), base) == 0)
+            strcmp(tl_json_text(c, "base", ""), base) == 0 &&
+            (!*arch || strcmp(arch_name(c), arch) == 0))
             return c;
     return NULL;
 }
@@ -141,8 +148,25 @@ static void print_texts(const tl_app *app, const char *title, const json_t *text
             tl_term_wrap(&app->term, "  ", false, json_string_value(text));
 }
 
+/* "scratch", or "scratch of mlp" where another candidate is told apart by its network alone. */
+static const char *name_route(const json_t *v, const json_t *c, char name[96])
+{
+    const char *route = tl_json_text(c, "route", "?"), *base = tl_json_text(c, "base", "");
+    int         alike = 0;
+    json_t     *other;
+    size_t      i;
+
+    json_array_foreach(json_object_get(v, "candidates"), i, other)
+        alike += strcmp(tl_json_text(other, "route", "?"), route) == 0 &&
+                 strcmp(tl_json_text(other, "base", ""), base) == 0;
+    if (alike > 1 && *arch_name(c)) snprintf(name, 96, "%.40s of %.40s", route, arch_name(c));
+    else snprintf(name, 96, "%.40s", route);
+    return name;
+}
+
 static void candidate_row(tl_grid *table, const json_t *v, const json_t *c, bool won)
 {
+    char          name[96];
     char          test[64], valid[64], seconds[32], peak[32], runs[32];
     const char   *base = base_name(c), *status = tl_json_text(c, "status", "?");
     const json_t *cost = json_object_get(c, "cost");
@@ -157,7 +181,7 @@ static void candidate_row(tl_grid *table, const json_t *v, const json_t *c, bool
     if (!fits && strcmp(fit, "underfit") != 0)
         strncat(note, " overfit", sizeof note - strlen(note) - 1);
     tl_grid_row(table, won ? TL_GREEN : done ? TL_PLAIN : TL_DIM,
-                (const char *[]){ tl_json_text(c, "route", "?"), base ? base : "-",
+                (const char *[]){ name_route(v, c, name), base ? base : "-",
                                   say_score(v, json_object_get(c, "test"), test),
                                   say_score(v, json_object_get(c, "valid"), valid), runs,
                                   say_or_dash(tl_json_number(cost, "seconds", NAN),

@@ -125,9 +125,18 @@ static void prep_of_row(const tl_arch *arch, tl_shape row, tl_prep *prep)
     prep->crop         = false;
 }
 
-static tl_status make_table_net(tl_ctx *ctx, const tl_study *s, tl_candidate *c)
+/* What a table's rows are learnt by from scratch: --arch, or each of these. */
+static const char *const table_nets[] = { "mlp", "table-resnet" };
+
+static bool tries_table_nets(const tl_study *s, const tl_route *route)
 {
-    const char *text = s->q->base_arch ? s->q->base_arch : "mlp";
+    return s->data->schema && !s->q->base_arch && s->bases == 0 && !route->needs_base &&
+           strcmp(route->name, "baseline") != 0;
+}
+
+static tl_status make_table_net(tl_ctx *ctx, const tl_study *s, size_t net, tl_candidate *c)
+{
+    const char *text = s->q->base_arch ? s->q->base_arch : table_nets[net];
 
     c->prep = (tl_prep){ .table = s->data->schema };
     return tl_arch_parse(ctx, text, tl_prep_row(&c->prep), s->data->classes, &c->arch);
@@ -139,10 +148,10 @@ static tl_status make_text_net(tl_ctx *ctx, const tl_study *s, tl_entry *e)
 }
 
 /* The network of `scratch` without a base: --arch, or one for pictures of this size. */
-static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size,
+static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size, size_t net,
                               tl_candidate *c)
 {
-    if (s->data->schema) return make_table_net(ctx, s, c);
+    if (s->data->schema) return make_table_net(ctx, s, net, c);
     const bool     small = (size ? size : data_side(s, INT64_MAX)) <= SMALL_SIDE;
     const tl_shape row   = data_row(s, size, small ? SMALL_SIDE : LARGE_SIDE);
     const char *text = s->q->base_arch ? s->q->base_arch : small ? small_net : large_net;
@@ -228,7 +237,7 @@ static void name_entry(const tl_study *s, tl_entry *e)
     if (base && e->c.route->needs_base)
         snprintf(e->label, sizeof e->label, "%s from %.100s", e->c.route->name,
                  tl_path_name(base->path));
-    else if (base && s->bases > 1)
+    else if ((base && s->bases > 1) || tries_table_nets(s, e->c.route))
         snprintf(e->label, sizeof e->label, "%s of %.64s", e->c.route->name,
                  e->c.arch.name);
     else
@@ -251,8 +260,9 @@ static tl_status leave_unsolvable(tl_ctx *ctx, tl_entry *e)
     return TL_OK;
 }
 
-/* `base` -1: none.  A route that starts anew borrows only the base's architecture. */
-static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base)
+/* `base` -1: none; `net` is of table_nets then.  A route that starts anew borrows only the base's
+ * architecture. */
+static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base, size_t net)
 {
     tl_status rc;
     int64_t   size = 0;
@@ -277,7 +287,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     else if (s->data->text)
         TL_TRY(make_text_net(ctx, s, e));
     else
-        TL_TRY(make_own_net(ctx, s, size, &e->c));
+        TL_TRY(make_own_net(ctx, s, size, net, &e->c));
     if (route->needs_base) e->c.base = s->base[base];
     TL_TRY(tl_route_defaults(ctx, route, &e->c.arch, s->train_rows, &e->trial[0]));
     TL_TRY(apply_overrides(ctx, s, route, &e->trial[0]));
@@ -318,12 +328,13 @@ tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
 
         if (!is_asked(s, route)) continue;
         if (plain || (!route->needs_base && s->bases == 0)) {
-            TL_TRY(add_entry(ctx, s, route, -1));
+            const size_t nets = tries_table_nets(s, route) ? TL_COUNT(table_nets) : 1;
+            for (size_t n = 0; n < nets; n++) TL_TRY(add_entry(ctx, s, route, -1, n));
             continue;
         }
         for (int b = 0; b < s->bases; b++)
             if (route->needs_base || is_first_of_arch(s, b))
-                TL_TRY(add_entry(ctx, s, route, b));
+                TL_TRY(add_entry(ctx, s, route, b, 0));
     }
     if (s->entries == 0) TL_FAIL(TL_EUSAGE, "--routes", "no route applies (give --base)");
 done:

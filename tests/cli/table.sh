@@ -34,6 +34,12 @@ run train classes.csv --arch mlp:32 --epochs 25 --out c
 ok train_of_classes eval 'is_status 0 && [ -s c/best/tailor.json ] && prints "NEW-ROWS.csv"'
 run evaluate c/best classes.csv --json
 ok evaluate_of_classes eval 'is_status 0 && prints "\"split\": \"test\"" && between accuracy 0.85 1 && between roc_auc 0.9 1'
+# The labels are the model's: a class that is missing or comes first elsewhere changes none.
+(head -n 1 classes.csv; grep ',high$' classes.csv | tail -n 60) >one.csv
+run predict c/best one.csv
+said=$(grep -cE '^[^[]*"label":"high"' out)
+run evaluate c/best one.csv --split all --json
+ok labels_are_the_models eval 'is_status 0 && [ "$said" -gt 30 ] && awk -v v="$(value accuracy)" -v s="$said" "BEGIN { exit !((v - s / 60)^2 < 1e-12) }"'
 run train numbers.csv --arch mlp:64 --epochs 40 --out n
 ok train_of_numbers is_status 0
 run evaluate n/best numbers.csv --json
@@ -59,6 +65,10 @@ ok predict_new_levels_and_gaps eval 'is_status 0 && [ "$(grep -c "\"value\"" out
 mkdir moved && cp -r n/best moved/model && rm -r n && run predict moved/model new.csv
 ok what_was_fitted_travels eval 'is_status 0 && sed "s/.*\"value\"/\"value\"/" out | cmp -s - by_name'
 
+run train numbers.csv --arch table_resnet:2x32 --epochs 20 --out t
+ok residual_network_of_numbers is_status 0
+run evaluate t/best numbers.csv --json
+ok residual_network_learns eval 'is_status 0 && between r2 0.85 1'
 run train numbers.csv --arch mlp --route baseline --out b
 ok trees_of_numbers is_status 0
 run evaluate b/best numbers.csv --json
@@ -82,4 +92,8 @@ run evaluate study/best numbers.csv --json
 ok best_scores_what_the_verdict_says eval '[ -n "$(value test winner)" ] && awk -v a="$(value rmse)" -v b="$(value test winner)" "BEGIN { exit !(a - b < 1e-9 && b - a < 1e-9) }"'
 run predict study/best new.csv
 ok best_predicts_new_rows eval 'is_status 0 && [ "$(wc -l <out)" -eq 20 ]'
+run compare numbers.csv --epochs 6 --seeds 3 --budget 4m --out both
+ok compare_tries_both_networks eval 'is_status 0 && grep -q "scratch of mlp" out && grep -q "scratch of table-resnet" out && [ "$(grep -c "\"route\": \"scratch\"" both/verdict.json)" -ge 2 ]'
+run compare numbers.csv --dry-run
+ok plan_has_both_networks eval 'is_status 0 && [ "$(grep -c "^ *scratch" out)" -eq 2 ]'
 finish

@@ -35,6 +35,13 @@ ok evaluate_all eval 'prints "\"rows\": 700"'
 run evaluate run/best data
 ok evaluate_for_people eval 'prints "^accuracy +0\.[0-9]+ +95 % interval" && prints "^macro-F1 +0\.[0-9]+ .*interval" && prints "precision +recall"'
 
+# The labels are the model's: where classes are missing they are not numbered anew.
+mkdir some && cp -r pictures/train/3 pictures/train/7 some/
+run predict run/best some
+said=$(grep -cE '"input":"some/([37])/[^"]*","label":"\1"' out)
+run evaluate run/best some --split all --json
+ok labels_are_the_models eval 'is_status 0 && awk -v v="$(accuracy out accuracy)" -v s="$said" -v n="$(find some -name "*.png" | wc -l)" "BEGIN { exit !(n > 0 && (v - s / n)^2 < 1e-12) }"'
+
 picture=$(find pictures/test -name '*.png' | sort | head -n 1)
 run predict run/best "$picture"
 ok predict_one eval 'is_status 0 && [ "$(wc -l <out)" -eq 1 ] && prints "^\{\"input\":\"$picture\",\"label\":\"[0-9]\",\"score\":[0-9.e-]+,\"top5\":\["'

@@ -265,6 +265,35 @@ static void the_baseline_may_be_histograms(void **state)
     test_drawn_close(&p);
 }
 
+/* The memory of an evaluation does not grow with rows times classes: what it keeps of a row is
+ * its number. */
+static void evaluation_takes_no_more_for_more_rows(void **state)
+{
+    size_t       took[2] = { 0, 0 };
+    tl_world    *w;
+    test_drawn   p;
+    tl_model    *m;
+    tl_evaluator e;
+
+    (void)state;
+    test_fresh();
+    test_drawn_open(&p, 800, 40, 8, 1, mlp, "scratch");
+    w = test_ctx()->world;
+    TEST_OK(tl_model_new(test_ctx(), &p.spec.candidate.arch, &p.prep, NULL, 1, &m));
+    for (int k = 0; k < 2; k++) {
+        const size_t before = atomic_load(&w->now_bytes);
+        atomic_store(&w->peak_bytes, before);
+        TEST_OK(tl_evaluator_new(test_ctx(), &p.spec, m, 32, &e));
+        TEST_OK(tl_evaluate(test_ctx(), &e, (tl_rows){ p.train.row, k ? 800 : 64 }));
+        tl_evaluator_free(test_ctx(), &e);
+        took[k] = atomic_load(&w->peak_bytes) - before;
+    }
+    if (took[0] < 1000 || took[1] > took[0] + 16 * (800 - 64))
+        fail_msg("%zu bytes of 64 rows, %zu of 800", took[0], took[1]);
+    tl_model_free(test_ctx(), m);
+    test_drawn_close(&p);
+}
+
 /* What comes back scores on validation what the result says, not what the last step left. */
 static void the_best_is_kept(void **state)
 {
@@ -568,6 +597,7 @@ int main(void)
         cmocka_unit_test(every_network_learns),
         cmocka_unit_test(the_baseline_may_be_its_neighbours),
         cmocka_unit_test(the_baseline_may_be_histograms),
+        cmocka_unit_test(evaluation_takes_no_more_for_more_rows),
         cmocka_unit_test(the_best_is_kept),
         cmocka_unit_test(a_nan_stops_and_is_named),
         cmocka_unit_test(interrupted_without_a_folder_keeps_the_best),

@@ -113,6 +113,24 @@ def caffe_squeezenet():
     return net
 
 
+class TableResNet(nn.Module):
+    """Gorishniy et al. 2021, section 3.3, with the names of rtdl_revisiting_models; channels last."""
+
+    def __init__(self, inputs, blocks, width, hidden):
+        super().__init__()
+        self.input_projection = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList([nn.ModuleDict(dict(
+            normalization=nn.BatchNorm1d(width), linear1=nn.Linear(width, hidden),
+            linear2=nn.Linear(hidden, width))) for _ in range(blocks)])
+        self.output = nn.ModuleDict(dict(normalization=nn.BatchNorm1d(width), linear=nn.Linear(width, CLASSES)))
+
+    def forward(self, x):
+        x = self.input_projection(x.permute(0, 2, 3, 1).flatten(1))
+        for b in self.blocks:
+            x = x + b["linear2"](F.relu(b["linear1"](b["normalization"](x))))
+        return self.output["linear"](F.relu(self.output["normalization"](x)))
+
+
 def small_resnet():
     net = torchvision.models.resnet18(num_classes=CLASSES)
     net.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
@@ -132,6 +150,8 @@ cases = [
     ("squeezenet1_0", 40, {}, lambda: make.squeezenet1_0(num_classes=CLASSES)),
     ("squeezenet1_0", 43, {"caffe": True}, caffe_squeezenet),
     ("squeezenet1_1", 41, {}, lambda: make.squeezenet1_1(num_classes=CLASSES)),
+    ("table-resnet", 5, {"n_blocks": 3, "d_block": 16, "d_hidden_multiplier": 1.5, "dropout1": 0},
+     lambda: TableResNet(75, 3, 16, 24)),
 ]
 
 

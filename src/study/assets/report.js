@@ -46,7 +46,9 @@ function bytes(b) {
 const C = (V.candidates || []).map(c => running ? { ...c, test: c.valid } : c);
 const baseName = b => b ? String(b).split('/').filter(Boolean).pop() : '';
 const many = new Set(C.map(c => c.base).filter(Boolean)).size > 1;
-const label = c => c.route + (many && c.base ? ` · ${baseName(c.base)}` : '');
+const archOf = c => (c.hyperparameters || {}).arch || '';
+const twins = c => C.filter(d => d.route === c.route && (d.base || null) === (c.base || null)).length > 1;
+const label = c => c.route + (many && c.base ? ` · ${baseName(c.base)}` : twins(c) ? ` · ${archOf(c)}` : '');
 const sideLabel = (c, w) => w < 600 && label(c).length > 16 ? label(c).slice(0, 15) + '…' : label(c);
 const ran = c => c.test && known(c.test.mean);
 const colour = i => C[i].route === 'baseline' ? 'var(--c0)' : `var(--c${1 + C.filter((c, j) => j < i && c.route !== 'baseline').length % 7})`;
