@@ -141,6 +141,11 @@ static bool is_kept(const tl_cache *c, int64_t row, int64_t h, int64_t w)
     return held.channels != c->prep.channels || (h < held.height && w < held.width);
 }
 
+size_t tl_cache_bytes(const tl_cache *c)
+{
+    return atomic_load(&c->used_bytes);
+}
+
 size_t tl_cache_will_take(const tl_cache *c, const tl_rows *lists, int count)
 {
     const size_t left = c->budget_bytes - TL_MIN(atomic_load(&c->used_bytes), c->budget_bytes);

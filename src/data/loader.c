@@ -243,6 +243,11 @@ static void *read_ahead(void *arg)
     return NULL;
 }
 
+int64_t tl_loader_slots(int64_t batch, int64_t row_values)
+{
+    return batch > BIG_BATCH_BYTES / 4 / row_values ? 2 : MOST_SLOTS;
+}
+
 static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
 {
     const tl_shape row     = l->spec.table               ? TL_SHAPE(l->spec.width)
@@ -254,7 +259,7 @@ static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
 
     l->row_values = tl_shape_count(&row);
     l->chunk      = TL_MIN(TL_MAX(CHUNK_VALUES / l->row_values, 1), 64);
-    l->slots      = l->spec.batch > BIG_BATCH_BYTES / 4 / l->row_values ? 2 : MOST_SLOTS;
+    l->slots      = tl_loader_slots(l->spec.batch, l->row_values);
     for (int64_t i = 0; i < l->slots; i++) {
         slot *s   = &l->slot[i];
         s->number = -1;

@@ -17,6 +17,7 @@ void      tl_cache_free(tl_ctx *ctx, tl_cache *cache);
 tl_status tl_cache_code(tl_ctx *ctx, tl_cache *cache, int64_t row, float *x);
 /* Bytes that reading these rows will add to it, for forecasts; rows of unknown size count as
  * the dataset's first. */
+size_t    tl_cache_bytes(const tl_cache *cache); /* of the rows it holds by now */
 size_t    tl_cache_will_take(const tl_cache *cache, const tl_rows *lists, int count);
 
 typedef struct {
@@ -37,6 +38,8 @@ typedef struct {
     int64_t           outputs;
 } tl_loader_spec;
 typedef struct tl_loader tl_loader;
+/* How many batches a loader holds: so many rows of so many values. */
+int64_t   tl_loader_slots(int64_t batch, int64_t row_values);
 tl_status tl_loader_new(tl_ctx *ctx, const tl_loader_spec *spec, tl_loader **out);
 void      tl_loader_free(tl_ctx *ctx, tl_loader *loader);
 /* Go to batch `position` of `epoch` (resume): the same batches as if all before were taken. */

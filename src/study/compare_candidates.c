@@ -401,6 +401,8 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
     while (s->q->base && s->q->base[count]) count++;
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->base, &s->base));
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
+    TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->feature_bytes,
+                          &s->feature_bytes));
     for (; s->bases < count; s->bases++) {
         TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch,
                              &s->base[s->bases]));
@@ -430,6 +432,7 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
     tl_free(ctx, s->entry);
     tl_free(ctx, s->view);
     tl_free(ctx, s->features);
+    tl_free(ctx, s->feature_bytes);
     tl_free(ctx, s->base);
 }
 

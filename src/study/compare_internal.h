@@ -86,6 +86,7 @@ typedef struct {
     tl_prepared       *view;
     int                views;
     float            **features; /* [bases] body outputs of all rows, or NULL */
+    size_t            *feature_bytes; /* [bases] of them; 0: none */
     json_t            *shared;   /* in runs.db: what making them took {seconds,
                                               flops}, by the entry first in need */
     tl_entry          *entry;
@@ -167,6 +168,10 @@ bool      tl_entry_trained(const tl_entry *e); /* by gradient over epochs */
 /* Of one run on so many rows, all slices of a repeat. */
 tl_status tl_study_part_seconds(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
                                 double *out);
+/* Caches and features in memory now: those of `e`, or of all candidates (NULL). */
+size_t    tl_study_held(const tl_study *s, const tl_entry *e);
+/* Of what was allocated at most, this candidate's part, with what a process of its own holds. */
+size_t    tl_study_own_bytes(const tl_study *s, const tl_entry *e, size_t accounted);
 size_t    tl_study_memory(const tl_study *s);  /* --memory, or what is taken for it */
 /* Body outputs of all rows, shared by the heads over e's base; left out when too big
  * to keep. */

@@ -57,7 +57,7 @@ static tl_status key_of(tl_ctx *ctx, const tl_entry *e, const json_t *settings, 
     return TL_OK;
 }
 
-static json_t *result_json(const tl_run_result *r)
+static json_t *result_json(const tl_run_result *r, size_t peak)
 {
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I}",
@@ -67,7 +67,7 @@ static json_t *result_json(const tl_run_result *r)
         (json_int_t)r->best_epoch, "epochs", (json_int_t)r->epochs_run, "steps",
         (json_int_t)r->steps_run, "stopped", r->stopped ? r->stopped : "", "detail",
         r->stop_detail, "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "flops",
-        r->flops, "peak_bytes", (json_int_t)r->peak_bytes, "trainable",
+        r->flops, "peak_bytes", (json_int_t)peak, "trainable",
         (json_int_t)r->trainable, "parameters", (json_int_t)r->parameters);
 }
 
@@ -218,7 +218,8 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare",
                 "interrupted; what was done is kept (tailor resume %s)", s->q->out);
-    run->result = result_json(&r);
+    run->result = result_json(
+        &r, tl_study_own_bytes(s, &s->entry[run->candidate], r.accounted_bytes));
     if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
     if (!isfinite(r.valid_metric)) {
         json_object_set_new(run->result, "failed", json_string(r.stop_detail));

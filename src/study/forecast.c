@@ -315,6 +315,40 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
     return rc;
 }
 
+size_t tl_study_held(const tl_study *s, const tl_entry *e)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < s->views; i++)
+        if (!e || i == e->view) bytes += tl_cache_bytes(s->view[i].cache);
+    for (int i = 0; i < s->bases; i++)
+        if (!e || (e->c.base && i == e->base)) bytes += s->feature_bytes[i];
+    return bytes;
+}
+
+size_t tl_study_own_bytes(const tl_study *s, const tl_entry *e, size_t accounted)
+{
+    const size_t others = tl_study_held(s, NULL) - tl_study_held(s, e);
+
+    return accounted - TL_MIN(accounted, others) + e->need.process_bytes;
+}
+
+/* What the candidate would take alone: its own rows and features, all of them, and nobody
+ * else's. */
+static void count_own(tl_ctx *ctx, const tl_study *s, tl_entry *e, const tl_run_spec *spec)
+{
+    const tl_prepared *view    = &s->view[e->view];
+    const tl_rows      lists[] = { spec->train, spec->valid };
+    const size_t       will = tl_cache_will_take(view->cache, lists, 2);
+    const size_t       rows = TL_MAX(view->fill_bytes, tl_cache_bytes(view->cache) + will);
+    const size_t       features =
+        uses_features(e) ? features_bytes(s, TL_MAX((int64_t)0, tl_arch_features(ctx, &e->c.arch)))
+                         : 0;
+
+    e->need.peak_bytes -= TL_MIN(e->need.peak_bytes, tl_study_held(s, NULL) + will);
+    e->need.peak_bytes += rows + features;
+}
+
 static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
 {
     tl_status   rc;
@@ -330,7 +364,7 @@ static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
     spec.features = NULL;
     TL_TRY(fit_memory(ctx, s, e, &spec));
     if (e->active) TL_TRY(tl_run_forecast(ctx, &spec, &e->need));
-    if (e->active) e->need.peak_bytes += held_bytes(ctx, s, e);
+    if (e->active) count_own(ctx, s, e, &spec);
 done:
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);
@@ -405,7 +439,8 @@ double tl_study_spent(const tl_study *s, const tl_entry *e, double flops)
 
 /* The pass over all rows is a cost of the first candidate that needs it, measured
  * once. */
-static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds)
+static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds,
+                             size_t peak)
 {
     tl_status rc = TL_OK;
 
@@ -413,8 +448,9 @@ static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double
     if (!s->shared) s->shared = json_object();
     if (json_object_get(s->shared, e->label)) return TL_OK;
     json_object_set_new(s->shared, e->label,
-                        json_pack("{s:f, s:f}", "seconds", seconds, "flops",
-                                  e->body_flops * (double)s->data->rows));
+                        json_pack("{s:f, s:f, s:I}", "seconds", seconds, "flops",
+                                  e->body_flops * (double)s->data->rows, "peak_bytes",
+                                  (json_int_t)peak));
     TL_TRY(tl_store_set(ctx, s->store, "features", s->shared));
 done:
     return rc;
@@ -428,7 +464,8 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     tl_run_spec  spec;
     tl_rows      all    = { NULL, s->data->rows };
     const double before = tl_time_s();
-
+    tl_world    *world  = ctx->world;
+    const size_t peak   = atomic_load(&world->peak_bytes);
     bool         deep, solvable;
 
     if (!uses_features(e) || s->features[e->base]) return TL_OK;
@@ -443,13 +480,19 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
                           &s->features[e->base]));
     for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
     spec.train = spec.valid = all;
-    TL_TRY(tl_run_features(ctx, &spec, all, s->features[e->base]));
+    s->feature_bytes[e->base] = features_bytes(s, width);
+    atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
+    rc                 = tl_run_features(ctx, &spec, all, s->features[e->base]);
+    const size_t taken = tl_study_own_bytes(s, e, atomic_load(&world->peak_bytes));
+    if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);
+    if (rc != TL_OK) goto done;
     s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)all.count;
-    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before));
+    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before, taken));
 done:
     if (rc != TL_OK) {
         tl_free(ctx, s->features[e->base]);
-        s->features[e->base] = NULL;
+        s->features[e->base]      = NULL;
+        s->feature_bytes[e->base] = 0;
     }
     tl_free(ctx, all.row);
     return rc;

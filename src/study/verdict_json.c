@@ -58,7 +58,8 @@ static totals add_up(const tl_study *s, int entry)
 {
     const json_t *shared = json_object_get(s->shared, s->entry[entry].label);
     totals        t      = { .seconds = tl_json_number(shared, "seconds", 0.0),
-                             .flops   = tl_json_number(shared, "flops", 0.0) };
+                             .flops   = tl_json_number(shared, "flops", 0.0),
+                             .peak_bytes = tl_json_number(shared, "peak_bytes", 0.0) };
 
     for (int i = 0; i < s->runs; i++) {
         const tl_study_run *r = &s->run[i];

@@ -13,7 +13,6 @@
 #include <stdio.h>
 
 enum {
-    READ_AHEAD    = 4 /* batches a loader holds */,
     LEAST_GROUP   = 8,
     LBFGS_VECTORS = 24,
     SOLVE_CALLS   = 300 /* of the loss, over all penalties: what was seen on real data */
@@ -35,6 +34,14 @@ typedef struct {
 static size_t floats(int64_t n)
 {
     return (size_t)n * sizeof(float);
+}
+
+/* Batches that are read to be predicted. */
+static size_t asked_bytes(const tl_run_spec *spec, const sketch *k)
+{
+    const int64_t rows = TL_MIN(spec->micro_batch, (int64_t)32);
+
+    return floats(tl_loader_slots(rows, k->row_floats) * rows * k->row_floats);
 }
 
 static tl_status plan_bytes(tl_ctx *ctx, const tl_run_spec *spec, const tl_graph *g,
@@ -99,7 +106,7 @@ static tl_status sketch_masked(tl_ctx *ctx, const tl_run_spec *spec, const tl_ar
     TL_TRY(plan_bytes(ctx, spec, g, k));
     const int64_t row    = k->row_floats, copies = 4 + (batch > rows);
     const int64_t pixels = tensors.units * arch->row.dim[2];
-    *bytes = floats(copies * params->floats + READ_AHEAD * batch * row +
+    *bytes = floats(copies * params->floats + tl_loader_slots(batch, row) * batch * row +
                     batch * (row + pixels + 2 * tensors.units));
     out->flops += seen * tl_graph_flops(g) / (double)rows;
     out->rows += seen;
@@ -204,9 +211,8 @@ static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *
     const int64_t row  = k->cut_floats ? k->cut_floats : k->row_floats;
     const int64_t held = k->cut_floats * (spec->train.count + spec->valid.count);
     *out = floats(copies * grad + m + v) + products + floats(held) +
-           floats(READ_AHEAD * h->batch * row) +
-           floats((READ_AHEAD + 1) * TL_MIN(spec->micro_batch, (int64_t)32) *
-                  k->row_floats) +
+           floats(tl_loader_slots(h->batch, row) * h->batch * row) +
+           asked_bytes(spec, k) +
            floats(((h->anchor > 0.0 || h->anchor_head > 0.0) + (h->ema > 0.0)) *
                   k->params->floats) +
            (tl_hyper_mixes(h) ? floats(h->batch * (row + spec->dataset->classes)) : 0);
@@ -219,7 +225,7 @@ static size_t solve_bytes(const tl_run_spec *spec, const sketch *k)
                   classes = spec->dataset->classes;
     const int64_t n    = classes * (k->width + 1);
 
-    return floats(rows * k->width) + floats((READ_AHEAD + 1) * 32 * k->row_floats) +
+    return floats(rows * k->width) + asked_bytes(spec, k) +
            (size_t)(LBFGS_VECTORS + 2) * (size_t)n * sizeof(double) + floats(2 * n) +
            floats(3 * TL_MIN(spec->train.count, (int64_t)2048) * classes);
 }
