@@ -20,6 +20,8 @@ enum {
 /* What no allocation of ours shows: the program with its libraries, and what oneDNN holds of each
  * product (code and buffers; ResNet-20 and MobileNetV2 show 0.25 MiB each). */
 static const size_t PROCESS_BYTES = (size_t)12 << 20, PRODUCT_BYTES = (size_t)256 << 10;
+/* Graphs, plans, lists of rows and the like of the smallest networks. */
+static const size_t BOOKS_BYTES = (size_t)96 << 10;
 
 typedef struct {
     tl_params *params;     /* declared only */
@@ -363,7 +365,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) +
                       most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     need.process_bytes = PROCESS_BYTES + (size_t)k.products * PRODUCT_BYTES;
-    need.peak_bytes += need.process_bytes;
+    need.peak_bytes += need.process_bytes + BOOKS_BYTES;
     if (rivals) TL_TRY(forecast_rivals(ctx, &spec, &k, arch.row, &need));
     if (route->teacher)
         TL_TRY(forecast_teacher(ctx, &spec, floats(2 * k.params->floats), &need));
