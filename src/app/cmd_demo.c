@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct { const char *name; int64_t rows; double budget_s; } rounds[] = {
-    { "few", 50, 12.0 },
-    { "many", 6000, 36.0 },
+    { "few", 50, 9.0 },
+    { "many", 6000, 26.0 },
 };
 
 /* Short schedules for small pictures; said in the plan as any setting is. */
