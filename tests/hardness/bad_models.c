@@ -523,8 +523,8 @@ static void add_changed(test_bad_list *list)
                                              .seed = files[i], .n = at, .bytes = 1));
         }
     for (size_t i = 0; i < TL_COUNT(pt); i++) {
-        char *seed = malloc(100);
-        snprintf(seed, 100, "fuzz/corpus/pytorch/%s", pt[i]);
+        char seed[100];
+        snprintf(seed, sizeof seed, "fuzz/corpus/pytorch/%s", pt[i]);
         test_bad_cuts(list,
                       (test_bad)ROW(pt[i], 3, NULL, "evaluate m.pt ../good/data",
                                     .file = "m.pt", .seed = seed),

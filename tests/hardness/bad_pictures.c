@@ -189,12 +189,11 @@ static void add_cuts(test_bad_list *list)
                                          "rgba.png", "lossy.webp", "lossless.webp" };
 
     for (size_t i = 0; i < TL_COUNT(seeds); i++) {
-        char name[80], *seed = malloc(80), *file = malloc(80);
-        assert_true(seed && file);
+        char name[80], seed[80], file[80];
         snprintf(name, sizeof name, "%s", seeds[i]);
         *strchr(name, '.') = '_';
-        snprintf(seed, 80, "fuzz/corpus/image/%s", seeds[i]);
-        snprintf(file, 80, "cut-%s", seeds[i]);
+        snprintf(seed, sizeof seed, "fuzz/corpus/image/%s", seeds[i]);
+        snprintf(file, sizeof file, "cut-%s", seeds[i]);
         test_bad_cuts(list,
                       (test_bad){ .name    = name,
                                   .status  = 3,

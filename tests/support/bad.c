@@ -24,6 +24,8 @@ void test_bad_add(test_bad_list *list, test_bad b)
         assert_non_null(list->row);
     }
     b.name                   = strdup(b.name);
+    b.file                   = b.file ? strdup(b.file) : NULL;
+    b.seed                   = b.seed ? strdup(b.seed) : NULL;
     list->row[list->count++] = b;
 }
 
@@ -277,7 +279,19 @@ static int tear_down(void **state)
     return 0;
 }
 
-int test_bad_run(const char *group, const test_bad_list *list, void (*good)(void))
+static void end_list(test_bad_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const test_bad *b = &list->row[i];
+        free((char *)(uintptr_t)b->name);
+        free((char *)(uintptr_t)b->file);
+        free((char *)(uintptr_t)b->seed);
+    }
+    free(list->row);
+    *list = (test_bad_list){ 0 };
+}
+
+int test_bad_run(const char *group, test_bad_list *list, void (*good)(void))
 {
     struct CMUnitTest *tests = calloc(list->count, sizeof *tests);
     int                rc;
@@ -290,5 +304,6 @@ int test_bad_run(const char *group, const test_bad_list *list, void (*good)(void
     make_good = good;
     rc        = _cmocka_run_group_tests(group, tests, list->count, set_up, tear_down);
     free(tests);
+    end_list(list);
     return rc;
 }

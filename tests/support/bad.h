@@ -28,17 +28,17 @@ typedef struct test_bad {
 /* A row of text. */
 #define BAD_TEXT(text) (text), sizeof(text) - 1
 
-/* Grows a list, which is ended with the process. */
+/* Grows a list, which test_bad_run ends. */
 typedef struct {
     test_bad *row;
     size_t    count, room;
 } test_bad_list;
-void test_bad_add(test_bad_list *list, test_bad b); /* copies the name */
+void test_bad_add(test_bad_list *list, test_bad b); /* copies name, file and seed */
 /* Each of `cuts` shares (per mille of the seed's bytes; negative: bytes from its end) of the file
  * `seed`, written as `b.file`: a row each, named after `b.name`. */
 void test_bad_cuts(test_bad_list *list, test_bad b, const int *cuts, size_t count);
 /* Runs every row as a named test; `good` (may be NULL) fills the folder "../good" once. */
-int test_bad_run(const char *group, const test_bad_list *list, void (*good)(void));
+int test_bad_run(const char *group, test_bad_list *list, void (*good)(void));
 
 /* For `make` and `good`: in the current folder. */
 void test_bad_write(const char *path, const void *data, size_t bytes);
