@@ -206,10 +206,12 @@ def check_start(route, before, fresh):
 
 
 def check_step(args, route, folder, data, classes):
-    """All rows are one batch, so that both tools see the same; Tailor's weights before the step
-    are those of a run at rate 0.  True where Tailor is as near to the step in double precision
+    """All rows are one batch, so that both tools see the same; the step is SGD's, which is the
+    gradient (Adam's first is its sign, which rounding turns where it is near nothing).  Tailor's
+    weights before the step are those of a run at rate 0.  True where Tailor is as near to the step in double precision
     as single precision allows."""
-    plain = ["--augment", "none", "--dropout", "0", "--batch-size", str(args.train_rows)]
+    plain = ["--augment", "none", "--dropout", "0", "--batch-size", str(args.train_rows),
+             "--optimizer", "sgd"]
     out = folder / route
     before = still(args, data, out / "still", route, 1, *plain)
     result, prep, after, _ = tailor(args, data, out / "moved", route, 1, *plain)
