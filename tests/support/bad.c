@@ -130,7 +130,7 @@ static void be_the_program(const char *command, const char *file, const char *lo
 static ending run(const char *command, const char *file, const char *log)
 {
     struct rusage used;
-    int           status;
+    int           status = 0;
     const pid_t   child = fork();
 
     if (child == 0) be_the_program(command, file, log);

@@ -64,7 +64,7 @@ static const char *write_mixed(const char *name, bool numbers)
 
 static tl_dataset *open_table(const char *path, const char *target)
 {
-    const tl_dataset_source source = { .train = path, .ask = { target, NULL } };
+    const tl_dataset_source source = { .train = path, .ask = { .target = target } };
     tl_dataset             *d      = NULL;
 
     TEST_OK(tl_dataset_open(test_ctx(), &source, &d));
