@@ -72,6 +72,11 @@ tl_status tl_part_class(tl_ctx *ctx, tl_part *part, const char *name, int64_t ke
 /* Labels and classes from a column of the part's sheet; classes that are all numbers go by their
  * value.  TL_EDATA where every row has a class of its own. */
 tl_status tl_part_take_classes(tl_ctx *ctx, tl_part *part, int64_t column);
+/* Leaves out the rows of the part's sheet that have a fault, and lists them in o->bad.  `fault`
+ * says what is wrong (NULL: nothing) and in which column, which is `column` when it is asked. */
+tl_status tl_part_keep_good(tl_ctx *ctx, tl_opening *o, tl_part *part, int64_t column,
+                            const char *(*fault)(const tl_opening *o, const tl_part *part,
+                                                 int64_t row, int64_t *column));
 tl_status tl_part_file(tl_ctx *ctx, tl_part *part, const char *path, int32_t label);
 /* Looks at every file, drops the bad ones into o->bad, fills sizes. */
 tl_status tl_part_check(tl_ctx *ctx, tl_opening *o, tl_part *part);

@@ -16,47 +16,23 @@ static const char *expected_name(const tl_schema *s)
     return NULL;
 }
 
-/* Looks at every field; what does not fit its column goes to the bad rows. */
-static tl_status check_row(tl_ctx *ctx, tl_opening *o, const tl_part *p, int64_t row,
-                           int64_t target, bool *good)
+/* Looks at every field: what does not fit its column. */
+static const char *fault_of(const tl_opening *o, const tl_part *p, int64_t row,
+                            int64_t *column)
 {
     const tl_sheet *g = &p->sheet;
-    const char    *y = tl_sheet_cell(g, row, target), *fault = NULL;
-    char           place[400];
-    int64_t        column = target;
-    double         number;
+    const char     *y = tl_sheet_cell(g, row, *column), *fault = NULL;
+    double          number;
 
-    *good = true;
-    if (tl_cell_missing(y)) fault = "no value in the target column";
-    else if (o->schema->regression && !tl_cell_number(y, &number))
-        fault = "no number in the target column";
+    if (tl_cell_missing(y)) return "no value in the target column";
+    if (o->schema->regression && !tl_cell_number(y, &number))
+        return "no number in the target column";
     for (int64_t i = 0; i < o->schema->columns && !fault; i++) {
         if (p->map[i] < 0) continue;
-        column = p->map[i];
-        fault  = tl_column_fault(&o->schema->column[i], tl_sheet_cell(g, row, column));
+        *column = p->map[i];
+        fault   = tl_column_fault(&o->schema->column[i], tl_sheet_cell(g, row, *column));
     }
-    if (!fault) return TL_OK;
-    *good = false;
-    snprintf(place, sizeof place, "%.300s:%u, field %" PRId64, g->path,
-             (unsigned)g->line[row], column + 1);
-    return tl_bad_add(ctx, &o->bad, place, fault);
-}
-
-static tl_status drop_bad_rows(tl_ctx *ctx, tl_opening *o, tl_part *p, int64_t target)
-{
-    uint8_t  *keep = NULL;
-    tl_status rc;
-
-    TL_TRY(tl_alloc(ctx, (size_t)p->sheet.rows, &keep));
-    for (int64_t r = 0; r < p->sheet.rows; r++) {
-        bool good;
-        TL_TRY(check_row(ctx, o, p, r, target, &good));
-        keep[r] = good;
-    }
-    tl_sheet_keep(&p->sheet, keep);
-done:
-    tl_free(ctx, keep);
-    return rc;
+    return fault;
 }
 
 static tl_status take_numbers(tl_ctx *ctx, tl_part *p, int64_t target)
@@ -99,7 +75,7 @@ static tl_status open_file(tl_ctx *ctx, const char *path, tl_split split, tl_ope
     TL_TRY(tl_part_add(ctx, o, "table", path, split, &p));
     TL_TRY(tl_sheet_read(ctx, path, limit, expected_name(o->schema), &o->bad, &p->sheet));
     TL_TRY(find_columns(ctx, o, p, &target));
-    TL_TRY(drop_bad_rows(ctx, o, p, target));
+    TL_TRY(tl_part_keep_good(ctx, o, p, target, fault_of));
     p->rows     = p->sheet.rows;
     p->one_size = true;
     TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *p->label, &p->label));

@@ -14,42 +14,17 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == 0;
 }
 
-static tl_status check_row(tl_ctx *ctx, tl_opening *o, const tl_part *p, int64_t row,
-                           int64_t label, bool *good)
+static const char *fault_of(const tl_opening *o, const tl_part *p, int64_t row,
+                            int64_t *column)
 {
-    const tl_sheet *g     = &p->sheet;
-    const char     *fault = NULL;
-    char            place[400];
-    int64_t         column = label;
-
-    if (is_blank(tl_sheet_cell(g, row, label))) fault = "no label";
-    for (int i = 0; i < 2 && !fault; i++) {
+    (void)o;
+    if (is_blank(tl_sheet_cell(&p->sheet, row, *column))) return "no label";
+    for (int i = 0; i < 2; i++) {
         if (p->text[i] < 0) continue;
-        column = p->text[i];
-        if (is_blank(tl_sheet_cell(g, row, column))) fault = "no text";
+        *column = p->text[i];
+        if (is_blank(tl_sheet_cell(&p->sheet, row, *column))) return "no text";
     }
-    *good = !fault;
-    if (!fault) return TL_OK;
-    snprintf(place, sizeof place, "%.300s:%u, field %" PRId64, g->path, (unsigned)g->line[row],
-             column + 1);
-    return tl_bad_add(ctx, &o->bad, place, fault);
-}
-
-static tl_status drop_bad_rows(tl_ctx *ctx, tl_opening *o, tl_part *p, int64_t label)
-{
-    uint8_t  *keep = NULL;
-    tl_status rc;
-
-    TL_TRY(tl_alloc(ctx, (size_t)p->sheet.rows, &keep));
-    for (int64_t r = 0; r < p->sheet.rows; r++) {
-        bool good;
-        TL_TRY(check_row(ctx, o, p, r, label, &good));
-        keep[r] = good;
-    }
-    tl_sheet_keep(&p->sheet, keep);
-done:
-    tl_free(ctx, keep);
-    return rc;
+    return NULL;
 }
 
 /* The label's column of this file; it may be called otherwise than the first's. */
@@ -78,7 +53,7 @@ static tl_status take_sheet(tl_ctx *ctx, const char *path, tl_split split, tl_op
     p->texts = true;
     TL_TRY(tl_text_columns_map(ctx, &o->text, &p->sheet, p->text));
     TL_TRY(find_label(ctx, o, &p->sheet, &label));
-    TL_TRY(drop_bad_rows(ctx, o, p, label));
+    TL_TRY(tl_part_keep_good(ctx, o, p, label, fault_of));
     p->rows     = p->sheet.rows;
     p->one_size = true;
     TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *p->label, &p->label));

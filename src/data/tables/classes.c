@@ -1,4 +1,4 @@
-/* classes.c -- a column of a sheet as classes.  Floor 2, data. */
+/* classes.c -- a sheet's rows as a part: the good ones, and a column as classes.  Floor 2, data. */
 #include "data/part.h"
 
 #include <stdio.h>
@@ -41,5 +41,30 @@ tl_status tl_part_take_classes(tl_ctx *ctx, tl_part *p, int64_t target)
                 "--target, or --label of texts)",
                 p->sheet.name[target]);
 done:
+    return rc;
+}
+
+tl_status tl_part_keep_good(tl_ctx *ctx, tl_opening *o, tl_part *p, int64_t column,
+                            const char *(*fault)(const tl_opening *o, const tl_part *part,
+                                                 int64_t row, int64_t *column))
+{
+    const tl_sheet *g    = &p->sheet;
+    uint8_t        *keep = NULL;
+    tl_status       rc;
+
+    TL_TRY(tl_alloc(ctx, (size_t)g->rows, &keep));
+    for (int64_t r = 0; r < g->rows; r++) {
+        int64_t     at   = column;
+        const char *what = fault(o, p, r, &at);
+        char        place[400];
+        keep[r] = !what;
+        if (!what) continue;
+        snprintf(place, sizeof place, "%.300s:%u, field %" PRId64, g->path,
+                 (unsigned)g->line[r], at + 1);
+        TL_TRY(tl_bad_add(ctx, &o->bad, place, what));
+    }
+    tl_sheet_keep(&p->sheet, keep);
+done:
+    tl_free(ctx, keep);
     return rc;
 }
