@@ -9,74 +9,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const bench_case cases[] = {
-    { "mlp-b32",
-      "mlp:64x32",
-      { 1, { 784 } },
-      32,
-      "adam",
-      1e-3,
-      0.0,
-      0.0,
-      "samples",
-      60000 },
-    { "mlp-b256",
-      "mlp:64x32",
-      { 1, { 784 } },
-      256,
-      "adam",
-      1e-3,
-      0.0,
-      0.0,
-      "samples",
-      60000 },
-    { "resnet18-32-b128",
-      "resnet18",
-      { 3, { 32, 32, 3 } },
-      128,
-      "sgd",
-      0.01,
-      0.9,
-      5e-4,
-      "images",
-      0 },
-    { "resnet18-cifar-32-b128",
-      "resnet18-cifar",
-      { 3, { 32, 32, 3 } },
-      128,
-      "sgd",
-      0.01,
-      0.9,
-      5e-4,
-      "images",
-      0 },
-    { "resnet18-224-b16",
-      "resnet18",
-      { 3, { 224, 224, 3 } },
-      16,
-      "sgd",
-      0.01,
-      0.9,
-      5e-4,
-      "images",
-      0 },
-    { "mobilenetv2-224-b16",
-      "mobilenet_v2",
-      { 3, { 224, 224, 3 } },
-      16,
-      "sgd",
-      0.01,
-      0.9,
-      5e-4,
-      "images",
-      0 },
-};
-
-const bench_case *bench_case_at(size_t i)
-{
-    return i < TL_COUNT(cases) ? &cases[i] : NULL;
-}
-
 /* Busy and stolen seconds of the whole machine so far (proc(5), stat). */
 static void machine_seconds(double *busy, double *stolen)
 {
@@ -201,7 +133,7 @@ static json_t *line_of(tl_ctx *ctx, const bench_case *c, const bench_options *o,
 {
     const double  flops = bench_step_flops(s), gflops = flops / f->step * 1e-9;
     const double  best   = o->dtype == TL_BF16 ? peak->bf16_gflops : peak->f32_gflops;
-    const int64_t params = bench_step_params(s);
+    const int64_t params = bench_step_params(s, false);
     json_t       *line   = json_pack("{s:s, s:s, s:s, s:i}", "case", c->name, "dtype",
                              o->dtype == TL_BF16 ? "bf16" : "fp32", "mode", "tailor",
                                      "threads", ctx->world->threads);
@@ -212,10 +144,10 @@ static json_t *line_of(tl_ctx *ctx, const bench_case *c, const bench_options *o,
     set_real(line, "step_ms_min", f->least * 1e3, 1e4);
     json_object_set_new(line, "steps", json_integer(f->steps));
     set_real(line, "first_step_s", f->first, 1e3);
-    set_real(line, "rate", (double)c->batch / f->step, 10.0);
+    set_real(line, "rate", (double)(c->batch * TL_MAX(c->length, (int64_t)1)) / f->step, 10.0);
     json_object_set_new(line, "unit", json_string(unit));
     json_object_set_new(line, "params", json_integer(params));
-    json_object_set_new(line, "trainable", json_integer(params));
+    json_object_set_new(line, "trainable", json_integer(bench_step_params(s, true)));
     if (c->items) set_real(line, "epoch_s", f->epoch, 1e3);
     set_real(line, "peak_rss_mib", (double)tl_machine_rss_peak_bytes() / 1048576.0, 1.0);
     set_real(line, "planned_mib", (double)bench_step_plan_bytes(s) / 1048576.0, 10.0);
@@ -229,7 +161,7 @@ static json_t *line_of(tl_ctx *ctx, const bench_case *c, const bench_options *o,
     set_real(line, "cpu_used", f->used, 100.0);
     set_real(line, "other_cpu", f->other, 1e3);
     set_real(line, "steal", f->steal, 1e3);
-    json_object_set_new(line, "note", json_string("layout nhwc"));
+    if (c->row.ndim == 3) json_object_set_new(line, "note", json_string("layout nhwc"));
     return line;
 }
 

@@ -1,12 +1,11 @@
-/* step.c -- one training step of a case: gather the batch, run the plan, move the weights. */
+/* step.c -- one training step of a case: take a batch, run the plan, move the weights. */
 #include "bench.h"
 
 #include "backend/cpu/cpu.h"
-#include "core/par.h"
-#include "core/rand.h"
 #include "model/family.h"
 #include "tensor/plan.h"
 #include "train/optim.h"
+#include "train/stepper.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 struct bench_step {
     const bench_case   *c;
+    bench_rows          rows;
     tl_arch             arch;
     tl_params          *params;
     tl_graph           *g;
@@ -25,66 +25,48 @@ struct bench_step {
     tl_span            *span;
     int32_t             spans;
     float              *grad, *m, *v;
-    float              *rows, *x, *w; /* the data set, a batch of it, row weights      */
-    int32_t            *labels, *y;
-    int64_t *order, row, items; /* floats of a row, rows of the data set         */
-    uint64_t step;
-    double   forward_flops;
+    uint64_t            step;
+    double              forward_flops;
 };
 
-static void fill(float *x, int64_t n, uint64_t stream)
+static tl_status make_arch(tl_ctx *ctx, bench_step *s)
 {
-    for (int64_t i = 0; i < n; i += 4) {
-        uint32_t lane[4];
-        tl_rand_block(1, TL_STREAM(TL_STREAM_TEST, stream), (uint64_t)i, lane);
-        for (int64_t k = i; k < TL_MIN(i + 4, n); k++)
-            x[k] = (float)(lane[k - i] >> 8) * 0x1p-24f;
-    }
-}
+    tl_status         rc;
+    const bench_case *c    = s->c;
+    const tl_phase    what = { .which = c->trains ? c->trains : TL_TRAIN_ALL };
+    json_t           *config = NULL;
 
-/* Pictures come as one batch made beforehand, as the peer's do; samples are gathered. */
-static tl_status make_data(tl_ctx *ctx, bench_step *s)
-{
-    tl_status     rc;
-    const int64_t batch = s->c->batch;
-
-    s->row   = tl_shape_count(&s->c->row);
-    s->items = TL_MAX(s->c->items, batch);
-    TL_TRY(tl_alloc_array(ctx, (size_t)(s->items * s->row), sizeof *s->rows, &s->rows));
-    TL_TRY(tl_alloc_array(ctx, (size_t)s->items, sizeof *s->labels, &s->labels));
-    TL_TRY(tl_alloc_array(ctx, (size_t)s->items, sizeof *s->order, &s->order));
-    TL_TRY(tl_alloc_array(ctx, (size_t)batch, sizeof *s->w, &s->w));
-    fill(s->rows, s->items * s->row, 1);
-    for (int64_t i = 0; i < s->items; i++) {
-        s->labels[i] =
-            (int32_t)tl_rand_below(1, TL_STREAM(TL_STREAM_TEST, 2), (uint64_t)i, 10);
-        s->order[i] = i;
-    }
-    tl_rand_shuffle(1, TL_STREAM(TL_STREAM_ORDER, 0), s->order, s->items);
-    for (int64_t i = 0; i < batch; i++) s->w[i] = 1.0f / (float)batch;
-    s->x = s->rows;
-    s->y = s->labels;
-    if (!s->c->items) goto done;
-    TL_TRY(tl_alloc_array(ctx, (size_t)(batch * s->row), sizeof *s->x, &s->x));
-    TL_TRY(tl_alloc_array(ctx, (size_t)batch, sizeof *s->y, &s->y));
+    if (c->config) {
+        TL_TRY(tl_json_parse(ctx, c->name, c->config, strlen(c->config), &config));
+        TL_TRY(tl_arch_from_config(ctx, c->name, config, &s->arch));
+        s->arch.dropout = 0.0;
+    } else
+        TL_TRY(tl_arch_parse(ctx, c->arch, c->row, c->classes, &s->arch));
+    s->arch.adapt = c->adapt;
+    TL_TRY(tl_arch_params(ctx, &s->arch, &s->params));
+    tl_params_init(s->params, 1, false);
+    tl_adapt_start(&s->arch.adapt, s->params);
+    tl_train_select(s->params, &what, &(tl_hyper){ .head_rate = 1.0, .depth_rate = 1.0 });
 done:
+    json_decref(config);
     return rc;
 }
 
 static tl_status make_graph(tl_ctx *ctx, bench_step *s, tl_dtype dtype)
 {
-    tl_status rc;
-    tl_net    net = { .ctx = ctx, .training = true, .dtype = dtype };
+    tl_status     rc;
+    const int64_t batch = s->c->batch, rows = s->c->length ? batch * s->c->length : batch;
+    tl_net        net   = { .ctx       = ctx,
+                            .params    = s->params,
+                            .training  = true,
+                            .dtype     = dtype,
+                            .sequences = batch };
 
-    TL_TRY(tl_arch_parse(ctx, s->c->arch, s->c->row, 10, &s->arch));
-    TL_TRY(tl_arch_params(ctx, &s->arch, &s->params));
-    tl_params_init(s->params, 1, false);
     TL_TRY(tl_graph_new(ctx, &s->g));
-    net.g      = s->g;
-    net.params = s->params;
-    TL_TRY(tl_arch_build(&net, &s->arch, s->c->batch, TL_PART_WHOLE, &s->built));
-    s->target = tl_graph_input(s->g, "target", TL_I32, TL_SHAPE(s->c->batch));
-    s->weight = tl_graph_input(s->g, "weight", TL_F32, TL_SHAPE(s->c->batch));
+    net.g = s->g;
+    TL_TRY(tl_arch_build(&net, &s->arch, rows, TL_PART_WHOLE, &s->built));
+    s->target = tl_graph_input(s->g, "target", TL_I32, TL_SHAPE(batch));
+    s->weight = tl_graph_input(s->g, "weight", TL_F32, TL_SHAPE(batch));
     s->loss   = tl_cross_entropy(s->g, s->built.logits, s->target, s->weight, 0, 0.0f);
     tl_graph_keep(s->g, s->loss, "loss");
     TL_TRY(tl_graph_status(s->g));
@@ -148,6 +130,18 @@ done:
     return rc;
 }
 
+static tl_status bind_texts(tl_ctx *ctx, bench_step *s)
+{
+    const tl_text_inputs *t = &s->built.text;
+    tl_status             rc;
+
+    TL_TRY(tl_plan_bind(ctx, s->plan, t->positions, s->rows.position));
+    TL_TRY(tl_plan_bind(ctx, s->plan, t->offsets, s->rows.offset));
+    if (t->segments) TL_TRY(tl_plan_bind(ctx, s->plan, t->segments, s->rows.segment));
+done:
+    return rc;
+}
+
 tl_status bench_step_new(tl_ctx *ctx, const bench_case *c, tl_dtype dtype,
                          bench_step **out)
 {
@@ -157,14 +151,14 @@ tl_status bench_step_new(tl_ctx *ctx, const bench_case *c, tl_dtype dtype,
     *out = NULL;
     TL_TRY(tl_alloc(ctx, sizeof *s, &s));
     s->c = c;
+    TL_TRY(make_arch(ctx, s));
     TL_TRY(make_graph(ctx, s, dtype));
-    TL_TRY(make_data(ctx, s));
+    TL_TRY(bench_rows_new(ctx, c, tl_json_int(s->arch.config, "vocab_size", 0), &s->rows));
     TL_TRY(make_optimizer(ctx, s));
     TL_TRY(tl_plan_new(ctx, s->g, &tl_backend_cpu, NULL, &s->plan));
     TL_TRY(bind_params(ctx, s));
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->built.x, s->x));
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->target, s->y));
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->w));
+    if (c->length) TL_TRY(bind_texts(ctx, s));
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->rows.weight));
     *out = s;
     s    = NULL;
 done:
@@ -179,12 +173,7 @@ void bench_step_free(tl_ctx *ctx, bench_step *s)
     tl_graph_free(ctx, s->g);
     tl_params_free(ctx, s->params);
     tl_arch_free(ctx, &s->arch);
-    if (s->x != s->rows) tl_free(ctx, s->x);
-    if (s->y != s->labels) tl_free(ctx, s->y);
-    tl_free(ctx, s->rows);
-    tl_free(ctx, s->labels);
-    tl_free(ctx, s->order);
-    tl_free(ctx, s->w);
+    bench_rows_free(ctx, &s->rows);
     tl_free(ctx, s->span);
     tl_free(ctx, s->grad);
     tl_free(ctx, s->m);
@@ -192,24 +181,15 @@ void bench_step_free(tl_ctx *ctx, bench_step *s)
     tl_free(ctx, s);
 }
 
-static void gather_rows(void *arg, int64_t low, int64_t high)
-{
-    bench_step    *s     = arg;
-    const int64_t  steps = s->items / s->c->batch;
-    const int64_t *at    = s->order + (int64_t)(s->step % (uint64_t)steps) * s->c->batch;
-
-    for (int64_t i = low; i < high; i++) {
-        memcpy(s->x + i * s->row, s->rows + at[i] * s->row,
-               (size_t)s->row * sizeof *s->x);
-        s->y[i] = s->labels[at[i]];
-    }
-}
-
 tl_status bench_step_run(tl_ctx *ctx, bench_step *s, float *loss)
 {
-    tl_status rc;
+    tl_status      rc;
+    const void    *x;
+    const int32_t *y;
 
-    if (s->c->items) tl_par_for(ctx->world->threads, s->c->batch, 64, gather_rows, s);
+    bench_rows_batch(&s->rows, s->step, ctx->world->threads, &x, &y);
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->built.x, (void *)(uintptr_t)x));
+    TL_TRY(tl_plan_bind(ctx, s->plan, s->target, (void *)(uintptr_t)y));
     TL_TRY(tl_plan_run(ctx, s->plan, (tl_tick){ .seed = 1, .step = s->step }));
     s->step++;
     for (int32_t i = 0; i < s->spans; i++) {
@@ -230,9 +210,9 @@ double bench_step_flops(const bench_step *s)
                                              : tl_graph_flops(s->g);
 }
 
-int64_t bench_step_params(const bench_step *s)
+int64_t bench_step_params(const bench_step *s, bool trained)
 {
-    return tl_params_numel(s->params, false);
+    return tl_params_numel(s->params, trained);
 }
 
 size_t bench_step_plan_bytes(const bench_step *s)

@@ -1,0 +1,42 @@
+/* cases.c -- the benchmark's cases: shapes, optimisers and losses of the peer's script. */
+#include "bench.h"
+
+#define SGD .optimizer = "sgd", .lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4
+#define PICTURES(size, n) \
+    .row = { 3, { size, size, 3 } }, .batch = (n), .classes = 10, .unit = "images", SGD
+#define SAMPLES(n)                                                                    \
+    .arch = "mlp:64x32", .row = { 1, { 784 } }, .batch = (n), .classes = 10,          \
+    .unit = "samples", .items = 60000, .optimizer = "adam", .lr = 1e-3
+
+#define BERT(layers, width, heads, inner)                                             \
+    "{\"model_type\": \"bert\", \"architectures\": [\"BertForSequenceClassification\"]," \
+    " \"num_hidden_layers\": " #layers ", \"hidden_size\": " #width                   \
+    ", \"num_attention_heads\": " #heads ", \"intermediate_size\": " #inner           \
+    ", \"vocab_size\": 30522, \"max_position_embeddings\": 512, \"num_labels\": 2}"
+#define TEXTS(n, tokens)                                                              \
+    .row = { 1, { tokens } }, .batch = (n), .length = (tokens), .classes = 2,         \
+    .unit = "tokens", .optimizer = "adamw", .lr = 1e-4, .weight_decay = 0.01
+/* A new head and, beside two products of each layer, LoRA of rank 8. */
+#define LORA .trains = TL_TRAIN_ADAPTERS, .adapt = { .kind = TL_ADAPT_LORA, .r = 8, .alpha = 16.0, \
+                                                     .targets = "query,value" }
+#define BERT_CASES(name, size)                                                        \
+    { "bert-" name "-full-8x128", TEXTS(8, 128), .config = (size) },                  \
+    { "bert-" name "-head-8x128", TEXTS(8, 128), .config = (size), .trains = TL_TRAIN_HEAD }, \
+    { "bert-" name "-lora-8x128", TEXTS(8, 128), .config = (size), LORA }
+
+static const bench_case cases[] = {
+    { "mlp-b32", SAMPLES(32) },
+    { "mlp-b256", SAMPLES(256) },
+    { "resnet18-32-b128", PICTURES(32, 128), .arch = "resnet18" },
+    { "resnet18-cifar-32-b128", PICTURES(32, 128), .arch = "resnet18-cifar" },
+    { "resnet18-224-b16", PICTURES(224, 16), .arch = "resnet18" },
+    { "mobilenetv2-224-b16", PICTURES(224, 16), .arch = "mobilenet_v2" },
+    BERT_CASES("base", BERT(12, 768, 12, 3072)),
+    BERT_CASES("distil", BERT(6, 768, 12, 3072)),
+    BERT_CASES("mini", BERT(4, 256, 4, 1024)),
+};
+
+const bench_case *bench_case_at(size_t i)
+{
+    return i < TL_COUNT(cases) ? &cases[i] : NULL;
+}
