@@ -149,11 +149,13 @@ static double difference(const tl_view *a, const tl_view *b)
     return worst / top;
 }
 
-/* Sums of f32 in another order; one rounding to bf16; with bf16 weights, several. */
-static double allowed(const tl_call *c, int k)
+/* Sums of f32 in another order; one rounding to bf16; with bf16 weights, several: oneDNN's
+ * products (which hold a primitive) round them. */
+static double allowed(const tl_call *c, int k, bool holds)
 {
     const bool product = strncmp(c->node->op->name, "dense", 5) == 0 ||
-                         strncmp(c->node->op->name, "conv", 4) == 0;
+                         strncmp(c->node->op->name, "conv", 4) == 0 ||
+                         (holds && strncmp(c->node->op->name, "token_loss", 10) == 0);
     bool bf = c->out[k].dtype == TL_BF16;
 
     for (int i = 0; i < c->node->n_in; i++)
@@ -215,17 +217,16 @@ static tl_status try_kernel(const bench *b, const tl_kernel *k, trial *t)
     return TL_OK;
 }
 
-static void compare(const bench *b, const trial *mine, const trial *judge,
+static void compare(const tl_kernel *kernel, const trial *mine, const trial *judge,
                     const tl_sample *s)
 {
     const tl_node *n = mine->call.node;
 
-    (void)b;
     for (int k = 0; k < n->n_out; k++) {
         const double e = difference(&mine->call.out[k], &judge->call.out[k]);
         if (!guards_hold(&mine->out[k]))
             fail_msg("%s wrote beyond output %d", n->op->name, k);
-        if (!(e <= allowed(&mine->call, k)))
+        if (!(e <= allowed(&mine->call, k, kernel->release != NULL)))
             fail_msg("%s, sample '%s' (%s): output %d is off by %g", n->op->name,
                      s->label, tl_isa_name(tl_machine_isa()), k, e);
     }
@@ -257,8 +258,8 @@ static void judge_node(bench *b, const tl_node *n, const tl_sample *s)
         trial_new(b, n, 1, &one);
         trial_new(b, n, 3, &three);
         if (try_kernel(b, k, &one) == TL_OK && try_kernel(b, k, &three) == TL_OK) {
-            compare(b, &one, &judge, s);
-            compare(b, &three, &judge, s);
+            compare(k, &one, &judge, s);
+            compare(k, &three, &judge, s);
             if (!k->release) same_bits(&one, &three, s); /* oneDNN's hold a primitive */
             b->compared++;
         }
@@ -397,7 +398,21 @@ static const tl_sample attention[] = {
     { .label = "bf16, beside each other", .in = { S(66, 120) }, .dtype = { TL_BF16 },
       .low = -1.0, .high = 1.0, ATTEND(2, 1, -1, 0, 0, 0.2f, 0.0f) },
 };
+/* Of 80 rows six count, among them the ends of blocks of words; one is beyond the last. */
+static const int32_t few_targets[80] = {
+    -1, 0, -1, -1, -1, 2047, 2048, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 4499, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 2256, 4512, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1500
+};
 static const tl_sample token_loss[] = {
+    { .label = "4,500 words, few rows count",
+      .in = { S(80, 12), S(4500, 12), S(4500), S(80), S(80) }, .dtype = { 0, 0, 0, TL_I32 },
+      .low = -1.0, .high = 1.0, .no_grad = 0x18, .number = { [3] = few_targets },
+      ATTR(tl_token_loss_attr, 0.0f) },
+    { .label = "40 rows, 2,100 words, bf16", .in = { S(40, 16), S(2100, 16), NONE, S(40), S(40) },
+      .dtype = { TL_BF16, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 0x18,
+      ATTR(tl_token_loss_attr, 0.0f) },
     { .label = "100 rows, 150 words", .in = { S(100, 37), S(150, 37), S(150), S(100), S(100) },
       .dtype = { 0, 0, 0, TL_I32 }, .low = -1.0, .high = 2.0, .no_grad = 0x18,
       ATTR(tl_token_loss_attr, 0.0f) },

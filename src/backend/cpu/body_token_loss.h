@@ -90,6 +90,44 @@ static void word_pulls(const tl_token_job *t, int64_t first, int64_t rows, int64
     }
 }
 
+/* Scores [j, j + VL) of n, capped; `past` in lanes behind the last. */
+VEC vf capped_scores(const float *s, int64_t j, int64_t n, float cap, float past)
+{
+    vf x = take(s, j, n - j, false);
+
+    if (cap != 0.0f) x = cap * vf_tanh(x / cap);
+    return n - j >= VL ? x : vf_if(vi_lanes() < (int32_t)(n - j), x, vf_all(past));
+}
+
+static void body_token_sum(int64_t n, const float *s, float cap, float *top, float *sum)
+{
+    const float hidden = -__builtin_inff();
+    vf          most = vf_all(*top), total = vf_all(0.0f);
+
+    for (int64_t j = 0; j < n; j += VL) most = vf_max(most, capped_scores(s, j, n, cap, hidden));
+    const float above = vf_top(most);
+    for (int64_t j = 0; j < n; j += VL)
+        total += vf_exp(capped_scores(s, j, n, cap, hidden) - above);
+    *sum = *sum * vf_exp(vf_all(*top - above))[0] + vf_sum(total);
+    *top = above;
+}
+
+static void body_token_pull(int64_t n, const float *s, float cap, float lse, int64_t mine,
+                            float share, void *y, bool bf)
+{
+    for (int64_t j = 0; j < n; j += VL) {
+        const vf x = capped_scores(s, j, n, cap, 0.0f);
+        vf       g = vf_exp(x - lse);
+        if (mine >= j && mine < j + VL)
+            g -= vf_if(vi_lanes() == (int32_t)(mine - j), vf_all(1.0f), vf_all(0.0f));
+        if (cap != 0.0f) {
+            const vf u = x / cap;
+            g *= 1.0f - u * u;
+        }
+        give(y, j, share == 0.0f ? vf_all(0.0f) : g * share, n - j, bf);
+    }
+}
+
 /* Words [j0, ...): dw and db, rows block by block in order. */
 static void body_token_loss_dw(const tl_token_job *t, int64_t j0, float *room)
 {

@@ -16,6 +16,7 @@ typedef struct {
     bool     pack;    /* b is a weight that may take the layout the product likes    */
     bool     trained; /* it changes with each run: packed in scratch, each time      */
     bool     bias;
+    bool     accumulate; /* c += ; without bias and act                                      */
     tl_activation act;
 } tl_dnn_product;
 

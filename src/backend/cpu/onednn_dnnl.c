@@ -53,7 +53,8 @@ static dnnl_data_type_t type_of(tl_dtype dtype)
 }
 
 /* Scratchpads are ours; an activation becomes a post-op. */
-static tl_status make_attr(tl_ctx *ctx, tl_activation act, dnnl_primitive_attr_t *out)
+static tl_status make_attr(tl_ctx *ctx, tl_activation act, bool accumulate,
+                           dnnl_primitive_attr_t *out)
 {
     tl_status       rc;
     dnnl_post_ops_t ops  = NULL;
@@ -64,15 +65,17 @@ static tl_status make_attr(tl_ctx *ctx, tl_activation act, dnnl_primitive_attr_t
     ASK(dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user),
         "scratchpad");
     switch (act) {
-    case TL_ACT_NONE: goto done;
+    case TL_ACT_NONE: break;
     case TL_ACT_RELU: break;
     case TL_ACT_RELU6: kind = dnnl_eltwise_clip, b = 6.0f; break;
     case TL_ACT_TANH: kind = dnnl_eltwise_tanh; break;
     case TL_ACT_SIGMOID: kind = dnnl_eltwise_logistic; break;
     default: rc = TL_EUSAGE; goto done;
     }
+    if (act == TL_ACT_NONE && !accumulate) goto done;
     ASK(dnnl_post_ops_create(&ops), "post-ops");
-    ASK(door_eltwise(ops, kind, a, b), "activation");
+    if (accumulate) ASK(door_sum(ops), "a sum");
+    if (act != TL_ACT_NONE) ASK(door_eltwise(ops, kind, a, b), "activation");
     ASK(dnnl_primitive_attr_set_post_ops(*out, ops), "post-ops");
 done:
     if (ops) dnnl_post_ops_destroy(ops);
@@ -132,7 +135,7 @@ static tl_status make_pack(tl_ctx *ctx, tl_dnn *d, door_ref plain, door_ref like
     TL_TRY(remember(ctx, d, liked, &d->w));
     if (dnnl_memory_desc_equal(plain, liked)) goto done;
     TL_TRY(remember(ctx, d, plain, &d->plain));
-    TL_TRY(make_attr(ctx, TL_ACT_NONE, &attr));
+    TL_TRY(make_attr(ctx, TL_ACT_NONE, false, &attr));
     ASK(dnnl_reorder_primitive_desc_create(&pd, d->makes_w ? liked : plain, d->engine,
                                            d->makes_w ? plain : liked, d->engine, attr),
         "a reorder");
@@ -187,7 +190,7 @@ tl_status tl_dnn_product_new(tl_ctx *ctx, const tl_dnn_product *p, int threads,
     *work_bytes = 0;
     TL_TRY(start(ctx, threads, &d));
     TL_TRY(product_descs(ctx, p, desc));
-    TL_TRY(make_attr(ctx, p->act, &attr));
+    TL_TRY(make_attr(ctx, p->act, p->accumulate, &attr));
     ASK(door_product(&pd, d->engine, door_see(&desc[0]), door_see(&desc[2]),
                      p->bias ? door_see(&desc[4]) : NULL, door_see(&desc[3]), attr),
         "a product");
@@ -293,7 +296,8 @@ static tl_status conv_pd(tl_ctx *ctx, const tl_dnn *e, const tl_dnn_conv *c,
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t hint = NULL;
 
-    TL_TRY(make_attr(ctx, c->way == TL_DNN_FORWARD ? c->conv.act : TL_ACT_NONE, &attr));
+    TL_TRY(make_attr(ctx, c->way == TL_DNN_FORWARD ? c->conv.act : TL_ACT_NONE, false,
+                     &attr));
     if (c->way == TL_DNN_FORWARD) {
         ASK(door_forward(pd, e->engine, x, w, c->bias ? door_see(&d[BIAS]) : NULL, y, &k,
                          attr),

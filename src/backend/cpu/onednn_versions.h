@@ -38,6 +38,10 @@ static inline dnnl_status_t door_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t ki
 {
     return dnnl_post_ops_append_eltwise(ops, 1.0f, kind, a, b);
 }
+static inline dnnl_status_t door_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1.0f);
+}
 static inline dnnl_status_t door_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
                                          door_ref a, door_ref b, door_ref bias,
                                          door_ref c, dnnl_primitive_attr_t attr)
@@ -111,6 +115,10 @@ static inline dnnl_status_t door_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t ki
                                          float a, float b)
 {
     return dnnl_post_ops_append_eltwise(ops, kind, a, b);
+}
+static inline dnnl_status_t door_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef);
 }
 static inline dnnl_status_t door_product(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
                                          door_ref a, door_ref b, door_ref bias,

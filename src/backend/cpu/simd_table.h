@@ -54,5 +54,7 @@ const tl_simd SIMD_TABLE = {
     .token_loss      = body_token_loss,
     .token_loss_dw   = body_token_loss_dw,
     .token_loss_dx   = body_token_loss_dx,
+    .token_sum       = body_token_sum,
+    .token_pull      = body_token_pull,
     .fma_loop        = body_fma_loop,
 };

@@ -105,6 +105,24 @@ static tl_status loss_grad_run(tl_ctx *ctx, const tl_call *call)
     return TL_OK;
 }
 
+#ifndef TAILOR_PORTABLE
+static const double small_products = 20e6; /* multiply-adds up to which ours are faster */
+
+static tl_status small_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                               size_t *work_bytes)
+{
+    if ((double)tl_rows(&call->in[X]) * (double)tl_count(&call->in[W]) > small_products)
+        return TL_EUSAGE;
+    return loss_prepare(ctx, g, call, work_bytes);
+}
+
+static const tl_kernel small[] = {
+    { "token_loss", small_prepare, loss_run, NULL },
+    { "token_loss_grad", small_prepare, loss_grad_run, NULL },
+};
+const tl_kernel_list tl_cpu_small_token_loss = { small, TL_COUNT(small) };
+#endif
+
 static const tl_kernel kernels[] = {
     { "token_loss", loss_prepare, loss_run, NULL },
     { "token_loss_grad", loss_prepare, loss_grad_run, NULL },
