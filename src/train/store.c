@@ -14,6 +14,7 @@
 #include "train/events.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -37,15 +38,26 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS blobs(run INTEGER NOT NULL REFERENCES runs(id),"
     " name TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY(run, name));";
 
+/* Of what a full disk looks like to SQLite: a write, or the room for its shared memory. */
+static bool is_full(sqlite3 *db, int code)
+{
+    const int error = sqlite3_system_errno(db);
+
+    return code == SQLITE_FULL ||
+           ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) &&
+            (error == ENOSPC || error == EDQUOT));
+}
+
 static tl_status fail_sql(tl_ctx *ctx, const tl_store *s)
 {
     const int code = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_NOMEM;
     const char *text = s->db ? sqlite3_errmsg(s->db) : "no memory";
 
+    if (s->db && is_full(s->db, code))
+        return tl_fail(ctx, TL_ENOSPC, s->path, "cannot write: disk full (make room, then "
+                       "`tailor resume`)");
+
     switch (code) {
-    case SQLITE_FULL:
-        return tl_fail(ctx, TL_ENOSPC, s->path, "cannot write: %s (free some space)",
-                       text);
     case SQLITE_NOMEM: return tl_fail(ctx, TL_ENOMEM, s->path, "%s", text);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
