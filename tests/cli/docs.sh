@@ -19,4 +19,17 @@ ok routes_page_names_every_route eval 'for r in $(complete tailor train --route 
 ok completes_routes eval 'complete tailor train --route scr | grep -qx scratch'
 ok completes_choices eval 'complete tailor evaluate --split te | grep -qx test'
 ok completes_help eval 'complete tailor help eval | grep -qx evaluate'
+
+# Every test that docs/field.md names is there.
+missing=0
+for name in $(grep -oE '`(test|cli)-[a-z_-]+/[A-Za-z0-9_]+`' "$top/docs/field.md" | tr -d '`'); do
+    program=${name%/*} test=${name#*/}
+    case $program in
+    cli-*) file=$top/tests/cli/${program#cli-}.sh ;;
+    *) file=${program#test-}; file=$top/tests/${file/-//}.c ;;
+    esac
+    grep -qE "(^|[^A-Za-z0-9_])$test" "$file" 2>/dev/null || { echo "# no $name"; missing=$((missing + 1)); }
+done
+ok field_names_tests_that_are_there test $missing -eq 0
+ok field_has_every_requirement eval 'for i in $(seq 28); do grep -q "^| R$i |" "$top/docs/field.md" || { echo "# R$i"; exit 1; }; done'
 finish
