@@ -86,6 +86,12 @@ typedef struct {
  * JSONL table or texts (also .gz), a folder with a text file for each class. */
 TAILOR_API tailor_status tailor_data_open(tailor *t, const char *path,
                                           const tailor_data_options *options, tailor_data **out);
+/* Plain text to learn a language from: a .txt file, a CSV, TSV or JSONL of texts, or a folder of
+ * them; of the options valid, test, text and seed count.  Where no part is named test or valid, a
+ * twentieth of the documents is cut off for each (of fewer than 20 the end of each). */
+TAILOR_API tailor_status tailor_corpus_open(tailor *t, const char *path,
+                                            const tailor_data_options *options,
+                                            tailor_data **out);
 /* Pictures in memory: pixels [rows height width channels] bytes with channels 1 or 3, row-major;
  * label [rows] from 0 to classes - 1.  Both are copied. */
 TAILOR_API tailor_status tailor_data_from_arrays(tailor *t, const uint8_t *pixels,
@@ -98,7 +104,8 @@ TAILOR_API tailor_status tailor_data_demo(tailor *t, int64_t rows, uint64_t seed
 /* The demo's files: generated digits as IDX files in FOLDER/digits, and in FOLDER/letters the
  * base that Tailor trained on generated letters. */
 TAILOR_API tailor_status tailor_demo_files(tailor *t, const char *folder, uint64_t seed);
-/* "image-classification", "table-classification", "table-regression", "text-classification". */
+/* "image-classification", "table-classification", "table-regression", "text-classification",
+ * "language-modelling". */
 TAILOR_API const char *tailor_data_task(const tailor_data *data);
 TAILOR_API int64_t     tailor_data_rows(const tailor_data *data);
 TAILOR_API int64_t     tailor_data_classes(const tailor_data *data);
@@ -118,6 +125,17 @@ TAILOR_API tailor_status tailor_model_open(tailor *t, const char *path, const ch
  * dense 64 relu".  Input size and output layer follow from the data. */
 TAILOR_API tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *data,
                                           uint64_t seed, tailor_model **out);
+typedef struct {
+    const char *tokenizer; /* "chars", "bpe", "wordpiece"; NULL: as the family has it            */
+    int64_t     vocab;     /* tokens of its vocabulary; 0: 8192, fewer for little text           */
+    int64_t     block;     /* tokens that the network sees together; 0: 256                      */
+} tailor_language_options;
+/* A new language model for a corpus: "gpt2-tiny", "llama-15m", "gpt2:6x384" for the next word,
+ * "bert-mini" for hidden ones.  Its vocabulary is learnt from the training part. */
+TAILOR_API tailor_status tailor_language_model_new(tailor *t, const char *arch,
+                                                   const tailor_data *corpus,
+                                                   const tailor_language_options *options,
+                                                   uint64_t seed, tailor_model **out);
 TAILOR_API tailor_status tailor_model_save(tailor *t, const tailor_model *model,
                                            const char *folder);
 TAILOR_API tailor_status tailor_model_summary(tailor *t, const tailor_model *model, char **text);

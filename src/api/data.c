@@ -2,6 +2,7 @@
  * Floor 4.5, api. */
 #include "api/handles.h"
 #include "core/par.h"
+#include "data/corpus/corpus.h"
 #include "data/strokes.h"
 
 #include <stdio.h>
@@ -46,6 +47,24 @@ tailor_status tailor_data_open(tailor *t, const char *path, const tailor_data_op
 
     *out = NULL;
     TL_TRY(tl_dataset_open(ctx, &source, &set));
+    TL_TRY(wrap(ctx, set, o.seed, out));
+done:
+    return tl_api_status(rc);
+}
+
+tailor_status tailor_corpus_open(tailor *t, const char *path, const tailor_data_options *options,
+                                 tailor_data **out)
+{
+    tl_ctx                   *ctx = tl_api_begin(t);
+    const tailor_data_options o   = options ? *options : (tailor_data_options){ 0 };
+    const tl_corpus_source    source = { .train = path, .valid = o.valid, .test = o.test,
+                                         .text = o.text, .seed = o.seed,
+                                         .limit_bytes = t->world.limit_bytes };
+    tl_dataset               *set = NULL;
+    tl_status                 rc;
+
+    *out = NULL;
+    TL_TRY(tl_corpus_open(ctx, &source, &set));
     TL_TRY(wrap(ctx, set, o.seed, out));
 done:
     return tl_api_status(rc);

@@ -1,9 +1,10 @@
 /* fit.c -- tailor_fit: one route from data to a trained model, with its files where asked.
  * Floor 4.5, api. */
-#include "api/handles.h"
+#include "api/fit.h"
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "data/corpus/corpus.h"
 #include "data/texts/pack.h"
 #include "study/stats.h"
 #include "train/evaluate.h"
@@ -15,19 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Everything one fit holds while it runs. */
-typedef struct {
-    tl_run_spec   spec;
-    tl_rows       rest, train, valid, test;
-    tl_run_result result;
-    tl_lock       lock;
-    char         *checkpoint;
-    tl_schema    *columns;  /* of a table's baseline; held */
-    tl_texter    *texter;   /* of text's; held */
-    json_t       *before;   /* the result that the store already has */
-    bool          done;
-} fitting;
-
 static const char *route_name_at(size_t i)
 {
     const tl_route *r = tl_route_at(i);
@@ -35,8 +23,8 @@ static const char *route_name_at(size_t i)
     return r ? r->name : NULL;
 }
 
-static tl_status find_route(tl_ctx *ctx, const tailor_model *model, const char *name,
-                            const tl_route **out)
+tl_status tl_fit_route(tl_ctx *ctx, const tailor_model *model, const char *name,
+                       const tl_route **out)
 {
     const char *meant;
 
@@ -62,7 +50,7 @@ static tl_status set_number(tl_ctx *ctx, tl_hyper *h, const char *name, double v
     return tl_hyper_set(ctx, h, name, text);
 }
 
-static tl_status set_hyper(tl_ctx *ctx, tl_hyper *h, const tailor_fit_options *o)
+tl_status tl_fit_hyper(tl_ctx *ctx, tl_hyper *h, const tailor_fit_options *o)
 {
     tl_status rc = TL_OK;
 
@@ -99,12 +87,12 @@ done:
 
 static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t rows,
                                 const tl_dataset *d, const tailor_fit_options *o,
-                                tl_candidate *c, fitting *f)
+                                tl_candidate *c, tl_fitting *f)
 {
     const int64_t classes = d->classes;
     tl_status rc;
 
-    TL_TRY(find_route(ctx, model, o->route, &c->route));
+    TL_TRY(tl_fit_route(ctx, model, o->route, &c->route));
     c->base = c->route->needs_base ? model->model : NULL;
     c->prep = model->model->prep;
     if (strcmp(c->route->name, "baseline") == 0 && d->schema) {
@@ -123,14 +111,14 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
         c->arch.ask         = TL_ASK_CLASSES;
     }
     TL_TRY(tl_route_defaults(ctx, c->route, &c->arch, rows, &c->hyper));
-    TL_TRY(set_hyper(ctx, &c->hyper, o));
+    TL_TRY(tl_fit_hyper(ctx, &c->hyper, o));
     TL_TRY(set_image_size(ctx, c));
 done:
     return rc;
 }
 
 static tl_status cut_rows(tl_ctx *ctx, const tailor_data *data,
-                          const tailor_fit_options *o, fitting *f)
+                          const tailor_fit_options *o, tl_fitting *f)
 {
     double    share;
     tl_status rc;
@@ -164,21 +152,33 @@ static void say_texts(tailor *t, const tl_dataset *d, const tl_cache *cache)
     tl_api_say(t, line);
 }
 
+static tl_status prepare_rows(tailor *t, const tailor_model *model, const tailor_data *data,
+                              const tailor_fit_options *o, tl_fitting *f)
+{
+    tl_ctx      *ctx = &t->ctx;
+    tl_run_spec *s   = &f->spec;
+    tl_status    rc;
+
+    TL_TRY(cut_rows(ctx, data, o, f));
+    if (model->model->prep.text && data->set->text)
+        TL_TRY(tl_texter_take_columns(ctx, model->model->prep.text, data->set->text));
+    TL_TRY(make_candidate(ctx, model, f->train.count, data->set, o, &s->candidate, f));
+    TL_TRY(tl_cache_new(ctx, data->set, &s->candidate.prep, tl_api_cache_bytes(t), &s->cache));
+    if (s->candidate.prep.text) say_texts(t, data->set, s->cache);
+done:
+    return rc;
+}
+
 static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data *data,
-                         const tailor_fit_options *o, fitting *f)
+                         const tailor_fit_options *o, tl_fitting *f)
 {
     tl_ctx      *ctx = &t->ctx;
     tl_run_spec *s   = &f->spec;
     char         said[200], note[220];
     tl_status    rc;
 
-    TL_TRY(cut_rows(ctx, data, o, f));
-    if (model->model->prep.text && data->set->text)
-        TL_TRY(tl_texter_take_columns(ctx, model->model->prep.text, data->set->text));
-    TL_TRY(make_candidate(ctx, model, f->train.count, data->set, o, &s->candidate,
-                          f));
-    TL_TRY(tl_cache_new(ctx, data->set, &s->candidate.prep, tl_api_cache_bytes(t), &s->cache));
-    if (s->candidate.prep.text) say_texts(t, data->set, s->cache);
+    if (tl_corpus_is(data->set)) TL_TRY(tl_fit_words(t, model, data, o, f));
+    else TL_TRY(prepare_rows(t, model, data, o, f));
     TL_TRY(tl_slab_new(ctx, tl_api_backend(), &s->slab));
     s->dataset  = data->set;
     s->train    = f->train;
@@ -199,7 +199,7 @@ done:
 }
 
 /* runs.db, the lock and the place of checkpoints. */
-static tl_status open_files(tl_ctx *ctx, const tailor_fit_options *o, fitting *f)
+static tl_status open_files(tl_ctx *ctx, const tailor_fit_options *o, tl_fitting *f)
 {
     json_t   *settings = NULL;
     char      key[96];
@@ -244,17 +244,18 @@ static json_t *metric_score(const tailor_metrics *m, const char *metric)
     return score(all[i].mean, all[i].low, all[i].high, m->rows);
 }
 
-static tl_status measure(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,
-                         const char *metric, json_t **out)
+static tl_status measure(tailor *t, const tl_fitting *f, tl_split part, json_t **out)
 {
+    const tl_rows  rows    = part == TL_SPLIT_TEST ? f->test : f->valid;
     tl_answers     answers = { 0 };
     tailor_metrics m;
     tl_status      rc;
 
     *out = NULL;
-    TL_TRY(tl_api_ask(t, model, set, rows, &answers));
+    if (f->spec.dataset->task->words) return tl_fit_words_measure(t, f, part, out);
+    TL_TRY(tl_api_ask(t, f->result.model, f->spec.dataset, rows, &answers));
     TL_TRY(tl_api_measure(&t->ctx, &answers, &m));
-    *out = metric_score(&m, metric);
+    *out = metric_score(&m, f->spec.metric);
 done:
     tl_answers_free(&t->ctx, &answers);
     return rc;
@@ -278,7 +279,7 @@ static json_t *curve(const tl_run_result *r)
     return list;
 }
 
-static json_t *describe(const fitting *f, const char *base)
+static json_t *describe(const tl_fitting *f, const char *base)
 {
     const tl_run_result *r = &f->result;
     json_t *cost = json_pack("{s:o, s:o, s:I}", "seconds", tl_json_real(r->seconds), "flops",
@@ -304,7 +305,7 @@ static json_t *describe(const fitting *f, const char *base)
 
 /* The account in best/tailor.json: the result, and which rows the model was kept from, so that
  * another process can score the same. */
-static tl_status account(tl_ctx *ctx, const tailor_data *data, const fitting *f,
+static tl_status account(tl_ctx *ctx, const tailor_data *data, const tl_fitting *f,
                          const json_t *result, json_t **out)
 {
     const bool files = tl_api_names_test(data->set);
@@ -313,7 +314,7 @@ static tl_status account(tl_ctx *ctx, const tailor_data *data, const fitting *f,
     tl_status  rc;
 
     *out = NULL;
-    TL_TRY(tl_dataset_hash(ctx, data->set, hex));
+    TL_TRY((tl_corpus_is(data->set) ? tl_corpus_hash : tl_dataset_hash)(ctx, data->set, hex));
     for (int64_t i = 0; i < f->test.count && !files; i++)
         json_array_append_new(rows, json_integer(f->test.row[i]));
     split = json_pack("{s:s, s:I, s:I}", "kind", files ? "files" : "cut", "seed",
@@ -331,7 +332,7 @@ done:
 
 /* best/ with its scores, and the run's end in the store. */
 static tl_status save(tl_ctx *ctx, const tailor_data *data, const tailor_fit_options *o,
-                      fitting *f, const json_t *result)
+                      tl_fitting *f, const json_t *result)
 {
     char     *best  = NULL;
     json_t   *about = NULL;
@@ -351,7 +352,7 @@ done:
 }
 
 /* The plan without running it. */
-static tl_status plan(tl_ctx *ctx, const fitting *f, char **out)
+static tl_status plan(tl_ctx *ctx, const tl_fitting *f, char **out)
 {
     tl_run_need need    = { 0 };
     char       *network = NULL;
@@ -375,7 +376,7 @@ done:
 }
 
 /* Losses at rising rates, and which rate they suggest. */
-static tl_status find_rate(tl_ctx *ctx, const fitting *f, char **out)
+static tl_status find_rate(tl_ctx *ctx, const tl_fitting *f, char **out)
 {
     tl_rate_test test;
     json_t      *points = json_array();
@@ -398,7 +399,7 @@ done:
     return rc;
 }
 
-static void let_go(tl_ctx *ctx, fitting *f)
+static void let_go(tl_ctx *ctx, tl_fitting *f)
 {
     tl_store_close(ctx, f->spec.store);
     tl_run_result_free(ctx, &f->result);
@@ -428,7 +429,7 @@ tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data
 {
     tl_ctx                  *ctx    = tl_api_begin(t);
     const tailor_fit_options o      = options ? *options : (tailor_fit_options){ 0 };
-    fitting                  f      = { .lock = { -1 } };
+    tl_fitting               f      = { .lock = { -1 } };
     json_t                  *result = NULL, *scored;
     tl_status                rc;
 
@@ -446,10 +447,10 @@ tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data
     if (o.out) TL_TRY(open_files(ctx, &o, &f));
     TL_TRY(tl_run_train(ctx, &f.spec, &f.result));
     result = describe(&f, model->model->path);
-    TL_TRY(measure(t, f.result.model, data->set, f.valid, f.spec.metric, &scored));
+    TL_TRY(measure(t, &f, TL_SPLIT_VALID, &scored));
     json_object_set_new(result, "valid", scored);
     if (f.test.count) {
-        TL_TRY(measure(t, f.result.model, data->set, f.test, f.spec.metric, &scored));
+        TL_TRY(measure(t, &f, TL_SPLIT_TEST, &scored));
         json_object_set_new(result, "test", scored);
     }
     if (o.out) TL_TRY(save(ctx, data, &o, &f, result));

@@ -1,6 +1,7 @@
 /* model.c -- model handles: opened, made for data, saved, described.  Floor 4.5, api. */
 #include "api/handles.h"
 #include "train/texts.h"
+#include "train/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,31 @@ tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *d
         prep = prep_for_data(&resolved, d);
     }
     TL_TRY(tl_model_new(ctx, &resolved, &prep, d->class_name, seed, &model));
+    TL_TRY(wrap(ctx, model, true, out));
+done:
+    tl_texter_drop(ctx, texter);
+    tl_arch_free(ctx, &resolved);
+    return tl_api_status(rc);
+}
+
+tailor_status tailor_language_model_new(tailor *t, const char *arch, const tailor_data *corpus,
+                                        const tailor_language_options *options, uint64_t seed,
+                                        tailor_model **out)
+{
+    const tailor_language_options o   = options ? *options : (tailor_language_options){ 0 };
+    const tl_words_ask            ask = { o.tokenizer, o.vocab, o.block };
+    tl_ctx                       *ctx = tl_api_begin(t);
+    tl_arch                       resolved = { 0 };
+    tl_model                     *model    = NULL;
+    tl_texter                    *texter   = NULL;
+    tl_prep                       prep;
+    tl_status                     rc;
+
+    *out = NULL;
+    if (!tl_corpus_is(corpus->set))
+        TL_FAIL(TL_EUSAGE, corpus->set->path, "is no corpus (open it by tailor_corpus_open)");
+    TL_TRY(tl_scratch_words(ctx, corpus->set, arch, &ask, &resolved, &prep, &texter));
+    TL_TRY(tl_model_new(ctx, &resolved, &prep, NULL, seed, &model));
     TL_TRY(wrap(ctx, model, true, out));
 done:
     tl_texter_drop(ctx, texter);

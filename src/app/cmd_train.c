@@ -1,4 +1,5 @@
-/* cmd_train.c -- `tailor train`: one route; the model, the runs and what came out.  Floor 5. */
+/* cmd_train.c -- `tailor train`: one route; the model, the runs and what came out; and
+ * `tailor pretrain`, the same of plain text.  Floor 5. */
 #include "app/app.h"
 
 #include <math.h>
@@ -39,6 +40,24 @@ static const char *words_for(const char *name)
     return name;
 }
 
+static bool is_words(const json_t *result)
+{
+    return strcmp(tl_json_text(result, "task", ""), "language-modelling") == 0;
+}
+
+/* Of a language model, beside its perplexity. */
+static void print_words(const char *name, const json_t *score)
+{
+    const double bits = tl_json_number(score, "bits_per_byte", NAN);
+    const json_t *ci  = json_object_get(score, "loss_ci95");
+
+    if (!score) return;
+    printf("  %-8s loss of a token %.4f [%.4f, %.4f]", name, tl_json_number(score, "loss", NAN),
+           json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+    if (isfinite(bits)) printf(", %.4f bits a byte", bits);
+    puts("");
+}
+
 static void print_result(const tl_app *app, const json_t *r, const char *out)
 {
     const json_t *cost   = json_object_get(r, "cost");
@@ -57,6 +76,12 @@ static void print_result(const tl_app *app, const json_t *r, const char *out)
     printf("%s\n", tl_json_text(r, "metric", "accuracy"));
     print_score("valid", json_object_get(r, "valid"));
     print_score("test", json_object_get(r, "test"));
+    if (is_words(r)) {
+        print_words("valid", json_object_get(r, "valid"));
+        print_words("test", json_object_get(r, "test"));
+        printf("model: %s/best\nnext:  tailor train LABELLED.csv --base %s/best\n", out, out);
+        return;
+    }
     printf("model: %s/best\nnext:  tailor predict %s/best %s\n", out, out,
            tl_app_new_inputs(tl_json_text(r, "task", "")));
 }
@@ -165,6 +190,74 @@ tl_status tl_cmd_train(tl_app *app)
     if (app->term.json) TL_TRY(tl_app_print_json(app, result));
     else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
     else if (tl_args_given(&app->args, TL_OPT_lr_find)) print_rates(result);
+    else print_result(app, result, out);
+done:
+    if (result) json_decref(result);
+    tailor_model_free(app->lib, model);
+    tailor_data_free(app->lib, data);
+    tl_list_free(ctx, &command, &n_command);
+    tl_free(ctx, out);
+    return rc;
+}
+
+static tl_status open_corpus(tl_app *app, tailor_data **out)
+{
+    const tailor_data_options options = {
+        .valid = tl_args_text(&app->args, TL_OPT_valid),
+        .test  = tl_args_text(&app->args, TL_OPT_test),
+        .text  = tl_args_text(&app->args, TL_OPT_text),
+        .seed  = tl_app_seed(app),
+    };
+
+    return tl_app_lib(app, tailor_corpus_open(app->lib, app->args.operand[0], &options, out));
+}
+
+static tl_status open_language_model(tl_app *app, const tailor_data *data, tailor_model **out)
+{
+    const tl_args                *a    = &app->args;
+    const tailor_language_options like = {
+        .tokenizer = tl_args_text(a, TL_OPT_tokenizer),
+        .vocab     = tl_args_int(a, TL_OPT_vocab, 0),
+        .block     = tl_args_int(a, TL_OPT_block, 0),
+    };
+    const char *arch = tl_args_text(a, TL_OPT_arch);
+
+    if (tl_args_given(a, TL_OPT_base) && (like.tokenizer || like.vocab))
+        return tl_fail(&app->ctx, TL_EUSAGE, "--tokenizer",
+                       "the base brings its own vocabulary (leave --tokenizer and --vocab out)");
+    if (a->value[TL_OPT_base].count > 1)
+        return tl_fail(&app->ctx, TL_EUSAGE, "--base", "pretrain takes one");
+    if (tl_args_given(a, TL_OPT_base))
+        return tl_app_lib(app, tailor_model_open(app->lib, tl_args_text(a, TL_OPT_base), arch,
+                                                 out));
+    if (!arch)
+        return tl_fail(&app->ctx, TL_EUSAGE, "pretrain",
+                       "no network is named (give --arch gpt2-tiny, llama-15m, bert-mini..., or "
+                       "--base MODEL to go on with)");
+    return tl_app_lib(app, tailor_language_model_new(app->lib, arch, data, &like,
+                                                     tl_app_seed(app), out));
+}
+
+tl_status tl_cmd_pretrain(tl_app *app)
+{
+    tl_ctx       *ctx    = &app->ctx;
+    tailor_data  *data   = NULL;
+    tailor_model *model  = NULL;
+    json_t       *result = NULL;
+    char         *out = NULL, **command = NULL;
+    size_t        n_command = 0;
+    tl_status     rc;
+
+    app->term.keep_epochs = true;
+    tl_term_say(&app->term, "tailor pretrain: reading the text");
+    TL_TRY(tl_app_out(app, app->args.operand[0], &out));
+    TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
+    TL_TRY(open_corpus(app, &data));
+    TL_TRY(open_language_model(app, data, &model));
+    TL_TRY(fit(app, model, data, out, (const char *const *)command, &result));
+    tl_term_finish(&app->term);
+    if (app->term.json) TL_TRY(tl_app_print_json(app, result));
+    else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
     else print_result(app, result, out);
 done:
     if (result) json_decref(result);

@@ -31,6 +31,11 @@ tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out)
     return TL_OK;
 }
 
+const tl_task *tl_model_task(const tl_arch *arch, const tl_prep *prep)
+{
+    return prep->text && tl_arch_words(arch) ? &tl_task_language_modelling : tl_prep_task(prep);
+}
+
 static tl_status copy_names(tl_ctx *ctx, char *const *from, int64_t count, char ***out)
 {
     char    **name = NULL;
@@ -59,7 +64,7 @@ static tl_status make(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
     TL_TRY(tl_alloc(ctx, sizeof *m, &m));
     TL_TRY(tl_arch_copy(ctx, arch, &m->arch));
     m->prep = *prep;
-    m->task = tl_prep_task(prep);
+    m->task = tl_model_task(arch, prep);
     tl_prep_hold(prep);
     TL_TRY(copy_names(ctx, class_name, arch->outputs, &m->class_name));
     *out = m;
@@ -86,12 +91,13 @@ done:
     return rc;
 }
 
-/* The values of every parameter outside the head, by name. */
-static tl_status copy_body(tl_ctx *ctx, const tl_params *from, tl_params *to)
+/* The values of every parameter by name; of the head where it `keeps` what the base has of it. */
+static tl_status copy_values(tl_ctx *ctx, const tl_params *from, bool keeps, tl_params *to)
 {
     for (int32_t i = 0; i < to->count; i++) {
         const tl_param *p = &to->param[i], *q = tl_params_find(from, p->name);
-        if (p->head || (!q && (p->adapter || p->optional))) continue; /* they begin anew */
+        if (p->head && !(keeps && q)) continue;
+        if ((!q && (p->adapter || p->optional))) continue; /* they begin anew */
         if (!q || !tl_shape_equal(&p->shape, &q->shape))
             return tl_fail(ctx, TL_EDATA, p->name,
                            "is not in the base (give another base)");
@@ -115,7 +121,31 @@ tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
     arch.source_head = false;
     arch.ask         = TL_ASK_CLASSES;
     TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
-    TL_TRY(copy_body(ctx, base->params, m->params));
+    TL_TRY(copy_values(ctx, base->params, false, m->params));
+    tl_adapt_start(&arch.adapt, m->params);
+    if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));
+    *out = m;
+    m    = NULL;
+done:
+    tl_model_free(ctx, m);
+    return rc;
+}
+
+tl_status tl_model_with_words(tl_ctx *ctx, const tl_model *base, tl_ask ask, uint64_t seed,
+                              tl_model **out)
+{
+    tl_arch   arch = base->arch; /* borrowed parts: never freed here */
+    tl_model *m    = NULL;
+    tl_status rc;
+
+    *out     = NULL;
+    arch.ask = ask;
+    if (!arch.family->text || !arch.family->class_of || !arch.family->class_of(&arch))
+        TL_FAIL(TL_EUSAGE, arch.name, "cannot be asked for %s words (take %s)",
+                ask == TL_ASK_NEXT ? "the next" : "hidden",
+                ask == TL_ASK_NEXT ? "gpt2 or llama" : "bert, roberta or modernbert");
+    TL_TRY(tl_model_new(ctx, &arch, &base->prep, NULL, seed, &m));
+    TL_TRY(copy_values(ctx, base->params, true, m->params));
     tl_adapt_start(&arch.adapt, m->params);
     if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));
     *out = m;

@@ -37,6 +37,12 @@ tl_status tl_model_new(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
 tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
                              char *const *class_name, double dropout, uint64_t seed,
                              tl_model **out);
+/* The same body asked for words, next or hidden ones, with what the base has of that head; what
+ * it lacks begins anew.  TL_EUSAGE: the family has no such head. */
+tl_status tl_model_with_words(tl_ctx *ctx, const tl_model *base, tl_ask ask, uint64_t seed,
+                              tl_model **out);
+/* What such a network with such a preprocessing is for. */
+const tl_task *tl_model_task(const tl_arch *arch, const tl_prep *prep);
 tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out);
 void      tl_model_free(tl_ctx *ctx, tl_model *model);
 /* Atomic, file by file, tailor.json last.  `extra` (borrowed, may be NULL) goes into

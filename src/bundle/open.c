@@ -330,7 +330,7 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
     TL_TRY(check_hash(ctx, &p, m));
     TL_TRY(find_arch(ctx, path, &p, &w, arch, &m->arch));
     TL_TRY((m->arch.family->text ? find_texter : find_prep)(ctx, &p, &m->arch, &m->prep));
-    m->task = tl_prep_task(&m->prep);
+    m->task = tl_model_task(&m->arch, &m->prep);
     if (m->prep.table &&
         (m->arch.row.ndim != 1 || m->arch.row.dim[0] != m->prep.table->width ||
          (m->task->numbers && m->arch.outputs != 1)))

@@ -14,3 +14,15 @@ tl_status tl_packed_bind(tl_ctx *ctx, tl_plan *plan, tl_tensor x, const tl_text_
 done:
     return rc;
 }
+
+tl_status tl_packed_bind_asked(tl_ctx *ctx, tl_plan *plan, const tl_word_loss *words,
+                               const tl_pack *pack)
+{
+    tl_status rc;
+
+    TL_TRY(tl_plan_bind(ctx, plan, words->target, pack->target));
+    TL_TRY(tl_plan_bind(ctx, plan, words->weight, pack->weight));
+    if (words->picked) TL_TRY(tl_plan_bind(ctx, plan, words->picked, pack->picked));
+done:
+    return rc;
+}

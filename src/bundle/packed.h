@@ -8,4 +8,7 @@
 /* Each input that the network asked for to its place in the pack. */
 tl_status tl_packed_bind(tl_ctx *ctx, tl_plan *plan, tl_tensor x, const tl_text_inputs *text,
                          const tl_pack *pack);
+/* The same of what its loss is asked. */
+tl_status tl_packed_bind_asked(tl_ctx *ctx, tl_plan *plan, const tl_word_loss *words,
+                               const tl_pack *pack);
 #endif

@@ -51,9 +51,13 @@ static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
     json_array_append_new(names, json_string(theirs ? m->arch.family->class_of(&m->arch)
                                                     : m->arch.name));
     json_object_set_new(config, "architectures", names);
+    json_object_set_new(config, "dtype", json_string("float32"));
+    if (m->task->words) {
+        json_object_del(config, "num_labels");
+        return save_json(ctx, folder, "config.json", config);
+    }
     json_object_set_new(config, "problem_type",
                         json_string(m->task->problem_type));
-    json_object_set_new(config, "dtype", json_string("float32"));
     add_labels(config, m);
     return save_json(ctx, folder, "config.json", config);
 }

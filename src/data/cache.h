@@ -1,6 +1,7 @@
 /* cache.h -- what loaders ask the cache for.  Inside the data room only.  Floor 2, data. */
 #ifndef TL_DATA_CACHE_H
 #define TL_DATA_CACHE_H
+#include "core/io.h"
 #include "data/loader.h"
 #include "data/texts/pack.h"
 #include "data/window.h"
@@ -8,9 +9,15 @@
 /* Rows of text as ids, one after another. */
 typedef struct {
     int64_t *start;      /* [rows + 1] where each row's ids begin                              */
+    int64_t  rows;
     int32_t *id;
+    int64_t  tokens;     /* of all rows, where they run on                                     */
     uint8_t *part;       /* which of two texts each is of; NULL: the first                     */
     float   *value;      /* of weighed words; else NULL                                        */
+    uint8_t *mark;       /* [tokens] tl_token_mark; NULL: each row is one text, all of it asked */
+    bool     runs_on;    /* what follows a row's last token is in the next row, unless marked  */
+    int64_t  most_texts; /* that begin in one row; 0 reads as 1                                */
+    tl_map   id_map, mark_map; /* where they are, if not in memory                            */
     int64_t  cut_rows, cut_tokens;
 } tl_text_rows;
 void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t);

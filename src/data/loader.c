@@ -140,7 +140,7 @@ static void set_up(tl_loader *l, slot *s, int64_t number)
         s->epoch[r]      = at / n + l->spec.first_epoch;
         s->place[r]      = order_of(l, at / n)[at % n];
         batch->index[r]  = l->spec.rows.row[s->place[r]];
-        batch->label[r]  = l->spec.cache->d->label[batch->index[r]];
+        batch->label[r]  = l->spec.cache->d ? l->spec.cache->d->label[batch->index[r]] : 0;
         batch->weight[r] = 1.0f;
         if (batch->target && !l->spec.target)
             batch->target[r] = scaled_target(l, batch->index[r]);
@@ -254,7 +254,7 @@ static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
                              : l->spec.cache->prep.text ? TL_SHAPE(1)
                                                         : tl_prep_row(&l->spec.cache->prep);
     const int64_t  targets = l->spec.target ? l->spec.outputs
-                             : l->spec.cache->d->target ? 1 : 0;
+                             : l->spec.cache->d && l->spec.cache->d->target ? 1 : 0;
     tl_status      rc;
 
     l->row_values = tl_shape_count(&row);

@@ -63,6 +63,11 @@ bool tl_ask_parse(const char *name, tl_ask *out)
     return false;
 }
 
+bool tl_arch_words(const tl_arch *arch)
+{
+    return arch->family->text && (arch->ask == TL_ASK_MASKED || arch->ask == TL_ASK_NEXT);
+}
+
 tl_status tl_arch_copy(tl_ctx *ctx, const tl_arch *from, tl_arch *out)
 {
     tl_status rc   = TL_OK;

@@ -13,6 +13,8 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 {
     const tl_dtype dtype = net->dtype;
 
+    if (net->words.picked)
+        features = tl_embedding(net->g, features, net->words.picked);
     net->head  = true;
     net->dtype = TL_F32;
     net->block++;
@@ -54,7 +56,7 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
     if (part == TL_PART_BELOW && net->at_cut)
         built->features = in_f32(net, net->at_cut);
     if (part == TL_PART_ABOVE) built->x = net->at_cut;
-    if (part == TL_PART_WHOLE || part == TL_PART_ABOVE)
+    if (part == TL_PART_WHOLE || part == TL_PART_ABOVE || part == TL_PART_LOSS)
         built->logits = head(net, arch, built->features);
 }
 
@@ -85,6 +87,17 @@ static void text_inputs(tl_net *net, int64_t rows)
     net->text.offsets   = tl_graph_input(net->g, "offsets", TL_I32, TL_SHAPE(sequences + 1));
 }
 
+/* What the loss is asked: the words, what each counts, and which tokens where not all are. */
+static void word_inputs(tl_net *net, int64_t rows)
+{
+    const int64_t n = net->asked ? net->asked : rows;
+
+    net->words.target = tl_graph_input(net->g, "target", TL_I32, TL_SHAPE(n));
+    net->words.weight = tl_graph_input(net->g, "weight", TL_F32, TL_SHAPE(n));
+    if (net->asked)
+        net->words.picked = tl_graph_input(net->g, "picked", TL_I32, TL_SHAPE(n));
+}
+
 tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
                         tl_built *out)
 {
@@ -97,7 +110,10 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     if (part == TL_PART_HEAD && arch->source_head && arch->family->whole)
         TL_FAIL(TL_EUSAGE, arch->name,
                 "its own head does not work on features (give it a new one)");
+    if (part == TL_PART_LOSS && !tl_arch_words(arch))
+        TL_FAIL(TL_EUSAGE, arch->name, "is asked for classes, not for words");
     TL_TRY(input_shape(net, arch, rows, part, &shape));
+    net->words     = (tl_word_loss){ 0 };
     net->prefix[0] = 0;
     net->depth     = 0;
     net->dropouts  = 0;
@@ -110,8 +126,10 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     const bool ids = arch->family->text && part != TL_PART_HEAD;
     built.x        = tl_graph_input(net->g, "x", ids ? TL_I32 : TL_F32, shape);
     if (ids) text_inputs(net, rows);
+    if (part == TL_PART_LOSS) word_inputs(net, rows);
     build(net, arch, part, &built);
-    built.text = net->text;
+    built.text  = net->text;
+    built.words = net->words;
     TL_TRY(net->status);
     TL_TRY(tl_graph_status(net->g));
     if (arch->adapt.kind != TL_ADAPT_NONE && part != TL_PART_HEAD && !net->adapted)
@@ -123,6 +141,7 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
         TL_FAIL(TL_EUSAGE, arch->name, "has no block %d to be cut below", net->cut);
     if (part == TL_PART_BODY || part == TL_PART_BELOW || part == TL_PART_NECK)
         tl_graph_keep(net->g, built.features, "features");
+    else if (part == TL_PART_LOSS) tl_graph_keep(net->g, built.words.losses, "losses");
     else tl_graph_keep(net->g, built.logits, "logits");
     TL_TRY(tl_graph_status(net->g));
     *out = built;

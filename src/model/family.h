@@ -28,6 +28,7 @@ typedef struct {
     bool     source_head;/* the head the base came with, in its own form (SqueezeNet's conv,
                             relu, pool); otherwise pooled features and one linear layer      */
 } tl_arch;
+bool      tl_arch_words(const tl_arch *arch); /* is it asked for words: a language model?     */
 tl_status tl_arch_copy(tl_ctx *ctx, const tl_arch *from, tl_arch *out);
 void      tl_arch_free(tl_ctx *ctx, tl_arch *arch); /* safe to repeat */
 
@@ -104,11 +105,13 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
  * or above (x is that stream).  On first build, declares the parameters. */
 typedef enum {
     TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD, TL_PART_BELOW, TL_PART_ABOVE,
-    TL_PART_NECK /* all but the last layer of the head: features are what that layer takes */
+    TL_PART_NECK, /* all but the last layer of the head: features are what that layer takes */
+    TL_PART_LOSS  /* of a network that is asked for words: the whole, ending in their loss   */
 } tl_part;
 typedef struct {
     tl_tensor      x, features, logits; /* of text x is I32 [rows]: token ids               */
     tl_text_inputs text;                /* 0 where the network does not ask for it          */
+    tl_word_loss   words;               /* of TL_PART_LOSS                                   */
 } tl_built;
 tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,
                         tl_built *out);

@@ -313,9 +313,21 @@ tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t
     return tl_cast(net->g, tl_embedding(net->g, table, ids), net->dtype);
 }
 
-tl_tensor tl_net_tied(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b)
+tl_tensor tl_net_words(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, float cap)
 {
-    return linear(net, x, w, b, TL_ACT_NONE);
+    tl_word_loss *l = &net->words;
+
+    if (broken(net)) return 0;
+    if (l->target) {
+        tl_graph_layer(net->g, "loss");
+        l->loss   = tl_token_loss(net->g, x, w, b, l->target, l->weight, cap);
+        l->losses = tl_graph_out(net->g, l->loss, 1);
+        return l->loss;
+    }
+    x = linear(net, x, w, b, TL_ACT_NONE);
+    if (cap == 0.0f) return x;
+    x = tl_act(net->g, tl_scale(net->g, x, 1.0f / cap), TL_ACT_TANH);
+    return tl_scale(net->g, x, cap);
 }
 
 tl_tensor tl_net_segments(tl_net *net)

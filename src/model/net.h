@@ -11,6 +11,11 @@
  * weighs [t], F32. */
 typedef struct { tl_tensor positions, offsets, segments, values; } tl_text_inputs;
 
+/* The loss of a vocabulary's scores, which are never kept: inputs `target` I32 [asked], `weight`
+ * F32 [asked] (what each counts; the loss is their weighted sum) and, where not every token is
+ * asked, `picked` I32 [asked]: which.  Outputs: the loss, and each asked token's own [asked]. */
+typedef struct { tl_tensor target, weight, picked, loss, losses; } tl_word_loss;
+
 typedef struct {
     tl_ctx    *ctx;
     tl_graph  *g;
@@ -28,6 +33,8 @@ typedef struct {
     bool       optional;    /* a file may lack them                                         */
     int64_t    sequences;   /* room for so many in packed text; 0: as many as rows          */
     tl_text_inputs text;    /* set by tl_arch_build for families of text                    */
+    int64_t    asked;       /* of a loss: so many tokens are asked; 0: every one            */
+    tl_word_loss words;     /* set by tl_arch_build where the loss is asked, not the scores    */
     float      init_sd;     /* of TL_INIT_NORMAL; 0 reads as 0.01, as in nets for pictures  */
     bool       turned;      /* files hold the products declared next [in out]               */
     const tl_adapt *adapt;  /* what joins the products; set by tl_arch_build                */
@@ -84,8 +91,10 @@ tl_tensor tl_net_rms_norm(tl_net *net, const char *name, tl_tensor x, float eps,
 /* Rows of a table [rows width] that is declared under name, in the net's dtype. */
 tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t rows,
                            int64_t width);
-/* x times the transpose of a parameter that is declared elsewhere (a tied output layer). */
-tl_tensor tl_net_tied(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b);
+/* The last layer of a language model, w [words width]: the words' scores, x times the transpose
+ * of w, capped at cap tanh(y / cap) where cap is not 0; or, where net->words asks for it, the
+ * loss of them. */
+tl_tensor tl_net_words(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, float cap);
 /* The input that says which of two texts a token belongs to; made where a family asks for it. */
 tl_tensor tl_net_segments(tl_net *net);
 /* The same of what tokens weigh. */

@@ -41,12 +41,23 @@ const tl_task tl_task_text_classification = {
     .rare_metric  = "macro-f1",
 };
 
+const tl_task tl_task_language_modelling = {
+    .name         = "language-modelling",
+    .row          = "text",
+    .rows         = "texts",
+    .text         = true,
+    .words        = true,
+    .metric       = "perplexity",
+    .rare_metric  = "perplexity",
+};
+
 const tl_task *tl_task_at(size_t i)
 {
     static const tl_task *const tasks[] = { &tl_task_image_classification,
                                             &tl_task_table_classification,
                                             &tl_task_table_regression,
-                                            &tl_task_text_classification };
+                                            &tl_task_text_classification,
+                                            &tl_task_language_modelling };
 
     return i < TL_COUNT(tasks) ? tasks[i] : NULL;
 }

@@ -22,6 +22,7 @@ typedef struct {
     double   head_rate;      /* of the rate, for the task's head                           */
     double   epochs;         /* of the training rows, raised to least_steps on small data  */
     int64_t  least_steps;
+    int64_t  steps;          /* so many of a phase, whatever the epochs; 0: by the epochs   */
     int64_t  batch;          /* rows an optimiser step sees                                */
     int64_t  shards;         /* the batch is this many fixed parts, summed in order; nets
                                 with batch statistics take them per part                   */
@@ -48,7 +49,9 @@ typedef struct {
     double   mixup, cutmix;  /* Beta(a, a) of the shares; 0: none                          */
     double   erase;          /* probability; < 0: the augmentation's own                   */
     double   pretrain_epochs;/* without labels, before a phase that is `pretrained`         */
-    double   mask;           /* share of a picture that is hidden meanwhile                */
+    double   mask;           /* share of a picture that is hidden meanwhile, or of a text  */
+    int64_t  block;          /* tokens of a language model's rows; 0: chosen                */
+    bool     whole_words;    /* a text's words are hidden whole                            */
     double   teacher_epochs; /* of the teacher of a phase that is `taught`                 */
     double   temperature;    /* that softens its answers, and the student's                */
     double   distill;        /* share of the loss that is agreement with it                */

@@ -1,5 +1,6 @@
 /* evaluate.c -- see evaluate.h.  Floor 3, train. */
 #include "train/evaluate.h"
+#include "train/stepper.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,7 +21,7 @@ int64_t tl_rarest_class(tl_ctx *ctx, const tl_dataset *d)
 tl_status tl_metric_choose(tl_ctx *ctx, const tl_dataset *d, const char *asked,
                            const char **out)
 {
-    const int64_t rarest = tl_rarest_class(ctx, d);
+    const int64_t rarest = d->task->words ? 0 : tl_rarest_class(ctx, d);
 
     *out = rarest * 10 < d->rows ? d->task->rare_metric : d->task->metric;
     if (rarest < 0) return ctx->status;
@@ -42,6 +43,13 @@ double tl_scaled_target(const tl_run_spec *spec, int64_t row)
 
     if (!spec->dataset->target) return 0.0;
     return (spec->dataset->target[row] - s->target_mean) / s->target_scale;
+}
+
+const char *tl_fit_word_tokens(double train_loss, double valid_loss)
+{
+    const double gap = valid_loss - train_loss;
+
+    return gap > 0.5 ? "severe" : gap > 0.1 ? "mild" : "none";
 }
 
 const char *tl_fit_word_numbers(double train_loss, double valid_loss)
@@ -67,6 +75,12 @@ tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_mode
     tl_status    rc;
 
     TL_TRY(tl_tally_of(ctx, spec, &e.tally));
+    if (spec->dataset->task->words) {
+        const tl_asking how = tl_run_asking(spec, 0);
+        TL_TRY(tl_scorer_new(ctx, model, spec->cache, &how, spec->backend, spec->slab,
+                             spec->dtype, &e.scorer));
+        goto done;
+    }
     TL_TRY(tl_alloc_array(ctx, PIECE * sizeof(float), (size_t)model->arch.outputs,
                           &e.logits));
     TL_TRY(tl_predictor_cut(ctx, model, cut ? TL_PART_ABOVE : TL_PART_WHOLE, cut, rows,
@@ -81,6 +95,7 @@ done:
 void tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e)
 {
     tl_predictor_free(ctx, e->predictor);
+    tl_scorer_free(ctx, e->scorer);
     tl_free(ctx, e->logits);
     tl_tally_free(ctx, &e->tally);
     *e = (tl_evaluator){ 0 };
@@ -93,6 +108,10 @@ tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
     tl_status      rc      = TL_OK;
 
     tl_tally_clear(&e->tally);
+    if (e->scorer) {
+        tl_scorer_weights_changed(e->scorer);
+        return tl_scorer_rows(ctx, e->scorer, rows, &e->tally.loss, &e->tally.rows, NULL, NULL);
+    }
     TL_TRY(tl_predictor_weights_changed(ctx, e->predictor));
     for (int64_t at = 0; at < rows.count; at += PIECE) {
         const tl_rows piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };

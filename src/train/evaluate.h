@@ -1,12 +1,14 @@
 /* evaluate.h -- a model over rows, without augmentation: loss and metric.  Floor 3, train. */
 #ifndef TL_TRAIN_EVALUATE_H
 #define TL_TRAIN_EVALUATE_H
+#include "bundle/score.h"
 #include "train/metric.h"
 #include "train/run.h"
 
 typedef struct {
     const tl_run_spec *spec;
     tl_predictor *predictor;
+    tl_scorer    *scorer;   /* of a language model instead                                  */
     float        *logits;   /* of a piece of the rows: memory does not grow with rows       */
     tl_tally      tally;    /* of the last evaluation                                       */
     const float  *below;    /* of a cut network: the rows as they enter it, in their order  */
@@ -44,6 +46,8 @@ tl_status tl_rows_spread(tl_ctx *ctx, tl_rows rows, int64_t most, tl_rows *out);
  * share of it: up to 0.1 "none", up to 0.4 "mild"; underfit: 3/4 of the target's variance
  * is left on the training rows. */
 const char *tl_fit_word_numbers(double train_loss, double valid_loss);
+/* Of tokens: validation's loss above training's by up to 0.1 nats "none", up to 0.5 "mild". */
+const char *tl_fit_word_tokens(double train_loss, double valid_loss);
 const char *tl_fit_word(double train_metric, double valid_metric, double train_loss,
                         double entropy, int64_t rows);
 double      tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count,

@@ -67,6 +67,7 @@ static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
                                 sketch *k)
 {
     const int64_t rows = TL_MIN(spec->micro_batch, (int64_t)32);
+    const bool    words = spec->dataset->task->words;
     tl_graph *g   = NULL;
     tl_net    net = { .ctx = ctx, .params = k->params, .dtype = spec->dtype };
     tl_built  built;
@@ -74,10 +75,10 @@ static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
 
     TL_TRY(tl_graph_new(ctx, &g));
     net.g = g;
-    if (arch->family->text) net.sequences = rows;
+    if (arch->family->text) net.sequences = rows * tl_cache_texts(spec->cache);
     TL_TRY(tl_arch_build(&net, arch,
                          arch->family->text ? tl_tokens_room(tl_run_tokens(spec, rows)) : rows,
-                         TL_PART_WHOLE, &built));
+                         words ? TL_PART_LOSS : TL_PART_WHOLE, &built));
     k->forward_flops = tl_graph_flops(g) / (double)rows;
     k->products += tl_graph_products(g);
     k->row_floats    = tl_shape_count(tl_graph_shape(g, built.x)) / rows;
@@ -342,14 +343,17 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
                                                 : spec.candidate.arch;
     arch.row         = spec.candidate.arch.row;
     arch.adapt       = spec.candidate.arch.adapt;
-    arch.outputs     = spec.dataset->classes;
     arch.source_head = false;
-    arch.ask         = TL_ASK_CLASSES;
+    arch.ask         = spec.candidate.arch.ask;
+    if (!spec.dataset->task->words) {
+        arch.outputs = spec.dataset->classes;
+        arch.ask     = TL_ASK_CLASSES;
+    }
     TL_TRY(tl_params_new(ctx, &k.params));
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
     settle_groups(k.params, &spec);
     const bool rivals = route->finish && !spec.candidate.hyper.adapt.kind &&
-                        !spec.dataset->schema && !spec.dataset->text;
+                        !spec.dataset->schema && !spec.dataset->task->text;
     for (int i = 0; i < tl_run_phases(&spec, k.params); i++) {
         const tl_phase phase = tl_run_phase(&spec, k.params, i);
         TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));

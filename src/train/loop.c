@@ -46,6 +46,10 @@ tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
     for (int64_t e = 0; e < whole; e++) length.steps += batches(spec, loader, e);
     length.steps +=
         llround((epochs - (double)whole) * (double)batches(spec, loader, whole));
+    if (h->steps > 0) {
+        length.epochs *= (double)h->steps / (double)length.steps;
+        length.steps = h->steps;
+    }
     length.steps          = TL_MAX(length.steps, (int64_t)1);
     length.warmup         = (int64_t)(h->warmup * (double)length.steps);
     length.evaluate_every = TL_MAX((int64_t)1, (whole + MOST_POINTS - 1) / MOST_POINTS);
@@ -75,6 +79,18 @@ static bool early_look(const loop *l)
            step * l->t->spec.candidate.hyper.batch >= 2 * l->t->spec.valid.count;
 }
 
+/* A language model sees its text once or twice: it is looked at on the way, so often that
+ * looking, a third of a step's work a row, takes a tenth of the time. */
+static bool look_on_the_way(const loop *l)
+{
+    enum { LEAST_LOOKS = 2, MOST_LOOKS = 20 };
+    const int64_t rows  = last_step(l) * l->t->spec.candidate.hyper.batch;
+    const int64_t looks = TL_MAX(TL_MIN(3 * rows / (10 * l->t->spec.valid.count),
+                                        (int64_t)MOST_LOOKS), (int64_t)LEAST_LOOKS);
+
+    return l->t->at.step % TL_MAX(last_step(l) / looks, (int64_t)1) == 0;
+}
+
 static bool epoch_over(const loop *l)
 {
     return l->t->at.position >= tl_loader_batches(l->loader, l->t->at.epoch);
@@ -86,6 +102,8 @@ static bool look_due(const loop *l)
 
     if (at->evaluated == at->step) return false;
     if (at->step == 0) return at->has_best; /* the phase before left a head worth judging */
+    if (l->t->spec.dataset->task->words)
+        return look_on_the_way(l) || at->step >= last_step(l);
     return early_look(l) || at->step >= last_step(l) ||
            (epoch_over(l) && (at->epoch + 1) % l->length.evaluate_every == 0);
 }
@@ -221,8 +239,8 @@ static tl_status step_once(tl_ctx *ctx, loop *l)
     at->step++;
     at->position++;
     follow(t);
-    at->loss_sum += r.loss * (double)r.rows;
-    at->loss_rows += r.rows;
+    at->loss_sum += r.loss * (double)r.counted;
+    at->loss_rows += r.counted;
     at->flops += l->stepper.flops / (double)l->stepper.rows * (double)r.rows;
     tl_progress p = where(l);
     tl_trainer_say(t, &p, at->step == l->first_step + 1);

@@ -122,15 +122,24 @@ static double r2(const tl_tally *t)
     return spread > 0.0 ? 1.0 - t->sum[TL_SUM_SQUARE] / spread : (double)NAN;
 }
 
+static double perplexity(const tl_tally *t)
+{
+    return exp(t->loss / (double)t->rows);
+}
+
 static const tl_metric metrics[] = {
-    { "accuracy", "right", "share of rows that are right", false, true, true, accuracy },
-    { "macro-f1", "macro-F1", "F1 of each class, the plain mean of them", false, true, true,
-      macro_f1 },
+    { "accuracy", "right", "share of rows that are right", false, false, true, true,
+      accuracy },
+    { "macro-f1", "macro-F1", "F1 of each class, the plain mean of them", false, false,
+      true, true, macro_f1 },
     { "rmse", "RMSE", "root of the mean squared error, in the target's unit", true, false,
-      false, rmse },
-    { "mae", "mean absolute error", "mean absolute error, in the target's unit", true, false,
-      false, mae },
-    { "r2", "R2", "share of the target's variance that is explained", true, true, false, r2 },
+      false, false, rmse },
+    { "mae", "mean absolute error", "mean absolute error, in the target's unit", true,
+      false, false, false, mae },
+    { "r2", "R2", "share of the target's variance that is explained", true, false, true,
+      false, r2 },
+    { "perplexity", "perplexity", "e to the mean loss of a token", false, true, false, false,
+      perplexity },
 };
 
 const tl_metric *tl_metric_at(size_t i)
@@ -145,18 +154,23 @@ const tl_metric *tl_metric_find(const char *name)
     return NULL;
 }
 
+static bool fits(const tl_metric *m, const tl_task *task)
+{
+    return m->numbers == task->numbers && m->asks_words == task->words;
+}
+
 tl_status tl_metric_named(tl_ctx *ctx, const tl_task *task, const char *name,
                           const char **out)
 {
     const tl_metric *m         = tl_metric_find(name);
     char             known[80] = "";
 
-    if (m && m->numbers == task->numbers) {
+    if (m && fits(m, task)) {
         *out = m->name;
         return TL_OK;
     }
     for (size_t i = 0; i < TL_COUNT(metrics); i++)
-        if (metrics[i].numbers == task->numbers)
+        if (fits(&metrics[i], task))
             snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
                      *known ? ", " : "", metrics[i].name);
     return tl_fail(ctx, TL_EUSAGE, "--metric", "\"%.40s\" is not one of %s (%s)", name,
@@ -176,6 +190,12 @@ double tl_tally_metric(const tl_tally *t, const char *name)
 
     if (!t->rows || !m || isnan(t->loss)) return (double)NAN;
     return m->of(t);
+}
+
+void tl_tally_words(tl_tally *t, double loss, int64_t tokens)
+{
+    t->loss += loss;
+    t->rows += tokens;
 }
 
 double tl_tally_loss(const tl_tally *t)

@@ -27,10 +27,14 @@ void      tl_tally_count(tl_tally *t, const float *y, int32_t label, double targ
 /* ... and its loss: cross-entropy, or the squared error. */
 void      tl_tally_row(tl_tally *t, const float *y, int32_t label, double target);
 
+/* So many tokens of a language model, and the sum of their losses. */
+void      tl_tally_words(tl_tally *t, double loss, int64_t tokens);
+
 typedef struct {
     const char *name, *words; /* "macro-f1", "macro-F1"                                      */
     const char *doc;
     bool        numbers;      /* of tasks whose target is a number                           */
+    bool        asks_words;   /* of language models: the tally's rows are tokens             */
     bool        higher;       /* is better                                                   */
     bool        percent;      /* said as a percentage, its differences in points             */
     double (*of)(const tl_tally *t); /* rows are there */

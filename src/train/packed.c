@@ -31,6 +31,7 @@ static void take(tl_stepper *s, int i)
     s->loss   = a->loss;
     s->logits = a->logits;
     s->text   = a->text;
+    s->words  = a->words;
     s->flops  = a->flops;
 }
 
@@ -57,6 +58,7 @@ static tl_status add(tl_ctx *ctx, tl_stepper *s, int64_t tokens)
     a->loss   = built.loss;
     a->logits = built.logits;
     a->text   = built.text;
+    a->words  = built.words;
     a->flops  = tl_graph_flops(a->g);
     s->units  = built.units;
 done:
@@ -88,9 +90,45 @@ tl_status tl_stepper_pack(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     for (int64_t i = 0; i < rows; i++)
         tokens += tl_cache_tokens(s->spec->cache, batch->index[at + i]);
     TL_TRY(tl_stepper_use(ctx, s, tokens));
-    TL_TRY(tl_pack_reserve(ctx, s->rows, s->tokens, &s->pack));
+    TL_TRY(tl_pack_reserve(ctx, s->rows * tl_cache_texts(s->spec->cache), s->tokens, &s->pack));
     tl_pack_rows(s->spec->cache, batch->index + at, rows, &s->pack);
     TL_TRY(tl_packed_bind(ctx, s->plan, s->x, &s->text, &s->pack));
+    if (!s->words.target) goto done;
+    TL_TRY(tl_pack_reserve_asked(ctx, tl_asked_room(&s->asking, s->rows, s->tokens), 1, &s->pack));
+    tl_pack_ask(s->spec->cache, batch->index + at, rows, &s->asking, (float)s->word_weight,
+                &s->pack);
+    TL_TRY(tl_packed_bind_asked(ctx, s->plan, &s->words, &s->pack));
+done:
+    return rc;
+}
+
+tl_asking tl_run_asking(const tl_run_spec *spec, uint64_t draw)
+{
+    const tl_hyper  *h = &spec->candidate.hyper;
+    const tl_texter *t = spec->candidate.prep.text;
+
+    if (spec->candidate.arch.ask != TL_ASK_MASKED) return (tl_asking){ 0 };
+    return (tl_asking){ .hidden = true,
+                        .whole  = h->whole_words,
+                        .share  = h->mask,
+                        .mask   = tl_tokenizer_special(t->tokenizer, "mask"),
+                        .size   = (int32_t)t->size,
+                        .seed   = draw ? spec->seed : 0,
+                        .draw   = draw };
+}
+
+tl_status tl_stepper_ask(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
+                         int64_t *asked)
+{
+    const tl_cache *cache = s->spec->cache;
+    tl_status       rc;
+
+    *asked    = 0;
+    s->asking = tl_run_asking(s->spec, (uint64_t)(s->earlier + step + 1));
+    TL_TRY(tl_pack_reserve_asked(ctx, 1, tl_cache_most(cache), &s->pack));
+    for (int64_t i = 0; i < batch->rows; i++)
+        *asked += tl_pack_asked(cache, batch->index[i], &s->asking, &s->pack);
+    s->word_weight = *asked ? 1.0 / (double)*asked : 0.0;
 done:
     return rc;
 }

@@ -21,6 +21,30 @@ static int64_t divisor(int64_t n, int64_t most)
     return d;
 }
 
+/* A language model is trained in steps, by routes that keep its head. */
+static tl_status check_words(tl_ctx *ctx, const tl_run_spec *spec)
+{
+    const tl_route *route = spec->candidate.route;
+    const tl_hyper *h     = &spec->candidate.hyper;
+    tl_status       rc    = TL_OK;
+
+    if (!tl_arch_words(&spec->candidate.arch))
+        TL_FAIL(TL_EUSAGE, spec->candidate.arch.name,
+                "is asked for classes, and the data are texts to go on with (take gpt2 or bert)");
+    for (int i = 0; i < route->phases; i++)
+        if (route->phase[i].solve || route->phase[i].taught)
+            TL_FAIL(TL_EUSAGE, route->name, "is for classes, not for language models (take "
+                    "scratch, full or lora)");
+    if (tl_run_asking(spec, 0).hidden && tl_run_asking(spec, 0).mask < 0)
+        TL_FAIL(TL_EDATA, spec->candidate.arch.name, "its tokenizer has no mask token (take a "
+                "BERT's, or a model of next words)");
+    if (tl_hyper_augments(h) || h->class_weights || h->balanced)
+        TL_FAIL(TL_EUSAGE, "augment", "augmentation and class weights are for classes (leave them "
+                "out)");
+done:
+    return rc;
+}
+
 /* What routes and settings of pictures do not do to text, and which data a network takes. */
 static tl_status check_text(tl_ctx *ctx, const tl_run_spec *spec)
 {
@@ -36,6 +60,7 @@ static tl_status check_text(tl_ctx *ctx, const tl_run_spec *spec)
             return tl_fail(ctx, TL_EUSAGE, route->name,
                            "fills in hidden parts of pictures; of text it is not there yet "
                            "(take full, or scratch)");
+    if (spec->dataset->task->words) return check_words(ctx, spec);
     if (tl_hyper_augments(&spec->candidate.hyper))
         return tl_fail(ctx, TL_EUSAGE, "augment",
                        "mixup, cutmix, erase and augmentation are for pictures (leave them out)");
@@ -137,16 +162,19 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
     tl_model            base;
     tl_status           rc;
 
-    arch.outputs = d->classes;
+    if (!d->task->words) arch.outputs = d->classes;
     if (c->hyper.dropout >= 0.0) arch.dropout = c->hyper.dropout;
     if (c->route->start == TL_START_NEW)
-        return tl_model_new(ctx, &arch, &c->prep, d->class_name, spec->seed, out);
+        return tl_model_new(ctx, &arch, &c->prep, d->task->words ? NULL : d->class_name,
+                            spec->seed, out);
     base          = *c->base; /* borrowed, but at the candidate's input size */
     base.arch.row = c->arch.row;
     base.arch.adapt = c->arch.adapt;
     base.prep     = c->prep;
-    rc = tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
-                            spec->seed, out);
+    rc = d->task->words
+             ? tl_model_with_words(ctx, &base, c->arch.ask, spec->seed, out)
+             : tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
+                                  spec->seed, out);
     if (rc == TL_OK && c->route->start == TL_START_SHRUNK)
         shrink_and_perturb(spec, (*out)->params);
     return rc;
@@ -314,6 +342,12 @@ static tl_status judge_train(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     tl_status     rc;
 
     if (!t->train_known) TL_TRY(score_train(ctx, t));
+    if (t->spec.dataset->task->words) {
+        out->train_metric = t->train_metric;
+        out->train_loss   = t->train_loss;
+        out->fit          = tl_fit_word_tokens(out->train_loss, out->valid_loss);
+        goto done;
+    }
     TL_TRY(tl_alloc_array(ctx, (size_t)classes, sizeof *count, &count));
     entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count, classes);
     out->train_metric = t->train_metric;

@@ -110,6 +110,7 @@ static json_t *place_to_json(tl_trainer *t)
     json_object_set_new(value, "has_best", json_boolean(t->at.has_best));
     json_object_set_new(value, "seconds", json_real(tl_trainer_seconds(t)));
     json_object_set_new(value, "tally_rows", json_integer(t->tally.rows));
+    json_object_set_new(value, "tally_loss", tl_json_real(t->tally.loss));
     json_object_set_new(value, "detail", json_string(t->detail));
     members_of(&t->at, number);
     for (size_t i = 0; i < MEMBERS; i++)
@@ -132,6 +133,7 @@ static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value
     t->at.has_best = tl_json_bool(value, "has_best", false);
     t->at.seconds  = tl_json_number(value, "seconds", 0.0);
     t->tally.rows  = tl_json_int(value, "tally_rows", 0);
+    t->tally.loss  = tl_json_number(value, "tally_loss", 0.0);
     snprintf(t->detail, sizeof t->detail, "%s", tl_json_text(value, "detail", ""));
     members_of(&t->at, number);
     for (size_t i = 0; i < MEMBERS; i++) {

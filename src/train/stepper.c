@@ -66,7 +66,17 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
     tl_status rc;
 
     out->units    = 1;
-    net.sequences = out->tokens ? rows : 0;
+    net.sequences = out->tokens ? rows * tl_cache_texts(spec->cache) : 0;
+    if (spec->dataset->task->words) {
+        const tl_asking how = tl_run_asking(spec, 0);
+        net.asked = how.hidden ? tl_asked_room(&how, rows, out->tokens) : 0;
+        TL_TRY(tl_arch_build(&net, arch, out->tokens, TL_PART_LOSS, &built));
+        out->x     = built.x;
+        out->text  = built.text;
+        out->words = built.words;
+        out->loss  = built.words.loss;
+        return close_graph(g, out);
+    }
     if (phase->masked) {
         TL_TRY(tl_decoder_build(&net, arch, rows, out, &out->decoder));
         return close_graph(g, out);
@@ -303,7 +313,8 @@ static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     if (s->target)
         TL_TRY(bind_shares(ctx, s, s->target, s->shares ? s->shares : batch->target, at));
     if (s->taught) TL_TRY(bind_shares(ctx, s, s->taught, batch->target, at));
-    TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->row_weight + at * s->units));
+    if (s->weight)
+        TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->row_weight + at * s->units));
     rc = tl_plan_run(ctx, s->plan, tick);
 done:
     return rc;
@@ -312,10 +323,16 @@ done:
 static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part,
                        tl_tally *tally)
 {
-    const float  *logits = tally ? tl_plan_data(s->plan, s->logits) : NULL;
     const int64_t at     = part * s->rows;
+    const float  *logits;
 
-    for (int64_t r = 0; tally && r < s->rows && at + r < batch->rows; r++)
+    if (tally && s->words.loss)
+        tl_tally_words(tally, *(const float *)tl_plan_data(s->plan, s->loss) / s->word_weight,
+                       s->pack.asked);
+    if (!tally || s->words.loss) return;
+    logits = tl_plan_data(s->plan, s->logits);
+
+    for (int64_t r = 0; r < s->rows && at + r < batch->rows; r++)
         tl_tally_count(tally, logits + r * tally->classes, batch->label[at + r],
                        batch->target ? (double)batch->target[at + r] : 0.0);
 }
@@ -409,8 +426,9 @@ tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     double          square, norm;
     tl_status       rc;
 
-    *out = (tl_step_result){ .lr = lr, .rows = batch->rows };
-    weigh_rows(s, batch);
+    *out = (tl_step_result){ .lr = lr, .rows = batch->rows, .counted = batch->rows };
+    if (s->words.loss) TL_TRY(tl_stepper_ask(ctx, s, batch, step, &out->counted));
+    else weigh_rows(s, batch);
     copy_states(s, false);
     if (s->mixed)
         tl_mix(batch, &(tl_mix_settings){ h->mixup, h->cutmix }, s->spec->seed,

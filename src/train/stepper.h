@@ -19,6 +19,7 @@ typedef struct {
     tl_plan  *plan;
     tl_tensor taught, x, label, target, weight, loss, logits;
     tl_text_inputs text;
+    tl_word_loss words;
     double    flops;
 } tl_step_shape;
 
@@ -34,6 +35,9 @@ typedef struct {
     tl_phase  phase;               /* what it trains                                        */
     int64_t   tokens;              /* of text: room for so many; else 0                     */
     tl_text_inputs text;
+    tl_word_loss words;            /* of a language model; loss is its                      */
+    tl_asking asking;              /* ... what the step that runs asks                      */
+    double    word_weight;         /* ... what each token counts: one over all of the batch */
     tl_step_shape *shape;          /* [shapes] of text                                      */
     int       shapes;
     tl_pack   pack;
@@ -58,7 +62,8 @@ typedef struct {
     int64_t   earlier;             /* steps before the first, for what is drawn             */
 } tl_stepper;
 
-typedef struct { double loss, lr; int64_t rows; } tl_step_result;
+/* counted: rows, or of a language model tokens. */
+typedef struct { double loss, lr; int64_t rows, counted; } tl_step_result;
 
 /* Which parameters move and at which share of the rate, written into model->params. */
 void      tl_train_select(tl_params *params, const tl_phase *phase, const tl_hyper *h);
@@ -68,6 +73,9 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
                          tl_params *params, const tl_phase *phase, int64_t rows, tl_graph *g,
                          tl_stepper *out);
 bool      tl_hyper_mixes(const tl_hyper *h);
+/* What a language model is asked in training (draw 1 is the first step's) or, with draw 0, in
+ * every evaluation: the same hidden tokens whatever the seed. */
+tl_asking tl_run_asking(const tl_run_spec *spec, uint64_t draw);
 /* packed.c, of text: tokens that rows take, at most so many rows: an average, or the longest. */
 int64_t   tl_run_tokens(const tl_run_spec *spec, int64_t rows);
 int64_t   tl_run_most_tokens(tl_ctx *ctx, const tl_run_spec *spec, int64_t rows);
@@ -75,6 +83,9 @@ int64_t   tl_run_most_tokens(tl_ctx *ctx, const tl_run_spec *spec, int64_t rows)
 tl_status tl_stepper_use(tl_ctx *ctx, tl_stepper *s, int64_t tokens);
 /* Rows `at` and on of the batch, packed and bound, in the shape that takes them. */
 tl_status tl_stepper_pack(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t at);
+/* Of a language model: tokens that this step's batch is asked; settles what each counts. */
+tl_status tl_stepper_ask(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
+                         int64_t *asked);
 tl_status tl_stepper_bind(tl_ctx *ctx, tl_stepper *s); /* parameters and gradients            */
 
 tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,

@@ -17,7 +17,7 @@ for command in demo inspect compare rank train evaluate predict runs show resume
     run "$command" --help
     ok "option_help_$command" eval 'is_status 0 && cmp -s out first'
 done
-for command in pretrain chat serve update export pull; do
+for command in chat serve update export pull; do
     run "$command" x
     ok "later_$command" fails_with 2 "^tailor: $command: not part of this version"
     run help

@@ -104,6 +104,7 @@ tl_status tl_cache_of_texts(tl_ctx *ctx, const tl_prep *prep, const tl_string *t
     c->prep = *prep;
     tl_prep_hold(prep);
     TL_TRY((t->learns ? estimate : t->weighs ? weigh : encode)(ctx, c, text, pair, count));
+    c->text.rows = count;
     *out = c;
     c    = NULL;
 done:
@@ -114,7 +115,10 @@ done:
 void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t)
 {
     tl_free(ctx, t->start);
-    tl_free(ctx, t->id);
+    if (t->id_map.data) tl_map_close(ctx, &t->id_map);
+    else tl_free(ctx, t->id);
+    if (t->mark_map.data) tl_map_close(ctx, &t->mark_map);
+    else tl_free(ctx, t->mark);
     tl_free(ctx, t->part);
     tl_free(ctx, t->value);
     *t = (tl_text_rows){ 0 };
@@ -127,6 +131,19 @@ bool tl_cache_fits(const tl_cache *c, const tl_prep *prep)
     if (c->prep.table || prep->table) return c->prep.table == prep->table;
     if (!a || !b || a == b) return a == b;
     return !a->learns && !b->learns && a->most == b->most && strcmp(a->sha256, b->sha256) == 0;
+}
+
+int64_t tl_cache_texts(const tl_cache *c)
+{
+    return TL_MAX(c->text.most_texts, (int64_t)1);
+}
+
+int64_t tl_cache_most(const tl_cache *c)
+{
+    int64_t most = 1;
+
+    for (int64_t i = 0; i < c->text.rows; i++) most = TL_MAX(most, tl_cache_tokens(c, i));
+    return most;
 }
 
 int64_t tl_cache_tokens(const tl_cache *c, int64_t row)
@@ -210,27 +227,36 @@ void tl_pack_free(tl_ctx *ctx, tl_pack *p)
     tl_free(ctx, p->segment);
     tl_free(ctx, p->offset);
     tl_free(ctx, p->value);
+    tl_free(ctx, p->target);
+    tl_free(ctx, p->picked);
+    tl_free(ctx, p->weight);
+    tl_free(ctx, p->order);
     *p = (tl_pack){ 0 };
 }
 
 void tl_pack_rows(const tl_cache *c, const int64_t *row, int64_t count, tl_pack *p)
 {
     const tl_text_rows *t = &c->text;
-    int64_t             at = 0;
+    int64_t             at = 0, s = 0;
 
-    for (int64_t s = 0; s < p->sequences; s++) {
-        const int64_t i = s < count ? row[s] : -1, n = i < 0 ? 0 : tl_cache_tokens(c, i);
-        p->offset[s]    = (int32_t)at;
+    for (int64_t r = 0; r < count; r++) {
+        const int64_t i = row[r], n = i < 0 ? 0 : tl_cache_tokens(c, i);
+        int64_t       first = 0;
+        p->offset[s++]      = (int32_t)at;
         for (int64_t k = 0; k < n; k++) {
+            if (k > 0 && t->mark && t->mark[t->start[i] + k] & TL_TEXT_BEGINS) {
+                p->offset[s++] = (int32_t)(at + k);
+                first          = k;
+            }
             p->id[at + k]       = t->id[t->start[i] + k];
-            p->position[at + k] = (int32_t)k;
+            p->position[at + k] = (int32_t)(k - first);
             p->segment[at + k]  = t->part ? t->part[t->start[i] + k] : 0;
             /* the network takes means: a sum is one of so many times as much */
             p->value[at + k] = t->value ? t->value[t->start[i] + k] * (float)n : 0.0f;
         }
         at += n;
     }
-    p->offset[p->sequences] = (int32_t)at;
+    while (s <= p->sequences) p->offset[s++] = (int32_t)at;
     p->tokens               = at;
     memset(p->id + at, 0, (size_t)(p->room - at) * sizeof *p->id);
     memset(p->position + at, 0, (size_t)(p->room - at) * sizeof *p->position);

@@ -12,17 +12,38 @@ tl_status tl_cache_of_texts(tl_ctx *ctx, const tl_prep *prep, const tl_string *t
 /* Is this cache of the rows as `prep` takes them?  (Of pictures: always.) */
 bool      tl_cache_fits(const tl_cache *cache, const tl_prep *prep);
 int64_t   tl_cache_tokens(const tl_cache *cache, int64_t row);
+int64_t   tl_cache_texts(const tl_cache *cache); /* that stand in one row at most: usually 1   */
 /* The row's ids, and of weighed words their weights (else NULL); borrowed.  How many. */
 int64_t   tl_cache_ids(const tl_cache *cache, int64_t row, const int32_t **id,
                        const float **value);
 /* Rows that were longer than prep->text->most, and tokens that were cut off them. */
 void      tl_cache_cut(const tl_cache *cache, int64_t *rows, int64_t *tokens);
+int64_t   tl_cache_most(const tl_cache *cache); /* tokens of the longest of all rows            */
 /* Tokens of the `count` longest of these rows together; of an average `count`. */
 int64_t   tl_cache_longest(tl_ctx *ctx, const tl_cache *cache, tl_rows rows, int64_t count);
 double    tl_cache_average(const tl_cache *cache, tl_rows rows);
 /* So many tokens that a plan has room for: eight sizes from one power of two to the next, so that
  * plans stay few and little of one is empty. */
 int64_t   tl_tokens_room(int64_t tokens);
+
+/* What is known of a token beside its number. */
+typedef enum {
+    TL_TEXT_BEGINS = 1, /* a text of its own: nothing before it is looked at                 */
+    TL_WORD_BEGINS = 2,
+    TL_NOT_ASKED   = 4  /* a language model is not asked for it                               */
+} tl_token_mark;
+
+/* What a language model is asked of packed rows: the next token everywhere but where a new text
+ * begins, or some tokens that are hidden from it: BERT's share of each row, four fifths of them
+ * behind the mask, a tenth behind any other token, a tenth left as they are.
+ * Source: Devlin et al. 2019, arXiv:1810.04805. */
+typedef struct {
+    bool     hidden;     /* tokens are hidden                                                 */
+    bool     whole;      /* ... all tokens of a word, or none                                 */
+    double   share;      /* of a row that is hidden                                           */
+    int32_t  mask, size; /* number of the mask; numbers that stand in for others: 0 .. size-1 */
+    uint64_t seed, draw; /* what is hidden is a function of these two and the row             */
+} tl_asking;
 
 /* One packed batch.  Behind the last token ids, positions and segments are 0; offsets of sequences
  * that are not there repeat the last. */
@@ -32,6 +53,12 @@ typedef struct {
     int32_t *id, *position, *segment; /* [room]                                           */
     int32_t *offset;          /* [sequences + 1]                                          */
     float   *value;           /* [room] of weighed words; else 0                          */
+    int64_t  asked_room, asked;  /* of tl_pack_ask: can be asked, are asked               */
+    int32_t *target, *picked; /* [asked_room] the token that is right, and where it stands;
+                                 of the next token all places are asked, as `picked` is   */
+    float   *weight;          /* [asked_room] 0: not asked                                */
+    int64_t *order;           /* [order_room] scratch: twice the longest row              */
+    int64_t  order_room;
 } tl_pack;
 /* Room for at least so much; grows what there is. */
 tl_status tl_pack_reserve(tl_ctx *ctx, int64_t sequences, int64_t tokens, tl_pack *pack);
@@ -39,4 +66,12 @@ void      tl_pack_free(tl_ctx *ctx, tl_pack *pack); /* safe to repeat */
 /* `count` rows of the cache (at most pack->sequences, with room for their tokens); -1: none, as
  * behind a batch's last. */
 void      tl_pack_rows(const tl_cache *cache, const int64_t *row, int64_t count, tl_pack *pack);
+/* Room to ask so many rows of so many tokens together, none longer than `longest`. */
+int64_t   tl_asked_room(const tl_asking *how, int64_t rows, int64_t tokens);
+tl_status tl_pack_reserve_asked(tl_ctx *ctx, int64_t asked, int64_t longest, tl_pack *pack);
+/* How many tokens of a row are asked. */
+int64_t   tl_pack_asked(const tl_cache *cache, int64_t row, const tl_asking *how, tl_pack *pack);
+/* What is asked of the rows just packed; each token counts `weight`. */
+void      tl_pack_ask(const tl_cache *cache, const int64_t *row, int64_t count,
+                      const tl_asking *how, float weight, tl_pack *pack);
 #endif

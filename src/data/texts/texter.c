@@ -154,10 +154,17 @@ static const char *const piece_specials[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 static const char *const bpe_specials[]   = { "<s>", "<pad>", "</s>", "<unk>", "<mask>" };
 
 /* What Transformers needs to know beside tokenizer.json. */
-static json_t *tokenizer_config(tl_training_kind how, int64_t most)
+static json_t *tokenizer_config(const tl_texter *like)
 {
-    const bool bpe = how == TL_TRAIN_BPE;
+    const bool    bpe  = like->how != TL_TRAIN_WORD_PIECE;
+    const int64_t most = like->most;
 
+    if (like->goes_on)
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "tokenizer_class",
+                         "PreTrainedTokenizerFast", "pad_token", bpe ? "<pad>" : "[PAD]",
+                         "unk_token", bpe ? "<unk>" : "[UNK]", "bos_token",
+                         bpe ? "</s>" : "[SEP]", "eos_token", bpe ? "</s>" : "[SEP]",
+                         "model_max_length", (json_int_t)most);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "tokenizer_class",
                      "PreTrainedTokenizerFast", "pad_token", bpe ? "<pad>" : "[PAD]",
                      "unk_token", bpe ? "<unk>" : "[UNK]", "cls_token", bpe ? "<s>" : "[CLS]",
@@ -168,7 +175,7 @@ static json_t *tokenizer_config(tl_training_kind how, int64_t most)
 /* first ... last, and first ... last ... last of pairs, as BERT frames its texts. */
 static json_t *frame(tl_training_kind how)
 {
-    const bool  bpe   = how == TL_TRAIN_BPE;
+    const bool  bpe   = how != TL_TRAIN_WORD_PIECE;
     const char *first = bpe ? "<s>" : "[CLS]", *last = bpe ? "</s>" : "[SEP]";
     const int   one = bpe ? 0 : 2, end = bpe ? 2 : 3, second = bpe ? 0 : 1;
 
@@ -187,21 +194,21 @@ static json_t *frame(tl_training_kind how)
 static tl_status write_tokenizer(tl_ctx *ctx, const tl_texter *like, const tl_string *text,
                                  int64_t count, const char *folder)
 {
-    const bool        bpe = like->how == TL_TRAIN_BPE;
+    const bool        bpe = like->how != TL_TRAIN_WORD_PIECE;
     const tl_training how = { .kind     = like->how,
                               .size     = (int32_t)like->size,
                               .special  = bpe ? bpe_specials : piece_specials,
                               .specials = TL_COUNT(piece_specials),
                               .least    = 2 };
     char             *path = NULL, *beside = NULL;
-    json_t           *value = NULL, *config = tokenizer_config(like->how, like->most);
+    json_t           *value = NULL, *config = tokenizer_config(like);
     tl_status         rc;
 
     TL_TRY(tl_path_join(ctx, folder, "tokenizer.json", &path));
     TL_TRY(tl_path_join(ctx, folder, "tokenizer_config.json", &beside));
     TL_TRY(tl_tokenizer_train(ctx, &how, text, count, path));
     TL_TRY(tl_json_read(ctx, path, FILE_MOST, &value));
-    json_object_set_new(value, "post_processor", frame(like->how));
+    if (!like->goes_on) json_object_set_new(value, "post_processor", frame(like->how));
     TL_TRY(tl_json_write(ctx, path, value));
     TL_TRY(tl_json_write(ctx, beside, config));
 done:
@@ -314,7 +321,10 @@ static json_t *text_or_null(const char *text)
 
 json_t *tl_texter_to_json(const tl_texter *t)
 {
-    const bool learns = t->learns;
+    static const char *const kinds[] = { [TL_TRAIN_BPE]        = "bpe",
+                                         [TL_TRAIN_WORD_PIECE] = "wordpiece",
+                                         [TL_TRAIN_CHARS]      = "chars" };
+    const bool               learns  = t->learns;
 
     return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "kind",
                      t->weighs ? "words" : "tokens", "text", text_or_null(t->columns.name[0]),
@@ -323,8 +333,7 @@ json_t *tl_texter_to_json(const tl_texter *t)
                      (json_int_t)t->size, "learns",
                      text_or_null(!learns                   ? NULL
                                   : t->weighs               ? "words"
-                                  : t->how == TL_TRAIN_BPE ? "bpe"
-                                                           : "wordpiece"),
+                                                            : kinds[t->how]),
                      "sha256", text_or_null(learns ? NULL : t->sha256));
 }
 

@@ -20,6 +20,7 @@ typedef struct {
     bool             learns;  /* from the training rows, once they are known; until then
                                  nothing below is there but size and how                   */
     tl_training_kind how;
+    bool             goes_on; /* texts are gone on with: nothing is put around them           */
     int64_t          size;    /* of the vocabulary; wanted, while it learns                */
     int64_t          most;    /* tokens of a row, special ones included; the rest is cut   */
     tl_tokenizer    *tokenizer;

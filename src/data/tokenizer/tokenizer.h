@@ -68,10 +68,11 @@ void      tl_token_batch_free(tl_ctx *ctx, tl_token_batch *batch);
 tl_status tl_decode(tl_ctx *ctx, const tl_tokenizer *t, const int32_t *id, int64_t count,
                     bool skip_special, tl_text *out);
 
-typedef enum { TL_TRAIN_BPE, TL_TRAIN_WORD_PIECE } tl_training_kind;
+typedef enum { TL_TRAIN_BPE, TL_TRAIN_WORD_PIECE, TL_TRAIN_CHARS } tl_training_kind;
 typedef struct {
     tl_training_kind
-            kind; /* byte-level BPE with GPT-2's words; WordPiece with BERT's    */
+            kind; /* byte-level BPE with GPT-2's words; WordPiece with BERT's; every
+                     character seen, and `size` does not count                   */
     int32_t size; /* tokens wanted, special ones and alphabet included           */
     const char *const
            *special; /* they get the first ids and are never cut or joined        */

@@ -14,6 +14,9 @@ static const char piece_around[] =
     "{\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":"
     "\"BertPreTokenizer\"},"
     "\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\"}}";
+static const char char_around[] =
+    "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[\\\\s\\\\S]\"},"
+    "\"behavior\":\"Isolated\",\"invert\":false},\"decoder\":{\"type\":\"Fuse\"}}";
 static const char continues[] = "##"; /* tokens of WordPiece that go on within a word */
 
 typedef struct {
@@ -27,7 +30,11 @@ typedef struct {
 
 static const char *around(const tl_training *how)
 {
-    return how->kind == TL_TRAIN_BPE ? bpe_around : piece_around;
+    static const char *const all[] = { [TL_TRAIN_BPE]        = bpe_around,
+                                       [TL_TRAIN_WORD_PIECE] = piece_around,
+                                       [TL_TRAIN_CHARS]      = char_around };
+
+    return all[how->kind];
 }
 
 /* A tokenizer of the special tokens only, for its words. */
@@ -193,6 +200,9 @@ static json_t *model_json(const trainer *r)
         return json_pack("{s:s,s:o,s:o}", "type", "BPE", "vocab", vocab, "merges",
                          merges);
     json_decref(merges);
+    if (r->how->kind == TL_TRAIN_CHARS)
+        return json_pack("{s:s,s:s,s:o}", "type", "WordLevel", "unk_token", "<unk>", "vocab",
+                         vocab);
     return json_pack("{s:s,s:s,s:s,s:i,s:o}", "type", "WordPiece", "unk_token", "[UNK]",
                      "continuing_subword_prefix", continues, "max_input_chars_per_word",
                      100, "vocab", vocab);
@@ -224,19 +234,20 @@ done:
 tl_status tl_tokenizer_train(tl_ctx *ctx, const tl_training *how, const tl_string *text,
                              int64_t count, const char *path)
 {
-    trainer   r = { .how = how, .lesson = { .skip = how->kind == TL_TRAIN_BPE ? 0 : 2 } };
-    tl_status rc;
+    const bool chars = how->kind == TL_TRAIN_CHARS;
+    trainer    r = { .how = how, .lesson = { .skip = how->kind == TL_TRAIN_WORD_PIECE ? 2 : 0 } };
+    tl_status  rc;
 
     TL_TRY(open_empty(ctx, &r));
     TL_TRY(count_words(ctx, &r, text, count));
     TL_TRY(how->kind == TL_TRAIN_BPE ? byte_alphabet(ctx, &r) : seen_alphabet(ctx, &r));
-    if (r.lesson.vocab.size > how->size)
+    if (!chars && r.lesson.vocab.size > how->size)
         TL_FAIL(TL_EUSAGE, "vocabulary size",
                 "%d has no room for the %d special tokens and characters (name more)",
                 how->size, r.lesson.vocab.size);
-    for (int32_t i = 0; i < r.seen.size; i++)
+    for (int32_t i = 0; i < r.seen.size && !chars; i++)
         TL_TRY(add_word(ctx, &r, tl_vocab_text(&r.seen, i), r.count[i]));
-    TL_TRY(tl_lesson_join(ctx, &r.lesson, how->size, how->least));
+    if (!chars) TL_TRY(tl_lesson_join(ctx, &r.lesson, how->size, how->least));
     TL_TRY(write_json(ctx, &r, path));
 done:
     tl_tokenizer_close(ctx, r.t);

@@ -286,7 +286,7 @@ static tl_tensor words(tl_net *net, const tl_arch *arch, const plan *p, tl_tenso
                          TL_INIT_NORMAL, net->init_sd);
     bias  = tl_net_param(net, names[w].bias, TL_SHAPE(p->vocab), TL_ROLE_BIAS,
                          TL_INIT_ZERO, 0.0f);
-    return tl_net_tied(net, x, table, bias);
+    return tl_net_words(net, x, table, bias, 0.0f);
 }
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)

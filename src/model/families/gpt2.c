@@ -152,11 +152,11 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)
     if (net->status != TL_OK) return 0;
     net->init_sd = 0.02f;
     if (arch->ask == TL_ASK_NEXT)
-        return tl_net_tied(net, x,
-                           tl_net_param(net, "transformer.wte.weight",
-                                        TL_SHAPE(p.vocab, p.width), TL_ROLE_EMBED,
-                                        TL_INIT_NORMAL, net->init_sd),
-                           0);
+        return tl_net_words(net, x,
+                            tl_net_param(net, "transformer.wte.weight",
+                                         TL_SHAPE(p.vocab, p.width), TL_ROLE_EMBED,
+                                         TL_INIT_NORMAL, net->init_sd),
+                            0, 0.0f);
     if (arch->dropout > 0.0) x = tl_net_dropout(net, x, (float)arch->dropout);
     return tl_net_linear(net, arch->ask == TL_ASK_TOKENS ? "classifier" : "score", x,
                          arch->outputs, arch->ask == TL_ASK_TOKENS, TL_ACT_NONE,

@@ -375,12 +375,14 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor ids)
     return x;
 }
 
-/* cap * tanh(x / cap) */
-static tl_tensor capped(tl_net *net, tl_tensor x, double cap)
+static tl_tensor words(tl_net *net, const plan *p, tl_tensor x)
 {
-    if (cap == 0.0) return x;
-    x = tl_act(net->g, tl_scale(net->g, x, (float)(1.0 / cap)), TL_ACT_TANH);
-    return tl_scale(net->g, x, (float)cap);
+    const tl_tensor w =
+        tl_net_param(net, p->tie ? "model.embed_tokens.weight" : "lm_head.weight",
+                     TL_SHAPE(p->vocab, p->width), p->tie ? TL_ROLE_EMBED : TL_ROLE_WEIGHT,
+                     TL_INIT_NORMAL, net->init_sd);
+
+    return tl_net_words(net, x, w, 0, (float)p->logit_cap);
 }
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)
@@ -391,16 +393,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)
     net->status = read_plan(net->ctx, arch->name, arch->config, arch, &p);
     if (net->status != TL_OK) return 0;
     net->init_sd = 0.02f;
-    if (arch->ask == TL_ASK_NEXT && p.tie)
-        return capped(net,
-                      tl_net_tied(net, x,
-                                  tl_net_param(net, "model.embed_tokens.weight",
-                                               TL_SHAPE(p.vocab, p.width), TL_ROLE_EMBED,
-                                               TL_INIT_NORMAL, 0.02f),
-                                  0),
-                      p.logit_cap);
-    if (arch->ask == TL_ASK_NEXT)
-        return capped(net, product(net, "lm_head", x, p.vocab, false), p.logit_cap);
+    if (arch->ask == TL_ASK_NEXT) return words(net, &p, x);
     if (arch->dropout > 0.0) x = tl_net_dropout(net, x, (float)arch->dropout);
     return product(net, "score", x, arch->outputs, tokens);
 }

@@ -190,7 +190,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)
     if (p.decoder_bias)
         bias = tl_net_param(net, "decoder.bias", TL_SHAPE(p.vocab), TL_ROLE_BIAS,
                             TL_INIT_ZERO, 0.0f);
-    return tl_net_tied(net, x, table, bias);
+    return tl_net_words(net, x, table, bias, 0.0f);
 }
 
 static const char *class_of(const tl_arch *arch)

@@ -1,0 +1,131 @@
+/* fit_words.c -- a language model on a corpus: blocks as rows, the candidate, scores.
+ * Floor 4.5, api. */
+#include "api/fit.h"
+#include "bundle/score.h"
+#include "core/io.h"
+#include "core/text.h"
+#include "train/stepper.h"
+#include "train/words.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model,
+                                const tailor_fit_options *o, tl_candidate *c)
+{
+    int64_t   block;
+    tl_status rc;
+
+    TL_TRY(tl_fit_route(ctx, model, o->route, &c->route));
+    if (c->route->own_net || c->route->teacher)
+        TL_FAIL(TL_EUSAGE, c->route->name, "is for classes, not for language models (take "
+                "scratch, full or lora)");
+    if (!model->model->prep.text || !model->model->arch.family->text)
+        TL_FAIL(TL_EDATA, model->model->arch.name, "takes no text (give a model of text)");
+    c->base = c->route->needs_base ? model->model : NULL;
+    c->prep = model->model->prep;
+    TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
+    c->arch.ask         = tl_words_ask_of(&c->arch);
+    c->arch.source_head = false;
+    block               = tl_words_block(&c->arch, 0);
+    TL_TRY(tl_route_defaults(ctx, c->route, &c->arch, 1, &c->hyper));
+    tl_hyper_words(&c->hyper, &c->arch, !c->route->needs_base, block);
+    TL_TRY(tl_fit_hyper(ctx, &c->hyper, o));
+    if (c->hyper.block < 2 || c->hyper.block > c->arch.row.dim[0])
+        TL_FAIL(TL_EUSAGE, "--block", "%" PRId64 " is not from 2 to the network's %" PRId64
+                " places", c->hyper.block, c->arch.row.dim[0]);
+done:
+    return rc;
+}
+
+static void say_corpus(tailor *t, const tl_dataset *d, const tl_candidate *c, const tl_cache *cache,
+                       const tl_rows part[3])
+{
+    char    line[400];
+    int64_t tokens[3] = { 0 };
+
+    for (int k = 0; k < 3; k++)
+        for (int64_t i = 0; i < part[k].count; i++)
+            tokens[k] += tl_cache_tokens(cache, part[k].row[i]);
+    snprintf(line, sizeof line,
+             "text: %" PRId64 " %s, %" PRId64 " tokens to learn from, %" PRId64 " validation, %"
+             PRId64 " test%s; %s of %" PRId64 ", blocks of %" PRId64,
+             tl_corpus_documents(d), tl_plural(tl_corpus_documents(d), "document", "documents"),
+             tokens[0], tokens[1], tokens[2],
+             tokens[2] ? "" : " (none is cut off where --valid is named)",
+             tl_tokenizer_kind(c->prep.text->tokenizer), c->prep.text->size, c->hyper.block);
+    tl_api_say(t, line);
+}
+
+tl_status tl_fit_words(tailor *t, const tailor_model *model, const tailor_data *data,
+                       const tailor_fit_options *o, tl_fitting *f)
+{
+    tl_ctx       *ctx = &t->ctx;
+    tl_candidate *c   = &f->spec.candidate;
+    tl_rows       part[3];
+    char         *folder = NULL;
+    tl_status     rc;
+
+    TL_TRY(make_candidate(ctx, model, o, c));
+    if (o->out && !o->dry_run && !o->find_rate) {
+        TL_TRY(tl_path_join(ctx, o->out, "checkpoints", &folder));
+        TL_TRY(tl_make_folders(ctx, folder));
+    }
+    TL_TRY(tl_corpus_blocks(ctx, data->set, &c->prep, c->hyper.block, c->arch.ask == TL_ASK_MASKED,
+                            folder, &f->spec.cache, part));
+    f->train = part[TL_SPLIT_TRAIN];
+    f->valid = part[TL_SPLIT_VALID];
+    f->test  = part[TL_SPLIT_TEST];
+    if (o->train_rows > 0) f->train.count = TL_MIN(f->train.count, o->train_rows);
+    say_corpus(t, data->set, c, f->spec.cache, part);
+done:
+    tl_free(ctx, folder);
+    return rc;
+}
+
+/* The mean over tokens varies as over blocks: a ratio's standard error.
+ * Source: Cochran 1977, Sampling Techniques, section 6.3. */
+static double error_of(const double *loss, const int64_t *tokens, int64_t n, double mean)
+{
+    double sum = 0.0, all = 0.0;
+
+    for (int64_t i = 0; i < n; i++) {
+        const double away = loss[i] - mean * (double)tokens[i];
+        sum += away * away;
+        all += (double)tokens[i];
+    }
+    return n > 1 && all > 0.0 ? sqrt(sum * (double)n / (double)(n - 1)) / all : (double)NAN;
+}
+
+tl_status tl_fit_words_measure(tailor *t, const tl_fitting *f, tl_split part, json_t **out)
+{
+    tl_ctx            *ctx    = &t->ctx;
+    const tl_run_spec *spec   = &f->spec;
+    const tl_asking    how    = tl_run_asking(spec, 0);
+    const tl_rows      rows   = part == TL_SPLIT_TEST ? f->test : f->valid;
+    const double       bytes  = (double)tl_corpus_bytes(spec->dataset, part);
+    tl_scorer         *s      = NULL;
+    double            *loss   = NULL, sum;
+    int64_t           *tokens = NULL, all;
+    tl_status          rc;
+
+    *out = NULL;
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *loss, &loss));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *tokens, &tokens));
+    TL_TRY(tl_scorer_new(ctx, f->result.model, spec->cache, &how, spec->backend, spec->slab,
+                         spec->dtype, &s));
+    TL_TRY(tl_scorer_rows(ctx, s, rows, &sum, &all, loss, tokens));
+    const double mean = sum / (double)all;
+    const double away = 1.96 * error_of(loss, tokens, rows.count, mean);
+    *out = json_pack("{s:o, s:[o,o], s:I, s:o, s:[o,o], s:o}", "mean", tl_json_real(exp(mean)),
+                     "ci95", tl_json_real(exp(mean - away)), tl_json_real(exp(mean + away)),
+                     "rows", (json_int_t)all, "loss", tl_json_real(mean), "loss_ci95",
+                     tl_json_real(mean - away), tl_json_real(mean + away), "bits_per_byte",
+                     how.hidden ? json_null() : tl_json_real(sum / log(2.0) / bytes));
+    if (!*out) TL_FAIL(TL_ENOMEM, "measure", "no room for the scores (free memory)");
+done:
+    tl_scorer_free(ctx, s);
+    tl_free(ctx, loss);
+    tl_free(ctx, tokens);
+    return rc;
+}
