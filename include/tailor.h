@@ -211,6 +211,43 @@ TAILOR_API tailor_status tailor_predict_text(tailor *t, const tailor_model *mode
                                              int (*each)(void *user, const char *json),
                                              void *user);
 
+/* ---- language models ---- */
+/* Does it continue texts (a causal language model)?  Then tailor_predict and tailor_predict_text
+ * give {"input": ..., "output": what follows, "tokens": so many, "finish": "stop" (the model or a
+ * stop string ended it) or "length"}. */
+TAILOR_API int tailor_model_writes(const tailor_model *model);
+
+typedef struct {
+    int64_t  max_tokens;         /* of what is written; 0: 256                                  */
+    double   temperature;        /* 0: always the likeliest token                               */
+    int64_t  top_k;              /* among the k likeliest; 0: all                               */
+    double   top_p, min_p;       /* among the fewest that hold this share; among those of at
+                                    least this share of the likeliest's; 0: all                 */
+    double   repetition_penalty; /* of tokens that were there; 0 and 1: none                    */
+    uint64_t seed;
+    const char *const *stop;     /* texts that end it, NULL-terminated; may be NULL             */
+    int64_t  context;            /* tokens kept at most; 0: as many as the model knows, up to
+                                    4,096                                                       */
+} tailor_writing;
+/* How texts are written from here on; a copy is kept.  NULL: all defaults. */
+TAILOR_API tailor_status tailor_set_writing(tailor *t, const tailor_writing *writing);
+
+/* A conversation with a language model, which outlives it.  With a chat template in the model's
+ * directory (tokenizer_config.json or chat_template.jinja) texts are messages between user and
+ * assistant; without one the model continues what was said so far.  `system` (may be NULL): the
+ * message that comes first. */
+typedef struct tailor_chat tailor_chat;
+TAILOR_API tailor_status tailor_chat_open(tailor *t, const tailor_model *model, const char *system,
+                                          tailor_chat **out);
+TAILOR_API int tailor_chat_has_template(const tailor_chat *chat);
+/* What the model answers to `text`: `each` (may be NULL) gets it piece by piece, whole characters,
+ * and ends it with non-zero.  *json (may be NULL): {"input", "output", "tokens", "prompt_tokens",
+ * "finish"}.  On error the conversation is as before. */
+TAILOR_API tailor_status tailor_chat_say(tailor *t, tailor_chat *chat, const char *text,
+                                         int (*each)(void *user, const char *piece), void *user,
+                                         char **json);
+TAILOR_API void tailor_chat_free(tailor *t, tailor_chat *chat); /* NULL is fine */
+
 /* ---- the question ---- */
 typedef struct {
     const char *data, *valid, *test; /* as for tailor_data_open                                 */

@@ -35,6 +35,7 @@ tailor *tailor_new(void)
 
 void tailor_free(tailor *t)
 {
+    if (t) tl_api_writing_free(t);
     free(t);
 }
 

@@ -2,6 +2,7 @@
 #ifndef TL_API_HANDLES_H
 #define TL_API_HANDLES_H
 #include "bundle/model.h"
+#include "bundle/tell.h"
 #include "tailor.h"
 #include "train/run.h"
 
@@ -16,6 +17,8 @@ struct tailor {
     void (*live)(void       *user,
                  const char *json); /* of the comparison that runs              */
     void *live_user;
+    tl_telling writing; /* as tailor_set_writing said; its texts are owned      */
+    int64_t    context; /* tokens a writer keeps; 0: the default                */
 };
 
 struct tailor_data {
@@ -40,6 +43,10 @@ void tl_api_say(void *user, const char *line);
 /* auto, f32 or bf16 on this machine; auto: what the model (may be NULL) was made with. */
 tl_dtype          tl_api_dtype(const tailor *t, const tl_model *model);
 const tl_backend *tl_api_backend(void);
+/* A model ready to write, in f32 unless another precision was asked for, and how it is to. */
+tl_status  tl_api_writer(tailor *t, const tl_model *model, tl_writer **out);
+tl_telling tl_api_telling(const tailor *t);
+void       tl_api_writing_free(tailor *t);
 
 /* The rows of a part: "train", "valid", "test", "all"; NULL: the test part if there is one, else
  * all.  Where the files name no test part, the test rows are those that `model` (may be NULL) was

@@ -15,7 +15,8 @@ static tl_status asker_open(tailor *t, const tl_model *m, tl_asker *a)
     const tl_shape row = tl_prep_row(&m->prep);
     tl_status      rc;
 
-    *a = (tl_asker){ .row = tl_shape_count(&row) };
+    *a = (tl_asker){ .row = tl_shape_count(&row), .how = tl_api_telling(t) };
+    if (m->arch.ask == TL_ASK_NEXT) return tl_api_writer(t, m, &a->writer);
     TL_TRY(tl_slab_new(ctx, tl_api_backend(), &a->slab));
     TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, TL_ASK_ROWS, tl_api_backend(), a->slab,
                             tl_api_dtype(t, m), &a->p));
@@ -27,6 +28,7 @@ done:
 
 static void asker_close(tl_ctx *ctx, tl_asker *a)
 {
+    tl_writer_free(ctx, a->writer);
     tl_predictor_free(ctx, a->p);
     tl_slab_free(ctx, a->slab);
     tl_free(ctx, a->x);

@@ -11,6 +11,8 @@ typedef struct {
     float        *x, *y;        /* [TL_ASK_ROWS row], [TL_ASK_ROWS outputs]                 */
     int64_t       row;          /* floats of one input                                      */
     bool          bad;          /* an input could not be read                               */
+    tl_writer    *writer;       /* of a language model: it, and how it writes; no predictor */
+    tl_telling    how;
 } tl_asker;
 
 /* Where lines go. */

@@ -26,13 +26,18 @@ static bool is_blank(tl_string s)
     return true;
 }
 
+static json_t *no_text(const char *input)
+{
+    return json_pack("{s:s, s:s}", "input", input, "error", "no text");
+}
+
 /* Answers in order; those without a text say so. */
 static tl_status give(tl_ctx *ctx, tl_asker *a, const tl_model *m, const piece *q,
                       const float *y, const tl_each_line *each, bool *stop)
 {
     for (int64_t i = 0; i < q->count && !*stop; i++) {
         const bool none = is_blank(q->text[i]);
-        json_t    *line = none ? json_pack("{s:s, s:s}", "input", q->input[i], "error", "no text")
+        json_t    *line = none ? no_text(q->input[i])
                                : tl_answer_json(m, q->input[i], y + i * m->arch.outputs);
         a->bad |= none || !line;
         if (!line)
@@ -42,6 +47,43 @@ static tl_status give(tl_ctx *ctx, tl_asker *a, const tl_model *m, const piece *
         *stop = tl_give_line(line, each);
     }
     return TL_OK;
+}
+
+/* A language model's line: what follows the text. */
+static tl_status tell_one(tl_ctx *ctx, tl_asker *a, const tl_model *m, const char *input,
+                          tl_string text, json_t **line)
+{
+    tl_told   told = { 0 };
+    tl_status rc;
+
+    TL_TRY(tl_tell(ctx, a->writer, m, text, &a->how, NULL, &told));
+    *line = json_pack("{s:o, s:o, s:I, s:s}", "input", tl_json_name(input), "output",
+                      tl_json_name(told.text), "tokens", (json_int_t)told.written, "finish",
+                      told.finish);
+done:
+    if (rc == TL_ELIMIT) { /* this text is too long; others need not be */
+        *line = json_pack("{s:o, s:s}", "input", tl_json_name(input), "error", ctx->message);
+        a->bad = true;
+        rc     = TL_OK;
+    }
+    tl_free(ctx, told.text);
+    return rc;
+}
+
+static tl_status tell_piece(tl_ctx *ctx, tl_asker *a, const tl_model *m, const piece *q,
+                            const tl_each_line *each, bool *stop)
+{
+    tl_status rc = TL_OK;
+
+    for (int64_t i = 0; i < q->count && !*stop; i++) {
+        json_t *line = NULL;
+        if (is_blank(q->text[i])) line = no_text(q->input[i]), a->bad = true;
+        else TL_TRY(tell_one(ctx, a, m, q->input[i], q->text[i], &line));
+        if (!line) TL_FAIL(TL_ENOMEM, "predict", "no room for a line (free memory)");
+        *stop = tl_give_line(line, each);
+    }
+done:
+    return rc;
 }
 
 static tl_status ask_piece(tl_ctx *ctx, tl_asker *a, const tl_model *m, piece *q,
@@ -55,6 +97,10 @@ static tl_status ask_piece(tl_ctx *ctx, tl_asker *a, const tl_model *m, piece *q
 
     if (q->count == 0 || *stop) goto done;
     if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
+    if (a->writer) {
+        rc = tell_piece(ctx, a, m, q, each, stop);
+        goto done;
+    }
     for (int64_t i = 0; i < q->count; i++) row[i] = i;
     TL_TRY(tl_alloc_array(ctx, PIECE, (size_t)m->arch.outputs * sizeof *y, &y));
     TL_TRY(tl_cache_of_texts(ctx, &m->prep, q->text, q->pairs ? q->pair : NULL, q->count,

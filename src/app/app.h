@@ -52,6 +52,8 @@ tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
                            const tailor_model *like,
                            tailor_data **out);
 uint64_t  tl_app_seed(const tl_app *app);
+/* How language models write, from the options; in a chat they draw unless told otherwise. */
+tl_status tl_app_writing(tl_app *app, bool chat);
 
 /* In app/inspect_table.c: task, target and columns of what tailor_data_inspect says. */
 tl_status tl_inspect_print_table(tl_app *app, const json_t *profile);

@@ -247,6 +247,7 @@ tl_status tl_cmd_predict(tl_app *app)
                 "no picture in it (JPEG, PNG or WebP; of tables and texts name the files)");
     TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
                                              tl_args_text(&app->args, TL_OPT_arch), &model)));
+    TL_TRY(tl_app_writing(app, false));
     TL_TRY(from_stdin ? predict_stdin(app, model) : predict_list(app, model, &list));
 done:
     tl_list_free(ctx, &list.path, &list.count);

@@ -67,7 +67,7 @@ static void print_known(const tl_term *term, const char *title, const char *kind
 
 void tl_help_command(const tl_app *app, tl_command_id id)
 {
-    static const char *const groups[] = { "Question", "Data", "Training", "Common" };
+    static const char *const groups[] = { "Question", "Data", "Writing", "Training", "Common" };
     const tl_command        *c        = tl_command_at(id);
 
     printf("tailor %s: %s.\n\nUsage: tailor %s %s%s[OPTIONS]\nExample: %s\n", c->name,

@@ -1,6 +1,6 @@
 /* open.c -- a model from disk: Tailor's own directories, Hugging Face style ones, bare
  * weight files.  What the network is comes from tailor.json, config.json, the tensors'
- * names or --arch, in that order.  Floor 3, bundle. */
+ * names (or the weight file itself) or --arch, in that order.  Floor 3, bundle. */
 #include "bundle/adapter.h"
 #include "core/io.h"
 
@@ -135,6 +135,8 @@ static tl_status find_arch(tl_ctx *ctx, const char *where, const papers *p,
     if (p->config && (json_object_get(p->config, "model_type") ||
                       json_object_get(p->config, "architecture")))
         rc = tl_arch_from_config(ctx, p->config_path, p->config, &found);
+    else if (w->config)
+        rc = tl_arch_from_config(ctx, where, w->config, &found);
     else
         rc = recognise(ctx, where, w, &found);
     if (!text) {

@@ -10,7 +10,7 @@
 enum { TL_STREAM_INIT = 1, TL_STREAM_ORDER, TL_STREAM_SPLIT, TL_STREAM_DROPOUT,
        TL_STREAM_AUGMENT, TL_STREAM_BOOTSTRAP, TL_STREAM_SEARCH, TL_STREAM_DATA,
        TL_STREAM_TEST, TL_STREAM_PERTURB, TL_STREAM_MIX, TL_STREAM_MASK,
-       TL_STREAM_BALANCE, TL_STREAM_HIDE };
+       TL_STREAM_BALANCE, TL_STREAM_HIDE, TL_STREAM_TOKEN };
 #define TL_STREAM(kind, number) ((uint64_t)(kind) << 56 | (uint64_t)(number))
 
 void     tl_rand_block(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4]);

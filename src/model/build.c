@@ -49,6 +49,8 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
         return;
     }
     built->features = in_f32(net, f->body(net, arch, x));
+    if (net->past > 0) /* only one row's logits are wanted */
+        built->features = tl_embedding(net->g, built->features, net->text.last);
     if (part == TL_PART_NECK) {
         head(net, arch, built->features);
         built->features = in_f32(net, net->neck);
@@ -85,6 +87,10 @@ static void text_inputs(tl_net *net, int64_t rows)
 
     net->text.positions = tl_graph_input(net->g, "positions", TL_I32, TL_SHAPE(rows));
     net->text.offsets   = tl_graph_input(net->g, "offsets", TL_I32, TL_SHAPE(sequences + 1));
+    if (net->past == 0) return;
+    net->text.at   = tl_graph_input(net->g, "at", TL_I32, TL_SHAPE(1));
+    net->text.seen = tl_graph_input(net->g, "seen", TL_I32, TL_SHAPE(sequences + 1));
+    net->text.last = tl_graph_input(net->g, "last", TL_I32, TL_SHAPE(1));
 }
 
 /* What the loss is asked: the words, what each counts, and which tokens where not all are. */
@@ -123,6 +129,7 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     net->text      = (tl_text_inputs){ 0 };
     net->adapt     = &arch->adapt;
     net->adapted   = 0;
+    net->pasts     = 0;
     const bool ids = arch->family->text && part != TL_PART_HEAD;
     built.x        = tl_graph_input(net->g, "x", ids ? TL_I32 : TL_F32, shape);
     if (ids) text_inputs(net, rows);

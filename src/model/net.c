@@ -346,10 +346,41 @@ tl_tensor tl_net_values(tl_net *net)
     return net->text.values;
 }
 
+/* A decoder's keys or values with those of the runs before. */
+static tl_tensor with_past(tl_net *net, tl_tensor x)
+{
+    const tl_dtype dtype = broken(net) ? TL_F32 : tl_graph_info(net->g, x)->dtype;
+    const int64_t  width = tl_net_dim(net, x, 1);
+    char           name[24];
+    tl_tensor      all;
+
+    snprintf(name, sizeof name, "past.%d", net->pasts);
+    all = tl_graph_input(net->g, name, dtype, TL_SHAPE(net->past, width));
+    all = tl_put_rows(net->g, all, x, net->text.at);
+    snprintf(name, sizeof name, "kept.%d", net->pasts++);
+    tl_graph_keep(net->g, all, name);
+    return all;
+}
+
+static tl_tensor columns(tl_net *net, tl_tensor x, int64_t start, int64_t count)
+{
+    return tl_slice(net->g, x, 1, start, count, 1);
+}
+
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
                            tl_tensor offsets, const tl_attention_attr *attr)
 {
-    return tl_attention(net->g, q, k, v, offsets, 0, attr);
+    if (net->past == 0) return tl_attention(net->g, q, k, v, offsets, 0, attr);
+    if (!k) { /* all three side by side */
+        const int64_t part = tl_net_dim(net, q, 1) / (attr->heads + 2 * attr->kv_heads);
+        const int64_t wide = part * attr->heads, less = part * attr->kv_heads;
+        k = columns(net, q, wide, less);
+        v = columns(net, q, wide + less, less);
+        q = columns(net, q, 0, wide);
+    }
+    k = with_past(net, k);
+    v = with_past(net, v);
+    return tl_attention(net->g, q, k, v, offsets, net->text.seen, attr);
 }
 
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p)

@@ -9,7 +9,12 @@
 /* What comes beside packed token ids [t], all I32: each token's place in its sequence [t], where
  * sequences begin and end [sequences + 1], which of two texts a token is of [t]; and what each
  * weighs [t], F32. */
-typedef struct { tl_tensor positions, offsets, segments, values; } tl_text_inputs;
+typedef struct {
+    tl_tensor positions, offsets, segments, values;
+    tl_tensor at, seen, last; /* of a decoder (tl_net.past): tokens kept before this run [1], where
+                                 the keys that are seen begin and end [2], the row of this run
+                                 whose logits are wanted [1]; all I32                          */
+} tl_text_inputs;
 
 /* The loss of a vocabulary's scores, which are never kept: inputs `target` I32 [asked], `weight`
  * F32 [asked] (what each counts; the loss is their weighted sum) and, where not every token is
@@ -35,6 +40,10 @@ typedef struct {
     tl_text_inputs text;    /* set by tl_arch_build for families of text                    */
     int64_t    asked;       /* of a loss: so many tokens are asked; 0: every one            */
     tl_word_loss words;     /* set by tl_arch_build where the loss is asked, not the scores    */
+    int64_t    past;        /* of a decoder that keeps keys and values from run to run: tokens
+                               there is room for; 0: it keeps none                          */
+    int        pasts;       /* tables of them: inputs "past.0"..., kept outputs "kept.0"...,
+                               to be bound to the same place                                */
     float      init_sd;     /* of TL_INIT_NORMAL; 0 reads as 0.01, as in nets for pictures  */
     bool       turned;      /* files hold the products declared next [in out]               */
     const tl_adapt *adapt;  /* what joins the products; set by tl_arch_build                */

@@ -82,6 +82,7 @@ void tl_weights_close(tl_ctx *ctx, tl_weights *w)
     for (size_t i = 0; i < w->count; i++) tl_free(ctx, w->weight[i].name);
     tl_free(ctx, w->weight);
     json_decref(w->metadata);
+    json_decref(w->config);
     for (size_t i = 0; hold && i < hold->maps; i++) tl_map_close(ctx, &hold->map[i]);
     if (hold) tl_free(ctx, hold->map);
     tl_free(ctx, hold);
@@ -274,11 +275,13 @@ done:
     return rc;
 }
 
+/* llama2.c's tokenizers end in .bin, too: tokenizer.bin, tok512.bin. */
 static bool looks_like_weights(const char *name)
 {
     static const char *const ends[] = { ".safetensors", ".bin", ".pt",
                                         ".pth",         ".th",  ".ckpt" };
 
+    if (strncmp(name, "tok", 3) == 0 && tl_ends_with(name, ".bin")) return false;
     for (size_t i = 0; i < TL_COUNT(ends); i++)
         if (tl_ends_with(name, ends[i])) return true;
     return false;

@@ -1,7 +1,7 @@
 /* weights.h -- files of named tensors: safetensors (single, sharded), PyTorch's zip and
- * older pickle forms, read without executing anything in them.  A new format: its file in
- * model/formats/, its line in formats/formats.def.  Floor 2, model. Sources: the
- * safetensors README; torch.serialization; Python's pickletools. */
+ * older pickle forms, llama2.c's checkpoints, read without executing anything in them.  A
+ * new format: its file in model/formats/, its line in formats/formats.def.  Floor 2,
+ * model. Sources: the safetensors README; torch.serialization; Python's pickletools. */
 #ifndef TL_MODEL_WEIGHTS_H
 #define TL_MODEL_WEIGHTS_H
 #include "core/json.h"
@@ -20,7 +20,8 @@ typedef struct {
     tl_weight *weight;
     size_t     count;
     json_t    *metadata;     /* the file's or index's own; NULL: none; owned */
-    const char *format;      /* "safetensors", "pytorch zip", "pytorch legacy" */
+    json_t    *config;       /* what config.json would say, where the format does; or NULL */
+    const char *format;      /* "safetensors", "pytorch zip", "pytorch legacy", "llama2.c" */
     void      *hold;         /* mappings */
 } tl_weights;
 

@@ -25,7 +25,8 @@ static bool is_counter(const char *name)
 }
 
 /* The same numbers in the same order: shapes equal but for axes of 1 (a 1x1 convolution
- * is a dense layer), or a dense layer over the window of a convolution of one channel. */
+ * is a dense layer), a dense layer over the window of a convolution of one channel, or a
+ * product whose rows are seen as heads of two halves. */
 static bool fits(const tl_shape *a, const tl_shape *b)
 {
     int i = 0, j = 0;
@@ -33,6 +34,8 @@ static bool fits(const tl_shape *a, const tl_shape *b)
     if (a->ndim < 0 || b->ndim < 0) return false;
     if (a->ndim == 2 && b->ndim == 4 && b->dim[1] == 1 && a->dim[0] == b->dim[0])
         return a->dim[1] == b->dim[2] * b->dim[3];
+    if (a->ndim == 4 && b->ndim == 2 && a->dim[1] == 2 && a->dim[3] == b->dim[1])
+        return a->dim[0] * 2 * a->dim[2] == b->dim[0];
     for (;;) {
         while (i < a->ndim && a->dim[i] == 1) i++;
         while (j < b->ndim && b->dim[j] == 1) j++;

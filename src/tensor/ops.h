@@ -125,6 +125,9 @@ tl_tensor tl_slice(tl_graph *g, tl_tensor x, int axis, int64_t start, int64_t co
 tl_tensor tl_pad(tl_graph *g, tl_tensor x, const int64_t *before, const int64_t *after);
 /* Rows by number, of a table or of activations: [v d], I32 [..] -> [.. d]. */
 tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids);
+/* The table [v d] with rows [at, at + t) of it replaced by x [t d], as far as they lie within; at
+ * I32 [1].  The output may be bound to where the table lies.  No gradient. */
+tl_tensor tl_put_rows(tl_graph *g, tl_tensor table, tl_tensor x, tl_tensor at);
 /* scores [n entries], classes f32 [entries] -> [n classes]: log of each class's share among the
  * k best-scored entries, the `skip` best left out. */
 enum { TL_MOST_VOTES = 64 };

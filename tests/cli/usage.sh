@@ -10,14 +10,14 @@ ok help_lists_commands eval 'is_status 0 && prints "compare" && prints "demo" &&
 run --help
 ok help_option_is_help eval 'is_status 0 && prints "^Usage: tailor COMMAND"'
 
-for command in demo inspect compare rank train evaluate predict runs show resume doctor help; do
+for command in demo inspect compare rank train evaluate predict chat runs show resume doctor help; do
     run help "$command"
     ok "help_$command" eval 'is_status 0 && prints "^Usage: tailor $command" && prints "^Example: tailor $command"'
     cp out first
     run "$command" --help
     ok "option_help_$command" eval 'is_status 0 && cmp -s out first'
 done
-for command in chat serve update export pull; do
+for command in serve update export pull; do
     run "$command" x
     ok "later_$command" fails_with 2 "^tailor: $command: not part of this version"
     run help

@@ -530,6 +530,11 @@ static void add_changed(test_bad_list *list)
                                     .file = "m.pt", .seed = seed),
                       cuts, TL_COUNT(cuts));
     }
+    test_bad_cuts(list,
+                  (test_bad)ROW("llama2c", 3, "cut short|no weight file|empty",
+                                "evaluate m.bin ../good/data", .file = "m.bin",
+                                .seed = "fuzz/corpus/llama2c_weights/shared.bin"),
+                  cuts, TL_COUNT(cuts));
 }
 
 static void add_hostile(test_bad_list *list)

@@ -4,6 +4,7 @@
 """
 import collections
 import pickle
+import struct
 import sys
 from pathlib import Path
 
@@ -40,3 +41,18 @@ for protocol in (2, 4, 5):
     b"\x80\x02}(X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storage"
     b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQK\x00K\x02K\x02\x86"
     b"K\x02K\x01\x86\x89ccollections\nOrderedDict\n)RtRu.")
+
+
+def llama2c(width, inner, layers, heads, kv, words, places):
+    """A checkpoint of llama2.c, version 0."""
+    count, head = abs(words), width // heads
+    floats = (count * width * (1 if words > 0 else 2) + width + places * head +
+              layers * (2 * width + 2 * width * width + 2 * width * kv * head + 3 * width * inner))
+    return struct.pack("<7i", width, inner, layers, heads, kv, words, places) + b"".join(
+        struct.pack("<f", (i * 7 % 17 - 8) / 16) for i in range(floats))
+
+
+(top / "llama2c_weights").mkdir(exist_ok=True)
+(top / "llama2c_weights" / "shared.bin").write_bytes(llama2c(8, 6, 2, 2, 1, 9, 48))
+(top / "llama2c_weights" / "apart.bin").write_bytes(llama2c(4, 3, 1, 1, 1, -3, 2))
+(top / "llama2c_weights" / "later.bin").write_bytes(struct.pack("<2i", 0x616b3432, 1) + bytes(32))

@@ -14,7 +14,8 @@ static const char *const file_names[] = {
     "tokenizer.json",     "tokenizer_config.json", "special_tokens_map.json",
     "added_tokens.json",  "vocab.txt",             "vocab.json",
     "merges.txt",         "tokenizer.model",       "spiece.model",
-    "chat_template.jinja", "words.json",
+    "chat_template.jinja", "tokenizer.bin",         "generation_config.json",
+    "words.json",
 };
 static const char words_file[] = "words.json";
 
@@ -47,6 +48,12 @@ static tl_status read_files(tl_ctx *ctx, const char *folder, tl_texter *t)
         if (!tl_exists(path)) continue;
         TL_TRY(tl_file_read(ctx, path, FILE_MOST, &data, &bytes));
         TL_TRY(add_file(ctx, t, file_names[i], &data, bytes));
+    }
+    tl_free(ctx, path);
+    TL_TRY(tl_tokenizer_sized(ctx, folder, &path));
+    if (path && strcmp(tl_path_name(path), "tokenizer.bin") != 0) {
+        TL_TRY(tl_file_read(ctx, path, FILE_MOST, &data, &bytes));
+        TL_TRY(add_file(ctx, t, "tokenizer.bin", &data, bytes));
     }
     TL_TRY(tl_hash_new(ctx, &hash));
     for (size_t i = 0; i < t->files; i++) {

@@ -52,6 +52,25 @@ done:
     return rc;
 }
 
+tl_status tl_tokenizer_sized(tl_ctx *ctx, const char *folder, char **path)
+{
+    tl_names    names = { 0 };
+    const char *only  = NULL;
+    size_t      count = 0;
+    tl_status   rc;
+
+    *path = NULL;
+    if (!tl_is_folder(folder)) return TL_OK;
+    TL_TRY(tl_folder_list(ctx, folder, &names));
+    for (size_t i = 0; i < names.count; i++)
+        if (strncmp(names.name[i], "tok", 3) == 0 && tl_ends_with(names.name[i], ".bin"))
+            only = names.name[i], count++;
+    if (count == 1) TL_TRY(tl_path_join(ctx, folder, only, path));
+done:
+    tl_names_free(ctx, &names);
+    return rc;
+}
+
 /* The first file of the list that a folder holds, and where; *path NULL: none. */
 static tl_status find_in(tl_ctx *ctx, const char *folder, const tl_tokenizer_file **file,
                          char **path)
@@ -67,6 +86,8 @@ static tl_status find_in(tl_ctx *ctx, const char *folder, const tl_tokenizer_fil
             tl_free(ctx, *path);
             *path = NULL;
         }
+    TL_TRY(tl_tokenizer_sized(ctx, folder, path));
+    *file = &tl_tokenizer_file_llama2c;
 done:
     return rc;
 }

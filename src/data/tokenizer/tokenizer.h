@@ -42,6 +42,9 @@ typedef struct {
 tl_status tl_tokenizer_open(tl_ctx *ctx, const char *path, tl_tokenizer **out);
 void      tl_tokenizer_close(tl_ctx *ctx, tl_tokenizer *t);
 bool tl_tokenizer_in(const char *folder); /* does a folder hold a tokenizer?         */
+/* The one tokenizer of a folder that llama2.c named after its size, tok512.bin; *path (owned) NULL:
+ * there is none, or several. */
+tl_status tl_tokenizer_sized(tl_ctx *ctx, const char *folder, char **path);
 
 tl_status tl_encoder_open(tl_ctx *ctx, const tl_tokenizer *t, tl_encoder **out);
 void      tl_encoder_close(tl_ctx *ctx, tl_encoder *e);

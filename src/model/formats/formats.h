@@ -44,4 +44,5 @@ void tl_weight_plain(tl_weight *w);
 extern const tl_weight_format tl_weight_format_safetensors;
 extern const tl_weight_format tl_weight_format_pytorch_zip;
 extern const tl_weight_format tl_weight_format_pytorch_legacy;
+extern const tl_weight_format tl_weight_format_llama2c;
 #endif
