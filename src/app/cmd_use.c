@@ -174,7 +174,8 @@ static tl_status predict_paths(tl_app *app, const tailor_model *model, char **li
     enum { GROUP = 64 };
     tl_ctx   *ctx  = &app->ctx;
     path_list list = { 0 };
-    const bool text = strncmp(tailor_model_task(model), "text", 4) == 0;
+    const bool text = strncmp(tailor_model_task(model), "text", 4) == 0 ||
+                      tailor_model_writes(model);
     bool      more = true;
     tl_status rc = TL_OK, bad = TL_OK;
 

@@ -10,7 +10,7 @@ ok help_lists_commands eval 'is_status 0 && prints "compare" && prints "demo" &&
 run --help
 ok help_option_is_help eval 'is_status 0 && prints "^Usage: tailor COMMAND"'
 
-for command in demo inspect compare rank train evaluate predict chat runs show resume doctor help; do
+for command in demo inspect compare rank train pretrain evaluate predict chat runs show resume doctor help; do
     run help "$command"
     ok "help_$command" eval 'is_status 0 && prints "^Usage: tailor $command" && prints "^Example: tailor $command"'
     cp out first

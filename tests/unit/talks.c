@@ -16,8 +16,8 @@ static void write_file(const char *folder, const char *name, const char *text, c
 
 static const struct { const char *name, *text, *form, *roles, *first; } forms[] = {
     { "a.jsonl",
-      "{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": "
-      "\"hi\"}, {\"role\": \"assistant\", \"content\": \"yo\"}]}\n\n",
+      "{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", "
+      "\"content\": \"hi\"}, {\"role\": \"assistant\", \"content\": \"yo\"}]}\n\n",
       "messages", "system user assistant", "s" },
     { "b.json",
       "[{\"conversations\": [{\"from\": \"human\", \"value\": \"hi\"}, {\"from\": \"gpt\", "

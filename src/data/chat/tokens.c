@@ -52,6 +52,16 @@ static const char *find(const tl_rendered *in, size_t from, tl_string what)
     return memmem(in->text + from, in->bytes - from, what.text, what.bytes);
 }
 
+/* Bytes that close an answer both here and where it is the last.  What closes the whole text may
+ * begin as the next message does: then as far as the last mark or blank that both share. */
+static size_t closing(const char *last, size_t n, const char *here, size_t m)
+{
+    size_t i = common(last, n, here, m);
+
+    while (i > 0 && i < n && i < m && !strchr(" \t\r\n>]", here[i - 1])) i--;
+    return i;
+}
+
 /* Answer i lies between what was rendered before it, as a prompt, and what closes it when it is
  * the last message.  A template may say an earlier answer in other words than the last: then it is
  * found by what it says. */
@@ -77,8 +87,8 @@ static tl_status answer_span(tl_ctx *ctx, const tl_chat_form *form, const json_t
         here += says.bytes;
         there += says.bytes;
         out->to = (size_t)(here - whole->text) +
-                  common(there, with.bytes - (size_t)(there - with.text), here,
-                         whole->bytes - (size_t)(here - whole->text));
+                  closing(there, with.bytes - (size_t)(there - with.text), here,
+                          whole->bytes - (size_t)(here - whole->text));
     }
     out->to = TL_MAX(out->to, out->from);
 done:
