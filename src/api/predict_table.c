@@ -1,5 +1,6 @@
 /* predict_table.c -- rows of tables asked, a JSON line each.  Floor 4.5, api. */
 #include "api/predict.h"
+#include "data/picture.h"
 #include "data/tables/reader.h"
 
 #include <math.h>
@@ -79,6 +80,10 @@ tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t 
     tl_status rc   = TL_OK;
 
     for (size_t i = 0; i < paths && !stop; i++) {
+        if (tl_is_picture_name(path[i]))
+            TL_FAIL(TL_EDATA, path[i],
+                    "is a picture, and the model takes rows of a table (give a CSV, TSV or "
+                    "JSONL file)");
         TL_TRY(tl_reader_open(ctx, path[i], limit, m->prep.table, &r));
         TL_TRY(ask_reader(ctx, a, m, &r, each, &stop));
     }

@@ -19,15 +19,64 @@ const tl_data_format *tl_data_format_at(size_t i)
     return i < TL_COUNT(formats) ? formats[i] : NULL;
 }
 
+/* What lies under names that are often given by mistake, and what to do about it. */
+static const struct { const char *end, *advice; } mistaken[] = {
+#define WEIGHTS "holds weights, no data (say DATA first, and the weights by --base)"
+    { ".safetensors", WEIGHTS }, { ".pt", WEIGHTS },   { ".pth", WEIGHTS },
+    { ".th", WEIGHTS },          { ".bin", WEIGHTS },  { ".gguf", WEIGHTS },
+#define SAVED "is no text (save it as CSV)"
+    { ".xlsx", SAVED },          { ".xls", SAVED },    { ".ods", SAVED },
+    { ".parquet", SAVED },
+#define PACKED "is packed (unpack it, and name the folder)"
+    { ".zip", PACKED },          { ".tar", PACKED },   { ".tar.gz", PACKED },
+    { ".tgz", PACKED },
+    { ".txt", "is one text file, and holds no labels (give a folder with a text file for each "
+              "class, or a CSV with a column of texts and one of labels)" },
+};
+
+/* A folder's fault that can be said more plainly; NULL: there is none. */
+static tl_status folder_fault(tl_ctx *ctx, const char *path, const char **fault)
+{
+    tl_names  names    = { 0 };
+    size_t    pictures = 0, weights = 0;
+    tl_status rc;
+
+    *fault = NULL;
+    TL_TRY(tl_folder_list(ctx, path, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        pictures += tl_is_picture_name(names.name[i]);
+        weights += tl_ends_with(names.name[i], ".safetensors") ||
+                   tl_ends_with(names.name[i], ".pth");
+    }
+    if (names.count == 0) *fault = "is empty (check the path)";
+    else if (weights) *fault = WEIGHTS;
+    else if (pictures)
+        *fault = "holds pictures, but nothing says their classes (put those of each class "
+                 "into a folder of its own, or a CSV of file,label beside them)";
+done:
+    tl_names_free(ctx, &names);
+    return rc;
+}
+
 static tl_status not_recognised(tl_ctx *ctx, const char *path)
 {
+    const char *fault = NULL;
+    tl_status   rc;
+
     if (!tl_exists(path))
         return tl_fail(ctx, TL_EDATA, path, "no such file or folder (check the path)");
+    if (tl_is_folder(path)) TL_TRY(folder_fault(ctx, path, &fault));
+    else
+        for (size_t i = 0; i < TL_COUNT(mistaken) && !fault; i++)
+            if (tl_ends_with(path, mistaken[i].end)) fault = mistaken[i].advice;
+    if (fault) return tl_fail(ctx, TL_EDATA, path, "%s", fault);
     return tl_fail(ctx, TL_EDATA, path,
                    "no data that is known here (give a folder of class folders with "
                    "JPEG, PNG or WebP pictures, pictures with a CSV of file,label, IDX "
                    "or CIFAR files, a CSV, TSV or JSONL table, texts with labels in "
                    "one, or a text file for each class)");
+done:
+    return rc;
 }
 
 /* All parts at `path`; `split` NONE: names decide. */

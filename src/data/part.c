@@ -290,18 +290,6 @@ tl_split tl_split_of_name(const char *name)
     return TL_SPLIT_NONE;
 }
 
-bool tl_is_picture_name(const char *name)
-{
-    static const char *const ends[] = { ".jpg", ".jpeg", ".jpe",  ".jfif",
-                                        ".png", ".webp", ".gif",  ".bmp",
-                                        ".tif", ".tiff", ".heic", ".avif" };
-    const char              *dot    = strrchr(name, '.');
-
-    for (size_t i = 0; dot && i < TL_COUNT(ends); i++)
-        if (strcasecmp(dot, ends[i]) == 0) return true;
-    return false;
-}
-
 tl_status tl_class_list(tl_ctx *ctx, const char *folder, tl_names *out)
 {
     static const char *const files[] = { "classes.txt", "batches.meta.txt",

@@ -95,7 +95,6 @@ const tl_data_format *tl_data_format_at(size_t i); /* NULL past the end */
 /* "train-images..." TRAIN, "t10k-", "test" TEST, "valid", "val", "dev" VALID, else NONE; the
  * word must end where letters end. */
 tl_split tl_split_of_name(const char *name);
-bool     tl_is_picture_name(const char *name); /* by its ending */
 /* Class names, one a line, in a file beside the data; NULL where there is none. */
 tl_status tl_class_list(tl_ctx *ctx, const char *folder, tl_names *out);
 #endif

@@ -5,6 +5,7 @@
 #include "core/io.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const struct {
     const char *name, *remedy;
@@ -294,4 +295,16 @@ tl_status tl_picture_check(tl_ctx *ctx, const char *path, bool deep, tl_image *s
     tl_image_free(ctx, &image);
     tl_map_close(ctx, &map);
     return rc;
+}
+
+bool tl_is_picture_name(const char *name)
+{
+    static const char *const ends[] = { ".jpg", ".jpeg", ".jpe",  ".jfif",
+                                        ".png", ".webp", ".gif",  ".bmp",
+                                        ".tif", ".tiff", ".heic", ".avif" };
+    const char              *dot    = strrchr(name, '.');
+
+    for (size_t i = 0; dot && i < TL_COUNT(ends); i++)
+        if (strcasecmp(dot, ends[i]) == 0) return true;
+    return false;
 }

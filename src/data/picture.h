@@ -58,4 +58,5 @@ tl_status tl_picture_check(tl_ctx *ctx, const char *path, bool deep, tl_image *s
 
 /* Orientation tag of an EXIF block (a TIFF header): 1..8, 1 when absent or malformed. */
 int tl_exif_turn(const uint8_t *tiff, size_t bytes);
+bool tl_is_picture_name(const char *name); /* by its ending */
 #endif

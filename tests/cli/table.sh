@@ -24,6 +24,11 @@ rows 701 720 numbers | sed 's/,/;/g' | awk -F';' -v OFS=';' '{ print $4, $3, $2 
 value() { tr -d '\n ' <"${2:-out}" | grep -oE "\"$1\":(\{\"(value|mean)\":)?[-0-9.e]+" | head -n 1 | grep -oE '[-0-9.e]+$'; }
 between() { awk -v v="$(value "$1")" -v a="$2" -v b="$3" 'BEGIN { exit !(v >= a && v <= b) }'; }
 
+# Semicolons between the fields, commas in the numbers.
+printf 'name;size;weight;kind\n' >comma.csv
+awk 'BEGIN { for (i = 1; i <= 60; i++) printf "a, b;%d,%d;-1.%03d,5;%s\n", i % 7, i % 10, i, (i % 7 > 3 ? "big" : "small") }' >>comma.csv
+run inspect comma.csv
+ok decimal_commas_are_read eval 'is_status 0 && prints "^ +size +number +.* 0\.[0-9]+ to 6\.[0-9]+," && prints "^ +weight +number +.*-1060\.5 to -1001\.5,"'
 run inspect classes.csv
 ok inspect_says_the_target eval 'is_status 0 && prints "target +y .its name says so." && prints "task +table-classification"'
 ok inspect_leaves_out_ids_and_notes eval 'prints "^ +id +left out" && prints "^ +note +left out" && prints "^ +day +date" && prints "^ +colour +category"'

@@ -246,8 +246,10 @@ static tl_status need_columns(tl_ctx *ctx, const tl_sheet *g, const tl_schema *s
     for (int64_t i = 0; i < s->columns; i++)
         if (s->column[i].kind != TL_COLUMN_LEFT_OUT) return TL_OK;
     return tl_fail(ctx, TL_EDATA, g->path,
-                   "no column to learn from: %s (text columns are not read yet; add "
-                   "numbers, categories or dates)",
+                   "no column to learn from: %s%.60s%s%s (add numbers, categories or dates; "
+                   "texts are learnt from by --text COLUMN --label COLUMN)",
+                   s->columns ? "of column \"" : "", s->columns ? s->column[0].name : "",
+                   s->columns ? "\", " : "",
                    s->columns ? s->column[0].why : "there is one column only");
 }
 

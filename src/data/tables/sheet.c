@@ -38,6 +38,24 @@ void tl_sheet_free(tl_ctx *ctx, tl_sheet *g)
     *g = (tl_sheet){ 0 };
 }
 
+/* "-1.234,5" -> "-1234.5" in place: where semicolons stand between the fields, a number has a
+ * comma before its fraction (RFC 4180 knows none; so do spreadsheets of half of Europe). */
+static void take_comma(char *text)
+{
+    char  *at = text + strspn(text, " \t"), *to = at + (*at == '-' || *at == '+'), *from = to;
+    size_t digits = strspn(to, "0123456789");
+    char  *end    = to + digits;
+
+    for (; digits && digits <= 3 && *end == '.'; end += 4)
+        if (strspn(end + 1, "0123456789") != 3) return;
+    if (digits == 0 || *end != ',' || !end[1]) return;
+    char *rest = end + 1 + strspn(end + 1, "0123456789");
+    if (rest == end + 1 || rest[strspn(rest, " \t")]) return;
+    for (; *from; from++)
+        if (*from != '.') *to++ = (char)(*from == ',' ? '.' : *from);
+    *to = 0;
+}
+
 static tl_status add_row(tl_ctx *ctx, const tl_delimited *d, tl_sheet *g)
 {
     tl_status rc = TL_OK;
@@ -48,8 +66,11 @@ static tl_status add_row(tl_ctx *ctx, const tl_delimited *d, tl_sheet *g)
         TL_TRY(tl_realloc(ctx, (size_t)room * sizeof *g->line, &g->line));
         g->room = room;
     }
-    for (int64_t c = 0; c < g->columns; c++)
-        g->cell[g->rows * g->columns + c] = (uint32_t)(d->field[c] - d->text);
+    for (int64_t c = 0; c < g->columns; c++) {
+        const size_t at = (size_t)(d->field[c] - d->text);
+        if (d->comma == ';') take_comma(d->text + at);
+        g->cell[g->rows * g->columns + c] = (uint32_t)at;
+    }
     g->line[g->rows++] = (uint32_t)TL_MIN(d->line, (int64_t)UINT32_MAX);
 done:
     return rc;
