@@ -5,15 +5,25 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all demo test bench fuzz deps install check accept clean help
+.PHONY: all program demo test bench fuzz deps install check accept clean help
+
+# Says that it builds only where there is much to build; ninja's words go to a log.
+define build
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@[ -e $(BUILD)/$(2) ] || echo "building $(1): minutes the first time (tail -f $(BUILD).log shows how far)" >&2
+	@ninja -C $(BUILD) -j $(JOBS) $(3) >>$(BUILD).log 2>&1 || { tail -n 40 $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+endef
 
 all: deps
-	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@ninja -C $(BUILD) -j $(JOBS) >>$(BUILD).log 2>&1 || { tail -n 40 $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+	$(call build,the program and its tests,tests,all)
 
-demo: all
+program: deps
+	$(call build,the program,tailor,tailor)
+
+demo: program
 	@$(BUILD)/tailor demo
+	@echo "program  $(BUILD)/tailor is \`tailor\` here; \`make install\` puts it on the path (PREFIX=$(PREFIX))"
 
 test: all
 	@tools/run-tests $(BUILD)

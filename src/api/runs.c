@@ -78,7 +78,7 @@ done:
     return rc;
 }
 
-/* Words in one line, for people. */
+/* Words in one line, as a shell takes them. */
 static json_t *command_line(tl_ctx *ctx, const json_t *words)
 {
     tl_text t = tl_text_make(ctx);
@@ -86,8 +86,10 @@ static json_t *command_line(tl_ctx *ctx, const json_t *words)
     size_t  i;
 
     json_array_foreach(words, i, word)
-        if (json_is_string(word))
-            tl_text_printf(&t, "%s%s", i ? " " : "", json_string_value(word));
+        if (json_is_string(word)) {
+            if (i) tl_text_add(&t, " ");
+            tl_text_add_word(&t, json_string_value(word));
+        }
     line = json_string(t.text ? t.text : "");
     tl_text_free(&t);
     return line;

@@ -3,9 +3,11 @@
 #include "core/io.h"
 #include "study/compare.h"
 #include "study/rank.h"
+#include "train/store.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void show(void *user, const json_t *verdict, const json_t *detail)
 {
@@ -40,12 +42,34 @@ static tl_question internal(tailor *t, const tailor_question *q)
     };
 }
 
+/* Where the question was wrong from the start, the folder that was made for it goes again: nothing
+ * ran, and `tailor runs` need not list it.  The message stays the first failure's. */
+static void take_back(tl_ctx *ctx, const char *folder, tl_status rc)
+{
+    tl_store *store = NULL;
+    json_t   *runs  = NULL;
+    char      said[sizeof ctx->message];
+
+    if (rc != TL_EUSAGE && rc != TL_EDATA) return;
+    memcpy(said, ctx->message, sizeof said);
+    if (tl_store_open(ctx, folder, &store) == TL_OK &&
+        tl_store_list(ctx, store, &runs) == TL_OK && json_array_size(runs) == 0) {
+        tl_store_close(ctx, store);
+        store = NULL;
+        (void)tl_remove_tree(ctx, folder);
+    }
+    tl_store_close(ctx, store);
+    json_decref(runs);
+    memcpy(ctx->message, said, sizeof said);
+}
+
 tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json)
 {
     tl_ctx           *ctx     = tl_api_begin(t);
     const tl_question q       = internal(t, question);
     json_t           *verdict = NULL;
     tl_lock           lock    = { -1 };
+    bool              made    = false;
     tl_status         rc;
 
     if (json) *json = NULL;
@@ -54,6 +78,7 @@ tailor_status tailor_compare(tailor *t, const tailor_question *question, char **
     if (!q.data.train || (!q.out && !q.dry_run))
         TL_FAIL(TL_EUSAGE, "tailor_compare", "data and out must be given");
     if (!q.dry_run) {
+        made = !tl_exists(q.out);
         TL_TRY(tl_make_folders(ctx, q.out));
         TL_TRY(tl_lock_take(ctx, q.out, &lock));
         TL_TRY(tl_api_keep_command(ctx, q.out, q.argv));
@@ -63,6 +88,7 @@ tailor_status tailor_compare(tailor *t, const tailor_question *question, char **
     if (json) TL_TRY(tl_api_text(ctx, json_incref(verdict), json));
 done:
     json_decref(verdict);
+    if (made) take_back(ctx, q.out, rc);
     tl_lock_drop(&lock);
     return tl_api_status(rc);
 }

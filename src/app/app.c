@@ -250,6 +250,19 @@ done:
     return rc;
 }
 
+tl_status tl_app_ended(tl_app *app, tl_status rc, const char *out)
+{
+    tl_ctx *ctx   = &app->ctx;
+    tl_text again = tl_text_make(ctx);
+
+    if (rc != TL_ECANCEL || !out || !tl_is_folder(out)) return rc;
+    tl_text_add_word(&again, out);
+    if (again.status == TL_OK)
+        (void)tl_fail(ctx, rc, out, "interrupted, saved (tailor resume %s goes on)", again.text);
+    tl_text_free(&again);
+    return rc;
+}
+
 tl_status tl_app_list(tl_app *app, tl_option_id id, const char ***out)
 {
     tl_ctx         *ctx = &app->ctx;

@@ -40,6 +40,8 @@ tl_status tl_app_json(tl_app *app, tailor_status status, char *text, json_t **ou
 tl_status tl_app_print_json(tl_app *app, const json_t *value);
 /* --out, or a new tailor-runs/NAME-N after the data's name; owned. */
 tl_status tl_app_out(tl_app *app, const char *data, char **out);
+/* rc; where it is an interruption and `out` (may be NULL) holds a run: how to go on is said. */
+tl_status tl_app_ended(tl_app *app, tl_status rc, const char *out);
 /* "--base" values with NULL behind them; *out is freed, its texts are borrowed. */
 tl_status tl_app_list(tl_app *app, tl_option_id id, const char ***out);
 /* The command that `tailor resume` replays, with what the file and the environment said spelled

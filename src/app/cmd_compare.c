@@ -170,11 +170,13 @@ tl_status tl_cmd_compare(tl_app *app)
     tl_term_say(&app->term, "tailor compare: reading the data");
     status = tailor_compare(app->lib, &q, &text);
     TL_TRY(tl_app_json(app, status, text, &verdict));
+    *app->term.held = 0; /* the verdict says more than the last run's last line */
     tl_term_finish(&app->term);
     if (app->term.json) TL_TRY(tl_app_print_json(app, verdict));
     else if (q.dry_run) TL_TRY(print_plan(app, verdict));
     else TL_TRY(tl_verdict_print(app, verdict, out));
 done:
+    rc = tl_app_ended(app, rc, out);
     tl_live_stop(ctx, w.live);
     if (verdict) json_decref(verdict);
     tl_list_free(ctx, &routes, &n_routes);

@@ -32,7 +32,7 @@ static void print_parts(const json_t *parts)
 {
     static const struct { const char *key, *words; } part[] = {
         { "train", "train" }, { "valid", "valid" }, { "test", "test" },
-        { "not_said", "in no part (a test part is cut off)" },
+        { "not_said", "in no part yet" },
     };
     int shown = 0;
 
@@ -83,6 +83,14 @@ static void print_counts(const json_t *r)
                tl_json_text(balance, "smallest", "?"), say(balance, "smallest_rows", n[1]));
 }
 
+/* Does the data say which rows are for training and which for testing? */
+static bool has_parts(const json_t *r)
+{
+    const json_t *parts = json_object_get(r, "parts");
+
+    return tl_json_int(parts, "not_said", 0) < tl_json_int(r, "rows", 0);
+}
+
 static void print_faults(const json_t *r)
 {
     const json_t *same = json_object_get(r, "duplicates"), *leaks = json_object_get(r, "leaks");
@@ -95,6 +103,7 @@ static void print_faults(const json_t *r)
                say(same, "groups", n[1]), plural(same, "groups", "group", "groups"),
                say(same, "conflicting", n[2]));
     else puts("  duplicates  unknown: some pictures are damaged");
+    if (!has_parts(r)) return;
     if (json_is_object(leaks))
         printf("  leaks       %s train to test, %s train to valid, %s valid to test\n",
                say(leaks, "train_test", n[0]), say(leaks, "train_valid", n[1]),
@@ -127,10 +136,10 @@ static void print_unreadable(const json_t *found)
 }
 
 /* The classes, or the first of many. */
-static tl_status print_classes(tl_app *app, const json_t *classes)
+static tl_status print_classes(tl_app *app, const json_t *classes, bool parts)
 {
     enum { SHOWN = 40 };
-    tl_grid   table = tl_grid_make(&app->ctx, 5, 0x1e);
+    tl_grid   table = tl_grid_make(&app->ctx, parts ? 5 : 2, 0x1e);
     json_t   *c;
     size_t    i;
     tl_status rc;
@@ -170,6 +179,22 @@ static void print_findings(const tl_app *app, const json_t *findings)
     }
 }
 
+static tl_status print_next(tl_app *app, const json_t *r)
+{
+    const bool bad = tl_json_int(json_object_get(r, "unreadable"), "rows", 0) > 0;
+    tl_text    t   = tl_text_make(&app->ctx);
+    tl_status  rc;
+
+    tl_text_add_word(&t, app->args.operand[0]);
+    TL_TRY(t.status);
+    printf("\n  next      tailor compare %s%s%s\n", t.text, bad ? " --skip-bad" : "",
+           json_is_array(json_object_get(r, "columns")) ? ""
+                                                        : " --base MODEL    (or without --base)");
+done:
+    tl_text_free(&t);
+    return rc;
+}
+
 static tl_status print_profile(tl_app *app, const json_t *r)
 {
     const json_t *classes = json_object_get(r, "classes");
@@ -192,11 +217,12 @@ static tl_status print_profile(tl_app *app, const json_t *r)
     print_faults(r);
     if (texts) print_texts(json_object_get(r, "texts"));
     if (table) rc = tl_inspect_print_table(app, r);
-    if (rc == TL_OK && !numbers) rc = print_classes(app, classes);
+    if (rc == TL_OK && !numbers) rc = print_classes(app, classes, has_parts(r));
     print_unreadable(json_object_get(r, "unreadable"));
     print_pairs("leaks: the same in two parts", json_object_get(r, "leaks"));
     print_pairs("duplicates: the same twice", json_object_get(r, "duplicates"));
     print_findings(app, json_object_get(r, "findings"));
+    if (rc == TL_OK) rc = print_next(app, r);
     return rc;
 }
 

@@ -190,9 +190,60 @@ static tl_status print_curve(tl_app *app, const json_t *points)
     return rc;
 }
 
+/* "optim.lr=0.01 batch=32 ...": the names that --set takes.  What has lines of its own, or is
+ * long, is left out. */
+static void flatten(tl_text *t, const char *prefix, json_t *object)
+{
+    const char *key;
+    json_t     *value;
+
+    json_object_foreach(object, key, value) {
+        char name[160], *text;
+        if (strcmp(key, "hyperparameters") == 0 || json_array_size(value) > 2) continue;
+        snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", key);
+        if (json_is_object(value)) {
+            flatten(t, name, value);
+            continue;
+        }
+        text = json_is_string(value) ? NULL
+                                     : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT |
+                                                             JSON_REAL_PRECISION(6));
+        tl_text_printf(t, "%s%s=%s", t->bytes ? " " : "", name,
+                       text ? text : json_is_string(value) ? json_string_value(value) : "?");
+        free(text);
+    }
+}
+
+static tl_status print_flat(tl_app *app, const char *title, json_t *object)
+{
+    tl_text   t = tl_text_make(&app->ctx);
+    tl_status rc;
+
+    flatten(&t, "", object);
+    TL_TRY(t.status);
+    if (!t.bytes) goto done;
+    printf("  %-9s ", title);
+    tl_term_wrap(&app->term, "            ", true, t.text);
+done:
+    tl_text_free(&t);
+    return rc;
+}
+
+static tl_status print_settings(tl_app *app, json_t *settings)
+{
+    json_t     *hyper = json_object_get(settings, "hyper");
+    const char *base  = tl_json_text(settings, "base", NULL);
+
+    if (base) printf("  base      %s\n", base);
+    if (hyper)
+        printf("  network   %s (all of it: --json)\n",
+               tl_json_text(json_object_get(settings, "arch"), "name", "?"));
+    return print_flat(app, "settings", hyper ? hyper : settings);
+}
+
 static tl_status show_run(tl_app *app, const char *folder, int64_t run)
 {
-    char         *text   = NULL, *dump;
+    char         *text   = NULL;
     json_t       *result = NULL;
     tailor_status status = tailor_run_show(app->lib, folder, run, &text);
     tl_status     rc     = tl_app_json(app, status, text, &result);
@@ -200,18 +251,14 @@ static tl_status show_run(tl_app *app, const char *folder, int64_t run)
     if (rc != TL_OK) return rc;
     if (app->term.json) rc = tl_app_print_json(app, result);
     else {
-        static const char *const parts[] = { "settings", "result" };
         printf("%s/%" PRId64 "  %s  seed %" PRId64 "  %s\n", folder, run,
                tl_json_text(result, "key", "?"),
                tl_json_int(result, "seed", 0), tl_json_text(result, "status", "?"));
-        for (size_t i = 0; i < TL_COUNT(parts); i++) {
-            dump = json_dumps(json_object_get(result, parts[i]),
-                              JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
-            if (dump) printf("%s %s\n", parts[i], dump);
-            free(dump);
-        }
-        rc = print_curve(app, json_object_get(result, "points"));
+        TL_TRY(print_settings(app, json_object_get(result, "settings")));
+        TL_TRY(print_flat(app, "result", json_object_get(result, "result")));
+        TL_TRY(print_curve(app, json_object_get(result, "points")));
     }
+done:
     json_decref(result);
     return rc;
 }

@@ -192,6 +192,7 @@ tl_status tl_cmd_train(tl_app *app)
     else if (tl_args_given(&app->args, TL_OPT_lr_find)) print_rates(result);
     else print_result(app, result, out);
 done:
+    rc = tl_app_ended(app, rc, out);
     if (result) json_decref(result);
     tailor_model_free(app->lib, model);
     tailor_data_free(app->lib, data);

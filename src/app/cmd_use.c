@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void print_interval(const char *name, const json_t *score)
 {
@@ -91,12 +93,11 @@ done:
 
 static bool looks_like_picture(const char *name)
 {
-    static const char *const ends[] = { ".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG",
-        ".PNG",
-                                        ".WEBP" };
+    static const char *const ends[] = { ".jpg", ".jpeg", ".png", ".webp" };
+    const char              *end    = strrchr(name, '.');
 
-    for (size_t i = 0; i < TL_COUNT(ends); i++)
-        if (tl_ends_with(name, ends[i])) return true;
+    for (size_t i = 0; end && i < TL_COUNT(ends); i++)
+        if (strcasecmp(end, ends[i]) == 0) return true;
     return false;
 }
 
@@ -225,6 +226,9 @@ static tl_status predict_stdin(tl_app *app, const tailor_model *model)
     size_t     room  = 0;
     tl_status  rc    = TL_OK;
 
+    if (isatty(STDIN_FILENO))
+        tl_term_say(&app->term, "tailor predict: reading from the keyboard, a line each (name "
+                                "files or a folder instead; Ctrl-D ends)");
     if (next_line(&line, &room))
         rc = table && !tl_exists(line) ? predict_rows(app, model, line)
                                        : predict_paths(app, model, &line, &room);

@@ -24,20 +24,48 @@ static void print_option(const tl_term *term, const tl_option *o)
     tl_term_wrap(term, indent, true, o->help);
 }
 
+static const struct { const char *word, *meaning; } operands[] = {
+    { "DATA", "a folder with a folder of pictures for each class; pictures with a CSV of "
+              "file,label; a CSV, TSV or JSONL file of a table or of texts with labels; a "
+              "text file for each class; IDX or CIFAR files" },
+    { "CORPUS", "plain text: a .txt file, a CSV, TSV or JSONL file of texts, or a folder of "
+                "them" },
+    { "MODEL", "best/ of an earlier run, a folder from Hugging Face, or a weight file "
+               "(.safetensors, .pth, .pt, .bin)" },
+    { "INPUT", "pictures or folders of them; of tables and texts files with rows like those "
+               "trained on; `-`: paths, rows or texts, a line each, from stdin" },
+};
+
+/* What the words of a usage line stand for, those that `usage` holds. */
+static void print_operands(const tl_term *term, const char *usage)
+{
+    for (size_t i = 0; i < TL_COUNT(operands); i++) {
+        if (!strstr(usage, operands[i].word)) continue;
+        printf("  %s%-6s%s ", tl_term_out(term, TL_BOLD), operands[i].word,
+               tl_term_out(term, TL_PLAIN));
+        tl_term_wrap(term, "         ", true, operands[i].meaning);
+    }
+}
+
 void tl_help_overview(const tl_app *app)
 {
     const tl_term    *term = &app->term;
     const tl_command *c;
 
-    printf("tailor %s: %s.\n\nUsage: tailor COMMAND [OPERANDS] [OPTIONS]\n\nCommands:\n",
-           tailor_version(), one_line);
-    for (size_t i = 0; (c = tl_command_at(i)); i++)
-        printf("  %s%-9s%s %s\n", tl_term_out(term, TL_BOLD), c->name,
-               tl_term_out(term, TL_PLAIN), c->doc);
+    printf("tailor %s: ", tailor_version());
+    tl_term_wrap(term, "  ", true, one_line);
+    puts("\nUsage: tailor COMMAND [OPERANDS] [OPTIONS]\n\nCommands:");
+    for (size_t i = 0; (c = tl_command_at(i)); i++) {
+        printf("  %s%-9s%s ", tl_term_out(term, TL_BOLD), c->name,
+               tl_term_out(term, TL_PLAIN));
+        tl_term_wrap(term, "            ", true, c->doc);
+    }
     puts("\nFirst steps:\n"
-         "  tailor demo                                see what it does, no data needed\n"
-         "  tailor compare PICTURES/ --base WEIGHTS    the same on your own pictures\n\n"
-         "`tailor help COMMAND` has the options and an example.");
+         "  tailor demo                         see what it does, no data needed\n"
+         "  tailor inspect DATA                 what is in your data, and what is wrong with it\n"
+         "  tailor compare DATA --base MODEL    your verdict; without --base: from scratch only\n");
+    print_operands(term, "DATA MODEL");
+    puts("\n`tailor help COMMAND` has the options and an example.");
 }
 
 /* Options of one group that apply to the command; `heading` is printed before the first. */
@@ -73,6 +101,7 @@ void tl_help_command(const tl_app *app, tl_command_id id)
     printf("tailor %s: %s.\n\nUsage: tailor %s %s%s[OPTIONS]\nExample: %s\n", c->name,
            c->doc, c->name,
            c->operands, *c->operands ? " " : "", c->example);
+    print_operands(&app->term, c->operands);
     for (size_t g = 0; g < TL_COUNT(groups); g++) print_group(&app->term, id, groups[g]);
     if (id == TL_CMD_compare || id == TL_CMD_train) print_known(&app->term, "Routes", "route");
 }
@@ -127,7 +156,7 @@ void tl_help_man(void)
     roff(one_line);
     puts("\n.SH SYNOPSIS\n.B tailor\n.I COMMAND\n[\\fIOPERANDS\\fR] [\\fIOPTIONS\\fR]\n"
          ".SH DESCRIPTION\n"
-         "Given a folder of pictures, none or some pretrained networks and a budget, Tailor\n"
+         "Given pictures, texts or a table, none or some pretrained networks and a budget, Tailor\n"
          "trains by several routes (from scratch, on frozen features, fine\\-tuned), says which\n"
          "one to take, how sure that is and what it costs, and leaves the winning model on\n"
          "disk.\n.SH COMMANDS");
@@ -136,6 +165,11 @@ void tl_help_man(void)
         roff(c->operands), fputs("\\fR\n", stdout);
         roff(c->doc), fputs(".\n.br\nExample: ", stdout);
         roff(c->example), putchar('\n');
+    }
+    puts(".SH OPERANDS");
+    for (size_t i = 0; i < TL_COUNT(operands); i++) {
+        printf(".TP\n\\fI%s\\fR\n", operands[i].word);
+        roff(operands[i].meaning), putchar('\n');
     }
     puts(".SH OPTIONS\nOptions may stand before or after operands.");
     roff_options();

@@ -2,6 +2,7 @@
  * intervals and costs, and what to do next.  Floor 5, app. */
 #include "app/app.h"
 #include "core/io.h"
+#include "core/text.h"
 #include "tailor.h"
 
 #include <math.h>
@@ -92,17 +93,21 @@ static void print_sentence(const tl_app *app, const json_t *v)
     const json_t  *winner  = json_object_get(v, "winner");
     const char    *outcome = tl_json_text(v, "outcome", "undecided"), *base = base_name(winner);
     const bool     tie = strcmp(outcome, "tie") == 0, sure = strcmp(outcome, "better") == 0;
+    const bool     alone = !json_is_object(json_object_get(v, "runner_up"));
     char           score[64];
 
     printf("\n%s%s%s: ", tl_term_out(term, TL_BOLD),
            tl_term_out(term, sure ? TL_GREEN : TL_YELLOW),
-           sure ? "Verdict" : tie ? "Verdict (a tie)" : "Undecided, for now");
+           sure    ? "Verdict"
+           : tie   ? "Verdict (a tie)"
+           : alone ? "Nothing to compare it with"
+                   : "Undecided, for now");
     print_action(v, base);
     printf(" (route %s)%s\n", tl_json_text(winner, "route", "?"), tl_term_out(term, TL_PLAIN));
     printf("  %s on test rows: %s.", tl_json_text(v, "metric", "score"),
            tl_verdict_score(v, winner, score));
     if (tie) printf(" Others do as well; this is the cheapest of them.");
-    if (!tie && !sure && json_is_object(json_object_get(v, "runner_up")))
+    if (!tie && !sure && !alone)
         printf(" The data do not tell the best routes apart; this is the cheapest of them.");
     putchar('\n');
 }
@@ -119,11 +124,13 @@ static void print_difference(const json_t *v)
     if (json_is_object(other) && isfinite(mean)) {
         const bool   percent = in_percent(v);
         const double times   = percent ? 100.0 : 1.0;
-        printf(percent ? "  %+.1f points over the next (%s%s%s)" : "  %+.4g to the next (%s%s%s)",
-               times * mean, tl_json_text(other, "route", "?"), base ? ", " : "",
-               base ? base : "");
+        const char  *form    = !percent     ? "  %+.4g to the next (%s%s%s)"
+                               : mean < 0.0 ? "  %.1f points below the next (%s%s%s)"
+                                            : "  %.1f points above the next (%s%s%s)";
+        printf(form, times * (percent ? fabs(mean) : mean), tl_json_text(other, "route", "?"),
+               base ? ", " : "", base ? base : "");
         if (json_is_number(json_array_get(ci, 0)))
-            printf(percent ? ", 95 %% interval [%+.1f, %+.1f]"
+            printf(percent ? ", 95 %% interval of the difference [%+.1f, %+.1f]"
                            : ", 95 %% interval [%+.4g, %+.4g]",
                    times * json_number_value(json_array_get(ci, 0)),
                    times * json_number_value(json_array_get(ci, 1)));
@@ -262,40 +269,46 @@ void tl_verdict_whys(const tl_app *app, const json_t *v)
     }
 }
 
-/* A path for a shell: quoted when it holds more than plain characters. */
-static void print_path(const char *path)
+static void print_word(tl_ctx *ctx, const char *word)
 {
-    const bool plain =
-        strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                    "._-+/,:=@") == strlen(path);
-    if (plain) {
-        fputs(path, stdout);
-        return;
-    }
-    putchar('\'');
-    for (; *path; path++) {
-        if (*path == '\'') fputs("'\\''", stdout);
-        else putchar(*path);
-    }
-    putchar('\'');
+    tl_text t = tl_text_make(ctx);
+
+    tl_text_add_word(&t, word);
+    if (t.status == TL_OK) fputs(t.text, stdout);
+    tl_text_free(&t);
 }
 
-static void print_next(const tl_app *app, const json_t *v, const char *folder)
+static void print_next(tl_app *app, const json_t *v, const char *folder)
 {
     static const struct { const char *verb; } next[] = { { "predict" }, { "evaluate" } };
     const char *data = tl_json_text(json_object_get(v, "data"), "path", "DATA");
 
     printf("\n%sNext%s\n  report    ", tl_term_out(&app->term, TL_BOLD),
            tl_term_out(&app->term, TL_PLAIN));
-    print_path(folder), puts("/report.html");
-    fputs("  model     ", stdout), print_path(folder), puts("/best");
+    print_word(&app->ctx, folder), puts("/report.html");
+    fputs("  model     ", stdout), print_word(&app->ctx, folder), puts("/best");
     for (size_t i = 0; i < TL_COUNT(next); i++) {
         printf("  %-9s tailor %s ", next[i].verb, next[i].verb);
-        print_path(folder), fputs("/best", stdout);
+        print_word(&app->ctx, folder), fputs("/best", stdout);
         if (i == 0) printf(" %s", tl_app_new_inputs(tl_json_text(v, "task", "")));
-        else putchar(' '), print_path(data);
+        else putchar(' '), print_word(&app->ctx, data);
         putchar('\n');
     }
+}
+
+/* Work is planned by the speed measured at the start: a busier machine takes longer for it. */
+static void print_time(const tl_app *app, double budget, double used)
+{
+    char time[2][32], line[300];
+
+    if (!isfinite(used)) return;
+    tl_say_seconds(used, time[0]);
+    snprintf(line, sizeof line, used > 1.25 * budget
+             ? "took %s: the budget of %s counts work at the speed measured at the start, which "
+               "the machine did not keep (was it busy?)"
+             : "took %s%.0s", time[0], tl_say_seconds(budget, time[1]));
+    putchar('\n');
+    tl_term_wrap(&app->term, "  ", false, line);
 }
 
 tl_status tl_verdict_print(tl_app *app, const json_t *v, const char *folder)
@@ -314,7 +327,7 @@ tl_status tl_verdict_print(tl_app *app, const json_t *v, const char *folder)
     rc = print_candidates(app, v);
     tl_verdict_whys(app, v);
     print_texts(app, "Mind", json_object_get(v, "warnings"), TL_YELLOW);
-    if (isfinite(used)) printf("\n  took %s\n", tl_say_seconds(used, buffer));
+    print_time(app, tl_json_number(json_object_get(v, "budget"), "seconds", NAN), used);
     print_costs(v);
     print_next(app, v, folder);
     return rc;

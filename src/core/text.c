@@ -85,6 +85,24 @@ void tl_one_line(char *text)
     }
 }
 
+void tl_text_add_word(tl_text *t, const char *word)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        "._-+/,:=@%";
+
+    if (*word && strspn(word, plain) == strlen(word)) {
+        tl_text_add(t, word);
+        return;
+    }
+    tl_text_add(t, "'");
+    for (; *word; word++) {
+        if (*word == '\'') tl_text_add(t, "'\\''");
+        else tl_text_add_bytes(t, word, 1);
+    }
+    tl_text_add(t, "'");
+}
+
 void tl_text_free(tl_text *t)
 {
     if (t->ctx) tl_free(t->ctx, t->text);

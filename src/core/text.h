@@ -15,6 +15,8 @@ tl_text tl_text_make(tl_ctx *ctx);
 void    tl_text_add(tl_text *t, const char *s);
 void    tl_text_add_bytes(tl_text *t, const void *data, size_t bytes);
 void    tl_text_printf(tl_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A word for a shell: quoted where it holds more than plain characters. */
+void    tl_text_add_word(tl_text *t, const char *word);
 void    tl_text_free(tl_text *t);
 
 /* The candidate nearest to `word` if near enough to be meant, else NULL. */

@@ -16,8 +16,10 @@ tl_status tl_cache_new(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep,
     if (prep->table) return tl_cache_of_table(ctx, d, prep, budget_bytes, out);
     if (d->schema || d->text)
         TL_FAIL(TL_EDATA, d->path,
-                "holds %s, and the model takes pictures (give pictures)",
-                d->text ? "texts" : "rows of a table");
+                "holds %s, and the model takes pictures (%s)",
+                d->text ? "texts" : "rows of a table",
+                d->text ? "give pictures, or a --base for texts: a folder from Hugging Face"
+                        : "give pictures, or leave --base out");
     if (prep->channels != 1 && prep->channels != 3)
         TL_FAIL(TL_EUSAGE, "prep", "%" PRId64 " channels (1 or 3 are possible)",
                 prep->channels);

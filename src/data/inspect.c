@@ -260,7 +260,8 @@ static void judge_parts(survey *s)
         say(s->notes, "note",
             "give a test set by --test, a test/ folder or a t10k- or test file to decide "
             "yourself",
-            "there is no test part: one is cut off once, by the seed");
+            "there is no test part: rows are kept aside for it by the seed; few rows "
+            "are each tested once, in folds");
     else if (test < SMALL_TEST)
         say(s->notes, "note", "expect wide intervals, or add test rows",
             "the test part has %" PRId64 " %s: an accuracy of 0.9 is known to about %.0f "
@@ -335,7 +336,7 @@ static void judge_columns(survey *s)
         const tl_column *c = &schema->column[i];
         if (c->kind == TL_COLUMN_LEFT_OUT)
             say(s->warnings, "warning",
-                "nothing must be done if that is right; else make its values numbers, dates "
+                "right if it says nothing of the target; else make its values numbers, dates "
                 "or few categories",
                 "column \"%.80s\" is left out: %s", c->name, c->why);
         else if (2 * c->missing > s->d->rows)
@@ -432,7 +433,7 @@ static json_t *assemble(survey *s)
 
     if (d->bad_rows)
         say(s->problems, "problem",
-            "mend or remove them; they are left out here, and elsewhere with --skip-bad",
+            "mend or remove them; --skip-bad leaves them out",
             "%" PRId64 " %s cannot be used", d->bad_rows,
             tl_plural(d->bad_rows, "file", "files"));
     judge_copies(s);

@@ -305,9 +305,12 @@ static tl_status open_only(tl_ctx *ctx, const char *folder, tl_weights *out)
         only = names.name[i];
     }
     TL_TRY(found.status);
-    if (count == 0)
-        TL_FAIL(TL_EDATA, folder,
-                "holds no weight file (.safetensors, .bin, .pt, .pth, .th)");
+    if (count == 0) {
+        TL_TRY(tl_path_join(ctx, folder, "best", &path));
+        TL_FAIL(TL_EDATA, folder, tl_is_folder(path)
+                ? "is the folder of a run, no model (its model: %s)"
+                : "holds no weight file%.0s (.safetensors, .bin, .pt, .pth or .th)", path);
+    }
     if (count > 1)
         TL_FAIL(TL_EDATA, folder, "holds %zu weight files: %s (name one of them)", count,
                 found.text);

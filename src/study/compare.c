@@ -72,7 +72,6 @@ static tl_status judge(tl_ctx *ctx, tl_study *s, json_t **verdict)
     tl_status rc;
     tl_judged j      = { 0 };
     json_t   *detail = NULL, *v = NULL;
-    char      sentence[600];
 
     tl_study_say(s, "scoring the test part");
     TL_TRY(tl_study_judge(ctx, s, &j));
@@ -82,8 +81,6 @@ static tl_status judge(tl_ctx *ctx, tl_study *s, json_t **verdict)
     if (!v) TL_FAIL(TL_ENOMEM, "verdict.json", "no memory");
     TL_TRY(tl_study_detail(ctx, s, &j, &detail));
     TL_TRY(write_files(ctx, s, v, detail));
-    tl_study_sentence(s, &j, sentence, sizeof sentence);
-    tl_study_say(s, "%s", sentence);
     if (s->q->live) s->q->live(s->q->user, v, detail);
     *verdict = v;
     v        = NULL;

@@ -187,8 +187,8 @@ static tl_status count_rows(tl_ctx *ctx, tl_study *s)
     if (s->folds)
         tl_study_say(
             s,
-            "rows: %s in %d folds; each is tested once by a model that has not seen "
-            "it, and trained on %s + %s",
+            "rows: %s, each tested once, in %d folds, by models trained on %s others "
+            "(%s more choose the best epoch)",
             tl_say_count(s->test.count, rows[0]), s->folds,
             tl_say_count(train.count, rows[1]), tl_say_count(valid.count, rows[2]));
     else

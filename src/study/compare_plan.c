@@ -92,27 +92,64 @@ static int rival_of(const tl_study *s, int i)
     return i + 1;
 }
 
-static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_plan *plan)
+/* True for the items whose whole route the plan leaves out. */
+static void find_left_out(const tl_study *s, const tl_plan_item *item,
+                          const tl_budget_plan *plan, bool out[256])
 {
-    bool                 skipped[256] = { false };
-    char                 seconds[2][32];
-    const tl_budget_plan named = { plan->share, false, plan->left_out };
+    bool skipped[256] = { false };
 
-    if (plan->left_out == 0) return;
-    tl_plan_skipped(item, s->entries, plan->one_base ? plan : &named, skipped);
+    tl_plan_skipped(item, s->entries, plan, skipped);
     for (int i = 0; i < s->entries; i++) {
-        tl_entry *e           = &s->entry[i];
-        bool      whole_route = skipped[i] && e->active;
+        out[i] = skipped[i] && plan->left_out > 0;
         for (int k = 0; k < s->entries; k++)
-            if (item[k].rival == item[i].rival && !skipped[k]) whole_route = false;
-        if (!whole_route) continue;
+            if (item[k].rival == item[i].rival && !skipped[k]) out[i] = false;
+    }
+}
+
+static double for_runs(const tl_study *s, double budget_s)
+{
+    return budget_s * (1.0 - FOR_THE_REST) - s->used;
+}
+
+/* The least budget of those people name that leaves item i in; 0: none. */
+static double budget_for(const tl_study *s, const tl_plan_item *item, int finalists, int i)
+{
+    static const double minutes[] = { 1,  2,  3,   5,   10,  15,  20,  30,  45,  60,
+                                      90, 120, 180, 240, 360, 480, 720, 1440, 2880, 5760 };
+
+    for (size_t k = 0; k < TL_COUNT(minutes); k++) {
+        bool         out[256];
+        const double budget_s = 60.0 * minutes[k];
+        if (budget_s <= s->budget_s) continue;
+        const tl_budget_plan plan =
+            tl_plan_fit(item, s->entries, for_runs(s, budget_s), finalists);
+        find_left_out(s, item, &plan, out);
+        if (!out[i]) return budget_s;
+    }
+    return 0.0;
+}
+
+static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_plan *plan,
+                      int finalists)
+{
+    bool out[256];
+    char seconds[2][32], enough[64];
+
+    find_left_out(s, item, plan, out);
+    for (int i = 0; i < s->entries; i++) {
+        tl_entry *e = &s->entry[i];
+        if (!out[i] || !e->active) continue;
+        const int64_t minutes = (int64_t)(budget_for(s, item, finalists, i) / 60.0);
         e->active = false;
         e->status = "not-run";
+        if (!minutes) snprintf(enough, sizeof enough, "give a larger --budget");
+        else
+            snprintf(enough, sizeof enough, "--budget %" PRId64 "%c runs it, if for fewer epochs",
+                     minutes % 60 ? minutes : minutes / 60, minutes % 60 ? 'm' : 'h');
         snprintf(e->why, sizeof e->why,
-                 "It would take about %s for one run, too much for the "
-                 "budget of %s (give a larger --budget).",
+                 "one run would take about %s, too long for the budget of %s (%s).",
                  tl_say_seconds(tl_study_run_seconds(s, e), seconds[0]),
-                 tl_say_seconds(s->budget_s, seconds[1]));
+                 tl_say_seconds(s->budget_s, seconds[1]), enough);
     }
 }
 
@@ -148,9 +185,9 @@ static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
         item[i].work_s  = k * (tl_study_first_seconds(s, e) - e->setup_s);
         count++;
     }
-    *plan = tl_plan_fit(item, s->entries, s->budget_s * (1.0 - FOR_THE_REST) - s->used,
-                        TL_MIN(PLANNED_FINALISTS, count));
-    leave_out(s, item, plan);
+    const int finalists = TL_MIN(PLANNED_FINALISTS, count);
+    *plan = tl_plan_fit(item, s->entries, for_runs(s, s->budget_s), finalists);
+    leave_out(s, item, plan, finalists);
     count = 0;
     for (int i = 0; i < s->entries; i++) count += s->entry[i].active && item[i].trained;
     if (count == 0) plan->share = 1.0;
@@ -250,10 +287,9 @@ void tl_study_say_detectable(tl_study *s)
     const double apart = 2.0 * best * (1.0 - best);
     if (!isfinite(s->detectable) || !(best > 0.0)) return;
     tl_study_say(s,
-                 "the best so far has %.1f %% on validation: routes as good, and wrong "
-                 "independently, would disagree on %.0f %% of rows (%.0f %% was assumed), "
-                 "and differences below about %.1f points could not be told apart",
-                 100.0 * best, 100.0 * apart, 100.0 * DISCORDANCE,
+                 "the best so far has %.1f %% on validation: between routes as good as that, "
+                 "differences below about %.1f points could not be told apart",
+                 100.0 * best,
                  100.0 * tl_detectable(s->test.count, LEAST_SEEDS, apart, SEED_SD,
                                        TL_MAX(1, s->entries - 1)));
 }

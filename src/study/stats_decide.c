@@ -213,7 +213,9 @@ static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival,
     const size_t room = sizeof d->why;
 
     if (s->candidates < 2)
-        snprintf(text, room, "Only one candidate ran, so nothing was compared.");
+        snprintf(text, room,
+                 "Only one candidate ran, so nothing was compared (a larger --budget, a "
+                 "--base or another --arch would give it rivals).");
     else if (d->outcome == TL_BETTER)
         snprintf(text, room,
                  "It beats every other candidate on the test part by more than chance "

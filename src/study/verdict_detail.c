@@ -326,26 +326,10 @@ static void routes_json(const tl_study *s, json_t *out)
     json_object_set_new(out, "routes", list);
 }
 
-/* A word for a shell: in quotes when it holds more than plain characters. */
 static void add_word(tl_text *t, const char *word)
 {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-        "._-+/,:=@%";
-
     if (t->bytes) tl_text_add(t, " ");
-    if (*word && strspn(word, plain) == strlen(word)) {
-        tl_text_add(t, word);
-        return;
-    }
-    tl_text_add(t, "'");
-    for (; *word; word++) {
-        if (*word == '\'')
-            tl_text_add(t, "'\\''");
-        else
-            tl_text_add_bytes(t, word, 1);
-    }
-    tl_text_add(t, "'");
+    tl_text_add_word(t, word);
 }
 
 static tl_status add_use(tl_ctx *ctx, json_t *list, const char *title, const char *verb,

@@ -119,7 +119,8 @@ static json_t *cost_json(const tl_study *s, const totals *t)
 static json_t *forecast_json(const tl_study *s, const tl_entry *e, int runs)
 {
     const int    more    = TL_MAX(0, runs - 1);
-    const double seconds = e->first_s + more * tl_study_slice_seconds(s, e);
+    const double seconds = runs > 0 ? e->first_s + more * tl_study_slice_seconds(s, e)
+                                    : tl_study_run_seconds(s, e);
 
     if (e->need.flops <= 0.0) return json_null();
     return json_pack("{s:f, s:f}", "seconds", seconds, "peak_bytes",
@@ -217,7 +218,8 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
     json_object_set_new(v, "outcome", json_string(outcomes[j->decision.outcome]));
     json_object_set_new(v, "winner", winner_json(s, j));
     json_object_set_new(v, "runner_up", runner_up_json(s, j));
-    json_object_set_new(v, "confidence", tl_json_real(j->decision.confidence));
+    json_object_set_new(v, "confidence",
+                        j->count > 1 ? tl_json_real(j->decision.confidence) : json_null());
     json_object_set_new(v, "minimum_detectable_difference", tl_json_real(s->detectable));
     tl_study_curve_json(s, j, v);
     json_object_set_new(v, "candidates", candidates);

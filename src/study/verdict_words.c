@@ -92,8 +92,9 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
     const char         *fit = tl_json_text(run->result, "fit", "none");
     const double        gap = tl_study_merit(s, tl_json_number(run->result, "train_metric", NAN)) -
                        tl_study_merit(s, tl_json_number(run->result, "valid_metric", NAN));
-    const char *label = s->entry[run->candidate].label;
-    char        points[32];
+    const tl_entry *e     = &s->entry[run->candidate];
+    const char     *label = e->label;
+    char            points[32];
 
     if (strcmp(fit, "severe") == 0 || strcmp(fit, "mild") == 0)
         tl_reason(list,
@@ -101,10 +102,9 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
             "validation; more data or stronger augmentation would help.",
             label, fit, tl_study_gap(s, gap, points));
     if (strcmp(fit, "underfit") == 0)
-        tl_reason(list,
-            "%s underfits: it does not even learn its training rows well; more epochs or "
-            "a larger network would help.",
-            label);
+        tl_reason(list, "%s underfits: it does not even learn its training rows well; %s.",
+            label, tl_entry_trained(e) ? "more epochs or a larger network would help"
+                                       : "a network that is trained may learn more");
 }
 
 static void say_search(const tl_study *s, json_t *list)
@@ -116,8 +116,8 @@ static void say_search(const tl_study *s, json_t *list)
             s->rounds, tl_plural(s->rounds, "setting", "settings"),
             tl_plural(s->rounds, "was", "were"));
     else if (s->folds)
-        tl_reason(list, "Settings are each route's own: with so few rows, every one that would "
-                  "choose them is needed to test.");
+        tl_reason(list, "Settings are each route's own: with so few rows, none are to spare for "
+                  "choosing others.");
     else
         tl_reason(list,
             "Settings are each route's own; the budget left no room to search others.");
@@ -181,7 +181,7 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
         tl_reason(list,
             "With %" PRId64
             " rows, each was tested once in %d folds by models that had not "
-            "seen it; best/ is the model of one fold, and winner.test is its own fold.",
+            "seen it; best/ is the model of one fold, scored on that fold alone (winner.test).",
             s->test.count, s->folds);
     say_detectable(s, j, list);
     return list;

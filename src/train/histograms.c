@@ -88,11 +88,12 @@ void tl_histograms_free(tl_ctx *ctx, tl_histograms *h)
 /* Behind what is said already of the others. */
 static void say_lost(tl_trainer *t, double metric)
 {
-    size_t n = strlen(t->detail);
+    static const char end[] = "; no intervals)";
+    char             *at    = strstr(t->detail, end);
+    const size_t      n     = at ? (size_t)(at - t->detail) : strlen(t->detail);
 
-    if (n && t->detail[n - 1] == ')') n--;
     snprintf(t->detail + n, sizeof t->detail - n,
-             "; on histograms of oriented gradients: %.1f %%)", 100.0 * metric);
+             "; on histograms of oriented gradients: %.1f %%%s", 100.0 * metric, end);
 }
 
 static tl_status take_its_place(tl_ctx *ctx, tl_trainer *t, tl_run_result *r)
@@ -105,7 +106,7 @@ static tl_status take_its_place(tl_ctx *ctx, tl_trainer *t, tl_run_result *r)
     snprintf(
         t->detail, sizeof t->detail,
         "logistic regression on histograms of oriented gradients (%.1f %% on validation; "
-        "on small pictures it or nearest neighbours: %.1f %%; no intervals)",
+        "without them, on small pictures: %.1f %%; no intervals)",
         100.0 * r->valid_metric, 100.0 * others);
     return tl_trainer_replace(ctx, t, &r->model, r->valid_metric, r->valid_loss);
 }

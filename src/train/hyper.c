@@ -127,14 +127,14 @@ static tl_status set_number(tl_ctx *ctx, const field *f, const char *value, void
         if (!tl_parse_int(value, &whole) || (double)whole < f->low ||
             (double)whole > f->high)
             return tl_fail(ctx, TL_EUSAGE, f->name,
-                           "\"%.40s\" is not a whole number (from %g to %g)", value,
+                           "\"%.40s\" is no whole number from %g to %g (give one)", value,
                            f->low, f->high);
         memcpy(at, &whole, sizeof whole);
         return TL_OK;
     }
     if (!tl_parse_double(value, &real) || !(real >= f->low) || real > f->high)
         return tl_fail(ctx, TL_EUSAGE, f->name,
-                       "\"%.40s\" is not a number (from %g to %g)", value, f->low,
+                       "\"%.40s\" is no number from %g to %g (give one)", value, f->low,
                        f->high);
     memcpy(at, &real, sizeof real);
     return TL_OK;

@@ -171,7 +171,7 @@ tl_status tl_neighbours_finish(tl_ctx *ctx, tl_trainer *t)
     }
     TL_TRY(take_its_place(ctx, &r));
     snprintf(t->detail, sizeof t->detail,
-             "the nearest neighbours, %" PRId64 " of %" PRId64
+             "the nearest neighbours, a vote of %" PRId64 " of %" PRId64
              " training pictures made small (%.1f %% on validation; logistic regression: "
              "%.1f %%; no intervals)",
              r.best_k, r.kept.count, 100.0 * r.metric, 100.0 * linear);

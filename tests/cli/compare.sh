@@ -44,4 +44,18 @@ run compare data --base ./no-such-base --budget 20s
 ok missing_base fails_with 3 'no-such-base'
 run compare data --budget 20s --arch 'dens 16'
 ok bad_words fails_with 2 'dens'
+run compare data --epochs -3
+ok a_number_out_of_range_is_said fails_with 2 'epochs: "-3" is no number from'
+ok wrong_questions_leave_no_folder eval '[ -z "$(ls tailor-runs 2>/dev/null)" ]'
+mkdir kept && run compare data --epochs -3 --out kept
+ok a_folder_of_ones_own_stays test -d kept
+
+# One candidate alone: nothing is claimed of what was not compared, and what would run is said.
+big='conv 64 3 relu, conv 256 3 relu, conv 256 3 relu, conv 256 3 relu, dense 64 relu'
+run compare data --arch "$big" --budget 2s --out 'one alone'
+ok alone_is_not_sure eval 'is_status 0 && prints "Nothing to compare it with" && ! grep -q "Confidence" out && tr -d " \n" <"one alone/verdict.json" | grep -q "\"confidence\":null"'
+ok not_run_says_the_budget eval 'tr "\n" " " <out | tr -s " " | grep -qE "scratch: one run would take about .*--budget [0-9]+[mh] runs it"'
+ok not_run_has_a_forecast eval '! tr -d " \n" <"one alone/verdict.json" | grep -qE "\"forecast\":[{]\"seconds\":0(\.0)?,"'
+mkdir -p tailor-runs && mv 'one alone' tailor-runs/ && run runs
+ok a_command_is_quoted_for_the_shell prints "'--out=one alone' -- data"
 finish

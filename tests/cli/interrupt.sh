@@ -17,7 +17,7 @@ start "${arguments[@]}" --out broken
 "$TAILOR" "${arguments[@]}" --out broken >out2 2>err2; status=$?
 ok second_process_is_refused eval 'is_status 1 && grep -q "another process is running in it" err2'
 kill -INT $pid; wait $pid; status=$?
-ok interrupt_is_130 eval 'is_status 130 && one_line && says "tailor resume"'
+ok interrupt_is_130 eval 'is_status 130 && one_line && says "^tailor: broken: interrupted, saved .tailor resume broken goes on"'
 run runs broken
 ok interrupted_is_unfinished prints 'not finished'
 start resume broken

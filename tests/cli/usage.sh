@@ -17,6 +17,10 @@ for command in demo inspect compare rank train pretrain evaluate predict chat ru
     run "$command" --help
     ok "option_help_$command" eval 'is_status 0 && cmp -s out first'
 done
+run help
+ok overview_is_at_most_90_wide eval '[ -z "$(awk "length > 90" out)" ] && prints "^  DATA " && prints "^  tailor inspect DATA"'
+run help predict
+ok help_says_what_the_words_mean eval 'prints "^  MODEL " && prints "^  INPUT " && ! prints "^  DATA " >/dev/null'
 for command in serve update export pull; do
     run "$command" x
     ok "later_$command" fails_with 2 "^tailor: $command: not part of this version"
@@ -86,6 +90,23 @@ run --seed 2 --lr 0.1 train ./no-such-data
 ok options_before_the_command fails_with 3 'no-such-data'
 run train --seed 2 -- --no-such-data
 ok two_dashes_end_options fails_with 3 'no-such-data'
+
+# What people give by mistake for data is told apart.
+mkdir empty flat weights && : >flat/a.JPG && : >weights/model.safetensors && echo hello >notes.txt && : >book.xlsx
+run inspect empty
+ok empty_folder fails_with 3 '^tailor: empty: is empty'
+run inspect flat
+ok pictures_without_classes fails_with 3 '^tailor: flat: holds pictures, but nothing says their classes'
+run compare weights
+ok weights_are_no_data fails_with 3 '^tailor: weights: holds weights, no data .*--base'
+run inspect weights/model.safetensors
+ok a_weight_file_is_no_data fails_with 3 'holds weights, no data'
+run inspect notes.txt
+ok one_text_file_has_no_labels fails_with 3 'holds no labels'
+run inspect book.xlsx
+ok a_spreadsheet_is_no_table fails_with 3 'save it as CSV'
+ok a_wrong_question_leaves_no_folder eval '[ -z "$(ls tailor-runs 2>/dev/null)" ]'
+rm -rf tailor-runs
 
 run train ./no-such-data --quiet
 ok missing_data_is_3 fails_with 3 '^tailor: ./no-such-data: .*\(.*\)$'

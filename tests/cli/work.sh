@@ -57,13 +57,18 @@ run predict run/best ./nothing-here
 ok predict_missing_file is_status 3
 run predict pictures "$picture"
 ok predict_without_a_model fails_with 3 '^tailor: pictures'
+run predict run "$picture"
+ok predict_with_a_runs_folder fails_with 3 '^tailor: run: .*its model: run/best'
+mkdir cased && for end in PNG Png pNg; do cp "$picture" "cased/ä $end.$end"; done
+run predict run/best cased
+ok predict_takes_endings_in_any_case eval 'is_status 0 && [ "$(wc -l <out)" -eq 3 ]'
 
 run runs run
 ok runs_lists eval 'is_status 0 && prints "finished" && prints "scratch"'
 run runs run --json
 ok runs_as_json eval 'is_status 0 && prints "\"finished\": true"'
 run show run/1
-ok show_one eval 'is_status 0 && prints "val_accuracy" && prints "\"optimizer\""'
+ok show_one eval 'is_status 0 && prints "val_accuracy" && prints "^  settings  optimizer=[a-z]+ " && prints "optim.lr=0.003" && prints "valid_metric=0" && ! grep -q hyperparameters out'
 run show run/9
 ok show_unknown fails_with 2 'has no run 9'
 run resume run

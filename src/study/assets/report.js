@@ -100,7 +100,7 @@ function verdict() {
   const tile = (k, v, d) => tiles.push(el('div', { class: 'tile' }, el('div', { class: 'k' }, k), el('div', { class: 'v' }, v), el('div', { class: 'd' }, d)));
   if (c && ran(c)) tile(`${stage} ${metricName} of ${label(c)}`, score(c.test.mean), `95 % interval ${range(c.test.ci95)}; ${count(V.data && V.data.test)} test rows`);
   const r = V.runner_up;
-  if (r && r.difference && known(r.difference.mean)) tile(`Ahead of ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(r.difference.mean)}${share ? ' points' : ''}`, `95 % interval ${range(r.difference.ci95)}${known(r.difference.p) ? `; p\u00a0=\u00a0${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
+  if (r && r.difference && known(r.difference.mean)) tile(`${r.difference.mean < 0 && share ? 'Below' : 'Ahead of'} ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(share ? Math.abs(r.difference.mean) : r.difference.mean)}${share ? ' points' : ''}`, `95 % interval of the difference ${range(r.difference.ci95)}${known(r.difference.p) ? `; p\u00a0=\u00a0${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
   if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
   if (c && c.cost && known(c.cost.seconds)) tile(c.seeds > 1 ? `Its ${c.seeds} training runs took` : 'Training it took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
   page.append(el('div', { class: 'tiles' }, tiles));
