@@ -271,10 +271,17 @@ typedef struct {
      * verdict's outcome is "running" until it is known.  May be NULL. */
     void (*live)(void *user, const char *json);
     void *live_user;
+    const char *model, *old;         /* of tailor_update: the model in use, and the data it was
+                                        made from, which may be NULL                            */
+    double      forget;              /* ... what may be lost on the old data; 0: the margin      */
 } tailor_question;
 /* Runs the routes and writes verdict.json, report.html, best/, runs.db, events/ under `out`.
  * *json: the text of verdict.json; with dry_run the plan and its forecast. */
 TAILOR_API tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json);
+/* Is it worth training question->model again, now that there are new data, and how?  Keeps it as
+ * it is, fine-tunes it on the new rows, on new and old ones, averages the weights, retrains it; the
+ * rest as tailor_compare does it.  `base` and `arch` are not asked. */
+TAILOR_API tailor_status tailor_update(tailor *t, const tailor_question *question, char **json);
 /* Orders the question's bases by their features on some of its training rows; trains none of
  * them, writes nothing, does not look at the test part.  *json: best first, with the scores. */
 TAILOR_API tailor_status tailor_rank(tailor *t, const tailor_question *question, char **json);
@@ -292,7 +299,8 @@ TAILOR_API tailor_status tailor_run_show(tailor *t, const char *folder, int64_t 
 /* Cores, instruction sets, memory, libraries, measured peak. */
 TAILOR_API tailor_status tailor_doctor(tailor *t, char **json);
 /* The i-th name of a list, NULL past its end; *doc (may be NULL) says what it is.
- * kind: "route", "action" (routes, what each asks to be done, @ for the base: "fine-tune @"),
+ * kind: "route", "update" (what is done with a model in use), "action" (routes, what each asks to
+ * be done, @ for the base: "fine-tune @"),
  * "optimizer", "schedule", "family", "setting" (names for .settings). */
 TAILOR_API const char *tailor_known(const char *kind, size_t i, const char **doc);
 

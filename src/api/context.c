@@ -161,6 +161,14 @@ static const char *route_at(size_t i, const char **doc)
     return r ? r->name : NULL;
 }
 
+static const char *update_at(size_t i, const char **doc)
+{
+    const tl_route *r = tl_update_at(i);
+
+    if (r) *doc = r->doc;
+    return r ? r->name : NULL;
+}
+
 static const char *action_at(size_t i, const char **doc)
 {
     const tl_route *r = tl_route_at(i);
@@ -204,7 +212,8 @@ const char *tailor_known(const char *kind, size_t i, const char **doc)
     static const struct {
         const char *kind;
         const char *(*at)(size_t i, const char **doc);
-    } lists[] = { { "route", route_at },         { "action", action_at },
+    } lists[] = { { "route", route_at },         { "update", update_at },
+                  { "action", action_at },
                   { "optimizer", optimizer_at }, { "schedule", schedule_at },
                   { "family", family_at },       { "setting", setting_at } };
     const char *unused = NULL;

@@ -37,6 +37,7 @@ static tl_question internal(tailor *t, const tailor_question *q)
         .out = q->out, .dry_run = q->dry_run != 0, .argv = q->command ? q->command : none,
         .max_latency_ms = q->max_latency_ms, .max_size_mb = q->max_size_mb,
         .cost_per_hour = q->cost_per_hour, .retrain_s = q->retrain_s,
+        .forget = q->forget > 0.0 ? q->forget : NAN,
         .progress = tl_api_progress, .say = tl_api_say,
         .live = q->live ? show : NULL, .user = t,
     };
@@ -63,20 +64,26 @@ static void take_back(tl_ctx *ctx, const char *folder, tl_status rc)
     memcpy(ctx->message, said, sizeof said);
 }
 
-tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json)
+/* `update`: of the model in use; else it and the old data are not asked. */
+static tailor_status ask(tailor *t, const tailor_question *question, bool update, char **json)
 {
-    tl_ctx           *ctx     = tl_api_begin(t);
-    const tl_question q       = internal(t, question);
-    json_t           *verdict = NULL;
-    tl_lock           lock    = { -1 };
-    bool              made    = false;
-    tl_status         rc;
+    tl_ctx     *ctx     = tl_api_begin(t);
+    tl_question q       = internal(t, question);
+    json_t     *verdict = NULL;
+    tl_lock     lock    = { -1 };
+    bool        made    = false;
+    tl_status   rc;
 
     if (json) *json = NULL;
     t->live      = question->live;
     t->live_user = question->live_user;
-    if (!q.data.train || (!q.out && !q.dry_run))
-        TL_FAIL(TL_EUSAGE, "tailor_compare", "data and out must be given");
+    if (!q.data.train || (!q.out && !q.dry_run) || (update && !question->model))
+        TL_FAIL(TL_EUSAGE, update ? "tailor_update" : "tailor_compare", "data%s and out must be "
+                "given", update ? ", model" : "");
+    if (update) {
+        q.model    = question->model;
+        q.data.old = question->old;
+    }
     if (!q.dry_run) {
         made = !tl_exists(q.out);
         TL_TRY(tl_make_folders(ctx, q.out));
@@ -91,6 +98,16 @@ done:
     if (made) take_back(ctx, q.out, rc);
     tl_lock_drop(&lock);
     return tl_api_status(rc);
+}
+
+tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json)
+{
+    return ask(t, question, false, json);
+}
+
+tailor_status tailor_update(tailor *t, const tailor_question *question, char **json)
+{
+    return ask(t, question, true, json);
 }
 
 tailor_status tailor_rank(tailor *t, const tailor_question *question, char **json)

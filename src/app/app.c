@@ -73,6 +73,11 @@ static const char *route_at(size_t i)
     return tailor_known("route", i, NULL);
 }
 
+static const char *update_at(size_t i)
+{
+    return tailor_known("update", i, NULL);
+}
+
 static const char *optimizer_at(size_t i)
 {
     return tailor_known("optimizer", i, NULL);
@@ -109,7 +114,7 @@ static tl_status check_names(tl_ctx *ctx, tl_option_id id, const char *names, tl
             snprintf(name, sizeof name, "%.*s", (int)TL_MIN(n, (size_t)70), names);
             meant = tl_did_you_mean(name, at);
             return tl_fail(ctx, TL_EUSAGE, where, "\"%s\" is not known (%s%s%s)", name,
-                           meant ? "did you mean " : "see `tailor help train`",
+                           meant ? "did you mean " : "see `tailor help COMMAND`",
                            meant ? meant : "",
                            meant ? "?" : "");
         }
@@ -120,9 +125,12 @@ static tl_status check_names(tl_ctx *ctx, tl_option_id id, const char *names, tl
 
 static tl_status check_known(tl_app *app)
 {
+    const bool update = app->command == tl_command_at(TL_CMD_update);
+
     for (size_t i = 0; i < TL_COUNT(known); i++) {
-        const tl_status rc = check_names(&app->ctx, known[i].id,
-                                         tl_args_text(&app->args, known[i].id), known[i].at);
+        const tl_name_at at = update && known[i].at == route_at ? update_at : known[i].at;
+        const tl_status  rc = check_names(&app->ctx, known[i].id,
+                                          tl_args_text(&app->args, known[i].id), at);
         if (rc != TL_OK) return rc;
     }
     return TL_OK;

@@ -1,5 +1,5 @@
-/* cmd_compare.c -- `tailor compare`: the question from the options, the verdict for people or as
- * JSON.  Floor 5, app. */
+/* cmd_compare.c -- `tailor compare` and `tailor update`: the question from the options, the verdict
+ * for people or as JSON.  Floor 5, app. */
 #include "app/app.h"
 #include "app/live.h"
 #include "core/io.h"
@@ -29,12 +29,12 @@ done:
     return rc;
 }
 
-static tailor_question question(const tl_app *app, const char *out)
+static tailor_question question(const tl_app *app, const char *data, const char *out)
 {
     const tl_args *a = &app->args;
 
     return (tailor_question){
-        .data           = a->operand[0],
+        .data           = data,
         .valid          = tl_args_text(a, TL_OPT_valid),
         .test           = tl_args_text(a, TL_OPT_test),
         .arch           = tl_args_text(a, TL_OPT_arch),
@@ -57,6 +57,8 @@ static tailor_question question(const tl_app *app, const char *out)
         .skip_bad       = tl_args_given(a, TL_OPT_skip_bad),
         .dry_run        = tl_args_given(a, TL_OPT_dry_run),
         .out            = out,
+        .old            = tl_args_text(a, TL_OPT_old),
+        .forget         = tl_args_real(a, TL_OPT_forget, 0.0),
     };
 }
 
@@ -146,7 +148,8 @@ done:
     return rc;
 }
 
-tl_status tl_cmd_compare(tl_app *app)
+/* `model`: in use; NULL: the data are what is asked about. */
+static tl_status ask(tl_app *app, const char *data, const char *model)
 {
     tl_ctx         *ctx    = &app->ctx;
     char          **routes = NULL, **command = NULL, *out = NULL, *text = NULL;
@@ -158,17 +161,19 @@ tl_status tl_cmd_compare(tl_app *app)
     tailor_status   status;
     tl_status       rc;
 
-    TL_TRY(tl_app_out(app, app->args.operand[0], &out));
+    TL_TRY(tl_app_out(app, data, &out));
     TL_TRY(tl_app_list(app, TL_OPT_base, &bases));
     TL_TRY(split_list(ctx, tl_args_text(&app->args, TL_OPT_routes), &routes, &n_routes));
     TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
-    q         = question(app, out);
+    q         = question(app, data, out);
     q.base    = bases;
+    q.model   = model;
     q.routes  = n_routes ? (const char *const *)routes : NULL;
     q.command = (const char *const *)command;
     TL_TRY(begin_serving(app, &w, &q));
-    tl_term_say(&app->term, "tailor compare: reading the data");
-    status = tailor_compare(app->lib, &q, &text);
+    tl_term_say(&app->term, model ? "tailor update: reading the model and the data"
+                                  : "tailor compare: reading the data");
+    status = model ? tailor_update(app->lib, &q, &text) : tailor_compare(app->lib, &q, &text);
     TL_TRY(tl_app_json(app, status, text, &verdict));
     *app->term.held = 0; /* the verdict says more than the last run's last line */
     tl_term_finish(&app->term);
@@ -184,4 +189,19 @@ done:
     tl_free(ctx, bases);
     tl_free(ctx, out);
     return rc;
+}
+
+tl_status tl_cmd_compare(tl_app *app)
+{
+    return ask(app, app->args.operand[0], NULL);
+}
+
+tl_status tl_cmd_update(tl_app *app)
+{
+    const char *data = tl_args_text(&app->args, TL_OPT_data);
+
+    if (!data)
+        return tl_fail(&app->ctx, TL_EUSAGE, "--data",
+                       "is missing (give the new data: tailor update MODEL --data NEW)");
+    return ask(app, data, app->args.operand[0]);
 }

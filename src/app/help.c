@@ -104,6 +104,7 @@ void tl_help_command(const tl_app *app, tl_command_id id)
     print_operands(&app->term, c->operands);
     for (size_t g = 0; g < TL_COUNT(groups); g++) print_group(&app->term, id, groups[g]);
     if (id == TL_CMD_compare || id == TL_CMD_train) print_known(&app->term, "Routes", "route");
+    if (id == TL_CMD_update) print_known(&app->term, "What is tried (--routes)", "update");
 }
 
 /* Text into roff: a backslash and a leading dot or quote would be read as requests. */
@@ -145,10 +146,20 @@ static void roff_options(void)
     }
 }
 
+static void roff_known(const char *title, const char *kind)
+{
+    const char *name, *doc;
+
+    printf(".SH %s\n", title);
+    for (size_t i = 0; (name = tailor_known(kind, i, &doc)); i++) {
+        fputs(".TP\n\\fB", stdout), roff(name), fputs("\\fR\n", stdout);
+        roff(doc ? doc : ""), putchar('\n');
+    }
+}
+
 void tl_help_man(void)
 {
     const tl_command *c;
-    const char       *name, *doc;
 
     printf(".\\\" Made by `tailor help --man`: change src/app/*.def, then make it again.\n"
            ".TH TAILOR 1 \"\" \"tailor %s\" \"User Commands\"\n.SH NAME\ntailor \\- ",
@@ -173,11 +184,8 @@ void tl_help_man(void)
     }
     puts(".SH OPTIONS\nOptions may stand before or after operands.");
     roff_options();
-    puts(".SH ROUTES");
-    for (size_t i = 0; (name = tailor_known("route", i, &doc)); i++) {
-        fputs(".TP\n\\fB", stdout), roff(name), fputs("\\fR\n", stdout);
-        roff(doc ? doc : ""), putchar('\n');
-    }
+    roff_known("ROUTES", "route");
+    roff_known("ROUTES OF UPDATE", "update");
     puts(".SH EXIT STATUS\n"
          "0 done; 1 failed; 2 wrong usage; 3 bad data or model file; 4 not enough memory, disk\n"
          "or budget; 130 interrupted (\\fBtailor resume\\fR continues).\n"
@@ -196,6 +204,23 @@ static void print_words(tl_command_id id)
 
     for (size_t i = 0; (o = tl_option_at(i)); i++)
         if (tl_option_applies(o, id)) printf(" --%s", o->name);
+}
+
+static void print_names(const char *kind)
+{
+    const char *name;
+
+    for (size_t i = 0; (name = tailor_known(kind, i, NULL)); i++)
+        printf("%s%s", i ? " " : "", name);
+}
+
+static bool is_route(const char *name)
+{
+    const char *route;
+
+    for (size_t i = 0; (route = tailor_known("route", i, NULL)); i++)
+        if (strcmp(route, name) == 0) return true;
+    return false;
 }
 
 void tl_help_completion(void)
@@ -219,9 +244,12 @@ void tl_help_completion(void)
         for (const char *at = o->placeholder; *at; at++) putchar(*at == '|' ? ' ' : *at);
         puts("' ;;");
     }
-    fputs("        --route|--routes) options='", stdout);
-    for (size_t i = 0; (name = tailor_known("route", i, NULL)); i++)
-        printf("%s%s", i ? " " : "", name);
+    fputs("        --route) options='", stdout);
+    print_names("route");
+    fputs("' ;;\n        --routes) options='", stdout);
+    print_names("route");
+    for (size_t i = 0; (name = tailor_known("update", i, NULL)); i++)
+        if (!is_route(name)) printf(" %s", name);
     puts("' ;;\n    esac\n"
          "    if [[ $options ]]; then\n"
          "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"

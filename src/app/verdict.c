@@ -94,8 +94,16 @@ static void print_sentence(const tl_app *app, const json_t *v)
     const char    *outcome = tl_json_text(v, "outcome", "undecided"), *base = base_name(winner);
     const bool     tie = strcmp(outcome, "tie") == 0, sure = strcmp(outcome, "better") == 0;
     const bool     alone = !json_is_object(json_object_get(v, "runner_up"));
+    const char    *told  = tl_json_text(v, "sentence", NULL); /* of an update */
     char           score[64];
 
+    if (told) {
+        printf("\n%s%s", tl_term_out(term, TL_BOLD),
+               tl_term_out(term, sure || tie ? TL_GREEN : TL_YELLOW));
+        tl_term_wrap(term, "", false, told);
+        fputs(tl_term_out(term, TL_PLAIN), stdout);
+        return;
+    }
     printf("\n%s%s%s: ", tl_term_out(term, TL_BOLD),
            tl_term_out(term, sure ? TL_GREEN : TL_YELLOW),
            sure    ? "Verdict"

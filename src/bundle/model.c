@@ -155,6 +155,47 @@ done:
     return rc;
 }
 
+/* Heads answer in rows: those that the base has come first. */
+static tl_status copy_head(tl_ctx *ctx, const tl_params *from, tl_params *to)
+{
+    for (int32_t i = 0; i < to->count; i++) {
+        const tl_param *p = &to->param[i], *q = tl_params_find(from, p->name);
+        tl_shape        shape = p->shape;
+        if (!p->head) continue;
+        if (q && q->shape.ndim > 0 && q->shape.dim[0] <= shape.dim[0])
+            shape.dim[0] = q->shape.dim[0];
+        if (!q || !tl_shape_equal(&shape, &q->shape))
+            return tl_fail(ctx, TL_EDATA, p->name,
+                           "of the model's head does not fit the data's classes (give the model "
+                           "that was trained on this task)");
+        memcpy(tl_params_value(to, p), tl_params_value(from, q),
+               (size_t)q->count * sizeof(float));
+    }
+    return TL_OK;
+}
+
+tl_status tl_model_with_classes(tl_ctx *ctx, const tl_model *base, int64_t outputs,
+                                char *const *class_name, double dropout, uint64_t seed,
+                                tl_model **out)
+{
+    tl_arch   arch = base->arch; /* borrowed parts: never freed here */
+    tl_model *m    = NULL;
+    tl_status rc;
+
+    *out         = NULL;
+    arch.outputs = outputs;
+    if (dropout >= 0.0) arch.dropout = dropout;
+    TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
+    TL_TRY(copy_values(ctx, base->params, false, m->params));
+    TL_TRY(copy_head(ctx, base->params, m->params));
+    if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));
+    *out = m;
+    m    = NULL;
+done:
+    tl_model_free(ctx, m);
+    return rc;
+}
+
 tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out)
 {
     tl_model *m = NULL;

@@ -43,6 +43,11 @@ tl_status tl_model_with_words(tl_ctx *ctx, const tl_model *base, tl_ask ask, uin
                               tl_model **out);
 /* What such a network with such a preprocessing is for. */
 const tl_task *tl_model_task(const tl_arch *arch, const tl_prep *prep);
+/* The same network for more classes: the first ones are the base's own, whose rows of the head keep
+ * their bits; the others begin anew. */
+tl_status tl_model_with_classes(tl_ctx *ctx, const tl_model *base, int64_t outputs,
+                                char *const *class_name, double dropout, uint64_t seed,
+                                tl_model **out);
 tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out);
 void      tl_model_free(tl_ctx *ctx, tl_model *model);
 /* Atomic, file by file, tailor.json last.  `extra` (borrowed, may be NULL) goes into

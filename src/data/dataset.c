@@ -94,7 +94,7 @@ static tl_status open_place(tl_ctx *ctx, const char *path, tl_split split, tl_op
 
 static bool has_split(const tl_opening *o, tl_split split)
 {
-    for (size_t i = 0; i < o->parts; i++)
+    for (size_t i = o->first; i < o->parts; i++)
         if (o->part[i].split == split) return true;
     return false;
 }
@@ -109,7 +109,7 @@ static tl_status open_beside(tl_ctx *ctx, const char *path, tl_opening *o)
     tl_status      rc = TL_OK;
 
     if (own != TL_SPLIT_TRAIN) return TL_OK;
-    for (size_t i = 0; i < o->parts; i++)
+    for (size_t i = o->first; i < o->parts; i++)
         if (o->part[i].split == TL_SPLIT_NONE) o->part[i].split = own;
     TL_TRY(tl_strdup(ctx, path, &folder));
     slash = strrchr(folder, '/');
@@ -150,6 +150,27 @@ static void drop_split(tl_ctx *ctx, tl_opening *o, tl_split split)
     o->parts = kept;
 }
 
+/* Where nothing is named for training, names mean nothing. */
+static void forget_names(tl_opening *o)
+{
+    if (has_split(o, TL_SPLIT_TRAIN) || has_split(o, TL_SPLIT_NONE)) return;
+    for (size_t i = o->first; i < o->parts; i++) o->part[i].split = TL_SPLIT_NONE;
+}
+
+/* The older data stand behind, with test and validation parts of their own. */
+static tl_status open_old(tl_ctx *ctx, const char *path, tl_opening *o)
+{
+    tl_status rc;
+
+    o->first = o->parts;
+    TL_TRY(open_place(ctx, path, TL_SPLIT_NONE, o));
+    TL_TRY(open_beside(ctx, path, o));
+    forget_names(o);
+    for (size_t i = o->first; i < o->parts; i++) o->part[i].old = true;
+done:
+    return rc;
+}
+
 static tl_status open_parts(tl_ctx *ctx, const tl_dataset_source *s, tl_opening *o)
 {
     tl_status rc;
@@ -164,8 +185,8 @@ static tl_status open_parts(tl_ctx *ctx, const tl_dataset_source *s, tl_opening 
         drop_split(ctx, o, TL_SPLIT_TEST);
         TL_TRY(open_place(ctx, s->test, TL_SPLIT_TEST, o));
     }
-    if (!has_split(o, TL_SPLIT_TRAIN) && !has_split(o, TL_SPLIT_NONE))
-        for (size_t i = 0; i < o->parts; i++) o->part[i].split = TL_SPLIT_NONE;
+    forget_names(o);
+    if (s->old) TL_TRY(open_old(ctx, s->old, o));
 done:
     return rc;
 }
@@ -194,16 +215,18 @@ static bool is_for_training(const tl_part *p)
     return p->split == TL_SPLIT_TRAIN || p->split == TL_SPLIT_NONE;
 }
 
-/* One entry for each class name in use; *count of them. */
-static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, class_entry **out,
-                                size_t *count)
+/* One entry for each class name in use, or given; *count of them. */
+static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, const tl_dataset_source *s,
+                                class_entry **out, size_t *count)
 {
     class_entry *all  = NULL;
-    size_t       most = 0, n = 0, kept = 0;
+    size_t       most = (size_t)s->classes, n = 0, kept = 0;
     tl_status    rc;
 
     for (size_t i = 0; i < o->parts; i++) most += (size_t)o->part[i].classes;
     TL_TRY(tl_alloc_array(ctx, most, sizeof *all, &all));
+    for (; n < (size_t)s->classes; n++)
+        all[n] = (class_entry){ s->class_name[n], INT64_MIN + (int64_t)n, 1, true };
     for (size_t i = 0; i < o->parts; i++) {
         const tl_part *p = &o->part[i];
         for (int64_t c = 0; c < p->classes; c++)
@@ -215,9 +238,10 @@ static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, class_entry **
     qsort(all, n, sizeof *all, by_name_alone);
     for (size_t i = 0; i < n; i++) {
         if (!all[i].uses) continue;
-        if (kept && strcmp(all[kept - 1].name, all[i].name) == 0)
+        if (kept && strcmp(all[kept - 1].name, all[i].name) == 0) {
             all[kept - 1].trained |= all[i].trained;
-        else
+            all[kept - 1].key = TL_MIN(all[kept - 1].key, all[i].key);
+        } else
             all[kept++] = all[i];
     }
     *out   = all;
@@ -268,6 +292,7 @@ static tl_status fill_rows(tl_ctx *ctx, tl_dataset *d, const tl_part *p, int64_t
         d->split[at + r] = (uint8_t)p->split;
         if (p->names) d->row_name[at + r] = p->names + p->name_at[r];
         if (d->target) d->target[at + r] = p->target[r];
+        if (d->old) d->old[at + r] = p->old;
     }
 done:
     tl_free(ctx, number);
@@ -342,7 +367,7 @@ static tl_status take_task(tl_ctx *ctx, tl_opening *o, tl_dataset *d)
         o->text  = (tl_text_columns){ 0 };
         goto done;
     }
-    if (!o->schema) return TL_OK;
+    if (!o->part[0].map) return TL_OK; /* pictures, whatever columns were expected */
     d->task   = o->schema->regression ? &tl_task_table_regression
                                       : &tl_task_table_classification;
     d->schema = tl_schema_hold(o->schema);
@@ -352,8 +377,9 @@ done:
     return rc;
 }
 
-static tl_status join(tl_ctx *ctx, tl_opening *o, const char *path, tl_dataset *d)
+static tl_status join(tl_ctx *ctx, tl_opening *o, const tl_dataset_source *source, tl_dataset *d)
 {
+    const char  *path  = source->train;
     tl_hold     *h     = NULL;
     class_entry *entry = NULL;
     size_t       count;
@@ -361,7 +387,7 @@ static tl_status join(tl_ctx *ctx, tl_opening *o, const char *path, tl_dataset *
 
     sort_parts(o);
     TL_TRY(tl_strdup(ctx, path, &d->path));
-    TL_TRY(gather_classes(ctx, o, &entry, &count));
+    TL_TRY(gather_classes(ctx, o, source, &entry, &count));
     TL_TRY(name_classes(ctx, d, o, entry, count));
     TL_TRY(tl_alloc(ctx, sizeof *h, &h));
     TL_TRY(tl_alloc_array(ctx, o->parts + 1, sizeof *h->start, &h->start));
@@ -372,6 +398,7 @@ static tl_status join(tl_ctx *ctx, tl_opening *o, const char *path, tl_dataset *
     TL_TRY(take_task(ctx, o, d));
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->label, &d->label));
     TL_TRY(tl_alloc(ctx, (size_t)d->rows, &d->split));
+    if (source->old) TL_TRY(tl_alloc(ctx, (size_t)d->rows, &d->old));
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->row_name, &d->row_name));
     for (size_t i = 0; i < o->parts; i++)
         TL_TRY(fill_rows(ctx, d, &o->part[i], h->start[i], entry, count));
@@ -444,6 +471,7 @@ static void close_rows(tl_ctx *ctx, tl_dataset *d)
     tl_free(ctx, d->class_name);
     tl_free(ctx, d->label);
     tl_free(ctx, d->split);
+    tl_free(ctx, d->old);
     tl_free(ctx, d->row_name);
     tl_free(ctx, d->path);
     tl_free(ctx, d->target);
@@ -475,7 +503,7 @@ tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_datas
     TL_TRY(tl_alloc(ctx, sizeof *d, &d));
     d->read  = read_row;
     d->close = close_rows;
-    TL_TRY(join(ctx, &o, source->train, d));
+    TL_TRY(join(ctx, &o, source, d));
     TL_TRY(say_bad(ctx, d, &o.bad));
     *out = d;
     d    = NULL;
@@ -526,7 +554,7 @@ tl_status tl_dataset_of_arrays(tl_ctx *ctx, const tl_arrays *arrays, tl_dataset 
     TL_TRY(tl_alloc(ctx, sizeof *d, &d));
     d->read  = read_row;
     d->close = close_rows;
-    TL_TRY(join(ctx, &o, "arrays", d));
+    TL_TRY(join(ctx, &o, &(tl_dataset_source){ .train = "arrays" }, d));
     TL_TRY(say_bad(ctx, d, &o.bad));
     *out = d;
     d    = NULL;

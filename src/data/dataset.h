@@ -24,6 +24,7 @@ struct tl_dataset {
                                base's own class by name, else by number)                     */
     int32_t    *label;      /* [rows]                                                        */
     uint8_t    *split;      /* [rows] tl_split as the files say; TL_SPLIT_NONE: not said      */
+    uint8_t    *old;        /* [rows] 1: of the older data that were joined; NULL: none were  */
     char      **row_name;   /* [rows] path of the file; NULL entries are held as bytes (IDX, CIFAR):
                                ask tl_dataset_row_name                                       */
     int64_t     bad_rows;   /* unreadable ones left out under --skip-bad                     */
@@ -47,9 +48,13 @@ typedef struct {
     tl_table_ask ask;                 /* of a table: --target, --task, --text, --label         */
     const tl_schema *schema;          /* of a table: a model's columns, instead of finding out */
     const tl_text_columns *text;      /* the same of texts                                     */
+    const char *old;                  /* older data of the same task, to be joined; or NULL    */
+    char *const *class_name;          /* [classes] these come first, in this order, whether a  */
+    int64_t     classes;              /* row has them or not: a model's own                    */
 } tl_dataset_source;
 /* Recognises the format, finds a test set by name beside the data, joins the parts into one
- * dataset with `split` filled, train rows first.  Every picture's header and end are looked at;
+ * dataset with `split` filled, train rows first; rows keep their order within a split and within
+ * what was given.  Every picture's header and end are looked at;
  * with skip_bad each is decoded once, so that what is left trains.  TL_EDATA with the first ten
  * bad rows unless skip_bad.  limit_bytes 0: half of this machine's memory. */
 tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_dataset **out);
@@ -79,6 +84,8 @@ tl_status tl_dataset_learn(tl_ctx *ctx, const tl_dataset *d, const tl_texter *li
 tl_status tl_dataset_row_name(tl_ctx *ctx, const tl_dataset *d, int64_t i, char **out);
 /* SHA-256 over names (without the place they lie in), labels and bytes of all rows. */
 tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65]);
+/* Of these rows: what data hashes to that holds them alone, in this order. */
+tl_status tl_dataset_hash_rows(tl_ctx *ctx, const tl_dataset *d, tl_rows rows, char hex[65]);
 
 /* Groups of identical rows (same pixels; same file bytes where there are over 256 million pixels
  * to decode): group[i] is the lowest row equal to i.  Cached in the dataset's hold after the
@@ -89,6 +96,9 @@ tl_status tl_dataset_duplicates(tl_ctx *ctx, const tl_dataset *d, int64_t *group
  * function of the data and `seed` alone.  The rest is for train and valid. */
 tl_status tl_split_test(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, double share,
                         tl_rows *rest, tl_rows *test);
+/* The same of some of the rows. */
+tl_status tl_split_test_of(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, uint64_t seed,
+                           double share, tl_rows *rest, tl_rows *test);
 /* K folds of all rows, stratified, duplicates in one fold: fold[i] in 0..folds-1. */
 tl_status tl_split_folds(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, int folds,
                          uint64_t seed, int8_t *fold);
@@ -97,4 +107,7 @@ tl_status tl_split_folds(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, 
  * (a smaller limit's rows are among a larger one's). */
 tl_status tl_split_repeat(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rest, uint64_t seed,
                           int repeat, double share, int64_t limit, tl_rows *train, tl_rows *valid);
+/* At most `limit` of the rows, stratified, by (seed, repeat), nested, in rising order. */
+tl_status tl_split_first(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, int repeat,
+                         int64_t limit, tl_rows *rows);
 #endif

@@ -204,7 +204,7 @@ static const char *own_name(const tl_dataset *d, int64_t i)
     return name;
 }
 
-tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65])
+tl_status tl_dataset_hash_rows(tl_ctx *ctx, const tl_dataset *d, tl_rows rows, char hex[65])
 {
     digesting g    = { .d = d };
     tl_hash  *hash = NULL;
@@ -214,8 +214,9 @@ tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65])
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *g.whole, &g.whole));
     TL_TRY(tl_each(ctx, d->rows, hash_row, &g));
     TL_TRY(tl_hash_new(ctx, &hash));
-    for (int64_t i = 0; i < d->rows; i++) {
-        const char *name = own_name(d, i), *label = d->class_name[d->label[i]];
+    for (int64_t k = 0; k < rows.count; k++) {
+        const int64_t i    = rows.row ? rows.row[k] : k;
+        const char   *name = own_name(d, i), *label = d->class_name[d->label[i]];
         tl_hash_add(hash, name, strlen(name) + 1);
         tl_hash_add(hash, label, strlen(label) + 1);
         tl_hash_add(hash, &d->split[i], 1);
@@ -225,4 +226,9 @@ tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65])
 done:
     tl_free(ctx, g.whole);
     return rc;
+}
+
+tl_status tl_dataset_hash(tl_ctx *ctx, const tl_dataset *d, char hex[65])
+{
+    return tl_dataset_hash_rows(ctx, d, (tl_rows){ NULL, d->rows }, hex);
 }

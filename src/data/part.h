@@ -27,6 +27,7 @@ typedef struct {
     const char *format;
     char       *path;        /* file or folder it came from; owned, as all below            */
     tl_split    split;
+    bool        old;         /* of the older data that are joined                            */
     int64_t     rows, classes;
     char      **class_name;  /* [classes]                                                   */
     int64_t    *class_key;   /* [classes] their order; equal keys go by name                */
@@ -56,6 +57,7 @@ typedef struct {
     bool        skip_bad;
     tl_part    *part;
     size_t      parts, room;
+    size_t      first;       /* of the parts of what is being opened now                    */
     tl_bad      bad;
     tl_table_ask ask;        /* of tables                                                   */
     tl_schema   *schema;     /* of the first table; one holder                              */

@@ -278,6 +278,23 @@ done:
     return rc;
 }
 
+tl_status tl_split_test_of(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, uint64_t seed,
+                           double share, tl_rows *rest, tl_rows *test)
+{
+    tl_status rc;
+
+    *rest = *test = (tl_rows){ 0 };
+    TL_TRY(need_two_classes(ctx, d, rows));
+    TL_TRY(cut(ctx, d, rows, TL_SPLIT_TEST, share, seed, FOR_TEST, 0, rest, test));
+    TL_TRY(need_two_classes(ctx, d, rest));
+done:
+    if (rc != TL_OK) {
+        free_rows(ctx, rest);
+        free_rows(ctx, test);
+    }
+    return rc;
+}
+
 tl_status tl_split_test(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, double share,
                         tl_rows *rest, tl_rows *test)
 {
@@ -286,15 +303,9 @@ tl_status tl_split_test(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, double 
 
     *rest = *test = (tl_rows){ 0 };
     TL_TRY(all_rows(ctx, d, &all));
-    TL_TRY(need_two_classes(ctx, d, &all));
-    TL_TRY(cut(ctx, d, &all, TL_SPLIT_TEST, share, seed, FOR_TEST, 0, rest, test));
-    TL_TRY(need_two_classes(ctx, d, rest));
+    TL_TRY(tl_split_test_of(ctx, d, &all, seed, share, rest, test));
 done:
     free_rows(ctx, &all);
-    if (rc != TL_OK) {
-        free_rows(ctx, rest);
-        free_rows(ctx, test);
-    }
     return rc;
 }
 
@@ -356,13 +367,15 @@ static int by_number(const void *a, const void *b)
 
 /* The first `limit` of an order in which every beginning is stratified: the j-th row of a class
  * of n stands at (j + 1/2) / n.  A larger limit only adds to it. */
-static tl_status keep_first(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, int repeat,
-                            int64_t limit, tl_rows *rows)
+tl_status tl_split_first(tl_ctx *ctx, const tl_dataset *d, uint64_t seed, int repeat,
+                         int64_t limit, tl_rows *rows)
 {
     const size_t classes = (size_t)d->classes;
     int64_t     *row = NULL, *count = NULL, n = 0;
     ranked      *all = NULL;
     tl_status    rc;
+
+    if (limit >= rows->count) return TL_OK;
 
     TL_TRY(tl_alloc_array(ctx, (size_t)rows->count, sizeof *all, &all));
     TL_TRY(tl_alloc_array(ctx, (size_t)rows->count, sizeof *row, &row));
@@ -399,8 +412,7 @@ tl_status tl_split_repeat(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rest,
     TL_TRY(need_two_classes(ctx, d, rest));
     TL_TRY(
         cut(ctx, d, rest, TL_SPLIT_VALID, share, seed, FOR_VALID, repeat, train, valid));
-    if (limit > 0 && limit < train->count)
-        TL_TRY(keep_first(ctx, d, seed, repeat, limit, train));
+    if (limit > 0) TL_TRY(tl_split_first(ctx, d, seed, repeat, limit, train));
     TL_TRY(need_two_classes(ctx, d, train));
 done:
     if (rc != TL_OK) {

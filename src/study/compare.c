@@ -4,7 +4,7 @@
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -128,6 +128,7 @@ done:
 
 static void end(tl_ctx *ctx, tl_study *s)
 {
+    tl_update_free(ctx, s); /* before the bases: one of them is the model */
     tl_study_close_candidates(ctx, s);
     tl_study_close_data(ctx, s);
     tl_slab_free(ctx, s->slab);

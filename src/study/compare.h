@@ -28,6 +28,11 @@ typedef struct {
           *argv; /* of the command, for `resume` and the report; NULL-terminated */
     double max_latency_ms, max_size_mb; /* 0: none */
     double cost_per_hour, retrain_s;    /* of this machine; between trainings; 0: not said */
+    /* Of an update: the model in use (NULL: no update; `base` and `base_arch` are not asked then);
+     * data.old is what it was made from, if that is known; what may be lost of the score on the old
+     * data (NaN: the margin). */
+    const char *model;
+    double      forget;
     void (*progress)(void *user, const tl_progress *p);
     void (*say)(void *user, const char *line); /* what people read while it runs */
     /* What the report would show, whenever there is more of it; the verdict's outcome is
@@ -36,7 +41,8 @@ typedef struct {
     void *user;
 } tl_question;
 
-/* Runs or resumes; writes every file of the contract under out; *verdict is
+/* The question is how a model in use is best brought up to new data (`model`), or which route is
+ * best for the data.  Runs or resumes; writes every file of the contract under out; *verdict is
  * verdict.json's value (owned; json_decref). With dry_run: the plan and its forecast
  * instead. */
 tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict);

@@ -2,7 +2,7 @@
  * network, preprocessing and settings. Floor 4, study. */
 #include "core/io.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 #include "train/texts.h"
 
 #include <math.h>
@@ -60,8 +60,7 @@ static bool is_setting(const char *name)
 }
 
 /* "full.optim.lr=0.01" is for one route, "optim.lr=0.01" for all; "lora.r=4" is no route's "r". */
-static tl_status apply_overrides(tl_ctx *ctx, const tl_study *s, const tl_route *route,
-                                 tl_hyper *h)
+tl_status tl_study_override(tl_ctx *ctx, const tl_study *s, const tl_route *route, tl_hyper *h)
 {
     for (size_t i = 0; s->q->overrides && s->q->overrides[i]; i++) {
         const char *text = s->q->overrides[i], *dot = strchr(text, '.'),
@@ -74,7 +73,7 @@ static tl_status apply_overrides(tl_ctx *ctx, const tl_study *s, const tl_route 
         snprintf(name, sizeof name, "%.*s", (int)(is - text), text);
         if (dot && dot < is && !is_setting(name)) {
             snprintf(first, sizeof first, "%.*s", (int)(dot - text), text);
-            if (tl_route_find(first)) {
+            if (tl_route_find(first) || tl_update_find(first)) {
                 if (strcmp(first, route->name) != 0) continue;
                 text = dot + 1;
             }
@@ -91,7 +90,7 @@ static tl_status wanted_size(tl_ctx *ctx, const tl_study *s, const tl_route *rou
                              int64_t *out)
 {
     tl_hyper        h  = { 0 };
-    const tl_status rc = apply_overrides(ctx, s, route, &h);
+    const tl_status rc = tl_study_override(ctx, s, route, &h);
 
     *out = h.image_size;
     return rc;
@@ -290,7 +289,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
         TL_TRY(make_own_net(ctx, s, size, net, &e->c));
     if (route->needs_base) e->c.base = s->base[base];
     TL_TRY(tl_route_defaults(ctx, route, &e->c.arch, s->train_rows, &e->trial[0]));
-    TL_TRY(apply_overrides(ctx, s, route, &e->trial[0]));
+    TL_TRY(tl_study_override(ctx, s, route, &e->trial[0]));
     e->c.hyper = e->trial[0];
     TL_TRY(tl_study_view(ctx, s, &e->c.prep, &e->view));
     name_entry(s, e);
@@ -321,6 +320,7 @@ tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc;
 
+    if (s->update.model) return tl_update_list(ctx, s);
     TL_TRY(check_routes(ctx, s));
     for (size_t i = 0; tl_route_at(i); i++) {
         const tl_route *route = tl_route_at(i);
@@ -396,13 +396,17 @@ done:
 tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc    = TL_OK;
-    int       count = 0;
+    int       count = s->update.model != NULL;
 
-    while (s->q->base && s->q->base[count]) count++;
+    while (!s->update.model && s->q->base && s->q->base[count]) count++;
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->base, &s->base));
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->feature_bytes,
                           &s->feature_bytes));
+    if (s->update.model) {
+        s->base[s->bases++] = s->update.model;
+        say_base(s, s->update.model);
+    }
     for (; s->bases < count; s->bases++) {
         TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch,
                              &s->base[s->bases]));
@@ -443,7 +447,7 @@ tl_status tl_study_part_hyper(tl_ctx *ctx, const tl_study *s, const tl_entry *e,
     tl_status       rc;
 
     TL_TRY(tl_route_defaults(ctx, e->c.route, &e->c.arch, rows, out));
-    TL_TRY(apply_overrides(ctx, s, e->c.route, out));
+    TL_TRY(tl_study_override(ctx, s, e->c.route, out));
     if (tl_entry_trained(e)) tl_study_shorten(out, tl_json_number(s->plan, "share", 1.0));
     if (own->optim.lr > 0.0) out->optim.lr *= chosen->optim.lr / own->optim.lr;
     if (own->optim.weight_decay > 0.0)

@@ -1,6 +1,6 @@
 /* compare_data.c -- the data of a comparison: what is asked of it, what is measured,
  * and which rows test. Floor 4, study. */
-#include "study/compare_internal.h"
+#include "study/update.h"
 #include "core/text.h"
 #include "data/inspect.h"
 
@@ -37,24 +37,33 @@ static void choose_margin(tl_study *s)
                                          : DEFAULT_MARGIN;
 }
 
-static bool names_test(const tl_dataset *d)
+static bool names_test(const tl_dataset *d, const tl_rows *rows)
 {
-    for (int64_t i = 0; i < d->rows; i++)
-        if (d->split[i] == TL_SPLIT_TEST) return true;
+    for (int64_t i = 0; i < rows->count; i++)
+        if (d->split[rows->row[i]] == TL_SPLIT_TEST) return true;
     return false;
+}
+
+/* All rows; of an update those that are new. */
+static tl_status rows_in_question(tl_ctx *ctx, const tl_study *s, tl_rows *out)
+{
+    const tl_rows  *fresh = s->update.model ? &s->update.fresh : NULL;
+    const int64_t   count = fresh ? fresh->count : s->data->rows;
+    const tl_status rc = tl_alloc_array(ctx, (size_t)count, sizeof *out->row, &out->row);
+
+    for (int64_t i = 0; rc == TL_OK && i < count; i++) out->row[i] = fresh ? fresh->row[i] : i;
+    out->count = rc == TL_OK ? count : 0;
+    return rc;
 }
 
 /* K folds of rest and test together: every row is tested once, by a model that has not
  * seen it. */
-static tl_status cut_folds(tl_ctx *ctx, tl_study *s, int folds)
+static tl_status cut_folds(tl_ctx *ctx, tl_study *s, tl_rows all, int folds)
 {
     tl_status rc;
-    tl_rows   all  = { NULL, s->data->rows };
     int8_t   *fold = NULL;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
     TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *fold, &fold));
-    for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
     TL_TRY(tl_split_folds(ctx, s->data, &all, folds, s->q->seed, fold));
     for (int f = 0; f < folds; f++) {
         tl_study_slice *slice = &s->slice[f];
@@ -64,12 +73,11 @@ static tl_status cut_folds(tl_ctx *ctx, tl_study *s, int folds)
                               &slice->test.row));
         for (int64_t i = 0; i < all.count; i++) {
             tl_rows *to          = fold[i] == f ? &slice->test : &slice->rest;
-            to->row[to->count++] = i;
+            to->row[to->count++] = all.row[i];
         }
     }
     s->folds = folds;
 done:
-    tl_free(ctx, all.row);
     tl_free(ctx, fold);
     return rc;
 }
@@ -100,31 +108,49 @@ static void free_slices(tl_ctx *ctx, tl_study *s)
     }
 }
 
-static int wanted_folds(tl_ctx *ctx, const tl_study *s, bool named)
+/* Rows of the rarest class that has any. */
+static tl_status rarest_of(tl_ctx *ctx, const tl_study *s, tl_rows rows, int64_t *out)
 {
-    const int64_t rarest = tl_rarest_class(ctx, s->data);
-    int           folds  = s->q->folds;
+    int64_t        *count = NULL;
+    const tl_status rc =
+        tl_alloc_array(ctx, (size_t)s->data->classes, sizeof *count, &count);
 
-    if (folds == 0 && !named && s->slice[0].test.count < LEAST_TEST_ROWS)
-        folds = DEFAULT_FOLDS;
+    *out = rows.count;
+    if (rc != TL_OK) return rc;
+    for (int64_t i = 0; i < rows.count; i++) count[s->data->label[rows.row[i]]]++;
+    for (int64_t c = 0; c < s->data->classes; c++)
+        if (count[c]) *out = TL_MIN(*out, count[c]);
+    tl_free(ctx, count);
+    return TL_OK;
+}
+
+static int wanted_folds(const tl_study *s, int64_t rarest)
+{
+    int folds = s->q->folds;
+
+    if (folds == 0 && s->slice[0].test.count < LEAST_TEST_ROWS) folds = DEFAULT_FOLDS;
     folds = TL_MIN(folds, TL_STUDY_FOLDS);
     return folds > 1 ? (int)TL_MAX(2, TL_MIN(folds, rarest)) : 0;
 }
 
 static tl_status cut_test(tl_ctx *ctx, tl_study *s)
 {
-    tl_status  rc;
-    const bool named = names_test(s->data);
+    tl_status rc;
+    tl_rows   all = { 0 };
+    int64_t   rarest;
 
+    TL_TRY(rows_in_question(ctx, s, &all));
+    TL_TRY(rarest_of(ctx, s, all, &rarest));
+    const bool named = names_test(s->data, &all);
     if (s->q->folds > 1 && named)
         tl_study_warn(s, "--folds is not used: the data names its own test part.");
-    TL_TRY(tl_split_test(ctx, s->data, s->q->seed, TEST_SHARE, &s->slice[0].rest,
-                         &s->slice[0].test));
+    TL_TRY(tl_split_test_of(ctx, s->data, &all, s->q->seed, TEST_SHARE, &s->slice[0].rest,
+                            &s->slice[0].test));
     s->cut          = !named;
-    const int folds = named ? 0 : wanted_folds(ctx, s, named);
+    const int folds = named ? 0 : wanted_folds(s, rarest);
     if (folds > 0) {
         free_slices(ctx, s);
-        TL_TRY(cut_folds(ctx, s, folds));
+        TL_TRY(cut_folds(ctx, s, all, folds));
     }
     TL_TRY(join_tests(ctx, s));
     s->valid_share = s->slice[0].rest.count >= 5000 ? 0.1 : 0.15;
@@ -132,8 +158,9 @@ static tl_status cut_test(tl_ctx *ctx, tl_study *s)
         TL_FAIL(TL_EDATA, s->data->path,
                 "%" PRId64 " rows are too few to train, choose and test "
                 "(bring at least a dozen)",
-                s->data->rows);
+                all.count);
 done:
+    tl_free(ctx, all.row);
     return rc;
 }
 
@@ -174,7 +201,7 @@ static tl_status count_rows(tl_ctx *ctx, tl_study *s)
     char      rows[3][32];
     tl_status rc;
 
-    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    TL_TRY(tl_study_split(ctx, s, NULL, 0, 0, 0, &train, &valid));
     s->train_rows = train.count;
     s->valid_rows = valid.count;
     if (s->data->schema) say_columns(s);
@@ -224,9 +251,12 @@ done:
 
 tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s)
 {
-    tl_status rc;
+    tl_status         rc;
+    tl_dataset_source source = s->q->data;
 
-    TL_TRY(tl_dataset_open(ctx, &s->q->data, &s->data));
+    if (s->q->model) TL_TRY(tl_update_open_model(ctx, s, &source));
+    TL_TRY(tl_dataset_open(ctx, &source, &s->data));
+    if (s->q->model) TL_TRY(tl_update_part(ctx, s));
     if (s->data->classes < 2 && !s->data->target)
         TL_FAIL(TL_EDATA, s->data->path,
                 "only %" PRId64 " class (a comparison needs two or more)",
@@ -236,6 +266,8 @@ tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s)
     TL_TRY(cut_test(ctx, s));
     choose_margin(s);
     TL_TRY(count_rows(ctx, s));
+    s->update.forget = isnan(s->q->forget) ? s->margin : s->q->forget;
+    if (s->q->model) tl_update_say_rows(s);
 done:
     return rc;
 }
@@ -254,9 +286,14 @@ int tl_study_slices(const tl_study *s)
     return s->folds > 0 ? s->folds : 1;
 }
 
-tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold,
-                         tl_rows *train, tl_rows *valid)
+tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, const tl_entry *e, int repeat,
+                         int fold, int64_t rows, tl_rows *train, tl_rows *valid)
 {
-    return tl_split_repeat(ctx, s->data, &s->slice[fold].rest, s->q->seed, repeat,
-                           s->valid_share, s->q->train_limit, train, valid);
+    tl_status rc;
+
+    TL_TRY(tl_split_repeat(ctx, s->data, &s->slice[fold].rest, s->q->seed, repeat,
+                           s->valid_share, rows ? rows : s->q->train_limit, train, valid));
+    if (e && s->update.model) TL_TRY(tl_update_rows(ctx, s, e, repeat, train));
+done:
+    return rc;
 }

@@ -61,7 +61,28 @@ typedef struct {
     tl_schema   *columns; /* of a table, as this candidate codes it; held */
     tl_texter   *texter;  /* of text, what it learns its vocabulary by; held */
     bool         barred; /* over --max-latency or --max-size: cannot win */
+    bool         aside;  /* of an update: the verdict is between others (update_judge.c) */
 } tl_entry;
+
+/* What an entry's answers say beside those of the model as it is. */
+typedef struct {
+    tl_interval test, gain;  /* its score on the new rows, and what it adds; NaN: not known */
+    tl_interval old, change; /* the same on the old rows */
+    double      gain_p, change_p;
+    bool        forgets; /* shown to lose more of the old than may be lost */
+} tl_update_result;
+
+/* Of an update: the model in use, and which rows are whose. */
+typedef struct {
+    tl_model         *model; /* NULL: this is no update */
+    int64_t           known; /* classes of its own: the data's first ones */
+    tl_rows           mine, fresh; /* of NEW in its own order; of them, those OLD has not */
+    tl_rows           rest, test;  /* of OLD */
+    bool              unsure; /* the model may have learnt from rows of `test` */
+    char              sha256[2][65]; /* of NEW and of OLD */
+    double            forget;        /* what may be lost of the score on `test` */
+    tl_update_result *result;        /* [entries] after tl_update_judge */
+} tl_study_update;
 
 typedef struct {
     const tl_question *q;
@@ -79,6 +100,7 @@ typedef struct {
     int                folds; /* 0: one test part */
     bool               cut;   /* the test part was cut off, not named */
     tl_study_slice     slice[TL_STUDY_FOLDS];
+    tl_study_update    update;
     tl_rows            test; /* all rows that are scored, in the order of the
                                               slices */
     tl_model         **base;
@@ -136,15 +158,18 @@ tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_data(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_inspect(tl_ctx *ctx, tl_study *s);
 int       tl_study_slices(const tl_study *s);
-/* Train and valid of a repeat on a slice; ended with two tl_free. */
-tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, int repeat, int fold,
-                         tl_rows *train, tl_rows *valid);
+/* Train and valid of a repeat on a slice, `rows` of them (0: all); ended with two tl_free.  Of an
+ * update: what the entry learns of old rows is among train. */
+tl_status tl_study_split(tl_ctx *ctx, const tl_study *s, const tl_entry *e, int repeat,
+                         int fold, int64_t rows, tl_rows *train, tl_rows *valid);
 
 /* compare_candidates.c */
 tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_list(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_candidates(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out);
+/* Sets what --set and its like say for this route. */
+tl_status tl_study_override(tl_ctx *ctx, const tl_study *s, const tl_route *route, tl_hyper *h);
 bool      tl_entry_searched(const tl_entry *e); /* its rate is worth a search */
 void tl_entry_add_trials(tl_entry *e, int trials); /* up to so many, 0 is the default */
 
@@ -246,6 +271,10 @@ int       tl_judged_place(const tl_judged *j,
  * other: classes into `predicted`, or numbers into `said`. */
 tl_status tl_study_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
                            int64_t trained, int32_t *predicted, float *said);
+/* What a run kept under `name`, of so many rows. */
+tl_status tl_study_read_answers(tl_ctx *ctx, const tl_study *s, const tl_study_run *run,
+                                const char *name, int64_t rows, int32_t *predicted,
+                                float *said);
 /* What rows of numbers add to the metric, more is better; their mean is the metric. */
 void      tl_study_score_numbers(const tl_study *s, const double *truth, const float *said,
                                  int64_t rows, float *score);
@@ -256,6 +285,9 @@ double tl_study_metric_of_numbers(tl_ctx *ctx, const tl_study *s, const double *
 /* verdict_best.c: best/ from the winner's weights, and what it scores when opened
  * anew. */
 tl_status tl_study_write_best(tl_ctx *ctx, tl_study *s, tl_judged *j);
+/* The metric of answers [rows.count classes] as tl_study_ask gives them. */
+tl_status tl_study_score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows,
+                              const float *answer, double *out);
 tl_status tl_study_measure_inference(tl_ctx *ctx, tl_study *s, tl_judged *j);
 /* verdict_json.c: verdict.json's value. */
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j);

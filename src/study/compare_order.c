@@ -4,7 +4,7 @@
  * forecast seconds (forecast.c), so that the same plan gives the same runs on a busy
  * machine. Floor 4, study. */
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -138,10 +138,11 @@ done:
     return rc;
 }
 
-/* The best three on validation. */
+/* The best three on validation; a model in use beside them, which costs nothing. */
 static void choose_finalists(tl_study *s, int most)
 {
-    for (int i = 0; i < s->entries; i++) s->entry[i].finalist = false;
+    for (int i = 0; i < s->entries; i++)
+        s->entry[i].finalist = s->update.model && tl_entry_is_kept(&s->entry[i]);
     for (int n = 0; n < most; n++) {
         int best = -1;
         for (int i = 0; i < s->entries; i++) {
@@ -269,7 +270,8 @@ static void note_stopped(tl_study *s)
     char   score[2][32];
 
     for (int i = 0; i < s->entries; i++) {
-        if (!s->entry[i].active || !s->entry[i].finalist) continue;
+        if (!s->entry[i].active || !s->entry[i].finalist || tl_entry_is_kept(&s->entry[i]))
+            continue;
         most  = TL_MAX(most, tl_study_repeats(s, i, s->entry[i].chosen));
         const double valid = tl_study_valid(s, i, s->entry[i].chosen, 0);
         if (isnan(worst) || is_better(s, worst, valid)) worst = valid;

@@ -3,7 +3,7 @@
  * a resumed comparison. Floor 4, study. */
 #include "core/json.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +32,10 @@ static json_t *asked(const tl_study *s)
     for (int i = 0; i < s->entries; i++)
         json_array_append_new(candidates, tl_candidate_to_json(&s->entry[i].c));
     json_object_set_new(a, "candidates", candidates);
+    if (s->update.model) {
+        json_object_set_new(a, "old", json_string(s->update.sha256[1]));
+        json_object_set_new(a, "forget", tl_json_real(s->update.forget));
+    }
     return a;
 }
 
@@ -205,7 +209,9 @@ static void say_plan(tl_study *s)
 
     for (int i = 0; i < s->entries; i++) {
         const tl_entry *e = &s->entry[i];
-        if (e->active)
+        if (e->active && s->update.model && tl_entry_is_kept(e))
+            tl_study_say(s, "plan: %s, which trains nothing", e->label);
+        else if (e->active)
             tl_study_say(s, "plan: %s, about %s a seed, %s", e->label,
                          tl_say_seconds(e->first_s * tl_study_slices(s), seconds),
                          tl_say_bytes((double)e->need.peak_bytes, bytes));

@@ -5,7 +5,7 @@
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,6 +81,15 @@ static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
     return rc;
 }
 
+/* A model in use does not know the classes behind its own: for them it says 0.  From behind, so
+ * that no row is written over before it is read. */
+static void spread_classes(float *y, int64_t rows, int64_t known, int64_t classes)
+{
+    for (int64_t r = rows - 1; known < classes && r >= 0; r--)
+        for (int64_t c = classes - 1; c >= 0; c--)
+            y[r * classes + c] = c < known ? y[r * known + c] : 0.0f;
+}
+
 tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache *cache,
                        tl_rows rows, float **out)
 {
@@ -95,6 +104,7 @@ tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache
     TL_TRY(tl_alloc_array(ctx, (size_t)(rows.count * s->data->classes), sizeof *y, &y));
     TL_TRY(tl_predictor_rows(ctx, p, cache, rows, y));
     tl_model_answer(model, y, rows.count);
+    spread_classes(y, rows.count, model->arch.outputs, s->data->classes);
     *out = y;
     y    = NULL;
 done:
@@ -214,7 +224,8 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
 
     TL_TRY(path_of(ctx, s, "run", run->id, &folder));
     spec->checkpoint = folder;
-    TL_TRY(tl_run_train(ctx, spec, &r));
+    TL_TRY((spec->candidate.route->phases ? tl_run_train(ctx, spec, &r)
+                                          : tl_update_keep(ctx, s, spec, &r)));
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare",
                 "interrupted; what was done is kept (tailor resume %s)", s->q->out);
@@ -231,6 +242,8 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     TL_TRY(tl_study_ask(ctx, s, r.model, coded ? coded : spec->cache, test, &answers));
     TL_TRY(tl_store_put_blob(ctx, s->store, run->id, "test", answers,
                              (size_t)(test.count * s->data->classes) * sizeof *answers));
+    if (s->update.test.count && run->fold == 0)
+        TL_TRY(tl_update_ask_old(ctx, s, run, r.model, coded ? coded : spec->cache));
     TL_TRY(keep_model(ctx, s, run, r.model));
     TL_TRY(tl_store_end(ctx, s->store, run->id, "done", run->result));
     TL_TRY(drop_worse_models(ctx, s, run));
@@ -287,9 +300,7 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
     TL_TRY(tl_store_run(ctx, s->store, key, run.seed, slice, settings, &run.id, &stored,
                         &run.result));
     if (!stored) {
-        TL_TRY(tl_split_repeat(ctx, s->data, &s->slice[fold].rest, s->q->seed, repeat,
-                               s->valid_share, rows ? rows : s->q->train_limit, &train,
-                               &valid));
+        TL_TRY(tl_study_split(ctx, s, e, repeat, fold, rows, &train, &valid));
         spec.train     = train;
         spec.valid     = valid;
         spec.store_run = run.id;

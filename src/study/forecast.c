@@ -125,7 +125,7 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     tl_rows       train = { 0 }, valid = { 0 };
 
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
-    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    TL_TRY(tl_study_split(ctx, s, e, 0, 0, 0, &train, &valid));
     spec.train       = train;
     spec.valid       = valid;
     spec.train.count = TL_MIN(train.count, rows);
@@ -225,6 +225,7 @@ static tl_status measure(tl_ctx *ctx, tl_study *s, tl_entry *e, json_t *kept)
     char      key[256];
     json_t   *known;
 
+    if (e->c.route->phases == 0) return TL_OK; /* it costs next to nothing */
     calibration_key(s, e, key, sizeof key);
     known = json_object_get(kept, key);
     if (!known) {
@@ -357,8 +358,9 @@ static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
 
     TL_TRY(flops_of_row(ctx, s, e, TL_PART_WHOLE, &e->row_flops));
     TL_TRY(flops_of_row(ctx, s, e, TL_PART_BODY, &e->body_flops));
+    if (e->c.route->phases == 0) goto done; /* nothing is trained: there is nothing to foretell */
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
-    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    TL_TRY(tl_study_split(ctx, s, e, 0, 0, 0, &train, &valid));
     spec.train    = train;
     spec.valid    = valid;
     spec.features = NULL;
@@ -404,7 +406,7 @@ tl_status tl_study_part_seconds(tl_ctx *ctx, tl_study *s, const tl_entry *e, int
 
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_study_part_hyper(ctx, s, e, rows, &spec.candidate.hyper));
-    TL_TRY(tl_study_split(ctx, s, 0, 0, &train, &valid));
+    TL_TRY(tl_study_split(ctx, s, e, 0, 0, 0, &train, &valid));
     train.count   = TL_MIN(train.count, rows); /* how many is all that counts here */
     spec.train    = train;
     spec.valid    = valid;

@@ -1,6 +1,6 @@
 /* verdict.c -- the test part, read once: every candidate's answers against the labels,
  * and what the statistics make of them. Floor 4, study. */
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@ static bool can_be_judged(const tl_study *s, int i)
 {
     const tl_entry *e = &s->entry[i];
 
-    return !e->status && !e->barred && tl_study_repeats(s, i, e->chosen) > 0;
+    return !e->status && !e->barred && !e->aside && tl_study_repeats(s, i, e->chosen) > 0;
 }
 
 int tl_judged_place(const tl_judged *j, int entry)
@@ -76,31 +76,42 @@ static void to_classes(const float *probability, int64_t rows, int64_t classes,
     }
 }
 
-tl_status tl_study_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
-                           int64_t trained, int32_t *predicted, float *said)
+tl_status tl_study_read_answers(tl_ctx *ctx, const tl_study *s, const tl_study_run *run,
+                                const char *name, int64_t rows, int32_t *predicted,
+                                float *said)
 {
     tl_status rc   = TL_OK;
     void     *data = NULL;
     size_t    bytes;
+
+    TL_TRY(tl_store_get_blob(ctx, s->store, run->id, name, &data, &bytes));
+    if (!data || bytes != (size_t)(rows * s->data->classes) * sizeof(float))
+        TL_FAIL(TL_EDATA, "runs.db",
+                "the answers of run %" PRId64 " are not whole (start "
+                "anew in another --out)",
+                run->id);
+    if (said) memcpy(said, data, bytes);
+    else to_classes(data, rows, s->data->classes, predicted);
+done:
+    tl_free(ctx, data);
+    return rc;
+}
+
+tl_status tl_study_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
+                           int64_t trained, int32_t *predicted, float *said)
+{
+    tl_status rc = TL_OK;
 
     for (int fold = 0; fold < tl_study_slices(s); fold++) {
         const tl_study_run *run =
             trained ? tl_study_find_part(s, entry, repeat, fold, trained)
                     : tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
         const int64_t rows = s->slice[fold].test.count;
-        TL_TRY(tl_store_get_blob(ctx, s->store, run->id, "test", &data, &bytes));
-        if (!data || bytes != (size_t)(rows * s->data->classes) * sizeof(float))
-            TL_FAIL(TL_EDATA, "runs.db",
-                    "the answers of run %" PRId64 " are not whole (start "
-                    "anew in another --out)",
-                    run->id);
-        if (said) memcpy(said, data, bytes), said += rows;
-        else to_classes(data, rows, s->data->classes, predicted), predicted += rows;
-        tl_free(ctx, data);
-        data = NULL;
+        TL_TRY(tl_study_read_answers(ctx, s, run, "test", rows, predicted, said));
+        if (said) said += rows;
+        else predicted += rows;
     }
 done:
-    tl_free(ctx, data);
     return rc;
 }
 
@@ -192,6 +203,7 @@ tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
 
     *out = (tl_judged){ 0 };
     TL_TRY(tl_study_measure_inference(ctx, s, out));
+    if (s->update.model) TL_TRY(tl_update_judge(ctx, s));
     TL_TRY(collect(ctx, s, out));
     TL_TRY(fill_columns(ctx, s, out, &c));
     const bool      f1     = strcmp(s->metric, "macro-f1") == 0;
@@ -212,6 +224,7 @@ tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
                                .seed           = s->q->seed };
     TL_TRY(tl_decide(ctx, &scores, &out->decision));
     if (!tl_study_metric_of(s)->higher) turn_signs(&out->decision, out->count);
+    if (s->update.model) tl_update_why(s, out);
     out->best_run = tl_study_best_run(s, out->entry[out->decision.winner]);
 done:
     tl_free(ctx, c.score);

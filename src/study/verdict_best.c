@@ -4,7 +4,7 @@
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -133,7 +133,7 @@ static json_t *split_json(const tl_study *s, const tl_judged *j)
     if (s->folds || s->cut) {
         rows = json_array();
         for (int64_t i = 0; i < j->best_rows.count; i++)
-            json_array_append_new(rows, json_integer(j->best_rows.row[i]));
+            json_array_append_new(rows, json_integer(tl_update_place(s, j->best_rows.row[i])));
         json_object_set_new(split, "test_rows", rows);
     }
     return split;
@@ -149,7 +149,8 @@ static json_t *extra_json(const tl_study *s, const tl_judged *j)
         "base", e->c.base ? json_string(e->c.base->path) : json_null(), "precision",
         tl_dtype_name(s->dtype), "hyperparameters", tl_hyper_to_json(&e->c.hyper),
         "metric", s->metric, "version", TAILOR_VERSION, "split", split_json(s, j), "data",
-        "path", s->data->path, "sha256", s->sha256);
+        "path", s->data->path, "sha256", tl_update_sha256(s));
+    if (s->update.model) json_object_set_new(extra, "update", tl_update_provenance(s));
     json_object_set_new(
         extra, "metrics",
         json_pack("{s:o, s:o}", "valid",
@@ -170,39 +171,49 @@ static tl_status save_best(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
     return rc;
 }
 
-static tl_status score_best(tl_ctx *ctx, tl_study *s, tl_judged *j, const char *path)
+tl_status tl_study_score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows,
+                              const float *answer, double *out)
 {
     tl_status     rc;
-    tl_model     *model = NULL;
-    tl_cache     *cache = NULL;
     int32_t      *label = NULL, *said = NULL;
     double       *truth = NULL;
-    const int64_t classes = s->data->classes, rows = j->best_rows.count;
+    const int64_t classes = s->data->classes, count = rows.count;
+
+    if (s->data->target) {
+        TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *truth, &truth));
+        for (int64_t r = 0; r < count; r++) truth[r] = s->data->target[rows.row[r]];
+        *out = tl_study_metric_of_numbers(ctx, s, truth, answer, count);
+        goto done;
+    }
+    TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *label, &label));
+    TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *said, &said));
+    for (int64_t r = 0; r < count; r++) {
+        const float *p = answer + r * classes;
+        label[r]       = s->data->label[rows.row[r]];
+        for (int64_t c = 1; c < classes; c++)
+            if (p[c] > p[said[r]]) said[r] = (int32_t)c;
+    }
+    *out = tl_study_metric(s, label, said, count);
+done:
+    tl_free(ctx, label);
+    tl_free(ctx, truth);
+    tl_free(ctx, said);
+    return rc;
+}
+
+static tl_status score_best(tl_ctx *ctx, tl_study *s, tl_judged *j, const char *path)
+{
+    tl_status rc;
+    tl_model *model = NULL;
+    tl_cache *cache = NULL;
 
     TL_TRY(tl_model_open(ctx, path, NULL, &model));
     TL_TRY(tl_cache_new(ctx, s->data, &model->prep, (size_t)64 << 20, &cache));
     TL_TRY(tl_study_ask(ctx, s, model, cache, j->best_rows, &j->best_answer));
-    if (s->data->target) {
-        TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *truth, &truth));
-        for (int64_t r = 0; r < rows; r++) truth[r] = s->data->target[j->best_rows.row[r]];
-        j->best_test = tl_study_metric_of_numbers(ctx, s, truth, j->best_answer, rows);
-        goto done;
-    }
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *label, &label));
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *said, &said));
-    for (int64_t r = 0; r < rows; r++) {
-        const float *p = j->best_answer + r * classes;
-        label[r]       = s->data->label[j->best_rows.row[r]];
-        for (int64_t c = 1; c < classes; c++)
-            if (p[c] > p[said[r]]) said[r] = (int32_t)c;
-    }
-    j->best_test = tl_study_metric(s, label, said, rows);
+    TL_TRY(tl_study_score_rows(ctx, s, j->best_rows, j->best_answer, &j->best_test));
 done:
     tl_model_free(ctx, model);
     tl_cache_free(ctx, cache);
-    tl_free(ctx, label);
-    tl_free(ctx, truth);
-    tl_free(ctx, said);
     return rc;
 }
 

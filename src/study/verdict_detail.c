@@ -314,11 +314,11 @@ static void routes_json(const tl_study *s, json_t *out)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; tl_route_at(i); i++) {
-        const tl_route *route = tl_route_at(i);
-        bool            here  = false;
-        for (int k = 0; k < s->entries; k++) here = here || s->entry[k].c.route == route;
-        if (here)
+    for (int i = 0; i < s->entries; i++) {
+        const tl_route *route = s->entry[i].c.route;
+        bool            told  = false; /* another entry of the same route did */
+        for (int k = 0; k < i; k++) told = told || s->entry[k].c.route == route;
+        if (!told)
             json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name",
                                                   route->name, "doc", route->doc, "plain",
                                                   route->plain, "source", route->source));

@@ -1,7 +1,7 @@
 /* verdict_json.c -- verdict.json as the contract has it (schemas/verdict.schema.json);
  * what is not known is null. Floor 4, study. */
 #include "core/machine.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <math.h>
 #include <string.h>
@@ -166,6 +166,7 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
                   "{s:o, s:o}", "ms_per_row", tl_json_real(j->ms_per_row[i]), "bytes",
                   j->model_bytes[i] >= 0 ? json_integer(j->model_bytes[i]) : json_null())
             : json_null());
+    if (s->update.model) tl_update_candidate_json(s, i, c);
     return c;
 }
 
@@ -196,7 +197,7 @@ static json_t *data_json(const tl_study *s)
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "path", s->data->path, "train",
                      (json_int_t)s->train_rows, "valid", (json_int_t)s->valid_rows,
                      "test", (json_int_t)s->test.count, "classes",
-                     (json_int_t)s->data->classes, "sha256", s->sha256);
+                     (json_int_t)s->data->classes, "sha256", tl_update_sha256(s));
 }
 
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
@@ -228,6 +229,7 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
     json_object_set_new(v, "budget",
                         json_pack("{s:f, s:f}", "seconds", s->budget_s, "used",
                                   s->before_s + tl_time_s() - s->began_s));
+    if (s->update.model) tl_update_json(s, j, v);
     return v;
 }
 

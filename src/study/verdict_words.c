@@ -2,7 +2,7 @@
  * 4, study. */
 #include "core/io.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/update.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -29,6 +29,10 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
     const tl_route    *route  = winner->c.route;
     char               result[96], take[200];
 
+    if (s->update.model) {
+        tl_update_sentence(s, j, text, room);
+        return;
+    }
     say_result(s, d->test[d->winner].mean, result);
     tl_route_say(route, winner->base >= 0 ? tl_path_name(s->base[winner->base]->path) : NULL,
                  take, sizeof take);
@@ -163,18 +167,24 @@ static void say_detectable(const tl_study *s, const tl_judged *j, json_t *list)
             100.0 * TL_STUDY_DISCORDANCE);
 }
 
-json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
+static void say_ways(const tl_study *s, const tl_judged *j, json_t *list)
 {
-    const tl_decision *d    = &j->decision;
-    json_t            *list = json_array();
     const int own = best_of(s, j, FROM_SCRATCH), based = best_of(s, j, FROM_BASE);
     const int plain = best_of(s, j, BASELINE), net = based >= 0 ? based : own;
 
-    tl_reason(list, "%s", d->why);
     say_gap(s, j, list, based, own, "What the pretrained network brings");
     say_gap(s, j, list, net, plain, "What a network brings over the classical baseline");
     tl_study_curve_words(s, j, list);
     say_baseline(s, j, list);
+}
+
+json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
+{
+    json_t *list = json_array();
+
+    if (s->update.model) tl_update_reasons(s, j, list);
+    tl_reason(list, "%s", j->decision.why);
+    if (!s->update.model) say_ways(s, j, list);
     say_fit(s, j, list);
     say_search(s, list);
     if (s->folds)

@@ -44,6 +44,9 @@ typedef struct {
     double   anchor;         /* penalty (anchor / 2) |w - w0|^2, w0 what the run began with */
     double   anchor_head;    /* (anchor_head / 2) |w|^2 of the new head beside it           */
     double   shrink, perturb;/* TL_START_SHRUNK: w = shrink w + N(0, perturb^2)             */
+    double   average;        /* share of what was learnt in the weights that are kept, the rest
+                                is what the run began with; 0: all of it                    */
+    double   replay;         /* old rows for each new one, of a route that repeats some      */
     double   ema;            /* the weights' running mean is what is evaluated and kept; its
                                 decay at most; 0: none                                      */
     double   mixup, cutmix;  /* Beta(a, a) of the shares; 0: none                          */
@@ -67,6 +70,10 @@ typedef enum {
     TL_TRAIN_NOTHING, TL_TRAIN_HEAD, TL_TRAIN_BIASES, TL_TRAIN_ADAPTERS, TL_TRAIN_TOP, TL_TRAIN_ALL
 } tl_which;
 typedef enum { TL_START_BASE, TL_START_NEW, TL_START_SHRUNK } tl_start;
+/* Of an update's rows, old and new, which ones are learnt; elsewhere all are new. */
+typedef enum {
+    TL_LEARN_ALL, TL_LEARN_NEW, TL_LEARN_SAMPLE /* new ones and some old ones */
+} tl_learn;
 
 typedef struct {
     tl_which which;
@@ -97,8 +104,11 @@ typedef struct tl_route {
     bool        own_net;    /* a small network of its own instead of the base's               */
     const struct tl_route *teacher; /* of phases that are taught                              */
     tl_start    start;
+    tl_learn    learn;
+    const char *update;    /* what it asks to be done to a model in use, @ for the rows it takes:
+                              "fine-tune the model on @"; NULL: no answer to that question   */
     tl_phase    phase[3];
-    int         phases;
+    int         phases;    /* 0: nothing is trained                                         */
     /* Rates a practitioner would respect for this route; ask by tl_route_defaults, which
      * fills arch->batch_norms. */
     void (*defaults)(tl_hyper *h, const tl_arch *arch, int64_t train_rows);
@@ -107,6 +117,9 @@ typedef struct tl_route {
 } tl_route;
 const tl_route *tl_route_at(size_t i);
 const tl_route *tl_route_find(const char *name);
+/* The same of what may be done with a model in use, from updates.def. */
+const tl_route *tl_update_at(size_t i);
+const tl_route *tl_update_find(const char *name);
 /* What a route asks to be done, with the base's name in it: "fine-tune letters". */
 void tl_route_say(const tl_route *route, const char *base, char *text, size_t room);
 tl_status tl_route_defaults(tl_ctx *ctx, const tl_route *route, const tl_arch *arch,
@@ -118,6 +131,7 @@ typedef struct {
     tl_arch         arch;     /* of the network trained                                     */
     tl_prep         prep;
     tl_hyper        hyper;
+    bool            keep_head; /* the base's head goes on: its classes are the data's first ones */
 } tl_candidate;
 
 /* Route, base, architecture, preprocessing and every field above; NULL without memory. */

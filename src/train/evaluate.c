@@ -13,7 +13,8 @@ int64_t tl_rarest_class(tl_ctx *ctx, const tl_dataset *d)
 
     if (tl_alloc_array(ctx, (size_t)d->classes, sizeof *count, &count) != TL_OK) return -1;
     for (int64_t i = 0; i < d->rows; i++) count[d->label[i]]++;
-    for (int64_t c = 0; c < d->classes; c++) least = TL_MIN(least, count[c]);
+    for (int64_t c = 0; c < d->classes; c++)
+        if (count[c]) least = TL_MIN(least, count[c]); /* a model may know one that has none */
     tl_free(ctx, count);
     return least;
 }

@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     LEAST_GROUP   = 8,
@@ -213,11 +214,11 @@ static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *
     tl_free(ctx, span);
     const int64_t row  = k->cut_floats ? k->cut_floats : k->row_floats;
     const int64_t held = k->cut_floats * (spec->train.count + spec->valid.count);
+    const bool origin = h->anchor > 0.0 || h->anchor_head > 0.0 || h->average > 0.0;
     *out = floats(copies * grad + m + v) + products + floats(held) +
            floats(tl_loader_slots(h->batch, row) * h->batch * row) +
            asked_bytes(spec, k) +
-           floats(((h->anchor > 0.0 || h->anchor_head > 0.0) + (h->ema > 0.0)) *
-                  k->params->floats) +
+           floats((origin + (h->ema > 0.0)) * k->params->floats) +
            (tl_hyper_mixes(h) ? floats(h->batch * (row + spec->dataset->classes)) : 0);
     return TL_OK;
 }
@@ -343,7 +344,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
                                                 : spec.candidate.arch;
     arch.row         = spec.candidate.arch.row;
     arch.adapt       = spec.candidate.arch.adapt;
-    arch.source_head = false;
+    arch.source_head = spec.candidate.keep_head && arch.source_head;
     arch.ask         = spec.candidate.arch.ask;
     if (!spec.dataset->task->words) {
         arch.outputs = spec.dataset->classes;
@@ -352,7 +353,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     TL_TRY(tl_params_new(ctx, &k.params));
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
     settle_groups(k.params, &spec);
-    const bool rivals = route->finish && !spec.candidate.hyper.adapt.kind &&
+    const bool rivals = route->finish && strcmp(route->decision, "baseline") == 0 &&
                         !spec.dataset->schema && !spec.dataset->task->text;
     for (int i = 0; i < tl_run_phases(&spec, k.params); i++) {
         const tl_phase phase = tl_run_phase(&spec, k.params, i);

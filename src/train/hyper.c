@@ -59,6 +59,8 @@ static const field fields[] = {
     { "anchor_head", REAL, AT(anchor_head), 0, 1e6 },
     { "shrink", REAL, AT(shrink), 0, 1 },
     { "perturb", REAL, AT(perturb), 0, 1e3 },
+    { "average", REAL, AT(average), 0, 1 },
+    { "replay", REAL, AT(replay), 0, 1e6 },
     { "ema", REAL, AT(ema), 0, 0.999999 },
     { "mixup", REAL, AT(mixup), 0, 100 },
     { "cutmix", REAL, AT(cutmix), 0, 100 },
@@ -273,5 +275,6 @@ json_t *tl_candidate_to_json(const tl_candidate *c)
     json_object_set_new(object, "arch", tl_arch_to_json(&c->arch));
     json_object_set_new(object, "prep", tl_prep_to_json(&c->prep));
     json_object_set_new(object, "hyper", tl_hyper_to_json(&c->hyper));
+    if (c->keep_head) json_object_set_new(object, "keep_head", json_true());
     return object;
 }

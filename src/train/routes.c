@@ -29,6 +29,30 @@ const tl_route *tl_route_find(const char *name)
     return NULL;
 }
 
+#define TL_ROUTE(symbol) extern const tl_route tl_route_##symbol;
+#include "train/updates.def"
+#undef TL_ROUTE
+
+const tl_route *tl_update_at(size_t i)
+{
+    static const tl_route *const updates[] = {
+#define TL_ROUTE(symbol) &tl_route_##symbol,
+#include "train/updates.def"
+#undef TL_ROUTE
+    };
+
+    return i < TL_COUNT(updates) ? updates[i] : NULL;
+}
+
+const tl_route *tl_update_find(const char *name)
+{
+    const tl_route *route;
+
+    for (size_t i = 0; (route = tl_update_at(i)); i++)
+        if (strcmp(route->name, name) == 0) return route;
+    return NULL;
+}
+
 void tl_route_say(const tl_route *route, const char *base, char *text, size_t room)
 {
     const char *at = strchr(route->action, '@');
@@ -92,6 +116,7 @@ void tl_hyper_common(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
                            .depth_rate  = 1.0,
                            .shrink      = 0.6,
                            .perturb     = 0.01,
+                           .replay      = 1.0,
                            .mask        = 0.5,
                            .temperature = 1.0,
                            .erase       = -1.0,

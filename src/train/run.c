@@ -138,7 +138,8 @@ tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out)
     return TL_OK;
 }
 
-/* w = shrink w + N(0, perturb^2) for all that the base brings and training moves. */
+/* w = shrink w + N(0, perturb^2) for all that the base brings and training moves; a head that
+ * goes on is the base's, too. */
 static void shrink_and_perturb(const tl_run_spec *spec, tl_params *params)
 {
     const tl_hyper *h = &spec->candidate.hyper;
@@ -146,7 +147,7 @@ static void shrink_and_perturb(const tl_run_spec *spec, tl_params *params)
     for (int32_t i = 0; i < params->count; i++) {
         const tl_param *p = &params->param[i];
         float          *w = tl_params_value(params, p);
-        if (p->head || p->role == TL_ROLE_STATE) continue;
+        if ((p->head && !spec->candidate.keep_head) || p->role == TL_ROLE_STATE) continue;
         for (int64_t k = 0; k < p->count; k++)
             w[k] = (float)(h->shrink * (double)w[k] +
                            h->perturb * tl_rand_normal(spec->seed, TL_STREAM_PERTURB,
@@ -171,10 +172,14 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
     base.arch.row = c->arch.row;
     base.arch.adapt = c->arch.adapt;
     base.prep     = c->prep;
-    rc = d->task->words
-             ? tl_model_with_words(ctx, &base, c->arch.ask, spec->seed, out)
-             : tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
-                                  spec->seed, out);
+    if (c->keep_head)
+        rc = tl_model_with_classes(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
+                                   spec->seed, out);
+    else if (d->task->words)
+        rc = tl_model_with_words(ctx, &base, c->arch.ask, spec->seed, out);
+    else
+        rc = tl_model_with_head(ctx, &base, d->classes, d->class_name, c->hyper.dropout,
+                                spec->seed, out);
     if (rc == TL_OK && c->route->start == TL_START_SHRUNK)
         shrink_and_perturb(spec, (*out)->params);
     return rc;
@@ -417,6 +422,10 @@ static tl_status fit_table(tl_ctx *ctx, tl_trainer *t)
                               ? TL_SCALING_STANDARD
                               : TL_SCALING_QUANTILE,
                           t->spec.train, &t->schema));
+    if (c->keep_head) { /* a head that goes on answers in the unit it has learnt */
+        t->schema->target_mean  = c->prep.table->target_mean;
+        t->schema->target_scale = c->prep.table->target_scale;
+    }
     c->prep.table = t->schema;
     TL_TRY(tl_cache_new(ctx, t->spec.dataset, &c->prep, limit / 4, &t->cache));
     t->spec.cache = t->cache;
@@ -437,7 +446,7 @@ static tl_status keep_origin(tl_ctx *ctx, tl_trainer *t)
     const tl_hyper  *h      = &t->spec.candidate.hyper;
     tl_status        rc;
 
-    if (h->anchor <= 0.0 && h->anchor_head <= 0.0) return TL_OK;
+    if (h->anchor <= 0.0 && h->anchor_head <= 0.0 && h->average <= 0.0) return TL_OK;
     rc = tl_alloc_array(ctx, (size_t)params->floats, sizeof(float), &t->origin);
     if (rc == TL_OK)
         memcpy(t->origin, params->value, (size_t)params->floats * sizeof(float));

@@ -4,7 +4,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 run help --man
 ok manual_is_up_to_date cmp -s out "$top/man/tailor.1"
-ok manual_names_every_command eval 'for c in demo inspect compare rank train pretrain evaluate predict chat runs show resume doctor help; do grep -q "^.fB$c" out || exit 1; done'
+ok manual_names_every_command eval 'for c in demo inspect compare rank update train pretrain evaluate predict chat runs show resume doctor help; do grep -q "^.fB$c" out || exit 1; done'
 run help --completion
 ok completion_is_up_to_date cmp -s out "$top/completion/tailor"
 ok completion_is_a_script bash -n out

@@ -10,7 +10,7 @@ ok help_lists_commands eval 'is_status 0 && prints "compare" && prints "demo" &&
 run --help
 ok help_option_is_help eval 'is_status 0 && prints "^Usage: tailor COMMAND"'
 
-for command in demo inspect compare rank train pretrain evaluate predict chat runs show resume doctor help; do
+for command in demo inspect compare rank update train pretrain evaluate predict chat runs show resume doctor help; do
     run help "$command"
     ok "help_$command" eval 'is_status 0 && prints "^Usage: tailor $command" && prints "^Example: tailor $command"'
     cp out first
@@ -21,7 +21,7 @@ run help
 ok overview_is_at_most_90_wide eval '[ -z "$(awk "length > 90" out)" ] && prints "^  DATA " && prints "^  tailor inspect DATA"'
 run help predict
 ok help_says_what_the_words_mean eval 'prints "^  MODEL " && prints "^  INPUT " && ! prints "^  DATA " >/dev/null'
-for command in serve update export pull; do
+for command in serve export pull; do
     run "$command" x
     ok "later_$command" fails_with 2 "^tailor: $command: not part of this version"
     run help

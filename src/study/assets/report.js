@@ -136,11 +136,22 @@ function side_by_side() {
     c.cost ? bytes(c.cost.peak_bytes) : '–', c.forecast ? bytes(c.forecast.peak_bytes) : '–',
     c.inference && known(c.inference.ms_per_row) ? c.inference.ms_per_row.toPrecision(2) + ' ms' : '–',
     count(c.trainable_parameters), known(c.seeds) ? c.seeds : '–', c.overfit && c.overfit.verdict ? c.overfit.verdict : '–', c.status || '']);
-  section('The routes side by side', `${stage} ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. All routes saw the same rows and repeats. In the table, time is of all seeds together, memory the highest of any, per row what an answer takes, trained the parameters that training moves.`,
+  section('The routes side by side', `${stage} ${metricName}${share ? ' in percent' : ''}; the band is where the true value lies with 95 % confidence. ${V.model ? 'All were tested on the same rows.' : 'All routes saw the same rows and repeats.'} In the table, time is of all seeds together, memory the highest of any, per row what an answer takes, trained the parameters that training moves.`,
     el('div', { class: 'card' }, s),
     table(['route', metricName, '95 % interval', 'time', 'forecast', 'memory', 'forecast', 'per row', 'trained', 'seeds', 'overfit', 'status'],
       rows, C.map(c => isWinner(c) ? 'win' : ran(c) ? '' : 'off')),
     C.filter(c => c.why).map(c => el('p', { class: 'note' }, el('b', {}, label(c)), `: ${c.why}`)));
+}
+
+/* ---- of an update: what each way adds on new rows, and what it loses on old ones */
+function old_and_new() {
+  if (!V.model) return;
+  const change = g => g && known(g.mean) ? `${g.mean >= 0 ? '+' : ''}${points(g.mean)} (${range(g.ci95)})` : '–';
+  const done = C.filter(ran), old = done.some(c => c.old);
+  section('New data and old', `${V.rule}${V.old && V.old.unsure ? ' Whether the model has learnt from the old test rows is not known.' : ''}`,
+    table(['', 'new test rows', 'against the model as it is', ...(old ? ['old test rows', 'against the model as it is', ''] : [])],
+      done.map(c => [label(c), score(c.test.mean), change(c.gain), ...(old ? [score(c.old && c.old.mean), change(c.change), c.forgets ? 'forgets too much' : ''] : [])]),
+      done.map(c => isWinner(c) ? 'win' : '')));
 }
 
 /* ---- quality against cost */
@@ -301,7 +312,7 @@ function about() {
 function render() {
   const open = new Set([...page.querySelectorAll('details[open] > summary')].map(e => e.textContent));
   page.replaceChildren();
-  verdict(); side_by_side(); amount(); cost(); curves(); mistakes(); data(); routes(); use();
+  verdict(); side_by_side(); old_and_new(); amount(); cost(); curves(); mistakes(); data(); routes(); use();
   for (const e of page.querySelectorAll('details > summary')) if (open.has(e.textContent)) e.parentNode.open = true;
 }
 about();

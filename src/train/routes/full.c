@@ -17,6 +17,8 @@ const tl_route tl_route_full = {
     .plain      = "the pretrained network goes on learning, from your data",
     .needs_base = true,
     .start      = TL_START_BASE,
+    .learn      = TL_LEARN_NEW,
+    .update     = "fine-tune the model on @",
     .phase      = { { .which = TL_TRAIN_ALL, .lr_scale = 1.0, .budget_share = 1.0 } },
     .phases     = 1,
     .defaults   = defaults,

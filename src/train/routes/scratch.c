@@ -38,6 +38,7 @@ const tl_route tl_route_scratch = {
     .action   = "train from scratch",
     .plain    = "the network starts knowing nothing and learns from your data alone",
     .start    = TL_START_NEW,
+    .update   = "retrain the model from scratch on @",
     .phase    = { { .which = TL_TRAIN_ALL, .lr_scale = 1.0, .budget_share = 1.0 } },
     .phases   = 1,
     .defaults = defaults,

@@ -18,6 +18,7 @@ const tl_route tl_route_shrink = {
     .needs_base = true,
     .by_request = true,
     .start      = TL_START_SHRUNK,
+    .update     = "retrain the model on @, from weights made smaller and perturbed",
     .phase      = { { .which = TL_TRAIN_ALL, .lr_scale = 1.0, .budget_share = 1.0 } },
     .phases     = 1,
     .defaults   = defaults,
