@@ -399,13 +399,21 @@ done:
     return rc;
 }
 
+/* What only training used, so that scores are not made beside it. */
+static void let_go_of_buffers(tl_ctx *ctx, tl_run_spec *spec)
+{
+    tl_slab_free(ctx, spec->slab);
+    tl_cache_free(ctx, spec->cache);
+    spec->slab  = NULL;
+    spec->cache = NULL;
+}
+
 static void let_go(tl_ctx *ctx, tl_fitting *f)
 {
+    let_go_of_buffers(ctx, &f->spec);
     tl_store_close(ctx, f->spec.store);
     tl_run_result_free(ctx, &f->result);
     tl_texter_drop(ctx, f->texter);
-    tl_slab_free(ctx, f->spec.slab);
-    tl_cache_free(ctx, f->spec.cache);
     tl_arch_free(ctx, &f->spec.candidate.arch);
     tl_schema_drop(ctx, f->columns);
     tl_free(ctx, f->rest.row);
@@ -446,6 +454,7 @@ tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data
     }
     if (o.out) TL_TRY(open_files(ctx, &o, &f));
     TL_TRY(tl_run_train(ctx, &f.spec, &f.result));
+    if (!f.spec.dataset->task->words) let_go_of_buffers(ctx, &f.spec);
     result = describe(&f, model->model->path);
     TL_TRY(measure(t, &f, TL_SPLIT_VALID, &scored));
     json_object_set_new(result, "valid", scored);

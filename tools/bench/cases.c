@@ -12,7 +12,8 @@
     "{\"model_type\": \"bert\", \"architectures\": [\"BertForSequenceClassification\"]," \
     " \"num_hidden_layers\": " #layers ", \"hidden_size\": " #width                   \
     ", \"num_attention_heads\": " #heads ", \"intermediate_size\": " #inner           \
-    ", \"vocab_size\": 30522, \"max_position_embeddings\": 512, \"num_labels\": 2}"
+    ", \"vocab_size\": 30522, \"max_position_embeddings\": 512, \"num_labels\": 2,"  \
+    " \"hidden_dropout_prob\": 0.0, \"attention_probs_dropout_prob\": 0.0}"
 #define TEXTS(n, tokens)                                                              \
     .row = { 1, { tokens } }, .batch = (n), .length = (tokens), .classes = 2,         \
     .unit = "tokens", .optimizer = "adamw", .lr = 1e-4, .weight_decay = 0.01
