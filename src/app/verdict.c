@@ -22,11 +22,14 @@ static const char *say_score(const json_t *v, const json_t *score, char buffer[6
     const json_t *ci   = json_object_get(score, "ci95");
     const double  low  = json_number_value(json_array_get(ci, 0));
     const double  high = json_number_value(json_array_get(ci, 1));
+    char          number[3][32];
 
     if (!isfinite(mean)) snprintf(buffer, 64, "-");
     else if (!in_percent(v) && json_is_number(json_array_get(ci, 0)))
-        snprintf(buffer, 64, "%.4g [%.4g, %.4g]", mean, low, high);
-    else if (!in_percent(v)) snprintf(buffer, 64, "%.4g (no interval)", mean);
+        snprintf(buffer, 64, "%.18s [%.18s, %.18s]", tl_say_number(mean, 4, number[0]),
+                 tl_say_number(low, 4, number[1]), tl_say_number(high, 4, number[2]));
+    else if (!in_percent(v))
+        snprintf(buffer, 64, "%.30s (no interval)", tl_say_number(mean, 4, number[0]));
     else if (json_array_size(ci) == 2 && json_is_number(json_array_get(ci, 0)))
         snprintf(buffer, 64, "%.1f %% [%.1f, %.1f]", 100 * mean, 100 * low, 100 * high);
     else snprintf(buffer, 64, "%.1f %% (no interval)", 100 * mean);
@@ -120,6 +123,16 @@ static void print_sentence(const tl_app *app, const json_t *v)
     putchar('\n');
 }
 
+static const char *say_signed(bool percent, double value, char text[32])
+{
+    char number[32];
+
+    if (percent) snprintf(text, 32, "%+.1f", 100.0 * value);
+    else
+        snprintf(text, 32, "%s%.30s", value < 0.0 ? "" : "+", tl_say_number(value, 4, number));
+    return text;
+}
+
 static void print_difference(const json_t *v)
 {
     const json_t *other = json_object_get(v, "runner_up");
@@ -130,18 +143,16 @@ static void print_difference(const json_t *v)
     const double  sure = tl_json_number(v, "confidence", NAN);
 
     if (json_is_object(other) && isfinite(mean)) {
-        const bool   percent = in_percent(v);
-        const double times   = percent ? 100.0 : 1.0;
-        const char  *form    = !percent     ? "  %+.4g to the next (%s%s%s)"
-                               : mean < 0.0 ? "  %.1f points below the next (%s%s%s)"
-                                            : "  %.1f points above the next (%s%s%s)";
-        printf(form, times * (percent ? fabs(mean) : mean), tl_json_text(other, "route", "?"),
-               base ? ", " : "", base ? base : "");
+        const bool percent = in_percent(v);
+        char       size[32], number[2][32];
+        if (percent) snprintf(size, sizeof size, "%.1f points", 100.0 * fabs(mean));
+        else tl_say_number(fabs(mean), 4, size);
+        printf("  %s %s the next (%s%s%s)", size, mean < 0.0 ? "below" : "above",
+               tl_json_text(other, "route", "?"), base ? ", " : "", base ? base : "");
         if (json_is_number(json_array_get(ci, 0)))
-            printf(percent ? ", 95 %% interval of the difference [%+.1f, %+.1f]"
-                           : ", 95 %% interval [%+.4g, %+.4g]",
-                   times * json_number_value(json_array_get(ci, 0)),
-                   times * json_number_value(json_array_get(ci, 1)));
+            printf(", 95 %% interval of the difference [%s, %s]",
+                   say_signed(percent, json_number_value(json_array_get(ci, 0)), number[0]),
+                   say_signed(percent, json_number_value(json_array_get(ci, 1)), number[1]));
         if (isfinite(p)) printf(p < 0.001 ? ", p < 0.001" : ", p = %.3f", p);
         puts(".");
     }

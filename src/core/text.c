@@ -250,6 +250,18 @@ char *tl_say_count(int64_t n, char buffer[32])
     return buffer;
 }
 
+char *tl_say_number(double value, int digits, char buffer[32])
+{
+    char rounded[32];
+
+    snprintf(rounded, sizeof rounded, "%.*e", digits - 1, value);
+    const double shown = strtod(rounded, NULL);
+    if (fabs(shown) >= pow(10.0, TL_MAX(3, digits - 1)) && fabs(shown) < 1e15)
+        return tl_say_count((int64_t)shown, buffer);
+    snprintf(buffer, 32, "%.*g", digits, value);
+    return buffer;
+}
+
 char *tl_say_points(double share, char buffer[32])
 {
     const int len = snprintf(buffer, 24, "%.3g", 100.0 * share);

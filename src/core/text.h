@@ -38,6 +38,8 @@ bool tl_parse_double(const char *text, double *value);
 char *tl_say_seconds(double seconds, char buffer[32]);
 char *tl_say_bytes(double bytes, char buffer[32]);
 char *tl_say_count(int64_t n, char buffer[32]);
+/* So many significant digits, no power of ten where people write none: "31,110", "0.0123". */
+char *tl_say_number(double value, int digits, char buffer[32]);
 /* A share in points: 0.01 is "1 point", 0.025 "2.5 points". */
 char *tl_say_points(double share, char buffer[32]);
 /* `one` for 1, else `many`: "1 row", "2 rows". */

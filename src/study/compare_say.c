@@ -59,14 +59,13 @@ double tl_study_merit(const tl_study *s, double value)
 char *tl_study_gap(const tl_study *s, double value, char buffer[32])
 {
     if (tl_study_metric_of(s)->percent) return tl_say_points(value, buffer);
-    snprintf(buffer, 32, "%.3g", value);
-    return buffer;
+    return tl_say_number(value, 3, buffer);
 }
 
 char *tl_study_score(const tl_study *s, double value, char buffer[32])
 {
     if (isfinite(value) && !tl_study_metric_of(s)->percent)
-        snprintf(buffer, 32, "%.4g", value);
+        tl_say_number(value, 4, buffer);
     else if (isfinite(value))
         snprintf(buffer, 32, "%.1f %%", 100.0 * value);
     else

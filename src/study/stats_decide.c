@@ -172,7 +172,10 @@ static void say_what_would_decide(const tl_scores *s, const tl_rival *r, char *t
 
 static const char *say_signed(const tl_scores *s, double value, char text[32])
 {
-    if (s->plain) snprintf(text, 32, "%+.3g", value);
+    char number[32];
+
+    if (s->plain)
+        snprintf(text, 32, "%s%.30s", value < 0.0 ? "" : "+", tl_say_number(value, 3, number));
     else snprintf(text, 32, "%+.1f points", 100.0 * value);
     return text;
 }
@@ -226,7 +229,7 @@ static void say_why(const tl_scores *s, tl_decision *d, const tl_rival *rival,
         snprintf(text, room,
                  "The best candidates differ by less than the margin of %s (90 %% "
                  "interval), so the cheapest of them to run wins.",
-                 s->plain ? (snprintf(margin, sizeof margin, "%.3g", s->margin), margin)
+                 s->plain ? tl_say_number(s->margin, 3, margin)
                           : tl_say_points(s->margin, margin));
     else
         say_undecided(s, d, &rival[d->runner_up], all_worse, text, room);

@@ -83,7 +83,9 @@ static void say_gap(const tl_study *s, const tl_judged *j, json_t *list, int a, 
 
     if (tl_study_metric_of(s)->percent)
         snprintf(gap, sizeof gap, "%+.1f points", 100.0 * (x->mean - y->mean));
-    else snprintf(gap, sizeof gap, "%+.3g", x->mean - y->mean);
+    else
+        snprintf(gap, sizeof gap, "%s%.30s", x->mean < y->mean ? "" : "+",
+                 tl_say_number(x->mean - y->mean, 3, score[0]));
     tl_reason(list, "%s: %s reaches %s, %s %s on test (%s%s).", what, s->entry[j->entry[a]].label,
         tl_study_score(s, x->mean, score[0]), s->entry[j->entry[b]].label,
         tl_study_score(s, y->mean, score[1]), gap,
@@ -103,8 +105,11 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
     if (strcmp(fit, "severe") == 0 || strcmp(fit, "mild") == 0)
         tl_reason(list,
             "%s overfits (%s): %s better on rows it was trained on than on "
-            "validation; more data or stronger augmentation would help.",
-            label, fit, tl_study_gap(s, gap, points));
+            "validation; more data%s would help.",
+            label, fit, tl_study_gap(s, gap, points),
+            !tl_entry_trained(e)                ? ""
+            : s->data->schema || s->data->text ? " or a smaller network"
+                                               : " or stronger augmentation");
     if (strcmp(fit, "underfit") == 0)
         tl_reason(list, "%s underfits: it does not even learn its training rows well; %s.",
             label, tl_entry_trained(e) ? "more epochs or a larger network would help"

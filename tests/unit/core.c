@@ -152,6 +152,11 @@ static void people_read_numbers_and_hints(void **state)
 
     (void)state;
     assert_string_equal(tl_say_count(-1234567, b), "-1,234,567");
+    assert_string_equal(tl_say_number(31110.4, 4, b), "31,110");
+    assert_string_equal(tl_say_number(-1478.2, 3, b), "-1,480");
+    assert_string_equal(tl_say_number(3821.3, 4, b), "3,821");
+    assert_string_equal(tl_say_number(99999.6, 4, b), "100,000");
+    assert_string_equal(tl_say_number(0.01234, 3, b), "0.0123");
     assert_string_equal(tl_say_seconds(65.2, b), "1m 05s");
     assert_string_equal(tl_say_points(0.01, b), "1 point");
     assert_string_equal(tl_say_points(0.025, b), "2.5 points");

@@ -25,8 +25,9 @@ function svg(tag, attrs, text) {
 const known = x => x !== null && x !== undefined && Number.isFinite(x);
 const metricName = { 'accuracy': 'accuracy', 'macro-f1': 'macro F1' }[V.metric] || V.metric || 'score';
 const share = V.metric === 'accuracy' || V.metric === 'macro-f1';
-const score = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) + ' %' : x.toPrecision(4);
-const points = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) : x.toPrecision(3);
+const plain = (x, digits) => Math.abs(x) >= 10 ** Math.max(3, digits - 1) ? Number(x.toPrecision(digits)).toLocaleString('en') : x.toPrecision(digits);
+const score = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) + ' %' : plain(x, 4);
+const points = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) : plain(x, 3);
 const range = i => i && known(i[0]) && known(i[1]) ? `${points(i[0])} to ${points(i[1])}` : 'interval not known';
 const count = n => known(n) ? Math.round(n).toLocaleString('en') : '–';
 function time(s) {
@@ -100,7 +101,7 @@ function verdict() {
   const tile = (k, v, d) => tiles.push(el('div', { class: 'tile' }, el('div', { class: 'k' }, k), el('div', { class: 'v' }, v), el('div', { class: 'd' }, d)));
   if (c && ran(c)) tile(`${stage} ${metricName} of ${label(c)}`, score(c.test.mean), `95 % interval ${range(c.test.ci95)}; ${count(V.data && V.data.test)} test rows`);
   const r = V.runner_up;
-  if (r && r.difference && known(r.difference.mean)) tile(`${r.difference.mean < 0 && share ? 'Below' : 'Ahead of'} ${r.route} by`, `${r.difference.mean >= 0 ? '+' : ''}${points(share ? Math.abs(r.difference.mean) : r.difference.mean)}${share ? ' points' : ''}`, `95 % interval of the difference ${range(r.difference.ci95)}${known(r.difference.p) ? `; p\u00a0=\u00a0${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
+  if (r && r.difference && known(r.difference.mean)) tile(`${r.difference.mean < 0 ? 'Below' : 'Above'} ${r.route} by`, `${points(Math.abs(r.difference.mean))}${share ? ' points' : ''}`, `95 % interval of the difference ${range(r.difference.ci95)}${known(r.difference.p) ? `; p\u00a0=\u00a0${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
   if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
   if (c && c.cost && known(c.cost.seconds)) tile(c.seeds > 1 ? `Its ${c.seeds} training runs took` : 'Training it took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
   page.append(el('div', { class: 'tiles' }, tiles));
