@@ -49,7 +49,7 @@ tl_status tl_scorer_new(tl_ctx *ctx, const tl_model *model, const tl_cache *cach
     TL_TRY(tl_alloc(ctx, sizeof *s, &s));
     s->cache  = cache;
     s->how    = *how;
-    s->tokens = tl_tokens_room(TL_MAX(longest, (int64_t)TOKENS));
+    s->tokens = tl_tokens_room(TL_MAX(longest, TL_MIN(tl_cache_total(cache), (int64_t)TOKENS)));
     s->rows   = MOST_ROWS;
     s->slab   = slab;
     if (!slab) {

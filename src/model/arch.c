@@ -178,8 +178,8 @@ static tl_status check_row(tl_ctx *ctx, const char *where, const tl_arch *arch)
                        "the shape of an input row is not given (add \"input_shape\")");
     if (arch->family->pictures && row->ndim != 3)
         return tl_fail(ctx, TL_EUSAGE, where,
-                       "%s takes pictures, and the data are rows of numbers"
-                       " (try mlp)",
+                       "%s takes pictures, and the data are none"
+                       " (try mlp, of text bert-mini or gpt2-tiny)",
                        arch->name);
     if (arch->outputs < 1 || arch->outputs > MOST_OUTPUTS)
         return tl_fail(ctx, TL_EDATA, where,

@@ -26,11 +26,31 @@ done:
     return rc;
 }
 
+/* Of a language model each row's loss. */
+static tl_status losses(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m, tl_rows rows,
+                        float *y)
+{
+    const tl_asking how  = tl_run_asking(spec, 0);
+    tl_scorer      *s    = NULL;
+    double         *loss = NULL;
+    tl_status       rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *loss, &loss));
+    TL_TRY(tl_scorer_new(ctx, m, spec->cache, &how, spec->backend, spec->slab, TL_F32, &s));
+    TL_TRY(tl_scorer_rows(ctx, s, rows, NULL, NULL, loss, NULL));
+    for (int64_t i = 0; i < rows.count; i++) y[i] = (float)loss[i];
+done:
+    tl_scorer_free(ctx, s);
+    tl_free(ctx, loss);
+    return rc;
+}
+
 /* Compared in f32, whatever the run's precision. */
 static tl_status compare(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *apart,
                          const tl_model *merged)
 {
-    const size_t outputs = (size_t)apart->arch.outputs;
+    const bool   words   = spec->dataset->task->words;
+    const size_t outputs = words ? 1 : (size_t)apart->arch.outputs;
     tl_rows      rows    = { 0 };
     float       *y[2]    = { NULL, NULL };
     double       differ = 0.0, top = 0.0;
@@ -41,7 +61,7 @@ static tl_status compare(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *a
     const size_t n = (size_t)rows.count * outputs;
     for (int i = 0; i < 2; i++) {
         TL_TRY(tl_alloc_array(ctx, n, sizeof *y[i], &y[i]));
-        TL_TRY(answers(ctx, spec, i ? merged : apart, rows, y[i]));
+        TL_TRY((words ? losses : answers)(ctx, spec, i ? merged : apart, rows, y[i]));
     }
     for (size_t i = 0; i < n; i++) {
         finite &= isfinite(y[0][i]) && isfinite(y[1][i]);

@@ -1,13 +1,11 @@
 /* language.c -- text to learn a language from: its parts, its blocks, what is asked of them, and
  * that the packed loss in row blocks is the plain one of each text alone. */
-#include "support/support.h"
+#include "support/lesson.h"
 
 #include "bundle/packed.h"
 #include "bundle/score.h"
 #include "core/io.h"
 #include "data/cache.h"
-#include "data/corpus/corpus.h"
-#include "train/words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,42 +130,6 @@ static void named_parts_are_kept(void **state)
     assert_null(d);
 }
 
-/* A corpus with its model and blocks. */
-typedef struct {
-    tl_dataset *d;
-    tl_arch     arch;
-    tl_prep     prep;
-    tl_texter  *texter;
-    tl_model   *model;
-    tl_cache   *cache;
-    tl_rows     part[3];
-} lesson;
-
-static void open_lesson(lesson *l, const char *path, const char *arch, const char *tokenizer,
-                        int64_t block, const char *tokens)
-{
-    tl_ctx            *ctx = test_ctx();
-    const tl_words_ask ask = { tokenizer, 300, 32 };
-
-    *l = (lesson){ .d = open_corpus((tl_corpus_source){ .train = path }) };
-    TEST_OK(tl_scratch_words(ctx, l->d, arch, &ask, &l->arch, &l->prep, &l->texter));
-    TEST_OK(tl_model_new(ctx, &l->arch, &l->prep, NULL, 7, &l->model));
-    TEST_OK(tl_corpus_blocks(ctx, l->d, &l->prep, block, l->arch.ask == TL_ASK_MASKED, tokens,
-                             &l->cache, l->part));
-}
-
-static void close_lesson(lesson *l)
-{
-    tl_ctx *ctx = test_ctx();
-
-    for (int k = 0; k < 3; k++) tl_free(ctx, l->part[k].row);
-    tl_cache_free(ctx, l->cache);
-    tl_model_free(ctx, l->model);
-    tl_texter_drop(ctx, l->texter);
-    tl_arch_free(ctx, &l->arch);
-    tl_dataset_close(ctx, l->d);
-}
-
 /* Weights large enough that what is looked at matters. */
 static void stir(tl_params *p)
 {
@@ -175,7 +137,7 @@ static void stir(tl_params *p)
 }
 
 /* Log-probabilities of every word after one text alone, by the plain head. */
-static void plain_losses(const lesson *l, const int32_t *id, int64_t n, double *loss)
+static void plain_losses(const test_lesson *l, const int32_t *id, int64_t n, double *loss)
 {
     tl_ctx   *ctx = test_ctx();
     tl_net    net = { .ctx = ctx, .params = l->model->params, .sequences = 1 };
@@ -220,14 +182,14 @@ static void packed_loss_is_that_of_each_text_alone(void **state)
 
     (void)state;
     for (size_t a = 0; a < TL_COUNT(archs); a++) {
-        lesson          l;
+        test_lesson     l;
         tl_scorer      *s;
         double          sum, plain = 0.0, loss[64];
         int64_t         tokens, asked = 0;
         const tl_asking next = { 0 };
 
         test_fresh();
-        open_lesson(&l, write_documents(40), archs[a], "bpe", 64, NULL);
+        test_lesson_open(&l, write_documents(40), archs[a], "bpe", 64, NULL);
         assert_true(tl_cache_texts(l.cache) > 1);
         stir(l.model->params);
         TEST_OK(tl_scorer_new(test_ctx(), l.model, l.cache, &next, &tl_backend_cpu, NULL, TL_F32,
@@ -248,7 +210,7 @@ static void packed_loss_is_that_of_each_text_alone(void **state)
         assert_int_equal(tokens, asked);
         assert_true(fabs(sum - plain) < 1e-4 * plain);
         tl_scorer_free(test_ctx(), s);
-        close_lesson(&l);
+        test_lesson_close(&l);
         assert_int_equal(test_ctx()->world->now_bytes, 0);
     }
 }
@@ -256,59 +218,59 @@ static void packed_loss_is_that_of_each_text_alone(void **state)
 /* Tokens from files are those from memory, and a second call takes the files as they are. */
 static void tokens_are_kept_in_files(void **state)
 {
-    lesson      a, b;
+    test_lesson a, b;
     const char *path = write_lines("kept.txt", 300);
     char        ids[600];
     static char was[600];
 
     (void)state;
     snprintf(was, sizeof was, "%s", path);
-    open_lesson(&a, was, "gpt2:2x64", "chars", 32, NULL);
+    test_lesson_open(&a, was, "gpt2:2x64", "chars", 32, NULL);
     for (int turn = 0; turn < 2; turn++) {
-        open_lesson(&b, was, "gpt2:2x64", "chars", 32, folder);
+        test_lesson_open(&b, was, "gpt2:2x64", "chars", 32, folder);
         assert_int_equal(a.cache->text.tokens, b.cache->text.tokens);
         assert_memory_equal(a.cache->text.id, b.cache->text.id,
                             (size_t)a.cache->text.tokens * sizeof(int32_t));
         assert_memory_equal(a.cache->text.mark, b.cache->text.mark,
                             (size_t)a.cache->text.tokens);
-        close_lesson(&b);
+        test_lesson_close(&b);
         snprintf(ids, sizeof ids, "%s/tokens.ids", folder);
         assert_true(tl_exists(ids));
     }
     TEST_OK(tl_file_cut(test_ctx(), ids, 100)); /* cut short: made again */
-    open_lesson(&b, was, "gpt2:2x64", "chars", 32, folder);
+    test_lesson_open(&b, was, "gpt2:2x64", "chars", 32, folder);
     assert_memory_equal(a.cache->text.id, b.cache->text.id,
                         (size_t)a.cache->text.tokens * sizeof(int32_t));
-    close_lesson(&b);
-    close_lesson(&a);
+    test_lesson_close(&b);
+    test_lesson_close(&a);
 }
 
 /* Characters: one token each, and their text comes back. */
 static void characters_are_tokens(void **state)
 {
-    lesson  l;
+    test_lesson l;
     tl_text back = tl_text_make(test_ctx());
 
     (void)state;
-    open_lesson(&l, write_text("c.txt", "ab\xc3\xa4 c\nba\n\xe2\x82\xac x\ncab\nabc\nbca\n"),
+    test_lesson_open(&l, write_text("c.txt", "ab\xc3\xa4 c\nba\n\xe2\x82\xac x\ncab\nabc\nbca\n"),
                 "gpt2:2x64", "chars", 8, NULL);
     assert_int_equal(l.cache->text.tokens, 25 + 3); /* an end for each part */
     TEST_OK(tl_decode(test_ctx(), l.texter->tokenizer, l.cache->text.id, 8, true, &back));
     assert_memory_equal(back.text, "ab\xc3\xa4 c\nba", 10);
     tl_text_free(&back);
-    close_lesson(&l);
+    test_lesson_close(&l);
 }
 
 static void hidden_words_are_berts(void **state)
 {
-    lesson    l;
+    test_lesson l;
     tl_pack   pack = { 0 };
     tl_asking how;
     int64_t   asked = 0, masked = 0, kept = 0, other = 0, tokens = 0;
     tl_ctx   *ctx = test_ctx();
 
     (void)state;
-    open_lesson(&l, write_lines("m.txt", 1500), "bert:2x64", NULL, 32, NULL);
+    test_lesson_open(&l, write_lines("m.txt", 1500), "bert:2x64", NULL, 32, NULL);
     how = (tl_asking){ .hidden = true, .share = 0.15, .size = (int32_t)l.texter->size,
                        .mask = tl_tokenizer_special(l.texter->tokenizer, "mask"), .seed = 5 };
     TEST_OK(tl_pack_reserve(ctx, 1, 32, &pack));
@@ -336,20 +298,20 @@ static void hidden_words_are_berts(void **state)
     assert_true(fabs((double)other / (double)asked - 0.1) < 0.03);
     assert_true(fabs((double)kept / (double)asked - 0.1) < 0.03);
     tl_pack_free(ctx, &pack);
-    close_lesson(&l);
+    test_lesson_close(&l);
 }
 
 /* Hidden whole: of each word all tokens or none. */
 static void words_are_hidden_whole(void **state)
 {
-    lesson    l;
+    test_lesson l;
     tl_pack   pack = { 0 };
     tl_asking how;
     tl_ctx   *ctx   = test_ctx();
     int64_t   longer = 0;
 
     (void)state;
-    open_lesson(&l, write_lines("w.txt", 400), "bert:2x64", NULL, 64, NULL);
+    test_lesson_open(&l, write_lines("w.txt", 400), "bert:2x64", NULL, 64, NULL);
     how = (tl_asking){ .hidden = true, .whole = true, .share = 0.3, .mask = 4,
                        .size = (int32_t)l.texter->size, .seed = 5 };
     TEST_OK(tl_pack_reserve(ctx, 1, 64, &pack));
@@ -370,7 +332,7 @@ static void words_are_hidden_whole(void **state)
     }
     assert_true(longer > 10);
     tl_pack_free(ctx, &pack);
-    close_lesson(&l);
+    test_lesson_close(&l);
 }
 
 int main(void)

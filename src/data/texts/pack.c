@@ -138,6 +138,11 @@ int64_t tl_cache_texts(const tl_cache *c)
     return TL_MAX(c->text.most_texts, (int64_t)1);
 }
 
+int64_t tl_cache_total(const tl_cache *c)
+{
+    return c->text.start[c->text.rows];
+}
+
 int64_t tl_cache_most(const tl_cache *c)
 {
     int64_t most = 1;

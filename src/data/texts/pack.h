@@ -19,6 +19,7 @@ int64_t   tl_cache_ids(const tl_cache *cache, int64_t row, const int32_t **id,
 /* Rows that were longer than prep->text->most, and tokens that were cut off them. */
 void      tl_cache_cut(const tl_cache *cache, int64_t *rows, int64_t *tokens);
 int64_t   tl_cache_most(const tl_cache *cache); /* tokens of the longest of all rows            */
+int64_t   tl_cache_total(const tl_cache *cache); /* ... of all of them                           */
 /* Tokens of the `count` longest of these rows together; of an average `count`. */
 int64_t   tl_cache_longest(tl_ctx *ctx, const tl_cache *cache, tl_rows rows, int64_t count);
 double    tl_cache_average(const tl_cache *cache, tl_rows rows);

@@ -7,13 +7,17 @@
 #include <string.h>
 
 static const char bpe_around[] =
-    "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
-    "\"post_processor\":{\"type\":\"ByteLevel\",\"trim_offsets\":false},"
-    "\"decoder\":{\"type\":\"ByteLevel\"}}";
+    "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+    "\"trim_offsets\":true,\"use_regex\":true},"
+    "\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+    "\"trim_offsets\":false,\"use_regex\":true},"
+    "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+    "\"trim_offsets\":true,\"use_regex\":true}}";
 static const char piece_around[] =
-    "{\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":"
-    "\"BertPreTokenizer\"},"
-    "\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\"}}";
+    "{\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
+    "\"handle_chinese_chars\":true,\"strip_accents\":null,\"lowercase\":true},"
+    "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+    "\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}}";
 static const char char_around[] =
     "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[\\\\s\\\\S]\"},"
     "\"behavior\":\"Isolated\",\"invert\":false},\"decoder\":{\"type\":\"Fuse\"}}";
