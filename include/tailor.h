@@ -81,6 +81,7 @@ typedef struct {
     const char *task;         /* of a table: "classification", "regression"; NULL: inferred    */
     const tailor_model *like; /* of a table or texts: columns as this model has them           */
     const char *text, *label; /* columns of texts ("a,b": pairs) and their classes; NULL: found */
+    const char *group;        /* column whose rows of one value stay on one side; NULL: none   */
 } tailor_data_options;
 /* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV, TSV or
  * JSONL table or texts (also .gz), a folder with a text file for each class. */
@@ -267,6 +268,8 @@ typedef struct {
     const char *out;                 /* folder; made; a run that was interrupted goes on there   */
     const char *const *command;      /* as in tailor_fit_options                                 */
     const char *target, *task, *text, *label; /* as in tailor_data_options                       */
+    const char *shifted;             /* path of a second test set, from elsewhere; NULL: none     */
+    const char *group;               /* as in tailor_data_options                                */
     /* What report.html would show, whenever there is more of it: {"verdict", "detail"}; the
      * verdict's outcome is "running" until it is known.  May be NULL. */
     void (*live)(void *user, const char *json);
@@ -282,6 +285,10 @@ TAILOR_API tailor_status tailor_compare(tailor *t, const tailor_question *questi
  * it is, fine-tunes it on the new rows, on new and old ones, averages the weights, retrains it; the
  * rest as tailor_compare does it.  `base` and `arch` are not asked. */
 TAILOR_API tailor_status tailor_update(tailor *t, const tailor_question *question, char **json);
+/* The question's data as tailor_data_inspect has them, with the labels that are probably wrong:
+ * by its first base's features, or by the classical baseline.  Uses data, base, seed and columns;
+ * bad rows are left out and counted. */
+TAILOR_API tailor_status tailor_inspect(tailor *t, const tailor_question *question, char **json);
 /* Orders the question's bases by their features on some of its training rows; trains none of
  * them, writes nothing, does not look at the test part.  *json: best first, with the scores. */
 TAILOR_API tailor_status tailor_rank(tailor *t, const tailor_question *question, char **json);

@@ -1,6 +1,8 @@
 /* study.c -- tailor_compare: the question handed to the study.  Floor 4.5, api. */
 #include "api/handles.h"
 #include "core/io.h"
+#include "data/inspect.h"
+#include "study/audit.h"
 #include "study/compare.h"
 #include "study/rank.h"
 #include "train/store.h"
@@ -26,8 +28,9 @@ static tl_question internal(tailor *t, const tailor_question *q)
 
     return (tl_question){
         .data = { .train = q->data, .valid = q->valid, .test = q->test,
+                  .shifted = q->shifted,
                   .skip_bad = q->skip_bad != 0, .limit_bytes = t->world.limit_bytes,
-                  .ask = { q->target, q->task, q->text, q->label } },
+                  .ask = { q->target, q->task, q->text, q->label, q->group } },
         .base = q->base ? q->base : none, .base_arch = q->arch, .routes = q->routes,
         .metric = q->metric, .margin = q->margin > 0.0 ? q->margin : NAN,
         .budget_s = q->budget_s,
@@ -123,6 +126,32 @@ tailor_status tailor_rank(tailor *t, const tailor_question *question, char **jso
     TL_TRY(tl_rank(ctx, &q, &result));
     TL_TRY(tl_api_text(ctx, json_incref(result), json));
 done:
+    json_decref(result);
+    return tl_api_status(rc);
+}
+
+tailor_status tailor_inspect(tailor *t, const tailor_question *question, char **json)
+{
+    tl_ctx     *ctx    = tl_api_begin(t);
+    tl_question q      = internal(t, question);
+    tl_dataset *d      = NULL;
+    json_t     *result = NULL;
+    tl_status   rc;
+
+    if (json) *json = NULL;
+    if (!q.data.train || !json)
+        TL_FAIL(TL_EUSAGE, "tailor_inspect", "data and json must be given");
+    q.data.skip_bad = true;
+    TL_TRY(tl_dataset_open(ctx, &q.data, &d));
+    TL_TRY(tl_inspect(ctx, d, &result));
+    tl_dataset_close(ctx, d);
+    d = NULL;
+    /* Damaged pictures are found by now; nothing can be trained on them. */
+    if (!json_is_null(json_object_get(result, "duplicates")))
+        TL_TRY(tl_audit_labels(ctx, &q, result));
+    TL_TRY(tl_api_text(ctx, json_incref(result), json));
+done:
+    if (d) tl_dataset_close(ctx, d);
     json_decref(result);
     return tl_api_status(rc);
 }

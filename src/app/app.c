@@ -353,6 +353,7 @@ tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
         .task     = tl_args_text(&app->args, TL_OPT_task),
         .text     = tl_args_text(&app->args, TL_OPT_text),
         .label    = tl_args_text(&app->args, TL_OPT_label),
+        .group    = tl_args_text(&app->args, TL_OPT_group),
         .like     = like,
     };
 

@@ -53,6 +53,8 @@ static tailor_question question(const tl_app *app, const char *data, const char 
         .task           = tl_args_text(a, TL_OPT_task),
         .text           = tl_args_text(a, TL_OPT_text),
         .label          = tl_args_text(a, TL_OPT_label),
+        .shifted        = tl_args_text(a, TL_OPT_shifted),
+        .group          = tl_args_text(a, TL_OPT_group),
         .settings       = (const char *const *)a->setting,
         .skip_bad       = tl_args_given(a, TL_OPT_skip_bad),
         .dry_run        = tl_args_given(a, TL_OPT_dry_run),

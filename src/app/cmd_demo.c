@@ -35,7 +35,7 @@ static tl_status ask(tl_app *app, const char *folder, size_t i, json_t **verdict
                                       .seed = tl_app_seed(app),
                                       .train_rows = rounds[i].rows,
                                       .budget_s = rounds[i].budget_s,
-                                      .seeds = 3, .settings = settings,
+                                      .seeds = 4, .settings = settings,
                                       .out = out.text };
     const tailor_status   status  = tailor_compare(app->lib, &q, &text);
     TL_TRY(tl_app_json(app, status, text, verdict));

@@ -124,6 +124,50 @@ static void print_pairs(const char *title, const json_t *found)
     }
 }
 
+/* The same of rows that are nearly equal, where that was looked at. */
+static void print_near(const json_t *r)
+{
+    const json_t *near = json_object_get(r, "near_duplicates"), *leaks = json_object_get(r, "near_leaks");
+    char          n[3][32];
+
+    if (!json_is_object(near)) return;
+    printf("  nearly same %s %s in %s %s; %s train to test\n", say(near, "rows", n[0]),
+           plural(near, "rows", "row", "rows"), say(near, "groups", n[1]),
+           plural(near, "groups", "group", "groups"), say(leaks, "train_test", n[2]));
+}
+
+/* Labels that are probably wrong, or the first of many. */
+static tl_status print_labels(tl_app *app, const json_t *labels)
+{
+    enum { SHOWN = 10 };
+    tl_grid   table = tl_grid_make(&app->ctx, 4, 0x8);
+    json_t   *x;
+    size_t    i;
+    tl_status rc;
+
+    if (!json_is_object(labels)) {
+        tl_grid_free(&table);
+        return TL_OK;
+    }
+    printf("  labels      %" PRId64 " of %" PRId64 " probably wrong (%s)\n",
+           tl_json_int(labels, "suspects", 0), tl_json_int(labels, "rows", 0),
+           tl_json_text(labels, "by", "?"));
+    tl_grid_row(&table, TL_BOLD, (const char *[]){ "row", "labelled", "probably", "sure" });
+    json_array_foreach(json_object_get(labels, "found"), i, x) {
+        char sure[32];
+        snprintf(sure, sizeof sure, "%.0f %%", 100.0 * tl_json_number(x, "probability", 0.0));
+        if (i < SHOWN)
+            tl_grid_row(&table, TL_PLAIN,
+                        (const char *[]){ tl_json_text(x, "row", "?"), tl_json_text(x, "given", "?"),
+                                          tl_json_text(x, "likely", "?"), sure });
+    }
+    if (i > 0) putchar('\n');
+    rc = i > 0 ? tl_grid_print(&table, &app->term, "  ") : TL_OK;
+    if (i > SHOWN) printf("  ... and %zu more (--json has all)\n", i - SHOWN);
+    tl_grid_free(&table);
+    return rc;
+}
+
 static void print_unreadable(const json_t *found)
 {
     json_t *text;
@@ -215,11 +259,14 @@ static tl_status print_profile(tl_app *app, const json_t *r)
     printf(" (%s)\n", tl_json_text(r, "format", "?"));
     print_counts(r);
     print_faults(r);
+    print_near(r);
     if (texts) print_texts(json_object_get(r, "texts"));
     if (table) rc = tl_inspect_print_table(app, r);
     if (rc == TL_OK && !numbers) rc = print_classes(app, classes, has_parts(r));
+    if (rc == TL_OK) rc = print_labels(app, json_object_get(r, "labels"));
     print_unreadable(json_object_get(r, "unreadable"));
     print_pairs("leaks: the same in two parts", json_object_get(r, "leaks"));
+    print_pairs("leaks: nearly the same in two parts", json_object_get(r, "near_leaks"));
     print_pairs("duplicates: the same twice", json_object_get(r, "duplicates"));
     print_findings(app, json_object_get(r, "findings"));
     if (rc == TL_OK) rc = print_next(app, r);
@@ -228,21 +275,32 @@ static tl_status print_profile(tl_app *app, const json_t *r)
 
 tl_status tl_cmd_inspect(tl_app *app)
 {
-    tailor_data  *data   = NULL;
+    const tl_args *a     = &app->args;
+    const char  **bases  = NULL;
     json_t       *result = NULL;
     char         *text   = NULL;
     tailor_status status;
     tl_status     rc;
 
+    TL_TRY(tl_app_list(app, TL_OPT_base, &bases));
+    const tailor_question q = { .data   = a->operand[0],
+                                .valid  = tl_args_text(a, TL_OPT_valid),
+                                .test   = tl_args_text(a, TL_OPT_test),
+                                .base   = bases,
+                                .seed   = tl_app_seed(app),
+                                .target = tl_args_text(a, TL_OPT_target),
+                                .task   = tl_args_text(a, TL_OPT_task),
+                                .text   = tl_args_text(a, TL_OPT_text),
+                                .label  = tl_args_text(a, TL_OPT_label),
+                                .skip_bad = 1 };
     tl_term_say(&app->term, "tailor inspect: reading the data");
-    TL_TRY(tl_app_open_data(app, app->args.operand[0], true, NULL, &data));
-    status = tailor_data_inspect(app->lib, data, &text);
+    status = tailor_inspect(app->lib, &q, &text);
     TL_TRY(tl_app_json(app, status, text, &result));
     tl_term_finish(&app->term);
     if (app->term.json) TL_TRY(tl_app_print_json(app, result));
     else TL_TRY(print_profile(app, result));
 done:
     if (result) json_decref(result);
-    tailor_data_free(app->lib, data);
+    tl_free(&app->ctx, bases);
     return rc;
 }

@@ -186,6 +186,7 @@ static tl_status open_parts(tl_ctx *ctx, const tl_dataset_source *s, tl_opening 
         TL_TRY(open_place(ctx, s->test, TL_SPLIT_TEST, o));
     }
     forget_names(o);
+    if (s->shifted) TL_TRY(open_place(ctx, s->shifted, TL_SPLIT_SHIFTED, o));
     if (s->old) TL_TRY(open_old(ctx, s->old, o));
 done:
     return rc;
@@ -263,7 +264,7 @@ static tl_status name_classes(tl_ctx *ctx, tl_dataset *d, const tl_opening *o,
         if (!entry[c].trained)
             TL_FAIL(TL_EDATA, o->part[o->parts - 1].path,
                     "class \"%.100s\" is in no training row (add some, "
-                    "or take its rows out of the validation and test parts)",
+                    "or take its rows out of the other parts)",
                     entry[c].name);
         TL_TRY(tl_strdup(ctx, entry[c].name, &d->class_name[c]));
         d->classes++;
@@ -318,7 +319,8 @@ static void sort_parts(tl_opening *o)
     static const int rank[] = { [TL_SPLIT_TRAIN] = 0,
                                 [TL_SPLIT_NONE]  = 1,
                                 [TL_SPLIT_VALID] = 2,
-                                [TL_SPLIT_TEST]  = 3 };
+                                [TL_SPLIT_TEST]  = 3,
+                                [TL_SPLIT_SHIFTED] = 4 };
 
     for (size_t i = 1; i < o->parts; i++)
         for (size_t j = i; j > 0 && rank[o->part[j].split] < rank[o->part[j - 1].split];
@@ -475,6 +477,10 @@ static void close_rows(tl_ctx *ctx, tl_dataset *d)
     tl_free(ctx, d->row_name);
     tl_free(ctx, d->path);
     tl_free(ctx, d->target);
+    tl_free(ctx, d->group);
+    for (int64_t g = 0; g < d->groups; g++) tl_free(ctx, d->group_name[g]);
+    tl_free(ctx, d->group_name);
+    tl_free(ctx, d->group_column);
     tl_schema_drop(ctx, d->schema);
     if (d->text) tl_text_columns_free(ctx, d->text);
     tl_free(ctx, d->text);
@@ -504,6 +510,7 @@ tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_datas
     d->read  = read_row;
     d->close = close_rows;
     TL_TRY(join(ctx, &o, source, d));
+    if (source->ask.group) TL_TRY(tl_dataset_take_groups(ctx, d, source->ask.group));
     TL_TRY(say_bad(ctx, d, &o.bad));
     *out = d;
     d    = NULL;

@@ -7,7 +7,10 @@
 #include "data/texts/texter.h"
 #include "tensor/task.h"
 
-typedef enum { TL_SPLIT_TRAIN, TL_SPLIT_VALID, TL_SPLIT_TEST, TL_SPLIT_NONE } tl_split;
+/* Shifted rows are a second test set, from elsewhere: no split takes them. */
+typedef enum {
+    TL_SPLIT_TRAIN, TL_SPLIT_VALID, TL_SPLIT_TEST, TL_SPLIT_NONE, TL_SPLIT_SHIFTED, TL_SPLITS
+} tl_split;
 
 /* Index lists; owned by the caller's one tl_free each. */
 typedef struct { int64_t *row; int64_t count; } tl_rows;
@@ -39,10 +42,15 @@ struct tl_dataset {
     tl_schema  *schema;     /* of a table: its columns, not fitted; else NULL                 */
     double     *target;     /* [rows] of regression, which has one class for all; else NULL   */
     tl_text_columns *text;  /* of texts: where they stand; else NULL                          */
+    int32_t    *group;      /* [rows] as --group says, -1: none; NULL: it was not asked       */
+    int64_t     groups;
+    char      **group_name; /* [groups] the column's values, sorted                           */
+    char       *group_column;
 };
 
 typedef struct {
     const char *train, *valid, *test; /* DATA and --valid, --test; valid and test may be NULL */
+    const char *shifted;              /* --shifted, or NULL                                    */
     bool        skip_bad;
     size_t      limit_bytes;          /* for what must be in memory                            */
     tl_table_ask ask;                 /* of a table: --target, --task, --text, --label         */
@@ -91,6 +99,10 @@ tl_status tl_dataset_hash_rows(tl_ctx *ctx, const tl_dataset *d, tl_rows rows, c
  * to decode): group[i] is the lowest row equal to i.  Cached in the dataset's hold after the
  * first call.  Decodes every picture, so it names the damaged ones: TL_EDATA. */
 tl_status tl_dataset_duplicates(tl_ctx *ctx, const tl_dataset *d, int64_t *group);
+
+/* The same with rows of one group together, which splits keep on one side: unit[i] is the lowest
+ * row of i's. */
+tl_status tl_dataset_units(tl_ctx *ctx, const tl_dataset *d, int64_t *unit);
 
 /* The test part: as the files say, else cut off once: stratified, duplicates on one side, a
  * function of the data and `seed` alone.  The rest is for train and valid. */

@@ -2,6 +2,7 @@
 #include "data/inspect.h"
 #include "core/text.h"
 #include "data/hold.h"
+#include "data/near.h"
 #include "data/workers.h"
 
 #include <math.h>
@@ -19,18 +20,25 @@ enum {
 };
 
 typedef struct {
-    int64_t part[4];
+    int64_t part[TL_SPLITS];
 } class_count; /* rows by tl_split */
+
+/* Rows that are (nearly) the same as another, and those of them that stand in two parts. */
+typedef struct {
+    bool    known;
+    int64_t rows, groups, conflicting, leak[TL_SPLITS][TL_SPLITS];
+    json_t *first, *leaked;
+} pairs;
 
 typedef struct {
     const tl_dataset *d;
     class_count      *count; /* [classes]         */
-    int64_t           part[4];
+    int64_t           part[TL_SPLITS];
     int64_t          *height, *width; /* [rows]     */
     uint8_t          *coloured;       /* [rows]     */
     int64_t          *group;          /* [rows]; NULL: pictures are damaged */
-    int64_t           copies, groups, conflicting, leak[4][4];
-    json_t           *copied, *leaked, *problems, *warnings, *notes;
+    pairs             copy, near;     /* equal rows; nearly equal ones      */
+    json_t           *problems, *warnings, *notes;
 } survey;
 
 /* File and class names need not be UTF-8; JSON must. */
@@ -65,12 +73,12 @@ static void count_rows(survey *s)
     }
 }
 
-static int64_t trained(const int64_t part[4])
+static int64_t trained(const int64_t *part)
 {
     return part[TL_SPLIT_TRAIN] + part[TL_SPLIT_NONE];
 }
 
-static int64_t total(const int64_t part[4])
+static int64_t total(const int64_t *part)
 {
     return trained(part) + part[TL_SPLIT_VALID] + part[TL_SPLIT_TEST];
 }
@@ -132,22 +140,47 @@ static json_t *name_of(tl_ctx *ctx, const tl_dataset *d, int64_t i)
     return text;
 }
 
-/* Row i equals row g of its group: counted and, among the first, named. */
-static void note_copy(tl_ctx *ctx, survey *s, int64_t g, int64_t i)
+/* Row i is like row g: counted and, among the first, named. */
+static void note_pair(tl_ctx *ctx, const tl_dataset *d, pairs *p, int64_t g, int64_t i)
 {
-    const int a = s->d->split[g], b = s->d->split[i];
+    const int a = d->split[g], b = d->split[i];
     const int low  = a == TL_SPLIT_NONE ? TL_SPLIT_TRAIN : a,
               high = b == TL_SPLIT_NONE ? TL_SPLIT_TRAIN : b;
 
-    s->copies++;
-    if (json_array_size(s->copied) < LISTED)
+    p->rows++;
+    if (json_array_size(p->first) < LISTED)
         json_array_append_new(
-            s->copied, json_pack("[o, o]", name_of(ctx, s->d, g), name_of(ctx, s->d, i)));
+            p->first, json_pack("[o, o]", name_of(ctx, d, g), name_of(ctx, d, i)));
     if (low == high) return;
-    s->leak[TL_MIN(low, high)][TL_MAX(low, high)]++;
-    if (json_array_size(s->leaked) < LISTED)
+    p->leak[TL_MIN(low, high)][TL_MAX(low, high)]++;
+    if (json_array_size(p->leaked) < LISTED)
         json_array_append_new(
-            s->leaked, json_pack("[o, o]", name_of(ctx, s->d, g), name_of(ctx, s->d, i)));
+            p->leaked, json_pack("[o, o]", name_of(ctx, d, g), name_of(ctx, d, i)));
+}
+
+/* Pairs (g, i) that share their g are one group. */
+static tl_status note_near(tl_ctx *ctx, survey *s)
+{
+    const tl_dataset *d    = s->d;
+    tl_near_pair     *pair = NULL;
+    uint8_t          *mark = NULL; /* of a group's first row: 1 is one, 2 labels differ */
+    int64_t           count;
+    tl_status         rc;
+
+    TL_TRY(tl_alloc(ctx, (size_t)d->rows, &mark));
+    TL_TRY(tl_dataset_near(ctx, d, &s->near.known, &pair, &count));
+    for (int64_t k = 0; k < count; k++) {
+        mark[pair[k].a] |= d->label[pair[k].a] == d->label[pair[k].b] ? 1 : 3;
+        note_pair(ctx, d, &s->near, pair[k].a, pair[k].b);
+    }
+    for (int64_t i = 0; i < d->rows; i++) {
+        s->near.groups += mark[i] & 1;
+        s->near.conflicting += mark[i] >> 1;
+    }
+done:
+    tl_free(ctx, pair);
+    tl_free(ctx, mark);
+    return rc;
 }
 
 static tl_status find_copies(tl_ctx *ctx, survey *s)
@@ -172,12 +205,14 @@ static tl_status find_copies(tl_ctx *ctx, survey *s)
         const int64_t g = s->group[i];
         if (g == i) continue;
         mark[g] |= d->label[g] == d->label[i] ? 1 : 3;
-        note_copy(ctx, s, g, i);
+        note_pair(ctx, d, &s->copy, g, i);
     }
     for (int64_t i = 0; i < d->rows; i++) {
-        s->groups += mark[i] & 1;
-        s->conflicting += mark[i] >> 1;
+        s->copy.groups += mark[i] & 1;
+        s->copy.conflicting += mark[i] >> 1;
     }
+    s->copy.known = true;
+    TL_TRY(note_near(ctx, s));
 done:
     tl_free(ctx, mark);
     return rc;
@@ -185,9 +220,9 @@ done:
 
 static void judge_copies(survey *s)
 {
-    const int64_t test  = s->leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST],
-                  valid = s->leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID] +
-                          s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST];
+    const int64_t test  = s->copy.leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST],
+                  valid = s->copy.leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID] +
+                          s->copy.leak[TL_SPLIT_VALID][TL_SPLIT_TEST];
 
     if (test)
         say(s->problems, "problem",
@@ -195,24 +230,47 @@ static void judge_copies(survey *s)
             "too high",
             "%" PRId64 " test %s of training rows", test,
             tl_plural(test, "row is an exact copy", "rows are exact copies"));
-    if (s->conflicting)
+    if (s->copy.conflicting)
         say(s->problems, "problem", "look at them and keep the right label",
-            "%" PRId64 " %s with more than one label", s->conflicting,
-            tl_plural(s->conflicting, "picture occurs", "pictures occur"));
+            "%" PRId64 " %s with more than one label", s->copy.conflicting,
+            tl_plural(s->copy.conflicting, "picture occurs", "pictures occur"));
     if (valid)
         say(s->warnings, "warning",
             "remove them from one side: what is chosen on them is chosen too "
             "well",
             "%" PRId64 " validation %s in the training or test part", valid,
             tl_plural(valid, "row also occurs", "rows also occur"));
-    if (s->copies)
+    if (s->copy.rows)
         say(s->notes, "note",
             "nothing must be done: copies are kept on one side of every split; "
             "without them the counts would be honest",
-            "%" PRId64 " %s (%" PRId64 " %s more than once)", s->copies,
-            tl_plural(s->copies, "row is an exact copy of another",
+            "%" PRId64 " %s (%" PRId64 " %s more than once)", s->copy.rows,
+            tl_plural(s->copy.rows, "row is an exact copy of another",
                       "rows are exact copies of others"),
-            s->groups, tl_plural(s->groups, "picture occurs", "pictures occur"));
+            s->copy.groups, tl_plural(s->copy.groups, "picture occurs", "pictures occur"));
+}
+
+static void judge_near(survey *s)
+{
+    const pairs   *p    = &s->near;
+    const int64_t  test = p->leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST];
+
+    if (test)
+        say(s->warnings, "warning",
+            "look at the first of them; take them out of the training part if they are the same "
+            "thing: with them the test score is too high",
+            "%" PRId64 " test %s nearly the same as training rows", test,
+            tl_plural(test, "row is", "rows are"));
+    if (p->conflicting)
+        say(s->warnings, "warning", "look at them and keep the right label",
+            "%" PRId64 " %s of nearly equal rows with more than one label", p->conflicting,
+            tl_plural(p->conflicting, "group", "groups"));
+    if (p->rows)
+        say(s->notes, "note",
+            "if they are the same thing, give them one value of a column and name it with "
+            "--group, or take them out",
+            "%" PRId64 " %s nearly the same as another", p->rows,
+            tl_plural(p->rows, "row is", "rows are"));
 }
 
 static void judge_classes(survey *s, int64_t largest, int64_t smallest)
@@ -408,22 +466,21 @@ static json_t *target_json(const tl_dataset *d)
     return target;
 }
 
-static json_t *copies_json(const survey *s)
+static json_t *copies_json(const pairs *p)
 {
-    if (!s->group) return json_null();
-    return json_pack("{s:I, s:I, s:I, s:O}", "rows", (json_int_t)s->copies, "groups",
-                     (json_int_t)s->groups, "conflicting", (json_int_t)s->conflicting,
-                     "first", s->copied);
+    if (!p->known) return json_null();
+    return json_pack("{s:I, s:I, s:I, s:O}", "rows", (json_int_t)p->rows, "groups",
+                     (json_int_t)p->groups, "conflicting", (json_int_t)p->conflicting,
+                     "first", p->first);
 }
 
-static json_t *leaks_json(const survey *s)
+static json_t *leaks_json(const pairs *p)
 {
-    if (!s->group) return json_null();
+    if (!p->known) return json_null();
     return json_pack("{s:I, s:I, s:I, s:O}", "train_test",
-                     (json_int_t)s->leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST], "train_valid",
-                     (json_int_t)s->leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID], "valid_test",
-                     (json_int_t)s->leak[TL_SPLIT_VALID][TL_SPLIT_TEST], "first",
-                     s->leaked);
+                     (json_int_t)p->leak[TL_SPLIT_TRAIN][TL_SPLIT_TEST], "train_valid",
+                     (json_int_t)p->leak[TL_SPLIT_TRAIN][TL_SPLIT_VALID], "valid_test",
+                     (json_int_t)p->leak[TL_SPLIT_VALID][TL_SPLIT_TEST], "first", p->leaked);
 }
 
 static json_t *assemble(survey *s)
@@ -437,6 +494,7 @@ static json_t *assemble(survey *s)
             "%" PRId64 " %s cannot be used", d->bad_rows,
             tl_plural(d->bad_rows, "file", "files"));
     judge_copies(s);
+    judge_near(s);
     if (d->schema) judge_columns(s);
     json_object_set_new(out, "task", json_string(d->task->name));
     json_object_set_new(out, "path", text_of(d->path));
@@ -457,13 +515,16 @@ static json_t *assemble(survey *s)
     json_object_set_new(
         out, "unreadable",
         json_pack("{s:I, s:O}", "rows", (json_int_t)d->bad_rows, "first", d->bad));
-    json_object_set_new(out, "duplicates", copies_json(s));
-    json_object_set_new(out, "leaks", leaks_json(s));
+    json_object_set_new(out, "duplicates", copies_json(&s->copy));
+    json_object_set_new(out, "leaks", leaks_json(&s->copy));
+    json_object_set_new(out, "near_duplicates", copies_json(&s->near));
+    json_object_set_new(out, "near_leaks", leaks_json(&s->near));
     judge_parts(s);
     found = json_array();
     json_array_extend(found, s->problems);
     json_array_extend(found, s->warnings);
     json_array_extend(found, s->notes);
+    json_object_set_new(out, "labels", json_null());
     json_object_set_new(out, "findings", found);
     return out;
 }
@@ -472,8 +533,8 @@ tl_status tl_inspect(tl_ctx *ctx, const tl_dataset *d, json_t **out)
 {
     const size_t rows = (size_t)d->rows;
     survey       s    = { .d        = d,
-                          .copied   = json_array(),
-                          .leaked   = json_array(),
+                          .copy     = { .first = json_array(), .leaked = json_array() },
+                          .near     = { .first = json_array(), .leaked = json_array() },
                           .problems = json_array(),
                           .warnings = json_array(),
                           .notes    = json_array() };
@@ -492,8 +553,10 @@ tl_status tl_inspect(tl_ctx *ctx, const tl_dataset *d, json_t **out)
     TL_TRY(find_copies(ctx, &s));
     *out = assemble(&s);
 done:
-    json_decref(s.copied);
-    json_decref(s.leaked);
+    json_decref(s.copy.first);
+    json_decref(s.copy.leaked);
+    json_decref(s.near.first);
+    json_decref(s.near.leaked);
     json_decref(s.problems);
     json_decref(s.warnings);
     json_decref(s.notes);

@@ -5,7 +5,7 @@
  * idea.  Floor 2, data. */
 #include "core/rand.h"
 #include "core/text.h"
-#include "data/dataset.h"
+#include "data/hold.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -89,7 +89,7 @@ static tl_status units_new(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows
 
     *s = (units_of){ .d = d, .members = rows->count };
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *group, &group));
-    TL_TRY(tl_dataset_duplicates(ctx, d, group));
+    TL_TRY(tl_dataset_units(ctx, d, group));
     TL_TRY(tl_alloc_array(ctx, n, sizeof *s->m, &s->m));
     TL_TRY(tl_alloc_array(ctx, n, sizeof *s->u, &s->u));
     TL_TRY(tl_alloc_array(ctx, n, sizeof *s->order, &s->order));
@@ -194,8 +194,8 @@ static tl_status all_rows(tl_ctx *ctx, const tl_dataset *d, tl_rows *out)
     tl_status rc = tl_alloc_array(ctx, (size_t)d->rows, sizeof *out->row, &out->row);
 
     if (rc != TL_OK) return rc;
-    for (int64_t i = 0; i < d->rows; i++) out->row[i] = i;
-    out->count = d->rows;
+    for (int64_t i = 0; i < d->rows; i++)
+        if (d->split[i] != TL_SPLIT_SHIFTED) out->row[out->count++] = i;
     return TL_OK;
 }
 
@@ -247,6 +247,21 @@ static bool take_said(const tl_dataset *d, const tl_rows *rows, tl_split split,
     return any;
 }
 
+static tl_status draw_groups(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows,
+                             double share, uint64_t seed, uint64_t stream, uint8_t *taken)
+{
+    const double shares[] = { 1.0 - share, share };
+    int8_t      *part     = NULL;
+    tl_status    rc;
+
+    TL_TRY(tl_alloc(ctx, (size_t)rows->count, &part));
+    TL_TRY(tl_split_groups(ctx, d, rows, shares, 2, seed, stream, part));
+    for (int64_t i = 0; i < rows->count; i++) taken[i] = part[i] == 1;
+done:
+    tl_free(ctx, part);
+    return rc;
+}
+
 /* Cuts `share` off `rows`: what the files call `split`, else a draw. */
 static tl_status cut(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows,
                      tl_split split, double share, uint64_t seed, int purpose,
@@ -259,7 +274,9 @@ static tl_status cut(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows,
 
     TL_TRY(tl_alloc(ctx, (size_t)rows->count, &taken));
     said = take_said(d, rows, split, taken);
-    if (!said) {
+    if (!said && d->group) {
+        TL_TRY(draw_groups(ctx, d, rows, share, seed, stream_of(purpose, repeat, 0), taken));
+    } else if (!said) {
         TL_TRY(units_new(ctx, d, rows, &s));
         shuffle_classes(&s, seed, purpose, repeat);
         TL_TRY(take_share(ctx, &s, share, taken));
@@ -320,6 +337,12 @@ tl_status tl_split_folds(tl_ctx *ctx, const tl_dataset *d, const tl_rows *rows, 
         TL_FAIL(TL_EUSAGE, "--folds", "%d is not from 2 to 127 (5 or 10 are usual)",
                 folds);
     TL_TRY(need_two_classes(ctx, d, rows));
+    if (d->group) {
+        double share[128];
+        for (int f = 0; f < folds; f++) share[f] = 1.0 / folds;
+        rc = tl_split_groups(ctx, d, rows, share, folds, seed, stream_of(FOR_FOLDS, 0, 0), fold);
+        goto done;
+    }
     TL_TRY(units_new(ctx, d, rows, &s));
     if (s.units < folds) TL_TRY(too_few(ctx, d, rows->count, "fold"));
     shuffle_classes(&s, seed, FOR_FOLDS, 0);

@@ -92,7 +92,7 @@ done:
 /* All routes where that is affordable; else the two whose crossing is asked, or the first. */
 static tl_status plan_curve(tl_ctx *ctx, tl_study *s)
 {
-    const double left = s->budget_s - s->used;
+    const double left = tl_study_left(s);
     double       cost = INFINITY;
     tl_status    rc   = TL_OK;
 
@@ -133,7 +133,7 @@ tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws)
     if (s->curve.sizes == 0) return TL_OK;
     for (int draw = s->curve.draws; draw < draws; draw++) {
         TL_TRY(cost_of_draw(ctx, s, &cost));
-        if (cost > s->budget_s - s->used) break;
+        if (cost > tl_study_left(s)) break;
         if (draw == 0)
             tl_study_say(s, "learning curve: %d %s on parts of the rows", s->curve.routes,
                          tl_plural(s->curve.routes, "route", "routes"));

@@ -51,8 +51,9 @@ static tl_status rows_in_question(tl_ctx *ctx, const tl_study *s, tl_rows *out)
     const int64_t   count = fresh ? fresh->count : s->data->rows;
     const tl_status rc = tl_alloc_array(ctx, (size_t)count, sizeof *out->row, &out->row);
 
-    for (int64_t i = 0; rc == TL_OK && i < count; i++) out->row[i] = fresh ? fresh->row[i] : i;
-    out->count = rc == TL_OK ? count : 0;
+    for (int64_t i = 0; rc == TL_OK && i < count; i++)
+        if (fresh || s->data->split[i] != TL_SPLIT_SHIFTED)
+            out->row[out->count++] = fresh ? fresh->row[i] : i;
     return rc;
 }
 
@@ -96,6 +97,49 @@ static tl_status join_tests(tl_ctx *ctx, tl_study *s)
         s->test.count += part->count;
     }
 done:
+    return rc;
+}
+
+static tl_status take_shifted(tl_ctx *ctx, tl_study *s)
+{
+    int64_t   count = 0;
+    tl_status rc;
+
+    for (int64_t i = 0; i < s->data->rows; i++) count += s->data->split[i] == TL_SPLIT_SHIFTED;
+    if (count == 0) return TL_OK;
+    TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *s->shifted.row, &s->shifted.row));
+    for (int64_t i = 0; i < s->data->rows; i++)
+        if (s->data->split[i] == TL_SPLIT_SHIFTED) s->shifted.row[s->shifted.count++] = i;
+done:
+    return rc;
+}
+
+/* Copies and rows of one group are one unit of the statistics, too. */
+static tl_status take_clusters(tl_ctx *ctx, tl_study *s)
+{
+    int64_t  *unit = NULL;
+    int32_t  *number = NULL, units = 0;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)s->data->rows, sizeof *unit, &unit));
+    TL_TRY(tl_alloc_array(ctx, (size_t)s->data->rows, sizeof *number, &number));
+    TL_TRY(tl_dataset_units(ctx, s->data, unit));
+    TL_TRY(tl_alloc_array(ctx, (size_t)s->test.count, sizeof *s->cluster, &s->cluster));
+    for (int64_t r = 0; r < s->test.count; r++) {
+        int32_t *n = &number[unit[s->test.row[r]]];
+        if (*n == 0) *n = ++units;
+        s->cluster[r] = *n - 1;
+    }
+    if (units == s->test.count) {
+        tl_free(ctx, s->cluster);
+        s->cluster = NULL;
+    }
+    if (s->data->group)
+        tl_study_say(s, "groups: %" PRId64 " by %.80s, %d of them tested; none is on two sides",
+                     s->data->groups, s->data->group_column, (int)units);
+done:
+    tl_free(ctx, unit);
+    tl_free(ctx, number);
     return rc;
 }
 
@@ -153,6 +197,7 @@ static tl_status cut_test(tl_ctx *ctx, tl_study *s)
         TL_TRY(cut_folds(ctx, s, all, folds));
     }
     TL_TRY(join_tests(ctx, s));
+    TL_TRY(take_shifted(ctx, s));
     s->valid_share = s->slice[0].rest.count >= 5000 ? 0.1 : 0.15;
     if (s->slice[0].rest.count < 4 || s->test.count < 2)
         TL_FAIL(TL_EDATA, s->data->path,
@@ -268,6 +313,7 @@ tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s)
     TL_TRY(count_rows(ctx, s));
     s->update.forget = isnan(s->q->forget) ? s->margin : s->q->forget;
     if (s->q->model) tl_update_say_rows(s);
+    TL_TRY(take_clusters(ctx, s));
 done:
     return rc;
 }
@@ -276,8 +322,11 @@ void tl_study_close_data(tl_ctx *ctx, tl_study *s)
 {
     free_slices(ctx, s);
     tl_free(ctx, s->test.row);
+    tl_free(ctx, s->shifted.row);
+    tl_free(ctx, s->cluster);
     if (s->data) tl_dataset_close(ctx, s->data);
-    s->test = (tl_rows){ 0 };
+    s->test = s->shifted = (tl_rows){ 0 };
+    s->cluster           = NULL;
     s->data = NULL;
 }
 

@@ -6,11 +6,12 @@
 #include "data/texts/pack.h"
 #include "study/compare.h"
 #include "study/curve.h"
+#include "study/labels.h"
 #include "study/plan.h"
 #include "train/evaluate.h"
 
 enum {
-    TL_STUDY_SEEDS     = 8,
+    TL_STUDY_SEEDS     = 12,
     TL_STUDY_TRIALS    = 5,
     TL_STUDY_FOLDS     = 10,
     TL_STUDY_FINALISTS = 3
@@ -85,6 +86,13 @@ typedef struct {
 } tl_study_update;
 
 typedef struct {
+    int         seeds;
+    double      level;
+    int         outcome; /* as tl_decision's */
+    const char *ends;    /* the study, and why: "tie", "better", "futile", "last"; NULL: goes on */
+} tl_study_look;
+
+typedef struct {
     const tl_question *q;
     const tl_backend  *backend;
     tl_slab           *slab;
@@ -103,6 +111,8 @@ typedef struct {
     tl_study_update    update;
     tl_rows            test; /* all rows that are scored, in the order of the
                                               slices */
+    tl_rows            shifted;  /* of --shifted; none otherwise */
+    int32_t           *cluster;  /* [test.count] rows that are one unit; NULL: none are */
     tl_model         **base;
     int                bases;
     tl_prepared       *view;
@@ -124,6 +134,10 @@ typedef struct {
         int64_t rows[TL_CURVE_SIZES]; /* ascending; the last is train_rows */
     } curve;
     double             used;       /* of budget_s, in forecast seconds */
+    double             reserve;    /* of the rest: kept for seeds that a win needs */
+    tl_study_look      look[TL_MOST_LOOKS]; /* at the test part, so far */
+    int                looks;
+    double             level;      /* of the last look; 0: as if it were the only one */
     int                rounds;     /* of search: trials of each beyond its default */
     double             detectable; /* said before anything ran */
     double  began_s, before_s;     /* clock now, and seconds of earlier processes */
@@ -231,6 +245,13 @@ int       tl_study_part_repeats(const tl_study *s, int candidate, int64_t rows);
 
 /* compare_order.c */
 tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s);
+double    tl_study_left(const tl_study *s); /* of the budget, without the reserve */
+
+/* compare_looks.c: a look at the test part after so many seeds, of `most` there may be. */
+tl_status tl_study_take_look(tl_ctx *ctx, tl_study *s, int seeds, int most, bool last,
+                             bool *ends);
+json_t   *tl_study_looks_json(const tl_study *s);
+void      tl_study_looks_words(const tl_study *s, json_t *reasons);
 
 tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache *cache,
                        tl_rows rows,
@@ -261,9 +282,19 @@ struct tl_judged {
     double  best_test;   /* what best/ scores, loaded anew */
     tl_rows best_rows;   /* on these; borrowed */
     float  *best_answer; /* [best_rows.count classes] probabilities, or numbers */
+    tl_calibration calibration[2]; /* of best/ on them: as it is, at its temperature */
+    int64_t only_winner, only_runner_up; /* right of the two delivered models; -1: not known */
+    tl_decision shifted; /* of the same candidates there; test NULL: none */
+    json_t     *groups;  /* of --group, for verdict.json; owned */
+    tl_label_audit labels; /* of the test part; joint NULL: not looked at */
+    int         gap_group; /* the worst served; -1: not known */
+    tl_interval gap;       /* how much further below the mean it is from a base */
 };
 /* verdict.c */
 tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out);
+/* The decision alone, as it would be now: for a look. */
+tl_status   tl_study_weigh(tl_ctx *ctx, tl_study *s, tl_judged *out);
+const char *tl_outcome_name(int outcome);
 void      tl_judged_free(tl_ctx *ctx, tl_judged *j);
 int       tl_judged_place(const tl_judged *j,
                           int              entry); /* of an entry in the decision; -1 */
@@ -298,6 +329,35 @@ json_t *tl_interval_json(tl_interval i); /* {mean, ci95}; unknown is null */
 void    tl_study_curve_json(const tl_study *s, const tl_judged *j, json_t *verdict);
 void    tl_study_curve_words(const tl_study *s, const tl_judged *j, json_t *reasons);
 json_t *tl_study_curve_detail(const tl_study *s, const tl_judged *j);
+int32_t tl_study_top(const float *probability, int64_t classes);
+/* verdict_model.c: of best/; count[true * classes + predicted]. */
+tl_status tl_study_calibrate_best(tl_ctx *ctx, tl_study *s, tl_judged *j, const tl_model *model,
+                                  tl_cache *cache);
+json_t   *tl_study_calibration_json(const tl_study *s, const tl_judged *j);
+void      tl_study_calibration_words(const tl_study *s, const tl_judged *j, json_t *reasons);
+json_t   *tl_study_per_class_json(const tl_study *s, const int64_t *count);
+json_t   *tl_study_class_json(const tl_study *s, int64_t c);
+tl_status tl_study_mcnemar(tl_ctx *ctx, tl_study *s, tl_judged *j);
+json_t   *tl_study_mcnemar_json(const tl_judged *j);
+/* verdict_shifted.c */
+tl_status tl_study_judge_shifted(tl_ctx *ctx, tl_study *s, tl_judged *j);
+json_t   *tl_study_shifted_json(const tl_study *s, const tl_judged *j);
+void      tl_study_shifted_words(const tl_study *s, const tl_judged *j, json_t *reasons);
+/* verdict_labels.c */
+tl_status tl_study_judge_labels(tl_ctx *ctx, tl_study *s, tl_judged *j);
+json_t   *tl_study_labels_json(const tl_study *s, const tl_judged *j);
+void      tl_study_labels_words(const tl_study *s, const tl_judged *j, json_t *reasons);
+tl_status tl_study_labels_detail(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
+                                 json_t **out);
+/* A row for people: {row, true, predicted, probability, image, text}. */
+tl_status tl_study_row_json(tl_ctx *ctx, const tl_study *s, int64_t row, int32_t said,
+                            double probability, json_t **out);
+/* verdict_groups.c */
+tl_status tl_study_judge_groups(tl_ctx *ctx, tl_study *s, tl_judged *j);
+void      tl_study_groups_words(const tl_study *s, const tl_judged *j, json_t *reasons);
+/* The best place of a way: from a base, from scratch, baseline; -1: none was judged. */
+typedef enum { TL_FROM_BASE, TL_ANEW, TL_BASELINE } tl_way;
+int       tl_study_best_of(const tl_study *s, const tl_judged *j, tl_way way);
 /* verdict_words.c */
 json_t *tl_study_reasons(tl_study *s, const tl_judged *j);
 void    tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room);

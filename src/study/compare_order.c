@@ -15,9 +15,9 @@ static bool is_better(const tl_study *s, double a, double b)
     return tl_study_merit(s, a) > tl_study_merit(s, b);
 }
 
-static double left(const tl_study *s)
+double tl_study_left(const tl_study *s)
 {
-    return s->budget_s - s->used;
+    return s->budget_s - s->used - s->reserve;
 }
 
 static void not_run(tl_entry *e, const char *why)
@@ -123,7 +123,7 @@ static tl_status search(tl_ctx *ctx, tl_study *s)
     int          trial = 1;
 
     if (s->folds || is_settled(s) || cost <= 0.0) return TL_OK;
-    for (; trial < TL_STUDY_TRIALS && left(s) - cost >= 0.5 * s->budget_s; trial++) {
+    for (; trial < TL_STUDY_TRIALS && tl_study_left(s) - cost >= 0.5 * s->budget_s; trial++) {
         tl_study_say(s, "search, round %d: another rate for each trained candidate",
                      trial);
         for (int i = 0; i < s->entries; i++) {
@@ -210,7 +210,7 @@ static tl_status seeds_for_others(tl_ctx *ctx, tl_study *s, int seeds)
             const double mine = (seeds - have) * tl_study_run_seconds(s, e);
             if (have > 0 && have < seeds && mine < cost) next = i, cost = mine;
         }
-        if (next < 0 || cost > left(s)) break;
+        if (next < 0 || cost > tl_study_left(s)) break;
         TL_TRY(run_seeds(ctx, s, next, seeds));
         if (tl_study_repeats(s, next, s->entry[next].chosen) < seeds)
             s->entry[next].gave_up = true;
@@ -227,36 +227,62 @@ static tl_status seeds_in_turn(tl_ctx *ctx, tl_study *s, int seeds)
     for (int k = 2; k <= seeds; k++)
         for (int i = 0; i < s->entries; i++) {
             if (!s->entry[i].active || !s->entry[i].finalist) continue;
-            if (tl_study_run_seconds(s, &s->entry[i]) > left(s)) continue;
+            if (tl_study_run_seconds(s, &s->entry[i]) > tl_study_left(s)) continue;
             TL_TRY(run_seeds(ctx, s, i, k));
         }
 done:
     return rc;
 }
 
+/* The finalists' next number of seeds: the next step, or what of it is affordable; 0: none. */
+static int next_seeds(const tl_study *s, int have, int most)
+{
+    static const int steps[] = { 3, 5, 8, TL_STUDY_SEEDS };
+
+    for (size_t i = 0; i < TL_COUNT(steps); i++) {
+        if (steps[i] <= have) continue;
+        for (int k = TL_MIN(steps[i], most); k > have; k--)
+            if (cost_of_seeds(s, true, k) <= tl_study_left(s)) return k;
+        return 0;
+    }
+    return 0;
+}
+
+/* Before others and the curve: the one seed more without which nothing could be `better`. */
+static void keep_for_a_win(tl_study *s, int most)
+{
+    const double cost = cost_of_seeds(s, true, 4);
+
+    s->reserve = most >= 4 && cost <= tl_study_left(s) ? cost : 0.0;
+}
+
 static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
 {
-    static const int steps[]   = { 3, 5, 8 };
-    tl_status        rc        = TL_OK;
-    const int        asked     = s->q->seeds > 0 ? s->q->seeds : TL_STUDY_SEEDS;
-    const int        most      = TL_MIN(asked, TL_STUDY_SEEDS);
-    int              finalists = TL_STUDY_FINALISTS;
+    tl_status rc        = TL_OK;
+    const int asked     = s->q->seeds > 0 ? s->q->seeds : TL_STUDY_SEEDS;
+    const int most      = TL_MIN(asked, TL_STUDY_SEEDS);
+    int       finalists = TL_STUDY_FINALISTS, seeds = TL_MIN(3, most);
+    bool      ends = false;
 
     choose_finalists(s, finalists);
-    while (finalists > 2 && cost_of_seeds(s, true, TL_MIN(3, most)) > left(s))
+    while (finalists > 2 && cost_of_seeds(s, true, seeds) > tl_study_left(s))
         choose_finalists(s, --finalists);
-    for (size_t i = 0; i < TL_COUNT(steps); i++) {
-        const int seeds = TL_MIN(steps[i], most);
-        if (cost_of_seeds(s, true, seeds) > left(s)) {
-            if (i == 0) TL_TRY(seeds_in_turn(ctx, s, seeds));
-            break;
-        }
-        TL_TRY(run_seeds_of(ctx, s, true, seeds));
-        if (i == 0) TL_TRY(seeds_for_others(ctx, s, seeds));
-        TL_TRY(tl_study_curve(ctx, s, 1));
-        if (seeds == most) break;
+    if (cost_of_seeds(s, true, seeds) > tl_study_left(s)) {
+        TL_TRY(seeds_in_turn(ctx, s, seeds));
+        return tl_study_curve(ctx, s, seeds);
     }
-    TL_TRY(tl_study_curve(ctx, s, TL_MIN(steps[0], most)));
+    for (int next; !ends; seeds = next) {
+        TL_TRY(run_seeds_of(ctx, s, true, seeds));
+        if (s->looks == 0) {
+            keep_for_a_win(s, most);
+            TL_TRY(seeds_for_others(ctx, s, seeds));
+        }
+        TL_TRY(tl_study_curve(ctx, s, 1));
+        s->reserve = 0.0;
+        next       = next_seeds(s, seeds, most);
+        TL_TRY(tl_study_take_look(ctx, s, seeds, most, next == 0, &ends));
+    }
+    TL_TRY(tl_study_curve(ctx, s, TL_MIN(3, most)));
 done:
     return rc;
 }

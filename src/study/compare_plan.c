@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLANNED_FINALISTS = 2, LEAST_SEEDS = 3 };
+enum { PLANNED_FINALISTS = 2, LEAST_SEEDS = 4 }; /* three never make a win */
 /* Before anything ran: how often two good routes disagree, and how much a seed moves
  * one. */
 static const double DISCORDANCE = TL_STUDY_DISCORDANCE, SEED_SD = 0.01;
@@ -36,6 +36,8 @@ static json_t *asked(const tl_study *s)
         json_object_set_new(a, "old", json_string(s->update.sha256[1]));
         json_object_set_new(a, "forget", tl_json_real(s->update.forget));
     }
+    if (s->data->group_column)
+        json_object_set_new(a, "group", tl_json_name(s->data->group_column));
     return a;
 }
 

@@ -211,6 +211,22 @@ static bool ends_the_study(tl_status rc)
            rc == TL_EDATA;
 }
 
+/* Of folds the first's model answers for all; models of parts of the rows are not asked. */
+static tl_status ask_shifted(tl_ctx *ctx, tl_study *s, const tl_study_run *run,
+                             const tl_model *model, tl_cache *cache)
+{
+    float    *answers = NULL;
+    tl_status rc;
+
+    if (s->shifted.count == 0 || run->rows || run->fold) return TL_OK;
+    TL_TRY(tl_study_ask(ctx, s, model, cache, s->shifted, &answers));
+    TL_TRY(tl_store_put_blob(ctx, s->store, run->id, "shifted", answers,
+                             (size_t)(s->shifted.count * s->data->classes) * sizeof *answers));
+done:
+    tl_free(ctx, answers);
+    return rc;
+}
+
 /* Trains, asks the test rows, keeps weights and answers, and only then calls the run
  * ended. */
 static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run)
@@ -244,6 +260,7 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
                              (size_t)(test.count * s->data->classes) * sizeof *answers));
     if (s->update.test.count && run->fold == 0)
         TL_TRY(tl_update_ask_old(ctx, s, run, r.model, coded ? coded : spec->cache));
+    TL_TRY(ask_shifted(ctx, s, run, r.model, coded ? coded : spec->cache));
     TL_TRY(keep_model(ctx, s, run, r.model));
     TL_TRY(tl_store_end(ctx, s->store, run->id, "done", run->result));
     TL_TRY(drop_worse_models(ctx, s, run));

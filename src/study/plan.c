@@ -80,7 +80,7 @@ double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *p
                 costliest = i;
         }
         if (costliest < 0) break;
-        sum += 2.0 * item_cost(&item[costliest], plan->share);
+        sum += 3.0 * item_cost(&item[costliest], plan->share);
         skipped[costliest] = true;
     }
     return sum;

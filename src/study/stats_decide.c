@@ -1,6 +1,6 @@
 /* stats_decide.c -- from scores to better, tie or undecided, and why.
  *
- * `better`: the first on test against every other, Holm-corrected. That the first was
+ * `better`: the first on test against every other at once (stats_many.c). That the first was
  * chosen by looking costs nothing more: for a wrong name to be called, it must beat
  * every other, the truly best among them, each on its own side of its interval (Hsu
  * 1984; Berger 1982). `tie`: against the first on test, one or more others have a 90 %
@@ -13,44 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const double ALPHA = 0.05, TIE_ALPHA = 0.10;
-
-static int by_p(const void *a, const void *b)
-{
-    const double x = (*(const tl_rival *const *)a)->p,
-                 y = (*(const tl_rival *const *)b)->p;
-
-    return (x > y) - (x < y);
-}
-
-tl_status tl_study_rivals(tl_ctx *ctx, const tl_study_values *v, int reference,
-                          tl_rival *rival)
-{
-    tl_status  rc;
-    const int  others = v->s->candidates - 1;
-    tl_rival **order  = NULL;
-    double     before = 0.0;
-    int        count  = 0;
-
-    TL_TRY(tl_alloc_array(ctx, (size_t)v->s->candidates, sizeof *order, &order));
-    for (int c = 0; c < v->s->candidates; c++) {
-        rival[c] = (tl_rival){ .p = 1.0, .factor = 1.0 };
-        if (c == reference) continue;
-        rival[c].pair  = tl_study_pair(v, reference, c);
-        rival[c].p     = tl_pair_p(&rival[c].pair);
-        order[count++] = &rival[c];
-    }
-    qsort(order, (size_t)count, sizeof *order, by_p);
-    for (int i = 0; i < others; i++) {
-        const double raw = order[i]->p;
-        before           = fmax(before, raw * (others - i));
-        order[i]->factor = raw > 0.0 ? before / raw : others - i;
-        order[i]->p      = fmin(1.0, before);
-    }
-done:
-    tl_free(ctx, order);
-    return rc;
-}
+static const double ALPHA = 0.05, TIE_ALPHA = 0.10, HARDLY = 0.1;
 
 static bool cheaper(const tl_scores *s, int a, int b)
 {
@@ -80,7 +43,7 @@ static int best_mean(const tl_study_values *v, int except)
 
 static int least_seeds(const tl_scores *s)
 {
-    return s->least_seeds > 0 ? s->least_seeds : 3;
+    return s->least_seeds > 0 ? s->least_seeds : 4;
 }
 
 /* Validation's favourite of the finalists is another than `top`. */
@@ -124,7 +87,7 @@ static tl_interval interval_of(const tl_study_values *v, int candidate)
 {
     const tl_pair pair = tl_study_pair(v, candidate, -1);
     tl_interval   out;
-    const double  n = (double)v->s->rows;
+    const double  n = (double)v->units;
 
     if (v->s->plain) {
         const double half = tl_pair_half(&pair, ALPHA);
@@ -140,7 +103,7 @@ static tl_interval interval_of(const tl_study_values *v, int candidate)
 static double detectable_of(const tl_rival *r)
 {
     if (r->pair.seeds < 2 || r->pair.variance <= 0.0) return NAN;
-    return tl_pair_half(&r->pair, ALPHA / r->factor) +
+    return tl_pair_half(&r->pair, r->level) +
            tl_student_quantile(0.8, r->pair.df) * sqrt(r->pair.variance);
 }
 
@@ -241,11 +204,31 @@ static bool enough_seeds(const tl_scores *s, int a, int b)
            (b < 0 || tl_study_seeds(s, b) >= least_seeds(s));
 }
 
+/* Would MOST_SEEDS of each, were the difference to stay what it is, hardly ever end in `better`
+ * or `tie`?  The seeds still to come can move the mean by what they would take off its
+ * variance. */
+static bool is_futile(const tl_scores *s, const tl_rival *r)
+{
+    enum { MOST_SEEDS = 12 };
+    const tl_pair *p = &r->pair;
+
+    if (p->seeds < 2 || p->seeds >= MOST_SEEDS) return false;
+    const double then = p->rows_part + p->seeds_part * p->seeds / MOST_SEEDS;
+    const double move = sqrt(fmax(1e-30, p->variance - then)), gap = fabs(p->mean);
+    const double win  = -tl_normal_quantile(0.5 * r->level) * sqrt(then);
+    const double tie  = s->margin + tl_normal_quantile(0.5 * TIE_ALPHA) * sqrt(then);
+    const double wins = tl_normal_cdf((gap - win) / move);
+    const double ties =
+        tie > 0.0 ? tl_normal_cdf((tie - gap) / move) - tl_normal_cdf((-tie - gap) / move) : 0.0;
+
+    return wins + ties < HARDLY;
+}
+
 /* The winner's difference to the next best, and what could have been seen. */
-static tl_status measure(tl_ctx *ctx, const tl_study_values *v, tl_rival *rival,
+static tl_status measure(tl_ctx *ctx, const tl_study_values *v, int top, tl_rival *rival,
                          tl_decision *d)
 {
-    tl_status rc;
+    tl_status rc = TL_OK;
 
     d->runner_up = best_mean(v, d->winner);
     if (d->runner_up < 0) {
@@ -253,9 +236,9 @@ static tl_status measure(tl_ctx *ctx, const tl_study_values *v, tl_rival *rival,
         d->p = d->detectable = NAN;
         return TL_OK;
     }
-    TL_TRY(tl_study_rivals(ctx, v, d->winner, rival));
+    if (d->winner != top) TL_TRY(tl_study_rivals(ctx, v, d->winner, rival));
     const tl_rival *r    = &rival[d->runner_up];
-    const double    half = tl_pair_half(&r->pair, ALPHA / r->factor);
+    const double    half = tl_pair_half(&r->pair, r->level);
     d->difference =
         (tl_interval){ r->pair.mean, r->pair.mean - half, r->pair.mean + half };
     d->p          = r->p;
@@ -299,7 +282,9 @@ tl_status tl_decide(tl_ctx *ctx, const tl_scores *s, tl_decision *out)
     if (found == A_TIE) out->outcome = TL_TIE;
     if (found == ALL_WORSE && !out->reversed && enough_seeds(s, top, best_mean(&v, top)))
         out->outcome = TL_BETTER;
-    TL_TRY(measure(ctx, &v, rival, out));
+    TL_TRY(measure(ctx, &v, top, rival, out));
+    if (out->outcome == TL_UNDECIDED && s->candidates > 1 && found == OPEN)
+        out->futile = is_futile(s, &rival[out->runner_up]);
     TL_TRY(tl_study_confidence(ctx, &v, out->winner, &out->confidence));
     say_why(s, out, rival, found == ALL_WORSE);
 done:
@@ -313,6 +298,17 @@ void tl_decision_free(tl_ctx *ctx, tl_decision *d)
 {
     tl_free(ctx, d->test);
     d->test = NULL;
+}
+
+static tl_interval negative(tl_interval i)
+{
+    return (tl_interval){ -i.mean, -i.high, -i.low };
+}
+
+void tl_decision_turn(tl_decision *d, int candidates)
+{
+    for (int i = 0; i < candidates; i++) d->test[i] = negative(d->test[i]);
+    d->difference = negative(d->difference);
 }
 
 double tl_detectable(int64_t rows, int seeds, double discordance, double seed_sd,

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double PRIOR = 1.25, PRIOR_DF = 8.0, DISAGREES = 6.0;
+static const double PRIOR = 1.25, PRIOR_DF = 4.0, DISAGREES = 6.0;
 
 int tl_study_seeds(const tl_scores *s, int candidate)
 {
@@ -24,7 +24,7 @@ int tl_study_seeds(const tl_scores *s, int candidate)
 
 static const float *values_at(const tl_study_values *v, int candidate, int seed)
 {
-    return v->value + ((int64_t)candidate * v->s->seeds + seed) * v->s->rows;
+    return v->value + ((int64_t)candidate * v->s->seeds + seed) * v->units;
 }
 
 double tl_study_mean(const tl_study_values *v, int candidate)
@@ -34,17 +34,10 @@ double tl_study_mean(const tl_study_values *v, int candidate)
 
     for (int seed = 0; seed < k; seed++) {
         const float *x = values_at(v, candidate, seed);
-        for (int64_t r = 0; r < v->s->rows; r++) sum += (double)x[r];
+        for (int64_t r = 0; r < v->units; r++) sum += (double)x[r];
     }
-    return sum / ((double)k * (double)v->s->rows);
+    return sum / ((double)k * (double)v->units);
 }
-
-/* Mean squares over rows, seeds and the rest, each divided by n, so that they are
- * variances of a mean over rows. */
-typedef struct {
-    double mean, rows, seeds, rest;
-    int    k;
-} squares;
 
 static double difference(const tl_study_values *v, int a, int b, int seed, int64_t row)
 {
@@ -52,26 +45,26 @@ static double difference(const tl_study_values *v, int a, int b, int seed, int64
            (b < 0 ? 0.0 : (double)values_at(v, b, seed)[row]);
 }
 
-static squares squares_of(const tl_study_values *v, int a, int b)
+static tl_mean_squares squares_of(const tl_study_values *v, int a, int b)
 {
     const int    k     = b < 0 ? tl_study_seeds(v->s, a)
                                : TL_MIN(tl_study_seeds(v->s, a), tl_study_seeds(v->s, b));
-    const double n     = (double)v->s->rows;
-    squares      q     = { .k = k };
+    const double n     = (double)v->units;
+    tl_mean_squares q = { .k = k };
     double       total = 0.0, by_row = 0.0, by_seed = 0.0;
 
     for (int seed = 0; seed < k; seed++) {
         double sum = 0.0;
-        for (int64_t r = 0; r < v->s->rows; r++) sum += difference(v, a, b, seed, r);
+        for (int64_t r = 0; r < v->units; r++) sum += difference(v, a, b, seed, r);
         q.mean += sum / n / k;
     }
     for (int seed = 0; seed < k; seed++) {
         double sum = 0.0;
-        for (int64_t r = 0; r < v->s->rows; r++)
+        for (int64_t r = 0; r < v->units; r++)
             sum += difference(v, a, b, seed, r) - q.mean;
         by_seed += sum * sum / n;
     }
-    for (int64_t r = 0; r < v->s->rows; r++) {
+    for (int64_t r = 0; r < v->units; r++) {
         double sum = 0.0;
         for (int seed = 0; seed < k; seed++) {
             const double d = difference(v, a, b, seed, r) - q.mean;
@@ -87,9 +80,20 @@ static squares squares_of(const tl_study_values *v, int a, int b)
     return q;
 }
 
+/* Of a pair, as it was found when the values were made. */
+static tl_mean_squares squares_kept(const tl_study_values *v, int a, int b)
+{
+    tl_mean_squares q;
+
+    if (b < 0) return squares_of(v, a, b);
+    q = v->squares[TL_MIN(a, b) * v->s->candidates + TL_MAX(a, b)];
+    if (a > b) q.mean = -q.mean;
+    return q;
+}
+
 /* One seed: its part cannot be seen. The rows' variance holds the rest's as well, and
  * the prior's share is added on top. */
-static tl_pair pair_of_one_seed(const tl_study_values *v, const squares *q)
+static tl_pair pair_of_one_seed(const tl_study_values *v, const tl_mean_squares *q)
 {
     tl_pair pair = { .mean = q->mean, .seeds = 1, .rows_part = q->rows };
 
@@ -101,10 +105,10 @@ static tl_pair pair_of_one_seed(const tl_study_values *v, const squares *q)
 
 tl_pair tl_study_pair(const tl_study_values *v, int a, int b)
 {
-    const squares q = squares_of(v, a, b);
-    const double  n = (double)v->s->rows, k = q.k, own_df = k - 1.0;
-    tl_pair       pair = { .mean = q.mean, .seeds = q.k };
-    double        seeds, seeds_df = PRIOR_DF + own_df;
+    const tl_mean_squares q = squares_kept(v, a, b);
+    const double     n = (double)v->units, k = q.k, own_df = k - 1.0;
+    tl_pair          pair = { .mean = q.mean, .seeds = q.k };
+    double           seeds, seeds_df = PRIOR_DF + own_df;
 
     if (q.k < 2) return pair_of_one_seed(v, &q);
     seeds = (PRIOR_DF * v->prior * q.rest + own_df * q.seeds) / seeds_df;
@@ -146,10 +150,10 @@ static double prior_of_all(const tl_study_values *v)
         repeated += k > 1;
         most = TL_MAX(most, k);
         for (int b = a + 1; b < v->s->candidates; b++) {
-            const squares q = squares_of(v, a, b);
-            if (q.k < 2) continue;
-            seeds += q.seeds;
-            rest += q.rest;
+            const tl_mean_squares *q = &v->squares[a * v->s->candidates + b];
+            if (q->k < 2) continue;
+            seeds += q->seeds;
+            rest += q->rest;
         }
     }
     if (repeated < 3 || rest <= 0.0) return PRIOR;
@@ -157,72 +161,15 @@ static double prior_of_all(const tl_study_values *v)
     return (PRIOR_DF * PRIOR + df * seeds / rest) / (PRIOR_DF + df);
 }
 
-/* Macro-F1 is no mean over rows, but its linear part is: with F_c = 2 hits / named, a
- * row adds (2 [hit] - F_c ([label is c] + [predicted is c])) / named to F_c. These sum
- * to 0 over rows, so that F1 + n * (a row's share) has exactly F1 as its mean (the
- * infinitesimal jackknife). */
-static void f1_values(const tl_scores *s, const int32_t *predicted, double *f1,
-                      double *named, float *out)
+tl_status tl_study_pairs(tl_ctx *ctx, tl_study_values *v)
 {
-    int32_t present = 0;
-    double  mean    = 0.0;
+    const int       n  = v->s->candidates;
+    const tl_status rc =
+        tl_alloc_array(ctx, (size_t)n * (size_t)n, sizeof *v->squares, &v->squares);
 
-    for (int32_t c = 0; c < s->classes; c++) f1[c] = named[c] = 0.0;
-    for (int64_t r = 0; r < s->rows; r++) {
-        named[s->label[r]]++;
-        named[predicted[r]]++;
-        if (s->label[r] == predicted[r]) f1[predicted[r]] += 2.0;
-    }
-    for (int32_t c = 0; c < s->classes; c++) {
-        if (named[c] == 0.0) continue;
-        f1[c] /= named[c];
-        mean += f1[c];
-        present++;
-    }
-    mean /= present;
-    for (int64_t r = 0; r < s->rows; r++) {
-        const int32_t y = s->label[r], p = predicted[r];
-        double        share = -f1[y] / named[y] - f1[p] / named[p];
-
-        if (y == p) share += 2.0 / named[y];
-        out[r] = (float)(mean + (double)s->rows * share / present);
-    }
-}
-
-static tl_status make_f1(tl_ctx *ctx, const tl_scores *s, tl_study_values *v)
-{
-    tl_status    rc;
-    double      *room    = NULL;
-    const size_t columns = (size_t)s->candidates * (size_t)s->seeds;
-
-    TL_TRY(tl_alloc_array(ctx, columns * (size_t)s->rows, sizeof *v->owned, &v->owned));
-    TL_TRY(tl_alloc_array(ctx, 2 * (size_t)s->classes, sizeof *room, &room));
-    for (int c = 0; c < s->candidates; c++) {
-        for (int seed = 0; seed < tl_study_seeds(s, c); seed++) {
-            const int64_t at = ((int64_t)c * s->seeds + seed) * s->rows;
-            f1_values(s, s->predicted + at, room, room + s->classes, v->owned + at);
-        }
-    }
-    v->value = v->owned;
-done:
-    tl_free(ctx, room);
-    return rc;
-}
-
-tl_status tl_study_values_make(tl_ctx *ctx, const tl_scores *s, tl_study_values *out)
-{
-    tl_status rc = TL_OK;
-
-    *out = (tl_study_values){ .s = s, .value = s->score };
-    if (s->predicted) TL_TRY(make_f1(ctx, s, out));
-    out->prior = prior_of_all(out);
-done:
-    if (rc != TL_OK) tl_study_values_free(ctx, out);
-    return rc;
-}
-
-void tl_study_values_free(tl_ctx *ctx, tl_study_values *v)
-{
-    tl_free(ctx, v->owned);
-    *v = (tl_study_values){ 0 };
+    if (rc != TL_OK) return rc;
+    for (int a = 0; a < n; a++)
+        for (int b = a + 1; b < n; b++) v->squares[a * n + b] = squares_of(v, a, b);
+    v->prior = prior_of_all(v);
+    return TL_OK;
 }

@@ -304,63 +304,88 @@ done:
 
 /* A head out of fold ---------------------------------------------------------------------- */
 
-static void fill(const tl_features *f, const int8_t *fold, int out, bool inside, tl_table *t)
+/* Who is out, who learns, and what comes of it. */
+typedef struct {
+    const tl_features *f;
+    const int8_t      *fold;
+    const uint8_t     *skip;
+    int                out;
+    float             *probability;
+} turn;
+
+static bool is_told(const turn *t, int64_t r)
+{
+    return t->fold[r] == t->out;
+}
+
+static bool is_seen(const turn *t, int64_t r)
+{
+    return t->fold[r] != t->out && !(t->skip && t->skip[r]);
+}
+
+static void fill(const turn *t, bool (*which)(const turn *t, int64_t r), tl_table *out)
 {
     int64_t at = 0;
 
-    for (int64_t r = 0; r < f->rows; r++) {
-        if ((fold[r] == out) != inside) continue;
-        memcpy(t->x + at * f->width, f->x + r * f->width, (size_t)f->width * sizeof *t->x);
-        t->label[at++] = f->label[r];
+    for (int64_t r = 0; r < t->f->rows; r++) {
+        if (!which(t, r)) continue;
+        memcpy(out->x + at * t->f->width, t->f->x + r * t->f->width,
+               (size_t)t->f->width * sizeof *out->x);
+        out->label[at++] = t->f->label[r];
     }
 }
 
-static void tell(const tl_features *f, const tl_table *t, const double *w, const int8_t *fold,
-                 int out, uint8_t *right)
+static void tell(const turn *t, const tl_table *table, const double *w)
 {
-    int64_t at = 0;
+    const tl_features *f  = t->f;
+    int64_t            at = 0;
 
     for (int64_t r = 0; r < f->rows; r++) {
-        if (fold[r] != out) continue;
-        const float *x    = t->x + at++ * f->width;
-        double       most = -INFINITY;
-        int32_t      best = 0;
+        if (!is_told(t, r)) continue;
+        const float *x    = table->x + at++ * f->width;
+        float       *p    = t->probability + r * f->classes;
+        double       most = -INFINITY, all = 0.0;
         for (int32_t c = 0; c < f->classes; c++) {
             double sum = w[f->classes * f->width + c];
             for (int64_t k = 0; k < f->width; k++) sum += w[c * f->width + k] * (double)x[k];
-            if (sum > most) most = sum, best = c;
+            p[c] = (float)sum;
+            most = fmax(most, sum);
         }
-        right[r] = best == f->label[r];
+        for (int32_t c = 0; c < f->classes; c++) all += exp((double)p[c] - most);
+        for (int32_t c = 0; c < f->classes; c++) p[c] = (float)(exp((double)p[c] - most) / all);
     }
 }
 
-static tl_status probe_fold(tl_ctx *ctx, const tl_features *f, const int8_t *fold, int out,
-                            const tl_backend *backend, tl_slab *slab, uint8_t *right)
+static tl_status probe_fold(tl_ctx *ctx, const turn *t, const tl_backend *backend, tl_slab *slab)
 {
     const tl_linear_settings settings = { .l2 = PENALTY, .tolerance = 1e-4,
                                           .most_iterations = HEAD_ITERATIONS };
+    const tl_features *f = t->f;
     tl_table        train = { 0 }, test = { 0 };
     tl_linear      *linear = NULL;
     tl_lbfgs_result r;
     double         *mean = NULL, *scale = NULL, *w = NULL;
-    int64_t         inside = 0;
+    int64_t         told = 0, seen = 0;
     tl_status       rc;
 
-    for (int64_t i = 0; i < f->rows; i++) inside += fold[i] == out;
-    const int64_t piece = tl_linear_piece(f->rows - inside);
-    TL_TRY(tl_table_new(ctx, f->rows - inside, f->width, piece, &train));
-    TL_TRY(tl_table_new(ctx, inside, f->width, piece, &test));
+    for (int64_t i = 0; i < f->rows; i++) {
+        told += is_told(t, i);
+        seen += is_seen(t, i);
+    }
+    const int64_t piece = tl_linear_piece(seen);
+    TL_TRY(tl_table_new(ctx, seen, f->width, piece, &train));
+    TL_TRY(tl_table_new(ctx, told, f->width, piece, &test));
     TL_TRY(tl_alloc_array(ctx, (size_t)f->width, sizeof *mean, &mean));
     TL_TRY(tl_alloc_array(ctx, (size_t)f->width, sizeof *scale, &scale));
     TL_TRY(tl_alloc_array(ctx, (size_t)(f->classes * (f->width + 1)), sizeof *w, &w));
-    fill(f, fold, out, false, &train);
-    fill(f, fold, out, true, &test);
+    fill(t, is_seen, &train);
+    fill(t, is_told, &test);
     tl_table_moments(&train, mean, scale);
     tl_table_standardise(&train, mean, scale, ctx->world->threads);
     tl_table_standardise(&test, mean, scale, ctx->world->threads);
     TL_TRY(tl_linear_new(ctx, backend, slab, piece, f->width, f->classes, NULL, &linear));
     TL_TRY(tl_linear_fit(ctx, linear, &train, &settings, w, &r));
-    tell(f, &test, w, fold, out, right);
+    tell(t, &test, w);
 done:
     tl_linear_free(ctx, linear);
     tl_table_free(ctx, &train);
@@ -371,13 +396,36 @@ done:
     return rc;
 }
 
-tl_status tl_transfer_probe(tl_ctx *ctx, const tl_features *f, const int8_t *fold, int folds,
-                            const tl_backend *backend, tl_slab *slab, uint8_t *right)
+tl_status tl_transfer_probabilities(tl_ctx *ctx, const tl_features *f, const int8_t *fold,
+                                    int folds, const uint8_t *skip, const tl_backend *backend,
+                                    tl_slab *slab, float *probability)
 {
     tl_status rc = TL_OK;
 
-    for (int i = 0; i < folds; i++)
-        TL_TRY(probe_fold(ctx, f, fold, i, backend, slab, right));
+    for (int i = 0; i < folds; i++) {
+        const turn t = { f, fold, skip, i, probability };
+        TL_TRY(probe_fold(ctx, &t, backend, slab));
+    }
 done:
+    return rc;
+}
+
+tl_status tl_transfer_probe(tl_ctx *ctx, const tl_features *f, const int8_t *fold, int folds,
+                            const tl_backend *backend, tl_slab *slab, uint8_t *right)
+{
+    float    *p = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)(f->rows * f->classes), sizeof *p, &p));
+    TL_TRY(tl_transfer_probabilities(ctx, f, fold, folds, NULL, backend, slab, p));
+    for (int64_t r = 0; r < f->rows; r++) {
+        const float *own = p + r * f->classes;
+        int32_t      top = 0;
+        for (int32_t c = 1; c < f->classes; c++)
+            if (own[c] > own[top]) top = c;
+        right[r] = top == f->label[r];
+    }
+done:
+    tl_free(ctx, p);
     return rc;
 }

@@ -20,8 +20,12 @@ tl_status tl_transfer_hscore(tl_ctx *ctx, const tl_features *f, double *out);
 /* Evidence of a Bayesian ridge regression a class, a row: the mean over classes.
  * Source: You et al. 2021, arXiv:2102.11005. */
 tl_status tl_transfer_logme(tl_ctx *ctx, const tl_features *f, double *out);
-/* right[rows]: out of fold by logistic regression, fold[rows] in 0 .. folds-1, each row told by
- * a head that has not seen it. */
+/* probability [rows classes]: out of fold by logistic regression, fold[rows] in 0 .. folds-1, each
+ * row told by a head that has not seen it; rows marked in `skip` (NULL: none) are seen by none. */
+tl_status tl_transfer_probabilities(tl_ctx *ctx, const tl_features *f, const int8_t *fold,
+                                    int folds, const uint8_t *skip, const tl_backend *backend,
+                                    tl_slab *slab, float *probability);
+/* right[rows]: the likeliest of these is the row's class. */
 tl_status tl_transfer_probe(tl_ctx *ctx, const tl_features *f, const int8_t *fold, int folds,
                             const tl_backend *backend, tl_slab *slab, uint8_t *right);
 #endif

@@ -65,15 +65,19 @@ void tl_study_score_numbers(const tl_study *s, const double *truth, const float 
     }
 }
 
+int32_t tl_study_top(const float *probability, int64_t classes)
+{
+    int32_t top = 0;
+
+    for (int32_t c = 1; c < classes; c++)
+        if (probability[c] > probability[top]) top = c;
+    return top;
+}
+
 static void to_classes(const float *probability, int64_t rows, int64_t classes,
                        int32_t *out)
 {
-    for (int64_t r = 0; r < rows; r++) {
-        out[r] = 0;
-        for (int64_t c = 1; c < classes; c++)
-            if (probability[r * classes + c] > probability[r * classes + out[r]])
-                out[r] = (int32_t)c;
-    }
+    for (int64_t r = 0; r < rows; r++) out[r] = tl_study_top(probability + r * classes, classes);
 }
 
 tl_status tl_study_read_answers(tl_ctx *ctx, const tl_study *s, const tl_study_run *run,
@@ -184,26 +188,11 @@ done:
     return rc;
 }
 
-static tl_interval negative(tl_interval i)
-{
-    return (tl_interval){ -i.mean, -i.high, -i.low };
-}
-
-/* The statistics call more better; people are told the metric itself. */
-static void turn_signs(tl_decision *d, int count)
-{
-    for (int i = 0; i < count; i++) d->test[i] = negative(d->test[i]);
-    d->difference = negative(d->difference);
-}
-
-tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
+static tl_status decide(tl_ctx *ctx, tl_study *s, tl_judged *out)
 {
     tl_status rc;
     columns   c = { 0 };
 
-    *out = (tl_judged){ 0 };
-    TL_TRY(tl_study_measure_inference(ctx, s, out));
-    if (s->update.model) TL_TRY(tl_update_judge(ctx, s));
     TL_TRY(collect(ctx, s, out));
     TL_TRY(fill_columns(ctx, s, out, &c));
     const bool      f1     = strcmp(s->metric, "macro-f1") == 0;
@@ -219,18 +208,53 @@ tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
                                .training_cost  = c.training,
                                .valid          = c.valid,
                                .margin         = s->margin,
+                               .cluster        = s->cluster,
+                               .level          = s->level,
                                .plain          = !tl_study_metric_of(s)->percent,
                                .lower          = !tl_study_metric_of(s)->higher,
                                .seed           = s->q->seed };
     TL_TRY(tl_decide(ctx, &scores, &out->decision));
-    if (!tl_study_metric_of(s)->higher) turn_signs(&out->decision, out->count);
+    if (!tl_study_metric_of(s)->higher) /* people are told the metric itself */
+        tl_decision_turn(&out->decision, out->count);
     if (s->update.model) tl_update_why(s, out);
-    out->best_run = tl_study_best_run(s, out->entry[out->decision.winner]);
 done:
     tl_free(ctx, c.score);
     tl_free(ctx, c.inference);
     tl_free(ctx, c.training);
     tl_free(ctx, c.valid);
+    return rc;
+}
+
+const char *tl_outcome_name(int outcome)
+{
+    static const char *const names[] = { "better", "tie", "undecided" };
+
+    return names[outcome];
+}
+
+tl_status tl_study_weigh(tl_ctx *ctx, tl_study *s, tl_judged *out)
+{
+    tl_status rc;
+
+    *out = (tl_judged){ 0 };
+    rc   = decide(ctx, s, out);
+    if (rc != TL_OK) tl_judged_free(ctx, out);
+    return rc;
+}
+
+tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
+{
+    tl_status rc;
+
+    *out = (tl_judged){ 0 };
+    TL_TRY(tl_study_measure_inference(ctx, s, out));
+    if (s->update.model) TL_TRY(tl_update_judge(ctx, s));
+    TL_TRY(decide(ctx, s, out));
+    out->best_run = tl_study_best_run(s, out->entry[out->decision.winner]);
+    TL_TRY(tl_study_judge_shifted(ctx, s, out));
+    TL_TRY(tl_study_judge_groups(ctx, s, out));
+    TL_TRY(tl_study_judge_labels(ctx, s, out));
+done:
     if (rc != TL_OK) tl_judged_free(ctx, out);
     return rc;
 }
@@ -238,6 +262,9 @@ done:
 void tl_judged_free(tl_ctx *ctx, tl_judged *j)
 {
     tl_decision_free(ctx, &j->decision);
+    tl_decision_free(ctx, &j->shifted);
+    json_decref(j->groups);
+    tl_label_audit_free(ctx, &j->labels);
     tl_free(ctx, j->entry);
     tl_free(ctx, j->seeds);
     tl_free(ctx, j->label);

@@ -211,6 +211,9 @@ static tl_status score_best(tl_ctx *ctx, tl_study *s, tl_judged *j, const char *
     TL_TRY(tl_cache_new(ctx, s->data, &model->prep, (size_t)64 << 20, &cache));
     TL_TRY(tl_study_ask(ctx, s, model, cache, j->best_rows, &j->best_answer));
     TL_TRY(tl_study_score_rows(ctx, s, j->best_rows, j->best_answer, &j->best_test));
+    if (s->data->task->numbers) goto done;
+    TL_TRY(tl_study_calibrate_best(ctx, s, j, model, cache));
+    TL_TRY(tl_study_mcnemar(ctx, s, j));
 done:
     tl_model_free(ctx, model);
     tl_cache_free(ctx, cache);

@@ -53,7 +53,7 @@ done:
     return rc;
 }
 
-static json_t *class_json(const tl_study *s, int64_t c)
+json_t *tl_study_class_json(const tl_study *s, int64_t c)
 {
     char number[24];
 
@@ -65,12 +65,7 @@ static json_t *class_json(const tl_study *s, int64_t c)
 
 static int32_t said(const tl_judged *j, int64_t classes, int64_t row)
 {
-    const float *p = j->best_answer + row * classes;
-    int32_t      k = 0;
-
-    for (int32_t c = 1; c < classes; c++)
-        if (p[c] > p[k]) k = c;
-    return k;
+    return tl_study_top(j->best_answer + row * classes, classes);
 }
 
 /* count[true * classes + predicted] of best/ on its test rows. */
@@ -91,39 +86,13 @@ static void confusion_json(const tl_study *s, const int64_t *count, json_t *out)
 
     for (int64_t c = 0; c < s->data->classes; c++) {
         json_t *row = json_array();
-        json_array_append_new(names, class_json(s, c));
+        json_array_append_new(names, tl_study_class_json(s, c));
         for (int64_t k = 0; k < s->data->classes; k++)
             json_array_append_new(row, json_integer(count[c * s->data->classes + k]));
         json_array_append_new(rows, row);
     }
     json_object_set_new(out, "confusion",
                         json_pack("{s:o, s:o}", "classes", names, "counts", rows));
-}
-
-static void per_class_json(const tl_study *s, const int64_t *count, json_t *out)
-{
-    const int64_t n    = s->data->classes;
-    json_t       *list = json_array();
-
-    for (int64_t c = 0; c < n; c++) {
-        int64_t there = 0, named = 0;
-        for (int64_t k = 0; k < n; k++) {
-            there += count[c * n + k];
-            named += count[k * n + c];
-        }
-        const double      hits   = (double)count[c * n + c];
-        const tl_interval recall = tl_wilson(hits, (double)there, 0.95);
-        const double f1 = there + named > 0 ? 2.0 * hits / (double)(there + named) : NAN;
-        json_t *ci = isfinite(recall.low) ? json_pack("[f, f]", recall.low, recall.high)
-                                          : json_null();
-        json_array_append_new(
-            list, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "class", class_json(s, c),
-                            "rows", (json_int_t)there, "precision",
-                            tl_json_real(named > 0 ? hits / (double)named : NAN),
-                            "recall", tl_json_real(recall.mean), "f1", tl_json_real(f1),
-                            "recall_ci95", ci));
-    }
-    json_object_set_new(out, "per_class", list);
 }
 
 /* "data:image/png;base64,..." */
@@ -189,26 +158,34 @@ static json_t *text_json(const tl_study *s, int64_t row)
     return value ? value : json_string("(not UTF-8)");
 }
 
-static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
-                              int64_t at, json_t **out)
+tl_status tl_study_row_json(tl_ctx *ctx, const tl_study *s, int64_t row, int32_t said,
+                            double probability, json_t **out)
 {
-    tl_status     rc;
-    const int64_t n = s->data->classes, row = j->best_rows.row[at];
-    const int32_t k     = said(j, n, at);
-    char         *name  = NULL;
-    json_t       *image = NULL, *text = NULL;
+    tl_status rc;
+    char     *name  = NULL;
+    json_t   *image = NULL, *text = NULL;
 
     *out = NULL;
     TL_TRY(tl_dataset_row_name(ctx, s->data, row, &name));
     if (s->data->text) text = text_json(s, row);
     else if (!s->data->schema) TL_TRY(thumbnail(ctx, s, row, &image));
-    *out = json_pack("{s:s, s:o, s:o, s:f, s:o, s:o}", "row", name, "true",
-                     class_json(s, s->data->label[row]), "predicted", class_json(s, k),
-                     "probability", (double)j->best_answer[at * n + k], "image",
+    *out = json_pack("{s:o, s:o, s:o, s:f, s:o, s:o}", "row", tl_json_name(name), "true",
+                     tl_study_class_json(s, s->data->label[row]), "predicted",
+                     tl_study_class_json(s, said), "probability", probability, "image",
                      image ? image : json_null(), "text", text ? text : json_null());
 done:
     tl_free(ctx, name);
     return rc;
+}
+
+static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
+                              int64_t at, json_t **out)
+{
+    const int64_t n = s->data->classes;
+    const int32_t k = said(j, n, at);
+
+    return tl_study_row_json(ctx, s, j->best_rows.row[at], k,
+                             (double)j->best_answer[at * n + k], out);
 }
 
 /* Wrong with the most confidence first; picked one by one, there are few. */
@@ -407,7 +384,7 @@ static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
 tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t **out)
 {
     tl_status rc;
-    json_t   *d     = json_object();
+    json_t   *d     = json_object(), *labels;
     int64_t  *count = NULL;
 
     *out = NULL;
@@ -420,8 +397,10 @@ tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t *
     } else {
         TL_TRY(count_confusion(ctx, s, j, &count));
         confusion_json(s, count, d);
-        per_class_json(s, count, d);
+        json_object_set_new(d, "per_class", tl_study_per_class_json(s, count));
         TL_TRY(mistakes_json(ctx, s, j, d));
+        TL_TRY(tl_study_labels_detail(ctx, s, j, &labels));
+        json_object_set_new(d, "labels", labels);
     }
     json_object_set_new(d, "curve", tl_study_curve_detail(s, j));
     json_object_set(d, "profile", s->profile);
@@ -455,8 +434,8 @@ tl_status tl_study_detail_so_far(tl_ctx *ctx, tl_study *s, json_t **out)
     json_object_set_new(d, "sentence", json_string(text));
     json_object_set_new(
         d, "how_sure",
-        json_string("So far by validation alone: the test part is read once, "
-                    "at the end, and only then is there a verdict."));
+        json_string("So far by validation alone: the test part is read only at a few looks "
+                    "fixed beforehand, and what it says is told at the end."));
     machine_json(ctx, s, d);
     json_object_del(d, "finished");
     TL_TRY(runs_json(ctx, s, d));

@@ -186,10 +186,10 @@ static json_t *runner_up_json(const tl_study *s, const tl_judged *j)
     if (d->runner_up < 0) return json_null();
     const tl_entry *e = &s->entry[j->entry[d->runner_up]];
 
-    return json_pack("{s:s, s:o, s:{s:o, s:o, s:o}}", "route", e->c.route->name, "base",
+    return json_pack("{s:s, s:o, s:{s:o, s:o, s:o}, s:o}", "route", e->c.route->name, "base",
                      base_json(e), "difference", "mean", tl_json_real(d->difference.mean),
                      "ci95", pair_json(d->difference.low, d->difference.high), "p",
-                     tl_json_real(d->p));
+                     tl_json_real(d->p), "delivered", tl_study_mcnemar_json(j));
 }
 
 static json_t *data_json(const tl_study *s)
@@ -202,9 +202,8 @@ static json_t *data_json(const tl_study *s)
 
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
 {
-    static const char *const outcomes[] = { "better", "tie", "undecided" };
-    const tl_entry          *winner     = &s->entry[j->entry[j->decision.winner]];
-    json_t                  *v = json_object(), *candidates = json_array();
+    const tl_entry *winner = &s->entry[j->entry[j->decision.winner]];
+    json_t         *v = json_object(), *candidates = json_array();
 
     for (int i = 0; i < s->entries; i++)
         json_array_append_new(candidates, candidate_json(s, j, i));
@@ -216,12 +215,17 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
                         json_boolean(tl_study_metric_of(s)->higher));
     json_object_set_new(v, "data", data_json(s));
     json_object_set_new(v, "decision", json_string(winner->c.route->decision));
-    json_object_set_new(v, "outcome", json_string(outcomes[j->decision.outcome]));
+    json_object_set_new(v, "outcome", json_string(tl_outcome_name(j->decision.outcome)));
     json_object_set_new(v, "winner", winner_json(s, j));
     json_object_set_new(v, "runner_up", runner_up_json(s, j));
     json_object_set_new(v, "confidence",
                         j->count > 1 ? tl_json_real(j->decision.confidence) : json_null());
     json_object_set_new(v, "minimum_detectable_difference", tl_json_real(s->detectable));
+    json_object_set_new(v, "looks", tl_study_looks_json(s));
+    json_object_set_new(v, "calibration", tl_study_calibration_json(s, j));
+    json_object_set_new(v, "labels", tl_study_labels_json(s, j));
+    json_object_set_new(v, "shifted", tl_study_shifted_json(s, j));
+    json_object_set_new(v, "groups", j->groups ? json_incref(j->groups) : json_null());
     tl_study_curve_json(s, j, v);
     json_object_set_new(v, "candidates", candidates);
     json_object_set_new(v, "reasons", tl_study_reasons(s, j));

@@ -52,19 +52,16 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
                      : "as good as the best within the margin, and the cheapest of them");
 }
 
-/* The best entry of a way: from a base, from scratch, baseline; -1: none was judged. */
-typedef enum { FROM_BASE, FROM_SCRATCH, BASELINE } way;
-
-static int best_of(const tl_study *s, const tl_judged *j, way wanted)
+int tl_study_best_of(const tl_study *s, const tl_judged *j, tl_way way)
 {
     int best = -1;
 
     for (int i = 0; i < j->count; i++) {
         const tl_route *route = s->entry[j->entry[i]].c.route;
-        const way       mine  = route->needs_base                          ? FROM_BASE
-                                : strcmp(route->decision, "baseline") == 0 ? BASELINE
-                                                                           : FROM_SCRATCH;
-        if (mine != wanted) continue;
+        const tl_way    mine  = route->needs_base                          ? TL_FROM_BASE
+                                : strcmp(route->decision, "baseline") == 0 ? TL_BASELINE
+                                                                           : TL_ANEW;
+        if (mine != way) continue;
         if (best < 0 || tl_study_merit(s, j->decision.test[i].mean) >
                             tl_study_merit(s, j->decision.test[best].mean))
             best = i;
@@ -134,7 +131,7 @@ static void say_search(const tl_study *s, json_t *list)
 
 static void say_baseline(const tl_study *s, const tl_judged *j, json_t *list)
 {
-    const int           place = best_of(s, j, BASELINE);
+    const int           place = tl_study_best_of(s, j, TL_BASELINE);
     const tl_study_run *run = place >= 0 ? tl_study_best_run(s, j->entry[place]) : NULL;
     const char         *detail = run ? tl_json_text(run->result, "detail", "") : "";
 
@@ -174,12 +171,16 @@ static void say_detectable(const tl_study *s, const tl_judged *j, json_t *list)
 
 static void say_ways(const tl_study *s, const tl_judged *j, json_t *list)
 {
-    const int own = best_of(s, j, FROM_SCRATCH), based = best_of(s, j, FROM_BASE);
-    const int plain = best_of(s, j, BASELINE), net = based >= 0 ? based : own;
+    const int own = tl_study_best_of(s, j, TL_ANEW), based = tl_study_best_of(s, j, TL_FROM_BASE);
+    const int plain = tl_study_best_of(s, j, TL_BASELINE), net = based >= 0 ? based : own;
 
     say_gap(s, j, list, based, own, "What the pretrained network brings");
     say_gap(s, j, list, net, plain, "What a network brings over the classical baseline");
     tl_study_curve_words(s, j, list);
+    tl_study_shifted_words(s, j, list);
+    tl_study_groups_words(s, j, list);
+    tl_study_labels_words(s, j, list);
+    tl_study_calibration_words(s, j, list);
     say_baseline(s, j, list);
 }
 
@@ -199,5 +200,6 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
             "seen it; best/ is the model of one fold, scored on that fold alone (winner.test).",
             s->test.count, s->folds);
     say_detectable(s, j, list);
+    tl_study_looks_words(s, list);
     return list;
 }

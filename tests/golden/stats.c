@@ -58,12 +58,30 @@ static void metrics_are_scikit_learns(void **state)
     }
 }
 
+static void calibration_is_by_its_definitions(void **state)
+{
+    enum { N = (int)TL_COUNT(golden_truth), K = 4 };
+    float p[N * K];
+
+    (void)state;
+    for (int i = 0; i < N * K; i++) p[i] = (float)golden_chance[i / K][i % K];
+    for (size_t i = 0; i < TL_COUNT(golden_calibration); i++) {
+        const double        *g = golden_calibration[i];
+        const tl_calibration c = tl_calibrate(p, golden_truth, N, K, g[0]);
+        near(c.ece, g[1], 1e-6);
+        near(c.brier, g[2], 1e-6);
+        near(c.log_loss, g[3], 1e-6);
+    }
+    near(tl_temperature(p, golden_truth, N, K), golden_calibration[1][0], 1e-4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_and_cdf_are_scipys),
         cmocka_unit_test(intervals_are_scipys),
         cmocka_unit_test(metrics_are_scikit_learns),
+        cmocka_unit_test(calibration_is_by_its_definitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

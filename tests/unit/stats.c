@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROWS = 400, SEEDS = 3, MOST = 3 };
+enum { ROWS = 400, SEEDS = 4, MOST = 3 };
 
 static tl_ctx *fresh(void)
 {
@@ -61,7 +61,7 @@ static void a_clear_winner_is_better(void **state)
 static void few_seeds_or_a_reversal_are_undecided(void **state)
 {
     const double accuracy[] = { 0.6, 0.9, 0.75 }, valid[] = { NAN, 0.8, 0.81 };
-    const int    few[] = { 3, 2, 3 }, one[] = { 1, 1, 1 };
+    const int    few[] = { 4, 3, 4 }, one[] = { 1, 1, 1 };
     float        score[MOST * SEEDS * ROWS];
     tl_scores    s = scores_of(score, 3);
     tl_decision  d;
@@ -72,7 +72,7 @@ static void few_seeds_or_a_reversal_are_undecided(void **state)
     TEST_OK(tl_decide(fresh(), &s, &d));
     assert_int_equal(d.outcome, TL_UNDECIDED);
     assert_int_equal(d.winner, 1);
-    assert_non_null(strstr(d.why, "fewer than 3 seeds"));
+    assert_non_null(strstr(d.why, "fewer than 4 seeds"));
     tl_decision_free(test_ctx(), &d);
     s.seeds_of = one;
     TEST_OK(tl_decide(test_ctx(), &s, &d));
@@ -191,6 +191,117 @@ static void one_candidate_and_perfect_scores(void **state)
     assert_int_equal(tl_decide(test_ctx(), &s, &d), TL_EUSAGE);
 }
 
+/* Two candidates differ alike in all rows of a cluster: 400 rows say no more than 20. */
+static void rows_of_a_cluster_are_one_unit(void **state)
+{
+    float       score[2 * SEEDS * ROWS];
+    int32_t     cluster[ROWS];
+    tl_scores   s = scores_of(score, 2);
+    tl_decision alone, together;
+    const double cost[] = { 2.0, 1.0 }; /* the second is the winner, found or not */
+
+    (void)state;
+    s.inference_cost = cost;
+    for (int r = 0; r < ROWS; r++) cluster[r] = 19 - r / 20;
+    for (int i = 0; i < 2 * SEEDS * ROWS; i++) {
+        const int g = cluster[i % ROWS]; /* the second wins in 8 clusters, loses in 4 */
+        score[i] = i < SEEDS * ROWS ? (float)(g >= 8 && g < 12) : (float)(g < 8);
+    }
+    TEST_OK(tl_decide(fresh(), &s, &alone));
+    s.cluster = cluster;
+    TEST_OK(tl_decide(test_ctx(), &s, &together));
+    assert_true(fabs(alone.difference.mean - together.difference.mean) < 1e-5);
+    assert_true(alone.p < 1e-6 && together.p > 0.05);
+    assert_int_equal(together.outcome, TL_UNDECIDED);
+    const double half[] = { alone.difference.high - alone.difference.mean,
+                            together.difference.high - together.difference.mean };
+    assert_true(half[1] > 4.0 * half[0] && half[1] < 6.0 * half[0]); /* sqrt(20) = 4.5 */
+    for (int r = 0; r < ROWS; r++) cluster[r] = r; /* each row its own: as without */
+    tl_decision_free(test_ctx(), &together);
+    TEST_OK(tl_decide(test_ctx(), &s, &together));
+    assert_true(fabs(alone.p - together.p) <= 1e-3 * alone.p);
+    tl_decision_free(test_ctx(), &alone);
+    tl_decision_free(test_ctx(), &together);
+}
+
+/* Of routes that answer alike, more comparisons cost next to nothing; Bonferroni would ask three
+ * times as much of each. */
+static void what_goes_together_is_corrected_together(void **state)
+{
+    enum { C = 4 };
+    float       score[C * SEEDS * ROWS];
+    tl_scores   s = scores_of(score, C);
+    tl_decision d;
+    double      p[2];
+
+    (void)state;
+    for (int twins = 0; twins < 2; twins++) {
+        for (int i = 0; i < C * SEEDS * ROWS; i++) {
+            const int      c = i / (SEEDS * ROWS), r = i % ROWS;
+            const uint64_t own = twins ? 1 : (uint64_t)c; /* the three others share their luck */
+            score[i] = c == 0 ? (float)(tl_rand_uniform(5, 1, (uint64_t)r) < 0.86)
+                              : (float)(tl_rand_uniform(5, 10 + own, (uint64_t)r) < 0.80);
+        }
+        TEST_OK(tl_decide(fresh(), &s, &d));
+        p[twins] = d.p;
+        assert_int_equal(d.winner, 0);
+        tl_decision_free(test_ctx(), &d);
+        s.candidates = 2;
+        TEST_OK(tl_decide(test_ctx(), &s, &d));
+        if (twins) assert_true(p[1] < 1.6 * d.p && p[1] >= d.p);
+        tl_decision_free(test_ctx(), &d);
+        s.candidates = C;
+    }
+}
+
+/* Of Lan and DeMets' own program (and ldbounds in R): five looks, 0.05 on two sides. */
+static void looks_spend_alpha_as_lan_and_demets(void **state)
+{
+    static const double even[] = { 0.2, 0.4, 0.6, 0.8, 1.0 };
+    static const double z[]    = { 4.8769, 3.3569, 2.6803, 2.2898, 2.0310 };
+    double              level[TL_MOST_LOOKS];
+    const double        seeds[] = { 3.0 / 12, 5.0 / 12, 8.0 / 12, 1.0 };
+
+    (void)state;
+    tl_look_levels(even, 5, 0, 0.05, level);
+    for (int i = 0; i < 5; i++)
+        assert_true(fabs(-tl_normal_quantile(0.5 * level[i]) - z[i]) < 2e-3);
+    tl_look_levels(seeds, 4, 1, 0.05, level);
+    assert_true(level[0] == 0.0 && level[1] > 0.001 && level[1] < 0.004);
+    assert_true(level[3] > 0.04 && level[3] < 0.05);
+    tl_look_levels(seeds + 3, 1, 0, 0.05, level);
+    assert_true(fabs(level[0] - 0.05) < 1e-6);
+}
+
+/* At a look of a lower level the same p counts for less, and its interval is wider. */
+static void a_look_of_a_lower_level_asks_for_more(void **state)
+{
+    const double accuracy[] = { 0.845, 0.80 };
+    float        score[MOST * SEEDS * ROWS];
+    tl_scores    s = scores_of(score, 2);
+    tl_decision  last, early;
+
+    (void)state;
+    fill(score, accuracy, 2);
+    TEST_OK(tl_decide(fresh(), &s, &last));
+    s.level = 0.05 * last.p; /* of which it is twenty times too much */
+    TEST_OK(tl_decide(test_ctx(), &s, &early));
+    assert_int_equal(last.outcome, TL_BETTER);
+    assert_int_equal(early.outcome, TL_UNDECIDED);
+    assert_true(early.difference.low < 0.0 && last.difference.low > 0.0);
+    assert_true(early.p > 0.05);
+    tl_decision_free(test_ctx(), &last);
+    tl_decision_free(test_ctx(), &early);
+}
+
+static void mcnemar_is_the_binomial_of_the_rows_apart(void **state)
+{
+    (void)state;
+    assert_true(fabs(tl_mcnemar(2, 10) - 0.03857421875) < 1e-9); /* statsmodels, exact */
+    assert_true(fabs(tl_mcnemar(15, 15) - 1.0) < 1e-12);
+    assert_true(tl_mcnemar(0, 0) == 1.0 && tl_mcnemar(5, 9) == tl_mcnemar(9, 5));
+}
+
 /* n for 80 % power at z = 2.8 differences' standard errors, where seeds add nothing. */
 static void what_is_detectable_follows_the_formula(void **state)
 {
@@ -223,6 +334,11 @@ int main(void)
         cmocka_unit_test(differences_of_errors_are_said_as_errors),
         cmocka_unit_test(macro_f1_is_the_mean_that_is_tested),
         cmocka_unit_test(one_candidate_and_perfect_scores),
+        cmocka_unit_test(rows_of_a_cluster_are_one_unit),
+        cmocka_unit_test(what_goes_together_is_corrected_together),
+        cmocka_unit_test(looks_spend_alpha_as_lan_and_demets),
+        cmocka_unit_test(a_look_of_a_lower_level_asks_for_more),
+        cmocka_unit_test(mcnemar_is_the_binomial_of_the_rows_apart),
         cmocka_unit_test(what_is_detectable_follows_the_formula),
         cmocka_unit_test(discordance_counts_rows_with_one_right),
     };

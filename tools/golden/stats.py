@@ -6,8 +6,8 @@ import os
 import numpy as np
 import scipy
 import sklearn
-from scipy import stats
-from sklearn.metrics import accuracy_score, f1_score
+from scipy import optimize, stats
+from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 rng = np.random.default_rng(20)
 out = ["/* Made by tools/golden/stats.py with scipy %s, scikit-learn %s. */"
@@ -59,6 +59,36 @@ for name, rows in (("golden_label", labels), ("golden_predicted", predictions)):
         half = text.index(",", len(text) // 2) + 1
         out += ["    { " + text[:half], "      " + text[half:].strip() + " },"]
     out.append("};")
+
+# Calibration: log_loss of scikit-learn, Brier and the 15-bin error by their definitions, the
+# temperature by scipy's bounded search.
+rows, classes = 60, 4
+logits = rng.normal(size=(rows, classes)) * 2.5
+truth = np.array([rng.choice(classes, p=np.exp(z / 2) / np.exp(z / 2).sum()) for z in logits])
+chance = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+chance = chance.astype(np.float32).astype(np.float64)
+
+
+def heated(t):
+    p = chance ** (1 / t)
+    return p / p.sum(1, keepdims=True)
+
+
+def calibration(t):
+    p = heated(t)
+    top, right = p.max(1), p.argmax(1) == truth
+    bins = np.clip(np.ceil(top * 15).astype(int) - 1, 0, 14)
+    ece = sum(abs(right[bins == b].sum() - top[bins == b].sum()) for b in range(15)) / rows
+    brier = ((p - np.eye(classes)[truth]) ** 2).sum(1).mean()
+    return t, ece, brier, log_loss(truth, p, labels=range(classes))
+
+
+best = optimize.minimize_scalar(lambda u: calibration(np.exp(u))[3], bounds=(-3, 3),
+                                method="bounded", options={"xatol": 1e-9})
+table("golden_calibration", 4, [calibration(1.0), calibration(np.exp(best.x)), calibration(0.3)])
+table("golden_chance", classes, chance)
+out.append("static const int32_t golden_truth[] = { %s };" % ", ".join(map(str, truth[:30])))
+out[-1] = out[-1].replace(" };", ",\n    " + ", ".join(map(str, truth[30:])) + " };")
 
 here = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(here, "..", "..", "tests", "golden", "stats_golden.h"), "w") as f:

@@ -272,7 +272,9 @@ static tl_status infer_columns(tl_ctx *ctx, const tl_sheet *g, int64_t target,
         }
         tl_column *column = &s->column[s->columns++];
         TL_TRY(tl_strdup(ctx, g->name[c], &column->name));
-        TL_TRY(judge_column(ctx, t, column));
+        if (ask->group && strcmp(ask->group, g->name[c]) == 0)
+            TL_TRY(leave_out(ctx, column, "it names the groups (--group)"));
+        else TL_TRY(judge_column(ctx, t, column));
     }
 done:
     return rc;

@@ -50,7 +50,7 @@ typedef struct {
 } tl_schema;
 
 /* What was asked of a table, else NULL. */
-typedef struct { const char *target, *task, *text, *label; } tl_table_ask;
+typedef struct { const char *target, *task, *text, *label, *group; } tl_table_ask;
 
 /* From a whole table: which column is the target, which kind each other one has.  One holder.
  * `bad` is not touched: what does not fit its column's kind is found by tl_schema_check. */

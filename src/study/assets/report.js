@@ -105,7 +105,9 @@ function verdict() {
   if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
   if (c && c.cost && known(c.cost.seconds)) tile(c.seeds > 1 ? `Its ${c.seeds} training runs took` : 'Training it took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
   page.append(el('div', { class: 'tiles' }, tiles));
-  if ((V.reasons || []).length) page.append(el('h3', {}, 'Why'), el('ul', { class: 'why' }, V.reasons.map(t => el('li', {}, t))));
+  const why = V.reasons || [], list = some => el('ul', { class: 'why' }, some.map(t => el('li', {}, t)));
+  if (why.length) page.append(el('h3', {}, 'Why'), list(why.slice(0, 4)));
+  if (why.length > 4) page.append(fold(`and ${why.length - 4} more things that were found`, list(why.slice(4))));
   if ((V.warnings || []).length) page.append(el('div', { class: 'warn' }, el('ul', {}, V.warnings.map(t => el('li', {}, t)))));
 }
 
@@ -269,10 +271,86 @@ function mistakes() {
       el('tr', {}, el('th', {}), k.classes.map(c => el('th', { class: 'col' }, el('div', { title: c }, c)))),
       k.counts.map((r, i) => el('tr', {}, el('th', { class: 'row', title: k.classes[i] }, k.classes[i]), r.map((v, j) => cell(v, r.reduce((a, b) => a + b, 0), i === j)))))));
   }
-  if ((D.per_class || []).length) parts.push(fold('by class', table(['class', 'rows', 'precision', 'recall', '95 % interval of recall', 'F1'], D.per_class.map(c => [c.class, count(c.rows), score(c.precision), score(c.recall), range(c.recall_ci95), score(c.f1)]))));
+  if ((D.per_class || []).length) parts.push(fold('by class', table(['class', 'rows', 'precision', '95 % interval', 'recall', '95 % interval', 'F1'], D.per_class.map(c => [c.class, count(c.rows), score(c.precision), range(c.precision_ci95), score(c.recall), range(c.recall_ci95), score(c.f1)]))));
   if ((D.mistakes || []).length) parts.push(el('h3', {}, 'Its worst mistakes'), el('p', { class: 'note' }, 'Test rows it got wrong with the most confidence. Wrong labels in the data often show up here first.'),
-    el('div', { class: 'faces' }, D.mistakes.map(f => { const img = f.image ? el('img', { src: f.image, alt: '' }) : null; if (img) img.addEventListener('load', () => { if (img.naturalWidth < 64) img.className = 'tiny'; }); return el('figure', {}, img, f.text ? el('blockquote', {}, f.text) : null, el('div', {}, `said ${f.predicted}`, known(f.probability) ? ` (${(100 * f.probability).toFixed(0)} %)` : ''), el('div', {}, `is ${f.true}`), el('div', { class: 'small' }, f.row)); })));
+    faces(D.mistakes));
   if (parts.length) section('Where the winner is wrong', `On the test rows, by the model in best/.`, ...parts);
+}
+
+const faces = list => el('div', { class: 'faces' }, list.map(f => {
+  const img = f.image ? el('img', { src: f.image, alt: '' }) : null;
+  if (img) img.addEventListener('load', () => { if (img.naturalWidth < 64) img.className = 'tiny'; });
+  return el('figure', {}, img, f.text ? el('blockquote', {}, f.text) : null, el('div', {}, `said ${f.predicted}`, known(f.probability) ? ` (${(100 * f.probability).toFixed(0)} %)` : ''), el('div', {}, `is ${f.true}`), el('div', { class: 'small' }, f.row));
+}));
+
+/* ---- labels that are probably wrong */
+function labels() {
+  const l = V.labels;
+  if (!l || !l.suspects) return;
+  section('Labels that are probably wrong', `${count(l.suspects)} of ${count(l.rows)} test rows: models that had not seen them are surer of another class than they usually are of their own. About ${(100 * l.noise).toFixed(1)} % of the labels are wrong by that count; no difference between routes below it means anything. Look at them; correct those that are wrong.`,
+    (D.labels || []).length ? el('div', { class: 'card' }, faces(D.labels)) : null);
+}
+
+/* ---- can its probabilities be believed */
+function believed() {
+  const k = V.calibration;
+  if (!k) return;
+  const row = (name, b) => [name, points(b.ece), b.brier.toPrecision(3), b.log_loss.toPrecision(3)];
+  section('Can its probabilities be believed?', `When it says 90 %, is it right nine times of ten? On average it is ${points(k.as_it_is.ece)} points off.${k.at_temperature.ece < 0.8 * k.as_it_is.ece ? ` Dividing its logits by ${k.temperature.toFixed(2)}, which validation rows suggest, would bring that to ${points(k.at_temperature.ece)}.` : ''}`,
+    fold('the numbers', table(['', 'calibration error, points', 'Brier score', 'log loss'], [row('as it is', k.as_it_is), row(`at temperature ${k.temperature.toFixed(2)}`, k.at_temperature)])));
+}
+
+/* ---- dots and intervals of each route at several places: groups, another test set */
+function rows_of_dots(rows, low, high, show) {
+  const w = wide(), h = 34 + 24 * rows.length, m = { l: Math.min(190, w * 0.36), r: 18, t: 8, b: 26 };
+  const x = v => m.l + (v - low) / (high - low || 1) * (w - m.l - m.r), s = frame(w, h, m, x, v => v, ticks(low, high, 5), [], show, t => t);
+  rows.forEach((r, k) => {
+    const y = m.t + 12 + 24 * k;
+    s.append(svg('text', { x: m.l - 10, y: y + 4, 'text-anchor': 'end', class: r.bold ? 'name' : '' }, r.name.length > 26 ? r.name.slice(0, 25) + '…' : r.name));
+    s.append(svg('line', { class: 'grid', x1: m.l, x2: w - m.r, y1: y, y2: y }));
+    for (const d of r.dots) {
+      const ci = d.ci95 || [];
+      if (known(ci[0]) && known(ci[1])) s.append(svg('line', { x1: x(ci[0]), x2: x(ci[1]), y1: y, y2: y, style: `stroke:${colour(d.candidate)}`, 'stroke-width': 5, 'stroke-linecap': 'round', opacity: .3 }));
+      s.append(svg('circle', { cx: x(d.mean), cy: y, r: 4.5, style: d.hollow ? `fill:var(--card);stroke:${colour(d.candidate)};stroke-width:2` : `fill:${colour(d.candidate)}` }));
+    }
+  });
+  return s;
+}
+const ends = dots => { const v = dots.flatMap(d => [d.mean, ...(d.ci95 || [])]).filter(known); return [Math.min(...v), Math.max(...v)]; };
+
+function shifted() {
+  const S = V.shifted;
+  if (!S) return;
+  const rows = S.candidates.map(d => ({ name: label(C[d.candidate]), bold: isWinner(C[d.candidate]), dots: [{ ...C[d.candidate].test, candidate: d.candidate, hollow: true }, d] }));
+  const [low, high] = ends(rows.flatMap(r => r.dots));
+  section('On data from elsewhere', `${S.path}: ${count(S.rows)} rows (--shifted). Full dot: there; hollow: on the test part. ${label(C[S.best])} is best there${S.outcome === 'better' ? ', by more than chance explains' : ''}. It decides nothing.`,
+    el('div', { class: 'card' }, rows_of_dots(rows, low, high, points)),
+    fold('the numbers', table(['route', 'on test', 'there', '95 % interval'], S.candidates.map(d => [label(C[d.candidate]), score(C[d.candidate].test.mean), score(d.mean), range(d.ci95)]))));
+}
+
+function groups() {
+  const G = V.groups;
+  if (!G || !G.candidates.length) return;
+  const right = G.score === 'share right', say = v => right ? (100 * v).toFixed(1) : v.toPrecision(3), shown = right ? v => (100 * v).toFixed(0) : v => v.toPrecision(3);
+  const mine = G.candidates.find(g => isWinner(C[g.candidate])) || G.candidates[0];
+  const other = G.gap && G.candidates.find(g => g.candidate === (C[mine.candidate].base ? G.gap.scratch : G.gap.base) && g !== mine);
+  const order = [...mine.all].sort((a, b) => right ? a.mean - b.mean : b.mean - a.mean).slice(0, 20);
+  const rows = order.map(g => ({ name: `${g.group} (${count(g.rows)})`, bold: mine.worst && g.group === mine.worst.group, dots: [...(other ? other.all.filter(o => o.group === g.group).map(o => ({ ...o, ci95: null, candidate: other.candidate, hollow: true })) : []), { ...g, candidate: mine.candidate }] }));
+  const [low, high] = ends(rows.flatMap(r => r.dots));
+  section(`For whom it works: by ${G.column}`, `${right ? 'Share of rows that are right, in percent' : 'Mean absolute error'}, by group; the worst first${mine.all.length > order.length ? `, ${order.length} of ${mine.all.length}` : ''}. Full dot: ${label(C[mine.candidate])}${other ? `; hollow: ${label(C[other.candidate])}` : ''}. ${G.gap ? (G.gap.ci95 && G.gap.ci95[0] <= 0 && G.gap.ci95[1] >= 0 ? `The base neither widens nor narrows the gap of “${G.gap.group}” by more than chance explains.` : `The base ${G.gap.mean > 0 ? 'widens' : 'narrows'} the gap of “${G.gap.group}” to the mean of all by ${say(Math.abs(G.gap.mean))}${right ? ' points' : ''}.`) : ''}`,
+    el('div', { class: 'card' }, rows_of_dots(rows, low, high, shown)),
+    fold('the numbers', table(['route', 'worst group', 'rows', right ? 'right' : 'error', '95 % interval'], G.candidates.filter(g => g.worst).map(g => [label(C[g.candidate]), g.worst.group, count(g.worst.rows), say(g.worst.mean), g.worst.ci95 ? `${say(g.worst.ci95[0])} to ${say(g.worst.ci95[1])}` : '–'])),
+      table(['group', 'rows', right ? 'right' : 'error', '95 % interval'], mine.all.map(g => [g.group, count(g.rows), say(g.mean), g.ci95 ? `${say(g.ci95[0])} to ${say(g.ci95[1])}` : '–']))));
+}
+
+/* ---- how it was decided: the looks at the test part, and the two models themselves */
+function looks() {
+  const L = V.looks || [], m = V.runner_up && V.runner_up.delivered;
+  const words = { better: 'one is better than all others', tie: 'the best are equal within the margin', futile: 'open, and more seeds would hardly decide it', last: 'open, and no more seeds were to come' };
+  if (!L.length && !m) return;
+  section('How it was decided', 'Every candidate is compared with all others at once. The test part is looked at only after numbers of seeds that were fixed beforehand, and that chance has more than one turn is counted in; three seeds never make a win.',
+    L.length ? table(['look after', 'p must be below', 'found'], L.map(l => [`${l.seeds} seeds`, l.level ? l.level.toPrecision(2) : 'no win can be called', words[l.ends] || 'open, more seeds followed'])) : null,
+    m ? el('p', { class: 'note' }, `The two models themselves, this one and the best of ${V.runner_up.route}: ${count(m.only_winner_right)} rows only the first has right, ${count(m.only_runner_up_right)} only the second (McNemar's exact test: p = ${m.p.toPrecision(2)}). That says which of two files is better, not which route.`) : null);
 }
 
 /* ---- the data, and what came from the bases */
@@ -313,7 +391,7 @@ function about() {
 function render() {
   const open = new Set([...page.querySelectorAll('details[open] > summary')].map(e => e.textContent));
   page.replaceChildren();
-  verdict(); side_by_side(); old_and_new(); amount(); cost(); curves(); mistakes(); data(); routes(); use();
+  verdict(); side_by_side(); old_and_new(); shifted(); groups(); amount(); cost(); curves(); mistakes(); labels(); believed(); looks(); data(); routes(); use();
   for (const e of page.querySelectorAll('details > summary')) if (open.has(e.textContent)) e.parentNode.open = true;
 }
 about();

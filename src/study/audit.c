@@ -1,0 +1,283 @@
+/* audit.c -- see audit.h.  Twice: what looks wrong at first is not learned from the second time,
+ * so that wrong labels do not vouch for each other.  Floor 4, study. */
+#include "study/audit.h"
+#include "core/rand.h"
+#include "core/text.h"
+#include "study/compare_internal.h"
+#include "study/labels.h"
+#include "study/transfer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLDS = 5, ROUNDS = 2, MOST_ROWS = 10000, LEAST_ROWS = 50 };
+
+typedef struct {
+    tl_study s;
+    tl_rows  rows;
+    int8_t  *fold;
+    int32_t *label;
+    uint8_t *skip;        /* [rows.count] suspects of the round before */
+    float   *probability; /* [rows.count classes] */
+    float   *features;    /* of a base: [rows.count width] */
+    int64_t  width;
+} auditing;
+
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* All rows, or so many drawn of them. */
+static tl_status take_rows(tl_ctx *ctx, auditing *a)
+{
+    const tl_dataset *d    = a->s.data;
+    const uint64_t    seed = a->s.q->seed;
+    tl_status         rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *a->rows.row, &a->rows.row));
+    for (int64_t i = 0; i < d->rows; i++) a->rows.row[i] = i;
+    a->rows.count = TL_MIN(d->rows, (int64_t)MOST_ROWS);
+    if (d->rows > MOST_ROWS) {
+        tl_rand_shuffle(seed, TL_STREAM(TL_STREAM_SPLIT, 99), a->rows.row, d->rows);
+        qsort(a->rows.row, MOST_ROWS, sizeof *a->rows.row, by_number);
+    }
+    const size_t n = (size_t)a->rows.count;
+    TL_TRY(tl_alloc_array(ctx, n, sizeof *a->fold, &a->fold));
+    TL_TRY(tl_alloc_array(ctx, n, sizeof *a->label, &a->label));
+    TL_TRY(tl_alloc(ctx, n, &a->skip));
+    TL_TRY(tl_alloc_array(ctx, n * (size_t)d->classes, sizeof *a->probability,
+                          &a->probability));
+    TL_TRY(tl_split_folds(ctx, d, &a->rows, FOLDS, seed, a->fold));
+    for (size_t i = 0; i < n; i++) a->label[i] = d->label[a->rows.row[i]];
+done:
+    return rc;
+}
+
+static tl_status take_features(tl_ctx *ctx, auditing *a)
+{
+    tl_entry   *e   = &a->s.entry[0];
+    float      *all = NULL;
+    tl_run_spec spec;
+    tl_status   rc;
+
+    a->width = tl_arch_features(ctx, &e->c.arch);
+    if (a->width < 1) return ctx->status;
+    TL_TRY(tl_alloc_array(ctx, (size_t)(a->s.data->rows * a->width), sizeof *all, &all));
+    TL_TRY(tl_study_spec(ctx, &a->s, e, &spec));
+    spec.train = spec.valid = a->rows;
+    TL_TRY(tl_run_features(ctx, &spec, a->rows, all));
+    for (int64_t i = 0; i < a->rows.count; i++)
+        memmove(all + i * a->width, all + a->rows.row[i] * a->width,
+                (size_t)a->width * sizeof *all);
+    a->features = all;
+    all         = NULL;
+done:
+    tl_free(ctx, all);
+    return rc;
+}
+
+/* The rows of a fold, or the others without those that are skipped. */
+static tl_status rows_of(tl_ctx *ctx, const auditing *a, int fold, bool inside, tl_rows *out)
+{
+    tl_status rc;
+
+    *out = (tl_rows){ 0 };
+    TL_TRY(tl_alloc_array(ctx, (size_t)a->rows.count, sizeof *out->row, &out->row));
+    for (int64_t i = 0; i < a->rows.count; i++)
+        if ((a->fold[i] == fold) == inside && (inside || !a->skip[i]))
+            out->row[out->count++] = a->rows.row[i];
+done:
+    return rc;
+}
+
+/* The baseline trained on the others tells the fold's rows. */
+static tl_status tell_fold(tl_ctx *ctx, auditing *a, int fold)
+{
+    tl_study     *s       = &a->s;
+    const int64_t classes = s->data->classes;
+    tl_rows       rest = { 0 }, out = { 0 }, train = { 0 }, valid = { 0 };
+    tl_run_result r     = { 0 };
+    tl_cache     *coded = NULL;
+    float        *said  = NULL;
+    tl_run_spec   spec;
+    tl_status     rc;
+
+    TL_TRY(rows_of(ctx, a, fold, false, &rest));
+    TL_TRY(rows_of(ctx, a, fold, true, &out));
+    TL_TRY(tl_split_repeat(ctx, s->data, &rest, s->q->seed, fold, 0.15, 0, &train, &valid));
+    TL_TRY(tl_study_spec(ctx, s, &s->entry[0], &spec));
+    spec.train = train;
+    spec.valid = valid;
+    TL_TRY(tl_run_train(ctx, &spec, &r));
+    if (!r.model) TL_FAIL(TL_ECANCEL, "inspect", "interrupted");
+    if (!tl_cache_fits(spec.cache, &r.model->prep))
+        TL_TRY(tl_cache_new(ctx, s->data, &r.model->prep, tl_study_memory(s) / 4, &coded));
+    TL_TRY(tl_study_ask(ctx, s, r.model, coded ? coded : spec.cache, out, &said));
+    for (int64_t i = 0, k = 0; i < a->rows.count; i++)
+        if (a->fold[i] == fold)
+            memcpy(a->probability + i * classes, said + k++ * classes,
+                   (size_t)classes * sizeof *said);
+done:
+    tl_run_result_free(ctx, &r);
+    tl_cache_free(ctx, coded);
+    tl_free(ctx, said);
+    tl_free(ctx, rest.row);
+    tl_free(ctx, out.row);
+    tl_free(ctx, train.row);
+    tl_free(ctx, valid.row);
+    return rc;
+}
+
+static tl_status tell_all(tl_ctx *ctx, auditing *a)
+{
+    const tl_features f = { a->features, a->label, a->rows.count, a->width, a->s.data->classes };
+    tl_status         rc = TL_OK;
+
+    if (a->features)
+        return tl_transfer_probabilities(ctx, &f, a->fold, FOLDS, a->skip, a->s.backend,
+                                         a->s.slab, a->probability);
+    for (int fold = 0; fold < FOLDS; fold++) TL_TRY(tell_fold(ctx, a, fold));
+done:
+    return rc;
+}
+
+static double score(const auditing *a)
+{
+    const int64_t classes = a->s.data->classes;
+    int64_t       right   = 0;
+
+    for (int64_t i = 0; i < a->rows.count; i++)
+        right += tl_study_top(a->probability + i * classes, classes) == a->label[i];
+    return (double)right / (double)a->rows.count;
+}
+
+static tl_status suspect_json(tl_ctx *ctx, const auditing *a, const tl_suspect *x, json_t *list)
+{
+    char     *name = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_dataset_row_name(ctx, a->s.data, a->rows.row[x->row], &name));
+    json_array_append_new(
+        list, json_pack("{s:o, s:o, s:o, s:f, s:f}", "row", tl_json_name(name), "given",
+                        tl_study_class_json(&a->s, x->given), "likely",
+                        tl_study_class_json(&a->s, x->likely), "probability", x->other,
+                        "of_given", x->own));
+done:
+    tl_free(ctx, name);
+    return rc;
+}
+
+static void add_finding(json_t *profile, const char *by, const tl_label_audit *found,
+                        int64_t rows)
+{
+    char text[300];
+
+    if (found->count == 0) return;
+    snprintf(text, sizeof text,
+             "%" PRId64 " of %" PRId64 " labels are probably wrong (%s), about %.1f %% of all: "
+             "differences between routes below that are below the labels' own noise",
+             found->count, rows, by, 100.0 * found->noise);
+    json_array_append_new(json_object_get(profile, "findings"),
+                          json_pack("{s:s, s:s, s:s}", "level", "warning", "text", text, "todo",
+                                    "look at the first of them; correct those that are wrong, in "
+                                    "the test part first"));
+}
+
+static tl_status write_down(tl_ctx *ctx, const auditing *a, const tl_label_audit *found,
+                            json_t *profile)
+{
+    char      by[200] = "the classical baseline, out of fold";
+    json_t   *list    = json_array();
+    tl_status rc      = TL_OK;
+
+    if (a->features)
+        snprintf(by, sizeof by, "logistic regression on the features of %.100s, out of fold",
+                 a->s.base[0]->arch.name);
+    for (int64_t i = 0; i < found->count; i++)
+        TL_TRY(suspect_json(ctx, a, &found->suspect[i], list));
+    json_object_set_new(profile, "labels",
+                        json_pack("{s:s, s:I, s:f, s:I, s:f, s:O}", "by", by, "rows",
+                                  (json_int_t)a->rows.count, "score", score(a), "suspects",
+                                  (json_int_t)found->count, "noise", found->noise, "found",
+                                  list));
+    add_finding(profile, by, found, a->rows.count);
+done:
+    json_decref(list);
+    return rc;
+}
+
+static tl_status open_all(tl_ctx *ctx, auditing *a)
+{
+    tl_study *s = &a->s;
+    tl_status rc;
+
+    TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
+    TL_TRY(tl_study_open_data(ctx, s));
+    if (s->data->task->numbers || s->data->rows < LEAST_ROWS) goto done;
+    TL_TRY(tl_study_precision(ctx, s));
+    TL_TRY(tl_study_open_bases(ctx, s));
+    TL_TRY(tl_study_list(ctx, s));
+    TL_TRY(take_rows(ctx, a));
+    if (s->bases > 0) TL_TRY(take_features(ctx, a));
+done:
+    return rc;
+}
+
+static tl_status look(tl_ctx *ctx, const tl_question *q, json_t *profile)
+{
+    static const char *const probe[] = { "probe", NULL }, *const baseline[] = { "baseline", NULL };
+    tl_question    asked = *q;
+    auditing       a     = { .s = { .q = &asked, .detectable = NAN } };
+    tl_label_audit found = { 0 };
+    tl_status      rc;
+
+    asked.routes = q->base && q->base[0] ? probe : baseline;
+    asked.metric = NULL;
+    asked.say    = NULL; /* the profile says what the data are */
+    a.s.warnings = json_array();
+    a.s.backend  = tl_study_backend();
+    TL_TRY(open_all(ctx, &a));
+    if (!a.probability) goto done;
+    for (int round = 0; round < ROUNDS; round++) {
+        tl_label_audit_free(ctx, &found);
+        TL_TRY(tell_all(ctx, &a));
+        TL_TRY(tl_labels_audit(ctx, a.probability, a.label, a.rows.count,
+                               (int32_t)a.s.data->classes, &found));
+        for (int64_t i = 0; i < a.rows.count; i++) a.skip[i] = 0;
+        for (int64_t i = 0; i < found.count; i++) a.skip[found.suspect[i].row] = 1;
+        if (found.count == 0) break;
+    }
+    TL_TRY(write_down(ctx, &a, &found, profile));
+done:
+    tl_label_audit_free(ctx, &found);
+    tl_free(ctx, a.rows.row);
+    tl_free(ctx, a.fold);
+    tl_free(ctx, a.label);
+    tl_free(ctx, a.skip);
+    tl_free(ctx, a.probability);
+    tl_free(ctx, a.features);
+    tl_study_close_candidates(ctx, &a.s);
+    tl_study_close_data(ctx, &a.s);
+    tl_slab_free(ctx, a.s.slab);
+    json_decref(a.s.warnings);
+    return rc;
+}
+
+/* What cannot be looked at (too few rows of a class, say) is a note, no failure. */
+tl_status tl_audit_labels(tl_ctx *ctx, const tl_question *q, json_t *profile)
+{
+    const tl_status rc = look(ctx, q, profile);
+    char            text[500];
+
+    if (rc != TL_EDATA && rc != TL_ENAN) return rc;
+    snprintf(text, sizeof text, "the labels were not looked at: %.400s", ctx->message);
+    json_array_append_new(json_object_get(profile, "findings"),
+                          json_pack("{s:s, s:o, s:s}", "level", "note", "text",
+                                    tl_json_name(text), "todo", ""));
+    return TL_OK;
+}

@@ -1,0 +1,16 @@
+/* audit.h -- which labels are probably wrong: every row is told its class by a model that has not
+ * seen it, then labels.h counts.  Floor 4, study. */
+#ifndef TL_STUDY_AUDIT_H
+#define TL_STUDY_AUDIT_H
+#include "study/compare.h"
+
+/* Of the question's data, base (the first; none: the classical baseline) and seed.  Sets
+ * profile's `labels`:
+ *   by        "logistic regression on the features of NAME" or "the classical baseline"
+ *   rows      looked at: all, or 10,000 drawn of more
+ *   score     share of them whose given label is the likeliest, out of fold
+ *   suspects  labels that are probably wrong;  noise  share of wrong labels, estimated
+ *   found     [{row, given, likely, probability, of_given}] all of them, the worst first
+ * and adds a finding.  Of numbers, and of under 50 rows, nothing is done. */
+tl_status tl_audit_labels(tl_ctx *ctx, const tl_question *q, json_t *profile);
+#endif
