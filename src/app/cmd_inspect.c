@@ -127,7 +127,8 @@ static void print_pairs(const char *title, const json_t *found)
 /* The same of rows that are nearly equal, where that was looked at. */
 static void print_near(const json_t *r)
 {
-    const json_t *near = json_object_get(r, "near_duplicates"), *leaks = json_object_get(r, "near_leaks");
+    const json_t *near  = json_object_get(r, "near_duplicates");
+    const json_t *leaks = json_object_get(r, "near_leaks");
     char          n[3][32];
 
     if (!json_is_object(near)) return;
@@ -158,7 +159,8 @@ static tl_status print_labels(tl_app *app, const json_t *labels)
         snprintf(sure, sizeof sure, "%.0f %%", 100.0 * tl_json_number(x, "probability", 0.0));
         if (i < SHOWN)
             tl_grid_row(&table, TL_PLAIN,
-                        (const char *[]){ tl_json_text(x, "row", "?"), tl_json_text(x, "given", "?"),
+                        (const char *[]){ tl_json_text(x, "row", "?"),
+                                          tl_json_text(x, "given", "?"),
                                           tl_json_text(x, "likely", "?"), sure });
     }
     if (i > 0) putchar('\n');

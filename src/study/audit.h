@@ -6,7 +6,8 @@
 
 /* Of the question's data, base (the first; none: the classical baseline) and seed.  Sets
  * profile's `labels`:
- *   by        "logistic regression on the features of NAME" or "the classical baseline"
+ *   by        "logistic regression on the features of NAME", or "... on the columns" of a table,
+ *             or "the classical baseline", out of fold
  *   rows      looked at: all, or 10,000 drawn of more
  *   score     share of them whose given label is the likeliest, out of fold
  *   suspects  labels that are probably wrong;  noise  share of wrong labels, estimated

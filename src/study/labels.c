@@ -85,11 +85,11 @@ static void count_joint(audit *a)
 typedef struct {
     double  lead;
     int64_t row;
-} lead;
+} leading;
 
 static int by_lead(const void *a, const void *b)
 {
-    const lead *x = a, *y = b;
+    const leading *x = a, *y = b;
 
     if (x->lead != y->lead) return x->lead > y->lead ? -1 : 1;
     return x->row < y->row ? -1 : 1;
@@ -97,7 +97,7 @@ static int by_lead(const void *a, const void *b)
 
 /* Of the rows labelled `given`, so many as the joint says are `likely`: those where it leads by
  * most. */
-static void mark_pair(audit *a, int32_t given, int32_t likely, lead *room)
+static void mark_pair(audit *a, int32_t given, int32_t likely, leading *room)
 {
     const int64_t many = (int64_t)a->joint[(int64_t)given * a->classes + likely];
     int64_t       n    = 0;
@@ -106,11 +106,19 @@ static void mark_pair(audit *a, int32_t given, int32_t likely, lead *room)
     for (int64_t r = 0; r < a->rows; r++) {
         const float *p = a->p + r * a->classes;
         if (a->label[r] == given)
-            room[n++] = (lead){ (double)p[likely] - (double)p[given], r };
+            room[n++] = (leading){ (double)p[likely] - (double)p[given], r };
     }
     qsort(room, (size_t)n, sizeof *room, by_lead);
     for (int64_t k = 0; k < n && (k < many || room[k].lead == room[many - 1].lead); k++)
         a->suspect[room[k].row] = 1;
+}
+
+static void mark_led(audit *a, double lead)
+{
+    for (int64_t r = 0; r < a->rows; r++) {
+        const float *p = a->p + r * a->classes;
+        a->suspect[r]  = (double)p[top_of(p, a->classes)] - (double)p[a->label[r]] >= lead;
+    }
 }
 
 static int least_likely_first(const void *a, const void *b)
@@ -155,11 +163,11 @@ static tl_status keep_joint(tl_ctx *ctx, const audit *a, tl_label_audit *out)
 }
 
 tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *label,
-                          int64_t rows, int32_t classes, tl_label_audit *out)
+                          int64_t rows, int32_t classes, double lead, tl_label_audit *out)
 {
     const size_t n    = (size_t)classes;
     audit        a    = { .p = probability, .label = label, .rows = rows, .classes = classes };
-    lead        *room = NULL;
+    leading     *room = NULL;
     tl_status    rc;
 
     *out = (tl_label_audit){ 0 };
@@ -170,9 +178,10 @@ tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *
     TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *room, &room));
     measure_sureness(&a);
     count_joint(&a);
-    for (int32_t g = 0; g < classes; g++)
+    for (int32_t g = 0; g < classes && !(lead > 0.0); g++)
         for (int32_t c = 0; c < classes; c++)
             if (g != c) mark_pair(&a, g, c, room);
+    if (lead > 0.0) mark_led(&a, lead);
     TL_TRY(gather(ctx, &a, out));
     TL_TRY(keep_joint(ctx, &a, out));
 done:

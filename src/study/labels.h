@@ -21,8 +21,10 @@ typedef struct {
     int64_t    *joint;   /* [classes classes] given x true, as rows; owned */
 } tl_label_audit;
 
-/* probability [rows classes], label [rows]. */
+/* probability [rows classes], label [rows].  `lead` 0: suspects as above.  Above 0: all rows whose
+ * likeliest class leads the given one by so much, for a model that has not learned from suspects:
+ * it finds more of them, and is less often wrong than the same with suspects among its rows. */
 tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *label,
-                          int64_t rows, int32_t classes, tl_label_audit *out);
+                          int64_t rows, int32_t classes, double lead, tl_label_audit *out);
 void      tl_label_audit_free(tl_ctx *ctx, tl_label_audit *a); /* safe to repeat */
 #endif

@@ -1,8 +1,9 @@
 /* stats.h -- the statistics of the verdict, over arrays only, so that simulations can
  * hold them to their promises. Floor 4, study. Sources: research notes 3.6;
  * Bouthillier 2021; Satterthwaite 1946; Hsu 1984 (multiple comparisons with the best);
- * Dunnett 1955 (the largest of many t); Lan and DeMets 1983 (looks fixed beforehand); Smyth 2004 (moderated variances); Jordan 2023 (how little seeds move a
- * route's true quality); Liang and Zeger 1986 (clusters as units); Wilson 1927. */
+ * Dunnett 1955 (the largest of many t); Lan and DeMets 1983 (looks fixed beforehand); Smyth
+ * 2004 (moderated variances); Jordan 2023 (how little seeds move a route's true quality);
+ * Liang and Zeger 1986 (clusters as units); Wilson 1927. */
 #ifndef TL_STUDY_STATS_H
 #define TL_STUDY_STATS_H
 #include "core/core.h"

@@ -23,7 +23,10 @@ static tl_status mean_answers(tl_ctx *ctx, const tl_study *s, const tl_judged *j
                 tl_study_find(s, entry, s->entry[entry].chosen, k, fold);
             TL_TRY(tl_store_get_blob(ctx, s->store, run->id, "test", &blob, &bytes));
             if (!blob || bytes != (size_t)cells * sizeof(float))
-                TL_FAIL(TL_EDATA, "runs.db", "the answers of run %" PRId64 " are not whole", run->id);
+                TL_FAIL(TL_EDATA, "runs.db",
+                        "the answers of run %" PRId64 " are not whole (start anew in another "
+                        "--out)",
+                        run->id);
             for (int64_t i = 0; i < cells; i++) at[i] += ((const float *)blob)[i] / (float)seeds;
             at += cells;
             tl_free(ctx, blob);
@@ -44,7 +47,7 @@ tl_status tl_study_judge_labels(tl_ctx *ctx, tl_study *s, tl_judged *j)
     TL_TRY(tl_alloc_array(ctx, (size_t)(s->test.count * s->data->classes), sizeof *mean, &mean));
     TL_TRY(mean_answers(ctx, s, j, mean));
     TL_TRY(tl_labels_audit(ctx, mean, j->label, s->test.count, (int32_t)s->data->classes,
-                           &j->labels));
+                           0.0, &j->labels));
 done:
     tl_free(ctx, mean);
     return rc;

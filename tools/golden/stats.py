@@ -87,8 +87,8 @@ best = optimize.minimize_scalar(lambda u: calibration(np.exp(u))[3], bounds=(-3,
                                 method="bounded", options={"xatol": 1e-9})
 table("golden_calibration", 4, [calibration(1.0), calibration(np.exp(best.x)), calibration(0.3)])
 table("golden_chance", classes, chance)
-out.append("static const int32_t golden_truth[] = { %s };" % ", ".join(map(str, truth[:30])))
-out[-1] = out[-1].replace(" };", ",\n    " + ", ".join(map(str, truth[30:])) + " };")
+out.append("static const int32_t golden_truth[] = {")
+out += ["    " + ", ".join(map(str, truth[i:i + 20])) + "," for i in range(0, rows, 20)] + ["};"]
 
 here = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(here, "..", "..", "tests", "golden", "stats_golden.h"), "w") as f:

@@ -27,7 +27,10 @@ int main(int argc, char **argv)
 
     tl_world_init(&world);
     ctx = tl_ctx_make(&world);
-    if (argc < 6) return fputs("labels FEATURES LABELS ROWS WIDTH CLASSES [ROUNDS [PROBABILITIES]]\n", stderr), 2;
+    if (argc < 6) {
+        fputs("labels FEATURES LABELS ROWS WIDTH CLASSES [ROUNDS [PROBABILITIES]]\n", stderr);
+        return 2;
+    }
     const int64_t rows = atoll(argv[3]), width = atoll(argv[4]), classes = atoll(argv[5]);
     const int     rounds = argc > 6 ? atoi(argv[6]) : 2;
     TL_TRY(tl_file_read(&ctx, argv[1], (size_t)1 << 32, &x, &bytes[0]));
@@ -44,7 +47,8 @@ int main(int argc, char **argv)
     for (int round = 0; round < rounds; round++) {
         tl_label_audit_free(&ctx, &found);
         TL_TRY(tl_transfer_probabilities(&ctx, &f, fold, FOLDS, skip, tl_study_backend(), slab, p));
-        TL_TRY(tl_labels_audit(&ctx, p, f.label, rows, (int32_t)classes, &found));
+        TL_TRY(tl_labels_audit(&ctx, p, f.label, rows, (int32_t)classes,
+                               round > 0 && round == rounds - 1 ? 0.15 : 0.0, &found));
         for (int64_t i = 0; i < rows; i++) skip[i] = 0;
         for (int64_t i = 0; i < found.count; i++) skip[found.suspect[i].row] = 1;
     }
