@@ -15,7 +15,8 @@ static tl_status fit_temperature(tl_ctx *ctx, tl_study *s, const tl_judged *j,
     float    *p     = NULL;
     int32_t  *label = NULL;
 
-    TL_TRY(tl_study_split(ctx, s, j->best_run->repeat, j->best_run->fold, &train, &valid));
+    TL_TRY(tl_study_split(ctx, s, &s->entry[j->best_run->candidate], j->best_run->repeat,
+                          j->best_run->fold, 0, &train, &valid));
     TL_TRY(tl_study_ask(ctx, s, model, cache, valid, &p));
     TL_TRY(tl_alloc_array(ctx, (size_t)valid.count, sizeof *label, &label));
     for (int64_t r = 0; r < valid.count; r++) label[r] = s->data->label[valid.row[r]];
