@@ -46,7 +46,7 @@ check:
 deps:
 	@tools/deps
 
-install: all
+install: program
 	@cmake --install $(BUILD) >/dev/null && echo "installed under $(PREFIX)"
 
 clean:
