@@ -84,7 +84,10 @@ typedef struct {
     const char *group;        /* column whose rows of one value stay on one side; NULL: none   */
 } tailor_data_options;
 /* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV, TSV or
- * JSONL table or texts (also .gz), a folder with a text file for each class. */
+ * JSONL table or texts (also .gz), a folder with a text file for each class.  A JSONL or JSON file
+ * of conversations ("messages", ShareGPT's "conversations", "prompt" with "completion", Alpaca's
+ * "instruction" with "output") has the task "language-modelling": tailor_fit trains a causal
+ * language model on what the assistant says in them. */
 TAILOR_API tailor_status tailor_data_open(tailor *t, const char *path,
                                           const tailor_data_options *options, tailor_data **out);
 /* Plain text to learn a language from: a .txt file, a CSV, TSV or JSONL of texts, or a folder of

@@ -2,6 +2,7 @@
  * Floor 4.5, api. */
 #include "api/handles.h"
 #include "core/par.h"
+#include "data/chat/set.h"
 #include "data/corpus/corpus.h"
 #include "data/strokes.h"
 
@@ -45,8 +46,17 @@ tailor_status tailor_data_open(tailor *t, const char *path, const tailor_data_op
     tl_dataset               *set = NULL;
     tl_status                 rc;
 
+    bool                      talks = false;
+
     *out = NULL;
-    TL_TRY(tl_dataset_open(ctx, &source, &set));
+    if (!o.text && !o.label && !o.target && !o.like)
+        TL_TRY(tl_talks_in(ctx, path, &talks));
+    if (talks) {
+        const tl_talks_source of = { .train = path, .valid = o.valid, .test = o.test,
+                                     .skip_bad = o.skip_bad != 0, .seed = o.seed,
+                                     .limit_bytes = t->world.limit_bytes };
+        TL_TRY(tl_talks_open(ctx, &of, &set));
+    } else TL_TRY(tl_dataset_open(ctx, &source, &set));
     TL_TRY(wrap(ctx, set, o.seed, out));
 done:
     return tl_api_status(rc);

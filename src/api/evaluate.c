@@ -129,6 +129,9 @@ tailor_status tailor_evaluate(tailor *t, const tailor_model *model, const tailor
 
     *out = (tailor_metrics){ 0 };
     if (json) *json = NULL;
+    if (data->set->task->words)
+        TL_FAIL(TL_EUSAGE, data->set->path, "holds text without classes (train and pretrain say "
+                "what its validation and test parts cost)");
     TL_TRY(tl_api_part(ctx, data, model->model, part, &rows, &said));
     TL_TRY(tl_api_ask(t, model->model, data->set, rows, &answers));
     TL_TRY(tl_api_measure(ctx, &answers, out));

@@ -4,6 +4,7 @@
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "data/chat/set.h"
 #include "data/corpus/corpus.h"
 #include "data/texts/pack.h"
 #include "study/stats.h"
@@ -177,7 +178,7 @@ static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data
     char         said[200], note[220];
     tl_status    rc;
 
-    if (tl_corpus_is(data->set)) TL_TRY(tl_fit_words(t, model, data, o, f));
+    if (data->set->task->words) TL_TRY(tl_fit_words(t, model, data, o, f));
     else TL_TRY(prepare_rows(t, model, data, o, f));
     TL_TRY(tl_slab_new(ctx, tl_api_backend(), &s->slab));
     s->dataset  = data->set;
@@ -303,6 +304,12 @@ static json_t *describe(const tl_fitting *f, const char *base)
         "cost", cost, "curve", curve(r));
 }
 
+static tl_status hash_of(tl_ctx *ctx, const tl_dataset *d, char hex[65])
+{
+    if (tl_corpus_is(d)) return tl_corpus_hash(ctx, d, hex);
+    return (tl_talks_is(d) ? tl_talks_hash : tl_dataset_hash)(ctx, d, hex);
+}
+
 /* The account in best/tailor.json: the result, and which rows the model was kept from, so that
  * another process can score the same. */
 static tl_status account(tl_ctx *ctx, const tailor_data *data, const tl_fitting *f,
@@ -314,7 +321,7 @@ static tl_status account(tl_ctx *ctx, const tailor_data *data, const tl_fitting 
     tl_status  rc;
 
     *out = NULL;
-    TL_TRY((tl_corpus_is(data->set) ? tl_corpus_hash : tl_dataset_hash)(ctx, data->set, hex));
+    TL_TRY(hash_of(ctx, data->set, hex));
     for (int64_t i = 0; i < f->test.count && !files; i++)
         json_array_append_new(rows, json_integer(f->test.row[i]));
     split = json_pack("{s:s, s:I, s:I}", "kind", files ? "files" : "cut", "seed",

@@ -9,6 +9,9 @@ tailor_status tailor_data_inspect(tailor *t, const tailor_data *data, char **jso
     tl_status rc;
 
     *json = NULL;
+    if (data->set->task->words)
+        TL_FAIL(TL_EUSAGE, data->set->path, "holds text without classes (tailor train and "
+                "pretrain take it)");
     TL_TRY(tl_inspect(ctx, data->set, &value));
     TL_TRY(tl_api_text(ctx, value, json));
 done:

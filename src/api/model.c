@@ -67,6 +67,9 @@ tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *d
     tl_status         rc;
 
     *out = NULL;
+    if (d->task->words)
+        TL_FAIL(TL_EUSAGE, d->path, "is learnt by language models (give a base; of plain text "
+                "tailor_language_model_new makes one)");
     if (!arch && !d->text)
         TL_FAIL(TL_EUSAGE, "tailor_model_new", "no network is named (try resnet20, or mlp)");
     if (d->text) {

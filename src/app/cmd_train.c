@@ -52,13 +52,16 @@ static void print_words(const char *name, const json_t *score)
     const json_t *ci  = json_object_get(score, "loss_ci95");
 
     if (!score) return;
-    printf("  %-8s loss of a token %.4f [%.4f, %.4f]", name, tl_json_number(score, "loss", NAN),
-           json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)));
+    printf("  %-8s loss of a token %.4f", name, tl_json_number(score, "loss", NAN));
+    if (json_is_number(json_array_get(ci, 0)))
+        printf(" [%.4f, %.4f]", json_number_value(json_array_get(ci, 0)),
+               json_number_value(json_array_get(ci, 1)));
     if (isfinite(bits)) printf(", %.4f bits a byte", bits);
     puts("");
 }
 
-static void print_result(const tl_app *app, const json_t *r, const char *out)
+/* `writes`: it continues texts. */
+static void print_result(const tl_app *app, const json_t *r, bool writes, const char *out)
 {
     const json_t *cost   = json_object_get(r, "cost");
     const int64_t epochs = tl_json_int(r, "epochs", 0);
@@ -79,7 +82,8 @@ static void print_result(const tl_app *app, const json_t *r, const char *out)
     if (is_words(r)) {
         print_words("valid", json_object_get(r, "valid"));
         print_words("test", json_object_get(r, "test"));
-        printf("model: %s/best\nnext:  tailor train LABELLED.csv --base %s/best\n", out, out);
+        printf("model: %s/best\nnext:  tailor %s%s/best\n", out,
+               writes ? "chat " : "train LABELLED.csv --base ", out);
         return;
     }
     printf("model: %s/best\nnext:  tailor predict %s/best %s\n", out, out,
@@ -137,6 +141,10 @@ static tl_status open_model(tl_app *app, const tailor_data *data, tailor_model *
     if (tl_args_given(a, TL_OPT_base))
         return tl_app_lib(app, tailor_model_open(app->lib, tl_args_text(a, TL_OPT_base),
                                                  arch, out));
+    if (strcmp(tailor_data_task(data), "language-modelling") == 0)
+        return tl_fail(&app->ctx, TL_EUSAGE, "--base",
+                       "conversations are for a language model (give --base MODEL; `tailor "
+                       "pretrain` makes one of plain text)");
     if (!arch && strncmp(tailor_data_task(data), "text", 4) == 0)
         return tl_app_lib(app, tailor_model_new(app->lib, NULL, data, tl_app_seed(app), out));
     if (!arch && route && strcmp(route, "baseline") == 0) arch = "mlp";
@@ -190,7 +198,7 @@ tl_status tl_cmd_train(tl_app *app)
     if (app->term.json) TL_TRY(tl_app_print_json(app, result));
     else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
     else if (tl_args_given(&app->args, TL_OPT_lr_find)) print_rates(result);
-    else print_result(app, result, out);
+    else print_result(app, result, tailor_model_writes(model), out);
 done:
     rc = tl_app_ended(app, rc, out);
     if (result) json_decref(result);
@@ -259,7 +267,7 @@ tl_status tl_cmd_pretrain(tl_app *app)
     tl_term_finish(&app->term);
     if (app->term.json) TL_TRY(tl_app_print_json(app, result));
     else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
-    else print_result(app, result, out);
+    else print_result(app, result, tailor_model_writes(model), out);
 done:
     if (result) json_decref(result);
     tailor_model_free(app->lib, model);

@@ -1,5 +1,6 @@
 /* dataset.c -- a format recognised, its parts joined into one dataset.  Floor 2, data. */
 #include "data/dataset.h"
+#include "data/chat/talks.h"
 #include "core/machine.h"
 #include "data/hold.h"
 #include "data/workers.h"
@@ -488,6 +489,22 @@ static void close_rows(tl_ctx *ctx, tl_dataset *d)
     tl_free(ctx, d);
 }
 
+/* Conversations have no classes, unless a column is named. */
+static tl_status check_talks(tl_ctx *ctx, const tl_dataset_source *s)
+{
+    bool      talks = false;
+    tl_status rc    = TL_OK;
+
+    if (s->ask.text || s->ask.label || s->ask.target || s->schema || s->text) return TL_OK;
+    TL_TRY(tl_talks_in(ctx, s->train, &talks));
+    if (talks)
+        TL_FAIL(TL_EUSAGE, s->train,
+                "holds conversations (`tailor train` teaches them to a --base; with --text and "
+                "--label they are texts to be told apart)");
+done:
+    return rc;
+}
+
 tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_dataset **out)
 {
     tl_opening  o = { .skip_bad    = source->skip_bad,
@@ -498,6 +515,7 @@ tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_datas
     tl_status   rc;
 
     *out = NULL;
+    TL_TRY(check_talks(ctx, source));
     if (!o.limit_bytes) o.limit_bytes = tl_machine_memory_bytes() / 2;
     if (source->schema) TL_TRY(tl_schema_copy(ctx, source->schema, &o.schema));
     if (source->text && source->text->name[0])

@@ -1,7 +1,8 @@
 /* talks.c -- files of conversations in their four forms, and what of a conversation the assistant
  * said: by the templates of tests/golden/chat_templates.json, with marks and without. */
 #include "core/io.h"
-#include "data/chat/talks.h"
+#include "data/chat/set.h"
+#include "data/part.h"
 #include "support/support.h"
 
 #include <stdio.h>
@@ -47,7 +48,7 @@ static void all_forms_become_messages(void **state)
         tl_bad    bad = { 0 };
         bool      is;
         write_file(folder, forms[i].name, forms[i].text, &path);
-        TEST_OK(tl_talks_in(ctx, path, 1 << 20, &is));
+        TEST_OK(tl_talks_in(ctx, path, &is));
         assert_true(is);
         TEST_OK(tl_talks_read(ctx, path, 1 << 20, &bad, &t));
         assert_int_equal(bad.rows, 0);
@@ -75,6 +76,7 @@ static void other_files_are_no_conversations(void **state)
         { "b.csv", "prompt,completion\nhi,yo\n" },
         { "c.jsonl", "" },
         { "d.jsonl", "{\"prompt\": \"hi\", \"label\": 1}\n" },
+        { "g.jsonl", "{\"prompt\": \"hi\", \"completion\": \"yo\", \"label\": true}\n" },
         { "e.json", "{\"a\": 1}" },
         { "f.jsonl", "nonsense" },
     };
@@ -86,7 +88,7 @@ static void other_files_are_no_conversations(void **state)
         char *path;
         bool  is = true;
         write_file(folder, others[i].name, others[i].text, &path);
-        TEST_OK(tl_talks_in(ctx, path, 1 << 20, &is));
+        TEST_OK(tl_talks_in(ctx, path, &is));
         if (is) fail_msg("%s is taken for conversations", others[i].name);
         tl_free(ctx, path);
     }
@@ -232,15 +234,24 @@ static void a_template_that_hides_answers_is_told(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+static void learn_tokenizer(const char *folder)
+{
+    static const char *const special[] = { "<s>", "</s>", "<|im_start|>", "<|im_end|>" };
+    const tl_string   texts[] = { { "How are you? Fine. So so user assistant", 39 } };
+    const tl_training how     = { TL_TRAIN_BPE, 300, special, TL_COUNT(special), 1 };
+    char             *path;
+
+    TEST_OK(tl_path_join(test_ctx(), folder, "tokenizer.json", &path));
+    TEST_OK(tl_tokenizer_train(test_ctx(), &how, texts, 1, path));
+    tl_free(test_ctx(), path);
+}
+
 /* The tokens marked decode to what the assistant said, and to nothing else; what is cut off is
  * counted. */
 static void only_the_answers_tokens_are_marked(void **state)
 {
-    static const char *const special[] = { "<s>", "</s>", "<|im_start|>", "<|im_end|>" };
-    const tl_string   texts[] = { { "How are you? Fine. So so user assistant", 39 } };
-    const tl_training how = { TL_TRAIN_BPE, 300, special, TL_COUNT(special), 1 };
     tl_ctx         *ctx    = test_fresh();
-    char           *folder = test_folder(), *path;
+    char           *folder = test_folder();
     json_t         *talk   = talk_of_two(), *file;
     tl_tokenizer   *k;
     tl_encoder     *e;
@@ -250,9 +261,8 @@ static void only_the_answers_tokens_are_marked(void **state)
     int64_t         n = 0;
 
     (void)state;
-    TEST_OK(tl_path_join(ctx, folder, "tokenizer.json", &path));
-    TEST_OK(tl_tokenizer_train(ctx, &how, texts, 1, path));
-    TEST_OK(tl_tokenizer_open(ctx, path, &k));
+    learn_tokenizer(folder);
+    TEST_OK(tl_tokenizer_open(ctx, folder, &k));
     TEST_OK(tl_encoder_open(ctx, k, &e));
     TEST_OK(tl_json_read(ctx, TEST_FOLDER "/golden/chat_templates.json", 1 << 22, &file));
     tl_chat_form *f = form_of(file, "chatml");
@@ -273,9 +283,85 @@ static void only_the_answers_tokens_are_marked(void **state)
     tl_chat_form_close(ctx, f);
     tl_encoder_close(ctx, e);
     tl_tokenizer_close(ctx, k);
-    tl_free(ctx, path);
     json_decref(file);
     json_decref(talk);
+    test_folder_end(folder);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
+/* ---- as rows of a language model ---- */
+/* Only the assistant's tokens are asked, each by the one before it; equal conversations are on one
+ * side; those that have no answer within the limit are counted and left out. */
+static void rows_ask_for_answers_alone(void **state)
+{
+    tl_ctx          *ctx    = test_fresh();
+    char            *folder = test_folder(), *path;
+    tl_text          lines  = tl_text_make(ctx);
+    tl_chat_form     f      = { .tokens = json_object() };
+    const tl_asking  next   = { 0 };
+    const char       form[] = "{% for m in messages %}{{ m.content + '<|im_end|>' }}{% endfor %}";
+    tl_dataset      *d;
+    tl_texter       *texter;
+    tl_cache        *cache;
+    tl_rows          part[3];
+    tl_talks_count   n;
+    tl_pack          pack = { 0 };
+
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        tl_text_printf(&lines, "{\"prompt\": \"%s%d\", \"completion\": \"answer %d\"}\n",
+                       i == 59 ? "a question that is much too long to leave any room " : "q",
+                       i / 2, i / 2); /* pairs of equal ones */
+    write_file(folder, "x.jsonl", lines.text, &path);
+    learn_tokenizer(folder);
+    TEST_OK(tl_texter_open(ctx, folder, 100, &texter));
+    TEST_OK(tl_talks_open(ctx, &(tl_talks_source){ .train = path, .seed = 1 }, &d));
+    assert_true(tl_talks_is(d));
+    TEST_OK(tl_template_parse(ctx, "form", form, sizeof form - 1, &f.tmpl));
+    const tl_prep prep = { .text = texter };
+    TEST_OK(tl_talks_rows(ctx, d, &prep, &f, 24, &cache, part, &n));
+    assert_int_equal(n.left, 1);
+    assert_int_equal(n.rows, 59);
+    assert_int_equal(part[0].count + part[1].count + part[2].count, 59);
+    assert_in_range(part[1].count, 5, 8);
+    for (int64_t i = 0; i < 58; i += 2) assert_int_equal(d->split[i], d->split[i + 1]);
+    int64_t asked = 0;
+    for (int p = 0; p < 3; p++)
+        for (int64_t i = 0; i < part[p].count; i++) {
+            const int64_t row = part[p].row[i];
+            const int32_t *id;
+            const float   *value;
+            const int64_t  tokens = tl_cache_ids(cache, row, &id, &value);
+            tl_text       got = tl_text_make(ctx), want = tl_text_make(ctx);
+            int32_t       target[64];
+            int64_t       k = 0;
+            TEST_OK(tl_pack_reserve(ctx, 1, tokens, &pack));
+            TEST_OK(tl_pack_reserve_asked(ctx, tl_asked_room(&next, 1, tokens), tokens, &pack));
+            tl_pack_rows(cache, &row, 1, &pack);
+            tl_pack_ask(cache, &row, 1, &next, 1.0f, &pack);
+            assert_int_equal(pack.asked, tl_pack_asked(cache, row, &next, &pack));
+            asked += pack.asked;
+            for (int64_t at = 0; at < tokens; at++)
+                if (pack.weight[at] > 0.0f) {
+                    assert_int_equal(pack.target[at], id[at + 1]);
+                    target[k++] = pack.target[at];
+                }
+            TEST_OK(tl_decode(ctx, texter->tokenizer, target, k, false, &got));
+            tl_text_printf(&want, "answer %d<|im_end|>", (int)row / 2);
+            if (strncmp(got.text, want.text, got.bytes)) fail_msg("%s is asked", got.text);
+            tl_text_free(&got);
+            tl_text_free(&want);
+        }
+    assert_int_equal(asked, n.answers);
+    for (int p = 0; p < 3; p++) tl_free(ctx, part[p].row);
+    tl_pack_free(ctx, &pack);
+    tl_cache_free(ctx, cache);
+    tl_dataset_close(ctx, d);
+    tl_texter_drop(ctx, texter);
+    tl_template_free(ctx, f.tmpl);
+    json_decref(f.tokens);
+    tl_text_free(&lines);
+    tl_free(ctx, path);
     test_folder_end(folder);
     assert_int_equal(ctx->world->now_bytes, 0);
 }
@@ -289,6 +375,7 @@ int main(void)
         cmocka_unit_test(answers_are_found_in_every_template),
         cmocka_unit_test(a_template_that_hides_answers_is_told),
         cmocka_unit_test(only_the_answers_tokens_are_marked),
+        cmocka_unit_test(rows_ask_for_answers_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,12 @@
 #include "core/io.h"
 #include "data/chat/talks.h"
 #include "data/delimited.h"
+#include "data/part.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { FIRST_BYTES = 1 << 20 }; /* that the first conversation must end within */
 
 /* The first text under one of these keys; NULL: none. */
 static const char *text_at(const json_t *row, const char *const *keys)
@@ -128,12 +131,15 @@ static const struct {
     { "instruction", "response", "Alpaca", from_alpaca },
 };
 
-/* -1: it is none. */
+/* -1: it is none.  Two texts beside a class are for a classifier. */
 static int form_of(const json_t *row)
 {
+    const bool classed = json_object_get(row, "label") || json_object_get(row, "class") ||
+                         json_object_get(row, "target");
+
     for (size_t i = 0; i < TL_COUNT(forms); i++)
         if (json_object_get(row, forms[i].key) &&
-            (!forms[i].with || json_object_get(row, forms[i].with)))
+            (!forms[i].with || (!classed && json_object_get(row, forms[i].with))))
             return (int)i;
     return -1;
 }
@@ -251,28 +257,47 @@ void tl_talks_free(tl_ctx *ctx, tl_talks *t)
     *t = (tl_talks){ 0 };
 }
 
-tl_status tl_talks_in(tl_ctx *ctx, const char *path, size_t limit, bool *is)
+/* The file's first bytes, a zero byte behind them; the caller frees. */
+static tl_status first_bytes(tl_ctx *ctx, const char *path, char **out, size_t *bytes)
+{
+    tl_input *in = NULL;
+    size_t    got;
+    tl_status rc;
+
+    *bytes = 0;
+    TL_TRY(tl_alloc(ctx, FIRST_BYTES + 1, out));
+    TL_TRY(tl_input_open(ctx, path, &in));
+    do {
+        TL_TRY(tl_read_some(ctx, in, *out + *bytes, FIRST_BYTES - *bytes, &got));
+        *bytes += got;
+    } while (got > 0 && *bytes < FIRST_BYTES);
+done:
+    tl_input_close(ctx, in);
+    return rc;
+}
+
+tl_status tl_talks_in(tl_ctx *ctx, const char *path, bool *is)
 {
     static const char *const ends[] = { ".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz",
                                         ".json.gz" };
-    bool        named = false;
-    char       *text  = NULL;
-    json_t     *first = NULL;
-    size_t      bytes;
-    tl_status   rc = TL_OK;
+    bool         named = false;
+    char        *text  = NULL;
+    json_t      *first;
+    json_error_t error;
+    size_t       bytes, at = 0;
+    tl_status    rc = TL_OK;
 
     *is = false;
     for (size_t i = 0; i < TL_COUNT(ends); i++) named |= tl_ends_with(path, ends[i]);
     if (!named || tl_is_folder(path) || !tl_exists(path)) return TL_OK;
-    TL_TRY(tl_whole_text(ctx, path, limit, &text, &bytes));
-    const char *at  = text + strspn(text, " \t\r\n");
-    const char *end = is_array_file(path) ? NULL : memchr(at, '\n', bytes - (size_t)(at - text));
-    const size_t n  = end ? (size_t)(end - at) : bytes - (size_t)(at - text);
-    json_error_t error;
-    first = json_loadb(at, n, JSON_DECODE_ANY, &error);
-    *is   = form_of(json_is_array(first) ? json_array_get(first, 0) : first) >= 0;
-done:
+    TL_TRY(first_bytes(ctx, path, &text, &bytes));
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) at = 3; /* a byte order mark */
+    at += strspn(text + at, " \t\r\n");
+    at += is_array_file(path) && text[at] == '[';
+    first = json_loadb(text + at, bytes - at, JSON_DISABLE_EOF_CHECK, &error);
+    *is   = form_of(first) >= 0;
     json_decref(first);
+done:
     tl_free(ctx, text);
     return rc;
 }

@@ -3,7 +3,7 @@
 #ifndef TL_DATA_CHAT_TALKS_H
 #define TL_DATA_CHAT_TALKS_H
 #include "data/chat/form.h"
-#include "data/part.h"
+struct tl_bad; /* data/part.h */
 
 typedef struct {
     json_t **talk;  /* [count] each [{"role", "content", ...}, ...]; owned                  */
@@ -14,9 +14,10 @@ typedef struct {
 
 /* Is this a file of conversations?  By its ending (.jsonl, .ndjson, .json) and the keys of its
  * first object. */
-tl_status tl_talks_in(tl_ctx *ctx, const char *path, size_t limit, bool *is);
+tl_status tl_talks_in(tl_ctx *ctx, const char *path, bool *is);
 /* Rows that are no conversation, or hold no answer, are counted in *bad and left out. */
-tl_status tl_talks_read(tl_ctx *ctx, const char *path, size_t limit, tl_bad *bad, tl_talks *out);
+tl_status tl_talks_read(tl_ctx *ctx, const char *path, size_t limit, struct tl_bad *bad,
+                        tl_talks *out);
 void      tl_talks_free(tl_ctx *ctx, tl_talks *t); /* safe to repeat */
 
 /* One conversation as a model reads it. */

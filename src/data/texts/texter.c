@@ -304,6 +304,20 @@ void tl_texter_drop(tl_ctx *ctx, tl_texter *t)
     tl_free(ctx, t);
 }
 
+tl_status tl_texter_add_file(tl_ctx *ctx, tl_texter *t, const char *name, const char *text)
+{
+    const size_t bytes = strlen(text);
+    uint8_t     *data  = NULL;
+    tl_status    rc;
+
+    TL_TRY(tl_alloc(ctx, bytes + 1, &data));
+    memcpy(data, text, bytes);
+    TL_TRY(add_file(ctx, t, name, &data, bytes));
+done:
+    tl_free(ctx, data);
+    return rc;
+}
+
 tl_status tl_texter_save(tl_ctx *ctx, const tl_texter *t, const char *folder)
 {
     char     *path = NULL;

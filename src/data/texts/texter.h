@@ -42,6 +42,8 @@ tl_status tl_texter_learn(tl_ctx *ctx, const tl_texter *like, const tl_string *t
                           const tl_string *pair, int64_t count, tl_texter **out);
 tl_texter *tl_texter_hold(tl_texter *t);             /* NULL is fine                       */
 void       tl_texter_drop(tl_ctx *ctx, tl_texter *t); /* the last one frees; NULL is fine   */
+/* One file more to be written with the model: one that the tokenizer does not depend on. */
+tl_status  tl_texter_add_file(tl_ctx *ctx, tl_texter *t, const char *name, const char *text);
 /* The files into a folder that is there. */
 tl_status tl_texter_save(tl_ctx *ctx, const tl_texter *t, const char *folder);
 json_t   *tl_texter_to_json(const tl_texter *t);
