@@ -1,7 +1,6 @@
 /* adapters.c -- the end of a route that trained beside a frozen base: what it learned goes into
  * the base's weights, and must answer real rows as before.  Floor 3, train. */
 #include "bundle/adapter.h"
-#include "bundle/score.h"
 #include "train/routes/adapters.h"
 #include "train/trainer.h"
 
@@ -13,36 +12,12 @@ enum { ROWS = 64, BATCH = 16 };
 /* Merging rounds each weight once more in f32: some 1e-6 of the largest output. */
 static const double most_apart = 1e-4;
 
-/* Of a language model: the loss of each row's tokens. */
-static tl_status losses(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m, tl_rows rows,
-                        float *y)
-{
-    const tl_asking how    = tl_run_asking(spec, 0);
-    tl_scorer      *s      = NULL;
-    double         *loss   = NULL;
-    int64_t        *tokens = NULL;
-    tl_status       rc;
-
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *loss, &loss));
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *tokens, &tokens));
-    TL_TRY(tl_scorer_new(ctx, m, spec->cache, &how, spec->backend, spec->slab, TL_F32, &s));
-    TL_TRY(tl_scorer_rows(ctx, s, rows, NULL, NULL, loss, tokens));
-    for (int64_t i = 0; i < rows.count; i++)
-        y[i] = (float)(loss[i] / (double)TL_MAX(tokens[i], (int64_t)1));
-done:
-    tl_scorer_free(ctx, s);
-    tl_free(ctx, loss);
-    tl_free(ctx, tokens);
-    return rc;
-}
-
 static tl_status answers(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m,
                          tl_rows rows, float *y)
 {
     tl_predictor *p = NULL;
     tl_status     rc;
 
-    if (spec->dataset->task->words) return losses(ctx, spec, m, rows, y);
     TL_TRY(tl_predictor_new(ctx, m, TL_PART_WHOLE, BATCH, spec->backend, spec->slab,
                             TL_F32, &p));
     rc = tl_predictor_rows(ctx, p, spec->cache, rows, y);
