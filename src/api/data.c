@@ -43,10 +43,9 @@ tailor_status tailor_data_open(tailor *t, const char *path, const tailor_data_op
                                                      ? &o.like->model->prep.text->columns
                                                      : NULL,
                                          .limit_bytes = t->world.limit_bytes };
-    tl_dataset               *set = NULL;
-    tl_status                 rc;
-
+    tl_dataset               *set   = NULL;
     bool                      talks = false;
+    tl_status                 rc;
 
     *out = NULL;
     if (!o.text && !o.label && !o.target && !o.like)

@@ -108,7 +108,14 @@ static tl_status talk(tl_app *app, const tailor_model *model, tailor_chat **chat
             tailor_chat_free(app->lib, *chat);
             *chat = NULL;
             TL_TRY(tl_app_lib(app, tailor_chat_open(app->lib, model, system, chat)));
-        } else if (*line) TL_TRY(say(app, *chat, line));
+        } else if (*line) {
+            rc = say(app, *chat, line);
+            if (rc == TL_ELIMIT) { /* the conversation is as before */
+                tl_term_say(&app->term, app->ctx.message);
+                rc = TL_OK;
+            }
+            TL_TRY(rc);
+        }
     }
     if (got < 0) fputc('\n', stderr);
 done:

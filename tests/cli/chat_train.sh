@@ -48,7 +48,7 @@ ok no_answer_left_is_told eval 'is_status 3 && says "no conversation of its trai
 run train chat.jsonl --arch mlp
 ok without_a_base_is_told fails_with 2 'conversations are for a language model'
 run inspect chat.jsonl
-ok inspect_says_what_it_is fails_with 2 'text without classes'
+ok inspect_says_what_it_is fails_with 2 'holds conversations'
 run compare chat.jsonl --base pre/best
 ok compare_says_what_it_is fails_with 2 'holds conversations'
 finish
