@@ -392,6 +392,7 @@ static void judge_columns(survey *s)
 
     for (int64_t i = 0; i < schema->columns; i++) {
         const tl_column *c = &schema->column[i];
+        if (s->d->group_column && strcmp(c->name, s->d->group_column) == 0) continue;
         if (c->kind == TL_COLUMN_LEFT_OUT)
             say(s->warnings, "warning",
                 "right if it says nothing of the target; else make its values numbers, dates "

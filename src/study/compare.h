@@ -62,7 +62,7 @@ tl_status tl_compare(tl_ctx *ctx, const tl_question *q, json_t **verdict);
  *   mistakes      [{row, true, predicted, probability, image: "data:image/png;.."}],
  *                 worst first;  profile  what tl_inspect says of the data (its own JSON)
  *   labels        the same of test rows whose label is probably wrong
- *   loads         [{base, scheme, loaded, fresh: [..], unused: [..]}]
+ *   loads         [{base, scheme, loaded, fresh: [..], unused: [..], card: {license, datasets}}]
  *   routes        [{name, doc, plain, source}] of every route in the comparison */
 tl_status tl_report_write(tl_ctx *ctx, const json_t *verdict, const json_t *detail,
                           const char *path);

@@ -343,6 +343,8 @@ json_t   *tl_study_mcnemar_json(const tl_judged *j);
 tl_status tl_study_judge_shifted(tl_ctx *ctx, tl_study *s, tl_judged *j);
 json_t   *tl_study_shifted_json(const tl_study *s, const tl_judged *j);
 void      tl_study_shifted_words(const tl_study *s, const tl_judged *j, json_t *reasons);
+/* verdict_card.c: {license, datasets} as the base's own card has them, or null. */
+tl_status tl_study_card(tl_ctx *ctx, const char *base, json_t **out);
 /* verdict_labels.c */
 tl_status tl_study_judge_labels(tl_ctx *ctx, tl_study *s, tl_judged *j);
 json_t   *tl_study_labels_json(const tl_study *s, const tl_judged *j);

@@ -205,6 +205,21 @@ done:
     return rc;
 }
 
+/* So many rows that know nothing of each other say as much as these: rows of a cluster are taken to
+ * share a twentieth of their luck before anything ran (the design effect, Kish 1965). */
+static int64_t rows_alone(const tl_study *s)
+{
+    const double  shared = 0.05;
+    const int64_t n      = s->test.count;
+    double        mates  = 0.0; /* of a row, itself among them, summed over a sample */
+    int64_t       asked  = 0;
+
+    if (!s->cluster) return n;
+    for (int64_t r = 0; r < n; r += TL_MAX(1, n / 200), asked++)
+        for (int64_t k = 0; k < n; k++) mates += s->cluster[k] == s->cluster[r];
+    return TL_MAX(2, (int64_t)((double)n / (1.0 + (mates / (double)asked - 1.0) * shared)));
+}
+
 static void say_plan(tl_study *s)
 {
     char seconds[32], bytes[32];
@@ -270,7 +285,7 @@ tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)
     if (s->plan) return take_plan(ctx, s);
     /* Of numbers nothing is known of how routes' errors go together before they ran. */
     if (!s->data->task->numbers)
-        s->detectable = tl_detectable(s->test.count, LEAST_SEEDS, DISCORDANCE, SEED_SD,
+        s->detectable = tl_detectable(rows_alone(s), LEAST_SEEDS, DISCORDANCE, SEED_SD,
                                       TL_MAX(1, s->entries - 1));
     json_t *question = asked(s);
     rc               = fit_budget(ctx, s, &plan);
@@ -298,7 +313,7 @@ void tl_study_say_detectable(tl_study *s)
                  "the best so far has %.1f %% on validation: between routes as good as that, "
                  "differences below about %.1f points could not be told apart",
                  100.0 * best,
-                 100.0 * tl_detectable(s->test.count, LEAST_SEEDS, apart, SEED_SD,
+                 100.0 * tl_detectable(rows_alone(s), LEAST_SEEDS, apart, SEED_SD,
                                        TL_MAX(1, s->entries - 1)));
 }
 

@@ -271,20 +271,25 @@ static json_t *texts_json(char *const *text, size_t count)
     return list;
 }
 
-static void loads_json(const tl_study *s, json_t *out)
+static tl_status loads_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 {
-    json_t *list = json_array();
+    json_t   *list = json_array(), *card;
+    tl_status rc   = TL_OK;
 
+    json_object_set_new(out, "loads", list);
     for (int i = 0; i < s->bases; i++) {
         const tl_load_report *r = &s->base[i]->loaded;
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o, s:o}", "base",
+        TL_TRY(tl_study_card(ctx, s->base[i]->path, &card));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "base",
                                               s->base[i]->path, "scheme",
                                               r->scheme ? r->scheme : "", "loaded",
                                               (json_int_t)r->n_loaded, "fresh",
                                               texts_json(r->fresh, r->n_fresh), "unused",
-                                              texts_json(r->unused, r->n_unused)));
+                                              texts_json(r->unused, r->n_unused), "card",
+                                              card));
     }
-    json_object_set_new(out, "loads", list);
+done:
+    return rc;
 }
 
 static void routes_json(const tl_study *s, json_t *out)
@@ -364,6 +369,15 @@ static void machine_json(tl_ctx *ctx, const tl_study *s, json_t *out)
     json_object_set_new(out, "finished", json_integer(tl_time_unix()));
 }
 
+/* For someone who knows no statistics; what it rests on stands among the reasons. */
+static const char *say_standing(const tl_decision *d)
+{
+    if (d->outcome == TL_BETTER)
+        return "Its lead over every other route is more than chance explains.";
+    if (d->outcome == TL_TIE) return "Others do as well; it is the cheapest of them to run.";
+    return "The test rows cannot tell the best routes apart yet: what would is said below.";
+}
+
 static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
 {
     const tl_decision *d = &j->decision;
@@ -373,9 +387,9 @@ static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
     json_object_set_new(out, "sentence", json_string(text));
     if (isfinite(d->confidence) && d->runner_up >= 0)
         snprintf(text, sizeof text,
-                 "The chance that it is the best, or within %s of it, "
-                 "is %.0f %%. %s",
-                 tl_study_gap(s, s->margin, margin), 100.0 * d->confidence, d->why);
+                 "How sure: %.0f of 100 that it is the best, or within %s of the best. %s",
+                 100.0 * d->confidence, tl_study_gap(s, s->margin, margin),
+                 say_standing(d));
     else
         snprintf(text, sizeof text, "%s", d->why);
     json_object_set_new(out, "how_sure", json_string(text));
@@ -404,7 +418,7 @@ tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t *
     }
     json_object_set_new(d, "curve", tl_study_curve_detail(s, j));
     json_object_set(d, "profile", s->profile);
-    loads_json(s, d);
+    TL_TRY(loads_json(ctx, s, d));
     routes_json(s, d);
     json_object_set_new(d, "detectable_as_measured",
                         tl_json_real(j->decision.detectable));
@@ -440,7 +454,7 @@ tl_status tl_study_detail_so_far(tl_ctx *ctx, tl_study *s, json_t **out)
     json_object_del(d, "finished");
     TL_TRY(runs_json(ctx, s, d));
     json_object_set(d, "profile", s->profile);
-    loads_json(s, d);
+    TL_TRY(loads_json(ctx, s, d));
     routes_json(s, d);
     *out = d;
     d    = NULL;

@@ -4,6 +4,7 @@
 #include "study/compare_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* On the rows that chose its weights, none of which it was trained on. */
@@ -66,17 +67,20 @@ json_t *tl_study_calibration_json(const tl_study *s, const tl_judged *j)
 
 void tl_study_calibration_words(const tl_study *s, const tl_judged *j, json_t *reasons)
 {
-    const double off = j->calibration[0].ece, t = j->calibration[1].temperature;
+    const double off = j->calibration[0].ece, then = j->calibration[1].ece;
+    const double t   = j->calibration[1].temperature;
+    char         mend[160];
 
     if (s->data->task->numbers) return;
+    if (then < off)
+        snprintf(mend, sizeof mend,
+                 "; at a temperature of %.2f, fitted on validation rows, by %.1f", t, 100.0 * then);
+    else snprintf(mend, sizeof mend, "; a temperature fitted on validation rows does not mend it");
     tl_reason(reasons,
               "Its probabilities are %s: on average what it says it is sure of is off by %.1f "
-              "points (expected calibration error); at a temperature of %.2f, fitted on "
-              "validation rows, by %.1f.",
-              off < 0.03   ? "to be trusted"
-              : t > 1.0    ? "too sure"
-                           : "not sure enough",
-              100.0 * off, t, 100.0 * j->calibration[1].ece);
+              "points (expected calibration error)%s.",
+              off < 0.03 ? "to be trusted" : t > 1.0 ? "too sure" : "not sure enough",
+              100.0 * off, off < 0.03 ? "" : mend);
 }
 
 static json_t *interval_or_null(tl_interval i)

@@ -101,8 +101,8 @@ function verdict() {
   const tile = (k, v, d) => tiles.push(el('div', { class: 'tile' }, el('div', { class: 'k' }, k), el('div', { class: 'v' }, v), el('div', { class: 'd' }, d)));
   if (c && ran(c)) tile(`${stage} ${metricName} of ${label(c)}`, score(c.test.mean), `95 % interval ${range(c.test.ci95)}; ${count(V.data && V.data.test)} test rows`);
   const r = V.runner_up;
-  if (r && r.difference && known(r.difference.mean)) tile(`${r.difference.mean < 0 ? 'Below' : 'Above'} ${r.route} by`, `${points(Math.abs(r.difference.mean))}${share ? ' points' : ''}`, `95 % interval of the difference ${range(r.difference.ci95)}${known(r.difference.p) ? `; p\u00a0=\u00a0${r.difference.p < 0.001 ? '< 0.001' : r.difference.p.toFixed(3)}` : ''}`);
-  if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'bootstrap over test rows and seeds');
+  if (r && r.difference && known(r.difference.mean)) tile(`${r.difference.mean < 0 ? 'Below' : 'Above'} ${r.route} by`, `${points(Math.abs(r.difference.mean))}${share ? ' points' : ''}`, `95 % interval of the difference ${range(r.difference.ci95)}`);
+  if (known(V.confidence)) tile('Chance it is the best or as good', `${(100 * V.confidence).toFixed(0)} %`, 'if test rows and seeds were drawn again');
   if (c && c.cost && known(c.cost.seconds)) tile(c.seeds > 1 ? `Its ${c.seeds} training runs took` : 'Training it took', time(c.cost.seconds), c.inference && known(c.inference.ms_per_row) ? `${c.inference.ms_per_row.toPrecision(2)} ms per row to use; ${bytes(c.inference.bytes)} on disk` : '');
   page.append(el('div', { class: 'tiles' }, tiles));
   const why = V.reasons || [], list = some => el('ul', { class: 'why' }, some.map(t => el('li', {}, t)));
@@ -321,7 +321,7 @@ const ends = dots => { const v = dots.flatMap(d => [d.mean, ...(d.ci95 || [])]).
 function shifted() {
   const S = V.shifted;
   if (!S) return;
-  const rows = S.candidates.map(d => ({ name: label(C[d.candidate]), bold: isWinner(C[d.candidate]), dots: [{ ...C[d.candidate].test, candidate: d.candidate, hollow: true }, d] }));
+  const rows = S.candidates.map(d => ({ name: label(C[d.candidate]), bold: isWinner(C[d.candidate]), dots: [{ ...C[d.candidate].test, ci95: null, candidate: d.candidate, hollow: true }, d] }));
   const [low, high] = ends(rows.flatMap(r => r.dots));
   section('On data from elsewhere', `${S.path}: ${count(S.rows)} rows (--shifted). Full dot: there; hollow: on the test part. ${label(C[S.best])} is best there${S.outcome === 'better' ? ', by more than chance explains' : ''}. It decides nothing.`,
     el('div', { class: 'card' }, rows_of_dots(rows, low, high, points)),
@@ -347,9 +347,11 @@ function groups() {
 function looks() {
   const L = V.looks || [], m = V.runner_up && V.runner_up.delivered;
   const words = { better: 'one is better than all others', tie: 'the best are equal within the margin', futile: 'open, and more seeds would hardly decide it', last: 'open, and no more seeds were to come' };
+  const d = V.runner_up && V.runner_up.difference;
   if (!L.length && !m) return;
   section('How it was decided', 'Every candidate is compared with all others at once. The test part is looked at only after numbers of seeds that were fixed beforehand, and that chance has more than one turn is counted in; three seeds never make a win.',
     L.length ? table(['look after', 'p must be below', 'found'], L.map(l => [`${l.seeds} seeds`, l.level ? l.level.toPrecision(2) : 'no win can be called', words[l.ends] || 'open, more seeds followed'])) : null,
+    d && known(d.p) ? el('p', { class: 'note' }, `Against ${V.runner_up.route}, the next: p ${d.p < 0.001 ? '< 0.001' : `= ${d.p.toFixed(3)}`}, corrected for the number of routes and of looks; below 0.05 it counts.`) : null,
     m ? el('p', { class: 'note' }, `The two models themselves, this one and the best of ${V.runner_up.route}: ${count(m.only_winner_right)} rows only the first has right, ${count(m.only_runner_up_right)} only the second (McNemar's exact test: p = ${m.p.toPrecision(2)}). That says which of two files is better, not which route.`) : null);
 }
 
@@ -363,6 +365,7 @@ function data() {
     const keys = ['train', 'valid', 'test'].filter(k => classes.some(c => known(c[k])));
     parts.push(fold('rows by class', table(['class', ...(keys.length ? keys : ['rows'])], classes.map(c => [c.name || c.class, ...(keys.length ? keys.map(k => count(c[k])) : [count(c.rows || c.count)])]))));
   }
+  for (const l of (D.loads || []).filter(l => l.card)) parts.push(el('p', { class: 'note' }, `${baseName(l.base)}, as it says of itself: licence ${l.card.license || 'not stated'}; trained on ${l.card.datasets || 'data that are not stated'}. A model made from it inherits both.`));
   for (const l of D.loads || []) parts.push(fold(`weights read from ${baseName(l.base)}: ${count(l.loaded)} loaded, ${(l.fresh || []).length} new, ${(l.unused || []).length} unused`, el('p', { class: 'note' }, `naming: ${l.scheme || 'own'}`), el('pre', {}, [...(l.fresh || []).map(n => 'new     ' + n), ...(l.unused || []).map(n => 'unused  ' + n)].join('\n') || 'every tensor found its place')));
   section('The data', d.path ? `${d.path}; sha256 ${String(d.sha256 || '').slice(0, 12)}` : '', ...parts);
 }
