@@ -307,6 +307,8 @@ static tl_status look(tl_ctx *ctx, const tl_question *q, json_t *profile)
     a.s.backend  = tl_study_backend();
     TL_TRY(open_all(ctx, &a));
     if (!a.probability) goto done;
+    if (q->say)
+        q->say(q->user, "looking at the labels: each row is told by a model that has not seen it");
     for (int round = 0; round < ROUNDS; round++) {
         tl_label_audit_free(ctx, &found);
         TL_TRY(round ? tell_all(ctx, &a) : choose_teller(ctx, &a));

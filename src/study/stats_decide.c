@@ -158,7 +158,7 @@ static void say_undecided(const tl_scores *s, const tl_decision *d, const tl_riv
     if (all_worse) {
         snprintf(text, room,
                  "The winner stands out, but with fewer than %d seeds of it and of the "
-                 "next it may be luck; a larger --budget gives more seeds.",
+                 "next it may be luck; a larger --budget (or --seeds) gives more.",
                  least_seeds(s));
         return;
     }

@@ -188,7 +188,8 @@ done:
     return rc;
 }
 
-static tl_status decide(tl_ctx *ctx, tl_study *s, tl_judged *out)
+/* `bootstraps` as tl_scores has it: at a look confidence is not asked. */
+static tl_status decide(tl_ctx *ctx, tl_study *s, int bootstraps, tl_judged *out)
 {
     tl_status rc;
     columns   c = { 0 };
@@ -210,6 +211,7 @@ static tl_status decide(tl_ctx *ctx, tl_study *s, tl_judged *out)
                                .margin         = s->margin,
                                .cluster        = s->cluster,
                                .level          = s->level,
+                               .bootstraps     = bootstraps,
                                .plain          = !tl_study_metric_of(s)->percent,
                                .lower          = !tl_study_metric_of(s)->higher,
                                .seed           = s->q->seed };
@@ -237,7 +239,7 @@ tl_status tl_study_weigh(tl_ctx *ctx, tl_study *s, tl_judged *out)
     tl_status rc;
 
     *out = (tl_judged){ 0 };
-    rc   = decide(ctx, s, out);
+    rc   = decide(ctx, s, 1, out);
     if (rc != TL_OK) tl_judged_free(ctx, out);
     return rc;
 }
@@ -249,7 +251,7 @@ tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out)
     *out = (tl_judged){ 0 };
     TL_TRY(tl_study_measure_inference(ctx, s, out));
     if (s->update.model) TL_TRY(tl_update_judge(ctx, s));
-    TL_TRY(decide(ctx, s, out));
+    TL_TRY(decide(ctx, s, 0, out));
     out->best_run = tl_study_best_run(s, out->entry[out->decision.winner]);
     TL_TRY(tl_study_judge_shifted(ctx, s, out));
     TL_TRY(tl_study_judge_groups(ctx, s, out));
