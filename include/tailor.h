@@ -285,8 +285,8 @@ typedef struct {
  * *json: the text of verdict.json; with dry_run the plan and its forecast. */
 TAILOR_API tailor_status tailor_compare(tailor *t, const tailor_question *question, char **json);
 /* Is it worth training question->model again, now that there are new data, and how?  Keeps it as
- * it is, fine-tunes it on the new rows, on new and old ones, averages the weights, retrains it; the
- * rest as tailor_compare does it.  `base` and `arch` are not asked. */
+ * it is, fine-tunes it on the new rows, on new and old ones, averages the weights, retrains it,
+ * from scratch or from a `base`; the rest as tailor_compare does it. */
 TAILOR_API tailor_status tailor_update(tailor *t, const tailor_question *question, char **json);
 /* The question's data as tailor_data_inspect has them, with the labels that are probably wrong:
  * by its first base's features, or by the classical baseline.  Uses data, base, seed and columns;

@@ -160,8 +160,8 @@ static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size, size
     return rc;
 }
 
-static tl_status make_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base,
-                               tl_candidate *c)
+tl_status tl_study_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base,
+                            tl_candidate *c)
 {
     tl_status rc = tl_arch_copy(ctx, &base->arch, &c->arch);
 
@@ -282,7 +282,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
         TL_TRY(tl_student(ctx, &s->base[base]->arch, &s->base[base]->prep,
                           s->data->classes, &e->c.arch, &e->c.prep));
     else if (base >= 0)
-        TL_TRY(make_base_net(ctx, s, s->base[base], &e->c));
+        TL_TRY(tl_study_base_net(ctx, s, s->base[base], &e->c));
     else if (s->data->text)
         TL_TRY(make_text_net(ctx, s, e));
     else
@@ -396,9 +396,10 @@ done:
 tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc    = TL_OK;
-    int       count = s->update.model != NULL;
+    const int own   = s->update.model != NULL;
+    int       count = own;
 
-    while (!s->update.model && s->q->base && s->q->base[count]) count++;
+    while (s->q->base && s->q->base[count - own]) count++;
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->base, &s->base));
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->feature_bytes,
@@ -408,7 +409,7 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
         say_base(s, s->update.model);
     }
     for (; s->bases < count; s->bases++) {
-        TL_TRY(tl_model_open(ctx, s->q->base[s->bases], s->q->base_arch,
+        TL_TRY(tl_model_open(ctx, s->q->base[s->bases - own], s->q->base_arch,
                              &s->base[s->bases]));
         TL_TRY(resize_base(ctx, s, s->base[s->bases]));
         if (s->base[s->bases]->prep.text && s->data->text)

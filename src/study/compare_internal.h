@@ -62,6 +62,7 @@ typedef struct {
     tl_schema   *columns; /* of a table, as this candidate codes it; held */
     tl_texter   *texter;  /* of text, what it learns its vocabulary by; held */
     bool         barred; /* over --max-latency or --max-size: cannot win */
+    tl_learn     learn;  /* of an update: which rows */
     bool         aside;  /* of an update: the verdict is between others (update_judge.c) */
 } tl_entry;
 
@@ -182,6 +183,9 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_list(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_candidates(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out);
+/* The base's network for the data's classes, with a new head. */
+tl_status tl_study_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base,
+                            tl_candidate *c);
 /* Sets what --set and its like say for this route. */
 tl_status tl_study_override(tl_ctx *ctx, const tl_study *s, const tl_route *route, tl_hyper *h);
 bool      tl_entry_searched(const tl_entry *e); /* its rate is worth a search */

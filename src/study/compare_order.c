@@ -57,7 +57,7 @@ static void choose_base(tl_study *s)
     const int base = best_probed_base(s);
     char      why[300], seconds[32];
 
-    if (!tl_json_bool(s->plan, "one_base", false) || s->bases < 2) return;
+    if (!tl_json_bool(s->plan, "one_base", false) || s->bases < 2 || s->update.model) return;
     const int kept = base >= 0 ? base : 0;
     tl_study_say(s, "the budget allows one base for the trained routes: %s%s",
                  s->base[kept]->arch.name,

@@ -93,7 +93,7 @@ static void shorten(tl_study *s, double share)
 
 static int rival_of(const tl_study *s, int i)
 {
-    for (int j = 0; j < i; j++)
+    for (int j = 0; j < i && !s->update.model; j++) /* there one is no other's understudy */
         if (s->entry[j].c.route == s->entry[i].c.route) return j + 1;
     return i + 1;
 }

@@ -279,7 +279,7 @@ static int by_number(const void *a, const void *b)
 tl_status tl_update_rows(tl_ctx *ctx, const tl_study *s, const tl_entry *e, int repeat,
                          tl_rows *train)
 {
-    const tl_learn learn = e->c.route->learn;
+    const tl_learn learn = e->learn;
     const tl_rows *rest  = &s->update.rest;
     const double   wish  = learn == TL_LEARN_SAMPLE
                                ? e->trial[0].replay * (double)train->count

@@ -68,40 +68,59 @@ static tl_status settle_hyper(tl_ctx *ctx, const tl_study *s, tl_entry *e)
         route->start == TL_START_BASE ? route : tl_route_find("scratch");
     const int64_t old = s->update.rest.count;
     const int64_t rows =
-        s->train_rows + (route->learn == TL_LEARN_ALL      ? old
-                         : route->learn == TL_LEARN_SAMPLE ? TL_MIN(old, s->train_rows)
-                                                           : 0);
+        s->train_rows + (e->learn == TL_LEARN_ALL      ? old
+                         : e->learn == TL_LEARN_SAMPLE ? TL_MIN(old, s->train_rows)
+                                                       : 0);
     tl_status rc;
 
     TL_TRY(tl_route_defaults(ctx, rates, &e->c.arch, rows, &e->trial[0]));
-    if (s->data->classes == s->update.known || s->data->task->numbers)
+    if (e->c.keep_head && (s->data->classes == s->update.known || s->data->task->numbers))
         e->trial[0].head_rate = 1.0; /* no part of the head is new */
     TL_TRY(tl_study_override(ctx, s, route, &e->trial[0]));
+    if (e->trial[0].image_size > 0)
+        TL_FAIL(TL_EUSAGE, "image_size",
+                "is the model's own in an update (leave it out, or give --base another "
+                "network)");
     e->c.hyper = e->trial[0];
 done:
     return rc;
 }
 
-static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route)
+/* The network goes on with its head; or, of another base, anew from all rows. */
+static tl_status make_net(tl_ctx *ctx, const tl_study *s, tl_entry *e)
 {
-    const tl_model *model = s->update.model;
-    tl_entry       *e;
-    tl_status       rc;
+    const tl_model *base = s->base[e->base];
+    tl_status       rc   = TL_OK;
+
+    if (e->c.route->needs_base) e->c.base = base;
+    if (e->base > 0) return tl_study_base_net(ctx, s, base, &e->c);
+    e->c.prep = base->prep;
+    TL_TRY(tl_arch_copy(ctx, &base->arch, &e->c.arch));
+    e->c.arch.outputs = s->data->classes;
+    e->c.keep_head    = e->c.route->needs_base;
+done:
+    return rc;
+}
+
+static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base)
+{
+    tl_entry *e;
+    tl_status rc;
 
     TL_TRY(tl_realloc(ctx, (size_t)(s->entries + 1) * sizeof *s->entry, &s->entry));
     e  = &s->entry[s->entries];
-    *e = (tl_entry){ .c      = { .route = route, .prep = model->prep },
-                     .base   = 0,
+    *e = (tl_entry){ .c      = { .route = route },
+                     .base   = base,
+                     .learn  = base > 0 ? TL_LEARN_ALL : route->learn,
                      .active = true,
                      .trials = 1 };
     s->entries++;
-    TL_TRY(tl_arch_copy(ctx, &model->arch, &e->c.arch));
-    e->c.arch.outputs = s->data->classes;
-    e->c.keep_head    = route->needs_base;
-    if (route->needs_base) e->c.base = model;
+    TL_TRY(make_net(ctx, s, e));
     TL_TRY(settle_hyper(ctx, s, e));
     TL_TRY(tl_study_view(ctx, s, &e->c.prep, &e->view));
-    snprintf(e->label, sizeof e->label, "%s", route->name);
+    snprintf(e->label, sizeof e->label, "%s%s%.100s", route->name,
+             base > 0 ? " from " : "",
+             base > 0 ? tl_path_name(s->base[base]->path) : "");
 done:
     return rc;
 }
@@ -112,7 +131,9 @@ tl_status tl_update_list(tl_ctx *ctx, tl_study *s)
 
     TL_TRY(check_routes(ctx, s));
     for (size_t i = 0; tl_update_at(i); i++)
-        if (is_asked(s, tl_update_at(i))) TL_TRY(add_entry(ctx, s, tl_update_at(i)));
+        if (is_asked(s, tl_update_at(i))) TL_TRY(add_entry(ctx, s, tl_update_at(i), 0));
+    for (int b = 1; b < s->bases; b++)
+        TL_TRY(add_entry(ctx, s, tl_update_find("full"), b));
 done:
     return rc;
 }

@@ -2,6 +2,7 @@
  * one sentence, what counts, whether the data have drifted, what is forgotten.  Floor
  * 4, study. */
 #include "study/update.h"
+#include "core/io.h"
 #include "core/text.h"
 
 #include <ctype.h>
@@ -10,14 +11,19 @@
 #include <string.h>
 
 /* "fine-tune the model on old and new data together" */
-static void say_action(const tl_study *s, const tl_route *route, char text[200])
+static void say_action(const tl_study *s, const tl_entry *e, char text[200])
 {
-    const bool  both = route->learn == TL_LEARN_ALL && s->update.rest.count > 0;
-    const char *at   = strchr(route->update, '@');
+    const tl_route *route = e->c.route;
+    const bool      both  = e->learn == TL_LEARN_ALL && s->update.rest.count > 0;
+    const char     *at    = strchr(route->update, '@');
+    const char     *rows  = both ? "old and new data together" : "the new data";
 
-    if (at)
-        snprintf(text, 200, "%.*s%s%s", (int)(at - route->update), route->update,
-                 both ? "old and new data together" : "the new data", at + 1);
+    if (e->base > 0)
+        snprintf(text, 200, "retrain the model from %.100s on %s",
+                 tl_path_name(s->base[e->base]->path), rows);
+    else if (at)
+        snprintf(text, 200, "%.*s%s%s", (int)(at - route->update), route->update, rows,
+                 at + 1);
     else
         snprintf(text, 200, "%s", route->update);
     text[0] = (char)toupper((unsigned char)text[0]);
@@ -107,7 +113,7 @@ void tl_update_sentence(const tl_study *s, const tl_judged *j, char *text, size_
         sentence_of_kept(s, j, text, room);
         return;
     }
-    say_action(s, s->entry[entry].c.route, action);
+    say_action(s, &s->entry[entry], action);
     snprintf(
         text, room,
         "%s (route %s)%s: %s on new test rows, where the model as it is gets %s.", action,

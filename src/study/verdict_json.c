@@ -103,7 +103,7 @@ static json_t *year_json(const tl_study *s, const totals *t)
 {
     static const double YEAR_S = 365.25 * 86400.0;
 
-    if (!(s->q->retrain_s > 0.0) || t->runs == 0) return json_null();
+    if (!(s->q->retrain_s > 0.0) || t->runs == 0 || t->trainable == 0) return json_null();
     const double seconds = t->chosen_seconds / t->runs * YEAR_S / s->q->retrain_s;
     return json_pack("{s:f, s:o}", "seconds", seconds, "money", money_json(s, seconds));
 }

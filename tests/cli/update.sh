@@ -27,8 +27,8 @@ run update use/best --data new --routes probe --out no4
 ok routes_of_compare_are_refused fails_with 2 '"probe" is not known'
 run update use/best --data new --routes replay --out no5
 ok replay_needs_old_rows fails_with 2 'replay needs old rows'
-run update use/best --data new --base use/best --out no6
-ok base_is_not_asked fails_with 2 '--base'
+run update use/best --data new --image-size 20 --out no6
+ok another_size_is_refused fails_with 2 'image_size'
 run update use/best --data new --old old --dry-run --out plan
 ok dry_run_plans eval 'is_status 0 && prints replay && prints scratch && [ ! -e plan ]'
 

@@ -22,6 +22,9 @@ run update use/best --data new --old old --routes replay --metric accuracy --epo
 ok updates_to_ten_classes eval 'is_status 0 && told && grep -q "\"classes\": 10" study/verdict.json'
 ok the_new_class_is_in_the_labels eval '[ "$(tr -d "\n " <study/best/tailor.json | grep -oE "\"labels\":\[[^]]*\]")" = "\"labels\":[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]" ]'
 ok the_model_of_ten_scores_the_same agrees study new accuracy
+run train new --arch 'conv 8 3 relu, pool 2, dense 32 relu' --epochs 2 --seed 5 --quiet --out origin
+run update use/best --data new --old old --routes full --base origin/best --metric accuracy --epochs 3 --lr 0.003 "${short[@]}" --out base-study
+ok retrains_from_a_base eval 'is_status 0 && [ "$(tr -d "\n " <base-study/verdict.json | grep -oE "\"route\":\"full\",\"base\":\"origin/best\"" | head -n 1 | wc -l)" = 1 ]'
 mkdir -p alien/train && cp -r new/train/1 alien/train/cat && cp -r new/train/2 alien/train/dog
 run update use/best --data alien --out no
 ok another_task_is_refused fails_with 3 'has none of the model.s classes'
