@@ -216,12 +216,20 @@ done:
 
 static double score(const auditing *a)
 {
-    const int64_t classes = a->s.data->classes;
-    int64_t       right   = 0;
+    return tl_labels_agreement(a->probability, a->label, a->rows.count,
+                               (int32_t)a->s.data->classes);
+}
 
-    for (int64_t i = 0; i < a->rows.count; i++)
-        right += tl_study_top(a->probability + i * classes, classes) == a->label[i];
-    return (double)right / (double)a->rows.count;
+static void add_too_weak(json_t *profile, const auditing *a)
+{
+    char text[400];
+
+    snprintf(text, sizeof text,
+             "the labels were not looked at: the model for it (%s) agrees with %.0f %% of them "
+             "only, and its mistakes would be taken for theirs", a->by, 100.0 * score(a));
+    json_array_append_new(json_object_get(profile, "findings"),
+                          json_pack("{s:s, s:s, s:s}", "level", "note", "text", text, "todo",
+                                    "a model that knows more does it: --base MODEL"));
 }
 
 static tl_status suspect_json(tl_ctx *ctx, const auditing *a, const tl_suspect *x, json_t *list)
@@ -312,6 +320,10 @@ static tl_status look(tl_ctx *ctx, const tl_question *q, json_t *profile)
     for (int round = 0; round < ROUNDS; round++) {
         tl_label_audit_free(ctx, &found);
         TL_TRY(round ? tell_all(ctx, &a) : choose_teller(ctx, &a));
+        if (round == 0 && score(&a) < TL_LABELS_LEAST) {
+            add_too_weak(profile, &a);
+            goto done;
+        }
         TL_TRY(tl_labels_audit(ctx, a.probability, a.label, a.rows.count,
                                (int32_t)a.s.data->classes, round == ROUNDS - 1 ? LEAD : 0.0,
                                &found));

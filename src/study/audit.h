@@ -12,6 +12,7 @@
  *   score     share of them whose given label is the likeliest, out of fold
  *   suspects  labels that are probably wrong;  noise  share of wrong labels, estimated
  *   found     [{row, given, likely, probability, of_given}] all of them, the worst first
- * and adds a finding.  Of numbers, and of under 50 rows, nothing is done. */
+ * and adds a finding.  Of numbers, and of under 50 rows, nothing is done; with a model that agrees
+ * with too few of the labels (labels.h) only that is said. */
 tl_status tl_audit_labels(tl_ctx *ctx, const tl_question *q, json_t *profile);
 #endif

@@ -25,6 +25,16 @@ static int32_t top_of(const float *p, int32_t classes)
     return top;
 }
 
+double tl_labels_agreement(const float *probability, const int32_t *label, int64_t rows,
+                           int32_t classes)
+{
+    int64_t right = 0;
+
+    for (int64_t r = 0; r < rows; r++)
+        right += top_of(probability + r * classes, classes) == label[r];
+    return rows > 0 ? (double)right / (double)rows : 0.0;
+}
+
 static void measure_sureness(audit *a)
 {
     for (int64_t r = 0; r < a->rows; r++) {

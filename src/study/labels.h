@@ -26,5 +26,10 @@ typedef struct {
  * it finds more of them, and is less often wrong than the same with suspects among its rows. */
 tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *label,
                           int64_t rows, int32_t classes, double lead, tl_label_audit *out);
+/* Share of the rows whose given label is the likeliest.  Below TL_LABELS_LEAST nothing is to be
+ * said of labels: the model's own mistakes would be taken for theirs. */
+double    tl_labels_agreement(const float *probability, const int32_t *label, int64_t rows,
+                              int32_t classes);
+#define TL_LABELS_LEAST 0.75
 void      tl_label_audit_free(tl_ctx *ctx, tl_label_audit *a); /* safe to repeat */
 #endif

@@ -46,6 +46,9 @@ tl_status tl_study_judge_labels(tl_ctx *ctx, tl_study *s, tl_judged *j)
     if (s->data->task->numbers) return TL_OK;
     TL_TRY(tl_alloc_array(ctx, (size_t)(s->test.count * s->data->classes), sizeof *mean, &mean));
     TL_TRY(mean_answers(ctx, s, j, mean));
+    if (tl_labels_agreement(mean, j->label, s->test.count, (int32_t)s->data->classes) <
+        TL_LABELS_LEAST)
+        goto done;
     TL_TRY(tl_labels_audit(ctx, mean, j->label, s->test.count, (int32_t)s->data->classes,
                            0.0, &j->labels));
 done:

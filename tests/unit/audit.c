@@ -14,8 +14,8 @@
 
 enum { ROWS = 400 };
 
-/* Two clouds; every 12th row says the other's name. */
-static void write_table(const char *folder)
+/* Two clouds; every 12th row says the other's name.  `mixed`: the labels say nothing. */
+static void write_table(const char *folder, bool mixed)
 {
     tl_text t = tl_text_make(test_ctx());
 
@@ -23,7 +23,7 @@ static void write_table(const char *folder)
     for (int i = 0; i < ROWS; i++) {
         const bool left = i % 2 == 0, flipped = i % 12 == 5;
         tl_text_printf(&t, "%.4f,%.4f,%s\n",
-                       (left ? -3.0 : 3.0) + tl_rand_normal(1, 2, (uint64_t)i),
+                       (mixed ? 0.0 : left ? -3.0 : 3.0) + tl_rand_normal(1, 2, (uint64_t)i),
                        tl_rand_normal(1, 3, (uint64_t)i), left != flipped ? "left" : "right");
     }
     TEST_OK(t.status);
@@ -42,7 +42,7 @@ static void wrong_labels_of_a_table_are_named(void **state)
 
     (void)state;
     test_ctx()->world->threads = 1;
-    write_table(top);
+    write_table(top, false);
     snprintf(path, sizeof path, "%s/rows.csv", top);
     d = test_open(path);
     TEST_OK(tl_inspect(test_ctx(), d, &v));
@@ -76,10 +76,36 @@ static void wrong_labels_of_a_table_are_named(void **state)
     assert_int_equal(test_ctx()->world->now_bytes, 0);
 }
 
+/* Who is right on half of the labels alone says nothing of them. */
+static void a_weak_model_blames_no_labels(void **state)
+{
+    static const char *const none[] = { NULL };
+    char       *top = test_folder(), path[600];
+    json_t     *v   = json_pack("{s:n, s:[]}", "labels", "findings"), *x;
+    size_t      i;
+    bool        said = false;
+
+    (void)state;
+    test_ctx()->world->threads = 1;
+    write_table(top, true);
+    snprintf(path, sizeof path, "%s/rows.csv", top);
+    const tl_question q = { .data = { .train = path, .skip_bad = true }, .base = none, .seed = 1,
+                            .margin = NAN, .overrides = none };
+    TEST_OK(tl_audit_labels(test_ctx(), &q, v));
+    assert_true(json_is_null(json_object_get(v, "labels")));
+    json_array_foreach(json_object_get(v, "findings"), i, x)
+        said = said || strstr(tl_json_text(x, "text", ""), "were not looked at") != NULL;
+    assert_true(said);
+    json_decref(v);
+    test_folder_end(top);
+    assert_int_equal(test_ctx()->world->now_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_labels_of_a_table_are_named),
+        cmocka_unit_test(a_weak_model_blames_no_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
