@@ -165,7 +165,7 @@ static const char *update_at(size_t i, const char **doc)
 {
     const tl_route *r = tl_update_at(i);
 
-    if (r) *doc = r->doc;
+    if (r) *doc = r->plain; /* what else it is said to be, compare says */
     return r ? r->name : NULL;
 }
 

@@ -102,6 +102,15 @@ static void sentence_of_kept(const tl_study *s, const tl_judged *j, char *text,
                  result);
 }
 
+/* Few seeds may leave open what a single pair seems to say. */
+static bool is_sure(const tl_study *s, const tl_judged *j)
+{
+    const bool pair = tl_judged_place(j, tl_update_kept(s)) >= 0;
+
+    return tl_update_beats(s, j->entry[j->decision.winner]) &&
+           (!pair || j->decision.outcome == TL_BETTER);
+}
+
 void tl_update_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room)
 {
     const int entry = j->entry[j->decision.winner], kept = tl_update_kept(s);
@@ -114,11 +123,11 @@ void tl_update_sentence(const tl_study *s, const tl_judged *j, char *text, size_
         return;
     }
     say_action(s, &s->entry[entry], action);
-    snprintf(
-        text, room,
-        "%s (route %s)%s: %s on new test rows, where the model as it is gets %s.", action,
-        s->entry[entry].c.route->name, tl_update_beats(s, entry) ? "" : ", for now",
-        say_result(s, r->test.mean, result), tl_study_score(s, was->test.mean, score[0]));
+    snprintf(text, room,
+             "%s (route %s)%s: %s on new test rows, where the model as it is gets %s.",
+             action, s->entry[entry].c.route->name, is_sure(s, j) ? "" : ", for now",
+             say_result(s, r->test.mean, result),
+             tl_study_score(s, was->test.mean, score[0]));
     told = strlen(text);
     if (isfinite(r->old.mean))
         snprintf(text + told, room - told, " On old ones it gets %s, as it is %s.",
