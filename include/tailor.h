@@ -92,7 +92,8 @@ TAILOR_API tailor_status tailor_data_open(tailor *t, const char *path,
                                           const tailor_data_options *options, tailor_data **out);
 /* Plain text to learn a language from: a .txt file, a CSV, TSV or JSONL of texts, or a folder of
  * them; of the options valid, test, text and seed count.  Where no part is named test or valid, a
- * twentieth of the documents is cut off for each (of fewer than 20 the end of each). */
+ * twentieth of the documents is cut off for each (of fewer than 20 the end of each); with `like`,
+ * a language model, only where it was trained on this very text. */
 TAILOR_API tailor_status tailor_corpus_open(tailor *t, const char *path,
                                             const tailor_data_options *options,
                                             tailor_data **out);

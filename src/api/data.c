@@ -61,6 +61,27 @@ done:
     return tl_api_status(rc);
 }
 
+/* The corpus with the parts that the model was made from, if it is this one; else *out NULL. */
+static tl_status open_learnt(tl_ctx *ctx, const tl_model *m, const tl_corpus_source *source,
+                             tl_dataset **out)
+{
+    tl_corpus_source same = *source;
+    char             hex[65];
+    const char      *was = tl_json_text(json_object_get(m->provenance, "data"), "sha256", "");
+    tl_status        rc;
+
+    *out      = NULL;
+    same.seed = (uint64_t)tl_json_int(json_object_get(m->provenance, "split"), "seed", 0);
+    if (!*was || tl_corpus_open(ctx, &same, out) != TL_OK) return TL_OK;
+    TL_TRY(tl_corpus_hash(ctx, *out, hex));
+    if (strcmp(hex, was) != 0) {
+        tl_dataset_close(ctx, *out);
+        *out = NULL;
+    }
+done:
+    return rc;
+}
+
 tailor_status tailor_corpus_open(tailor *t, const char *path, const tailor_data_options *options,
                                  tailor_data **out)
 {
@@ -69,11 +90,14 @@ tailor_status tailor_corpus_open(tailor *t, const char *path, const tailor_data_
     const tl_corpus_source    source = { .train = path, .valid = o.valid, .test = o.test,
                                          .text = o.text, .seed = o.seed,
                                          .limit_bytes = t->world.limit_bytes };
+    tl_corpus_source          whole = source;
     tl_dataset               *set = NULL;
     tl_status                 rc;
 
     *out = NULL;
-    TL_TRY(tl_corpus_open(ctx, &source, &set));
+    whole.whole = true;
+    if (o.like) TL_TRY(open_learnt(ctx, o.like->model, &source, &set));
+    if (!set) TL_TRY(tl_corpus_open(ctx, o.like ? &whole : &source, &set));
     TL_TRY(wrap(ctx, set, o.seed, out));
 done:
     return tl_api_status(rc);

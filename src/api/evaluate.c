@@ -1,5 +1,6 @@
 /* evaluate.c -- tailor_evaluate: scores with intervals, class by class.  Floor 4.5, api. */
-#include "api/handles.h"
+#include "api/words.h"
+#include "data/corpus/corpus.h"
 #include "study/stats.h"
 
 #include <math.h>
@@ -129,9 +130,15 @@ tailor_status tailor_evaluate(tailor *t, const tailor_model *model, const tailor
 
     *out = (tailor_metrics){ 0 };
     if (json) *json = NULL;
+    if (tl_corpus_is(data->set)) {
+        if (!tl_arch_words(&model->model->arch))
+            TL_FAIL(TL_EDATA, data->set->path, "is plain text, and the model is no language model "
+                    "(give rows with labels)");
+        return tl_api_status(tl_words_evaluate(t, model->model, data->set, part, out, json));
+    }
     if (data->set->task->words)
-        TL_FAIL(TL_EUSAGE, data->set->path, "holds text without classes (train and pretrain say "
-                "what its validation and test parts cost)");
+        TL_FAIL(TL_EUSAGE, data->set->path, "holds conversations (train says what its validation and "
+                "test parts cost)");
     TL_TRY(tl_api_part(ctx, data, model->model, part, &rows, &said));
     TL_TRY(tl_api_ask(t, model->model, data->set, rows, &answers));
     TL_TRY(tl_api_measure(ctx, &answers, out));

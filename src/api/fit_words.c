@@ -1,7 +1,7 @@
 /* fit_words.c -- a language model on a corpus, its blocks as rows, or on conversations, a row each:
  * the candidate, scores.  Floor 4.5, api. */
 #include "api/fit.h"
-#include "bundle/score.h"
+#include "api/words.h"
 #include "core/io.h"
 #include "core/text.h"
 #include "data/chat/set.h"
@@ -169,50 +169,25 @@ done:
     return rc;
 }
 
-/* The mean over tokens varies as over blocks: a ratio's standard error.
- * Source: Cochran 1977, Sampling Techniques, section 6.3. */
-static double error_of(const double *loss, const int64_t *tokens, int64_t n, double mean)
-{
-    double sum = 0.0, all = 0.0;
-
-    for (int64_t i = 0; i < n; i++) {
-        const double away = loss[i] - mean * (double)tokens[i];
-        sum += away * away;
-        all += (double)tokens[i];
-    }
-    return n > 1 && all > 0.0 ? sqrt(sum * (double)n / (double)(n - 1)) / all : (double)NAN;
-}
-
 tl_status tl_fit_words_measure(tailor *t, const tl_fitting *f, tl_split part, json_t **out)
 {
-    tl_ctx            *ctx    = &t->ctx;
-    const tl_run_spec *spec   = &f->spec;
-    const tl_asking    how    = tl_run_asking(spec, 0);
-    const tl_rows      rows   = part == TL_SPLIT_TEST ? f->test : f->valid;
-    const bool         plain  = tl_corpus_is(spec->dataset) && !how.hidden;
-    const double       bytes  = plain ? (double)tl_corpus_bytes(spec->dataset, part) : 0.0;
-    tl_scorer         *s      = NULL;
-    double            *loss   = NULL, sum;
-    int64_t           *tokens = NULL, all;
+    const tl_run_spec *spec = &f->spec;
+    const tl_words_in  in   = { .model = f->result.model, .cache = spec->cache,
+                                .how   = tl_run_asking(spec, 0), .dtype = spec->dtype,
+                                .rows  = part == TL_SPLIT_TEST ? f->test : f->valid,
+                                .bytes = tl_corpus_is(spec->dataset)
+                                             ? tl_corpus_bytes(spec->dataset, part)
+                                             : 0 };
+    tl_words_score     s;
     tl_status          rc;
 
     *out = NULL;
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *loss, &loss));
-    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *tokens, &tokens));
-    TL_TRY(tl_scorer_new(ctx, f->result.model, spec->cache, &how, spec->backend, spec->slab,
-                         spec->dtype, &s));
-    TL_TRY(tl_scorer_rows(ctx, s, rows, &sum, &all, loss, tokens));
-    const double mean = sum / (double)all;
-    const double away = 1.96 * error_of(loss, tokens, rows.count, mean);
-    *out = json_pack("{s:o, s:[o,o], s:I, s:o, s:[o,o], s:o}", "mean", tl_json_real(exp(mean)),
-                     "ci95", tl_json_real(exp(mean - away)), tl_json_real(exp(mean + away)),
-                     "rows", (json_int_t)all, "loss", tl_json_real(mean), "loss_ci95",
-                     tl_json_real(mean - away), tl_json_real(mean + away), "bits_per_byte",
-                     plain ? tl_json_real(sum / log(2.0) / bytes) : json_null());
-    if (!*out) TL_FAIL(TL_ENOMEM, "measure", "no room for the scores (free memory)");
+    TL_TRY(tl_words_measure(&t->ctx, &in, &s));
+    *out = json_pack("{s:o, s:[o,o], s:I, s:o, s:[o,o], s:o}", "mean", tl_json_real(exp(s.loss)),
+                     "ci95", tl_json_real(exp(s.low)), tl_json_real(exp(s.high)), "rows",
+                     (json_int_t)s.tokens, "loss", tl_json_real(s.loss), "loss_ci95",
+                     tl_json_real(s.low), tl_json_real(s.high), "bits_per_byte",
+                     tl_json_real(s.bits_per_byte));
 done:
-    tl_scorer_free(ctx, s);
-    tl_free(ctx, loss);
-    tl_free(ctx, tokens);
     return rc;
 }

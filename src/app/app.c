@@ -340,6 +340,20 @@ const char *tl_app_new_inputs(const char *task)
                                             : "NEW-PICTURES/";
 }
 
+tl_status tl_app_open_corpus(tl_app *app, const char *path, const tailor_model *like,
+                             tailor_data **out)
+{
+    const tailor_data_options options = {
+        .valid = tl_args_text(&app->args, TL_OPT_valid),
+        .test  = tl_args_text(&app->args, TL_OPT_test),
+        .text  = tl_args_text(&app->args, TL_OPT_text),
+        .seed  = tl_app_seed(app),
+        .like  = like,
+    };
+
+    return tl_app_lib(app, tailor_corpus_open(app->lib, path, &options, out));
+}
+
 tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
                            const tailor_model *like,
                            tailor_data **out)

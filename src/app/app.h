@@ -53,6 +53,9 @@ const char *tl_app_new_inputs(const char *task);
 tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
                            const tailor_model *like,
                            tailor_data **out);
+/* The same of plain text; `like`: the language model that is to be scored on it, or NULL. */
+tl_status tl_app_open_corpus(tl_app *app, const char *path, const tailor_model *like,
+                             tailor_data **out);
 uint64_t  tl_app_seed(const tl_app *app);
 /* How language models write, from the options; in a chat they draw unless told otherwise. */
 tl_status tl_app_writing(tl_app *app, bool chat);

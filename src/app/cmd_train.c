@@ -209,18 +209,6 @@ done:
     return rc;
 }
 
-static tl_status open_corpus(tl_app *app, tailor_data **out)
-{
-    const tailor_data_options options = {
-        .valid = tl_args_text(&app->args, TL_OPT_valid),
-        .test  = tl_args_text(&app->args, TL_OPT_test),
-        .text  = tl_args_text(&app->args, TL_OPT_text),
-        .seed  = tl_app_seed(app),
-    };
-
-    return tl_app_lib(app, tailor_corpus_open(app->lib, app->args.operand[0], &options, out));
-}
-
 static tl_status open_language_model(tl_app *app, const tailor_data *data, tailor_model **out)
 {
     const tl_args                *a    = &app->args;
@@ -261,7 +249,7 @@ tl_status tl_cmd_pretrain(tl_app *app)
     tl_term_say(&app->term, "tailor pretrain: reading the text");
     TL_TRY(tl_app_out(app, app->args.operand[0], &out));
     TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
-    TL_TRY(open_corpus(app, &data));
+    TL_TRY(tl_app_open_corpus(app, app->args.operand[0], NULL, &data));
     TL_TRY(open_language_model(app, data, &model));
     TL_TRY(fit(app, model, data, out, (const char *const *)command, &result));
     tl_term_finish(&app->term);

@@ -50,16 +50,21 @@ static tl_status print_evaluation(tl_app *app, const json_t *r)
 {
     static const struct { const char *key, *name; } scores[] = {
         { "accuracy", "accuracy" }, { "macro_f1", "macro-F1" }, { "roc_auc", "ROC AUC" },
-        { "rmse", "RMSE" }, { "mae", "MAE" }, { "r2", "R2" }, { "loss", "loss" },
+        { "rmse", "RMSE" }, { "mae", "MAE" }, { "r2", "R2" }, { "perplexity", "perplexity" },
+        { "loss", "loss" },
     };
+    const bool   tokens = json_object_get(r, "perplexity") != NULL;
+    const double bits   = tl_json_number(r, "bits_per_byte", NAN);
 
     const int64_t rows = tl_json_int(r, "rows", 0);
 
-    printf("%" PRId64 " %s (%s)\n", rows, tl_plural(rows, "row", "rows"),
+    printf("%" PRId64 " %s (%s)\n", rows,
+           tokens ? tl_plural(rows, "token", "tokens") : tl_plural(rows, "row", "rows"),
            tl_json_text(r, "split", "all"));
     for (size_t i = 0; i < TL_COUNT(scores); i++)
         if (json_object_get(r, scores[i].key))
             print_interval(scores[i].name, json_object_get(r, scores[i].key));
+    if (isfinite(bits)) printf("%-10s %.4f\n", "bits/byte", bits);
     if (!json_object_get(r, "per_class")) return TL_OK;
     putchar('\n');
     return print_classes(app, json_object_get(r, "per_class"));
@@ -77,7 +82,9 @@ tl_status tl_cmd_evaluate(tl_app *app)
 
     TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
                                              tl_args_text(&app->args, TL_OPT_arch), &model)));
-    TL_TRY(tl_app_open_data(app, app->args.operand[1], false, model, &data));
+    if (strcmp(tailor_model_task(model), "language-modelling") == 0)
+        TL_TRY(tl_app_open_corpus(app, app->args.operand[1], model, &data));
+    else TL_TRY(tl_app_open_data(app, app->args.operand[1], false, model, &data));
     status = tailor_evaluate(app->lib, model, data, tl_args_text(&app->args, TL_OPT_split),
                              &metrics, &text);
     TL_TRY(tl_app_json(app, status, text, &result));

@@ -102,19 +102,25 @@ done:
     return rc;
 }
 
+tl_asking tl_words_asking(const tl_arch *arch, const tl_texter *t, double share, bool whole)
+{
+    if (arch->ask != TL_ASK_MASKED) return (tl_asking){ 0 };
+    return (tl_asking){ .hidden = true,
+                        .whole  = whole,
+                        .share  = share,
+                        .mask   = tl_tokenizer_special(t->tokenizer, "mask"),
+                        .size   = (int32_t)t->size };
+}
+
 tl_asking tl_run_asking(const tl_run_spec *spec, uint64_t draw)
 {
-    const tl_hyper  *h = &spec->candidate.hyper;
-    const tl_texter *t = spec->candidate.prep.text;
+    const tl_candidate *c   = &spec->candidate;
+    tl_asking           how = tl_words_asking(&c->arch, c->prep.text, c->hyper.mask,
+                                              c->hyper.whole_words);
 
-    if (spec->candidate.arch.ask != TL_ASK_MASKED) return (tl_asking){ 0 };
-    return (tl_asking){ .hidden = true,
-                        .whole  = h->whole_words,
-                        .share  = h->mask,
-                        .mask   = tl_tokenizer_special(t->tokenizer, "mask"),
-                        .size   = (int32_t)t->size,
-                        .seed   = draw ? spec->seed : 0,
-                        .draw   = draw };
+    how.seed = draw ? spec->seed : 0;
+    how.draw = draw;
+    return how;
 }
 
 tl_status tl_stepper_ask(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,

@@ -75,6 +75,7 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
 bool      tl_hyper_mixes(const tl_hyper *h);
 /* What a language model is asked in training (draw 1 is the first step's) or, with draw 0, in
  * every evaluation: the same hidden tokens whatever the seed. */
+tl_asking tl_words_asking(const tl_arch *arch, const tl_texter *t, double share, bool whole);
 tl_asking tl_run_asking(const tl_run_spec *spec, uint64_t draw);
 /* packed.c, of text: tokens that rows take, at most so many rows: an average, or the longest. */
 int64_t   tl_run_tokens(const tl_run_spec *spec, int64_t rows);

@@ -15,6 +15,14 @@ ok learns_characters eval 'is_status 0 && below "$(value chars.json test)" 3.5'
 ok says_what_it_reads eval 'says "text: 1 document, [0-9]+ tokens to learn from, [0-9]+ validation, [0-9]+ test; WordLevel of [0-9]+, blocks of 32"'
 ok bits_a_byte eval 'grep -q "\"bits_per_byte\": [0-9]" out'
 ok best_is_gpt2s eval 'grep -q GPT2LMHeadModel chars/best/config.json && [ -s chars/best/tokenizer.json ] && grep -q "\"language-modelling\"" chars/best/tailor.json && ! grep -q id2label chars/best/config.json'
+scored() { tr -d '\n ' <"$1" | grep -oE "\"$2\":\{\"value\":[0-9.]+" | grep -oE '[0-9.]+$'; }
+run evaluate chars/best tale.txt --json
+ok new_process_scores_the_same_test_part eval 'is_status 0 && grep -q "\"split\": \"test\"" out && [ "$(scored out perplexity)" = "$(value chars.json test)" ]'
+head -n 300 tale.txt >some.txt
+run evaluate chars/best some.txt
+ok other_text_is_scored_whole eval 'is_status 0 && prints "tokens \(all\)" && prints "bits/byte  [0-9.]+"'
+run evaluate chars/best some.txt --split valid
+ok no_part_of_other_text eval 'is_status 2'
 run pretrain tale.txt --arch gpt2:1x64 --tokenizer chars --steps 60 $small --out again --json
 ok the_same_command_gives_the_same_bits cmp -s chars/best/model.safetensors again/best/model.safetensors
 run pretrain tale.txt --base chars/best --steps 20 $small --out more --json
@@ -25,7 +33,10 @@ run pretrain tale.txt --arch llama:1x64 --vocab 300 --steps 5 $small --out llama
 ok a_llama_says_its_scores eval 'is_status 0 && prints "loss of a token [0-9.]+ \[[0-9., ]+\], [0-9.]+ bits a byte"'
 
 run pretrain tale.txt --arch bert:1x64 --vocab 300 --steps 60 --whole-words $small --out bert --json
+cp out bert.json
 ok hidden_words eval 'is_status 0 && below "$(value out test)" 25 && grep -q "\"bits_per_byte\": null" out && grep -q BertForMaskedLM bert/best/config.json'
+run evaluate bert/best tale.txt --json
+ok hidden_words_are_scored_the_same eval 'is_status 0 && [ "$(scored out perplexity)" = "$(value bert.json test)" ]'
 printf 'text,label\n' >labels.csv
 for i in $(seq 60); do printf 'the fox ran %d times,yes\nthe hen slept %d times,no\n' "$i" "$i"; done >>labels.csv
 run train labels.csv --base bert/best --epochs 1 --out classes --json

@@ -317,9 +317,11 @@ tl_status tl_corpus_blocks(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep
     }
     TL_TRY(cut_blocks(ctx, &c->text, h.tokens, block, part));
     for (int k = 0; k < 2; k++)
-        if (!part[k].count)
+        if (!part[k].count && tl_corpus_bytes(d, (tl_split)k))
             TL_FAIL(TL_EDATA, d->path, "its %s part holds no tokens (give more text)",
                     k ? "validation" : "training");
+    if (!part[0].count)
+        TL_FAIL(TL_EDATA, d->path, "leaves no text to learn from (give more that differs)");
     *out = c;
     c    = NULL;
 done:

@@ -338,8 +338,8 @@ done:
 static tl_status cut_all(tl_ctx *ctx, corpus *c, const tl_corpus_source *s)
 {
     const bool named  = has_split(c, TL_SPLIT_VALID) && !has_split(c, TL_SPLIT_TEST);
-    const bool cut[2] = { !has_split(c, TL_SPLIT_TEST) && !named,
-                          !has_split(c, TL_SPLIT_VALID) };
+    const bool cut[2] = { !has_split(c, TL_SPLIT_TEST) && !named && !s->whole,
+                          !has_split(c, TL_SPLIT_VALID) && !s->whole };
     const bool few    = c->documents < FEW_DOCUMENTS;
     tl_status  rc     = TL_OK;
 
@@ -374,7 +374,7 @@ tl_status tl_corpus_open(tl_ctx *ctx, const tl_corpus_source *source, tl_dataset
     TL_TRY(tl_alloc_array(ctx, c->pieces, sizeof *d->label, &d->label));
     TL_TRY(tl_alloc(ctx, c->pieces, &d->split));
     memcpy(d->split, c->part, c->pieces);
-    if (!tl_corpus_bytes(d, TL_SPLIT_VALID))
+    if (!source->whole && !tl_corpus_bytes(d, TL_SPLIT_VALID))
         TL_FAIL(TL_EDATA, source->train, "is too short to cut a validation part off (add text, "
                 "or give --valid)");
     *out = d;

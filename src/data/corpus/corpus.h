@@ -10,6 +10,7 @@ typedef struct {
     const char *train, *valid, *test; /* a file or folder each; valid and test may be NULL     */
     const char *text;                 /* of sheets: the column of the text; NULL: by name      */
     uint64_t    seed;                 /* of the parts that are cut off                          */
+    bool        whole;                /* nothing is cut off: what no file names is for training  */
     size_t      limit_bytes;          /* of text; 0: half of this machine's memory              */
 } tl_corpus_source;
 
