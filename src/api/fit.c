@@ -1,6 +1,7 @@
 /* fit.c -- tailor_fit: one route from data to a trained model, with its files where asked.
  * Floor 4.5, api. */
 #include "api/fit.h"
+#include "api/words.h"
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -329,6 +330,7 @@ static tl_status account(tl_ctx *ctx, const tailor_data *data, const tl_fitting 
     if (!files) json_object_set(split, "test_rows", rows);
     *out = json_copy((json_t *)(uintptr_t)result);
     json_object_del(*out, "curve");
+    json_object_del(*out, "samples");
     json_object_set_new(*out, "split", split);
     json_object_set_new(*out, "data", json_pack("{s:s, s:s}", "path", data->set->path,
                                                 "sha256", hex));
@@ -348,6 +350,8 @@ static tl_status save(tl_ctx *ctx, const tailor_data *data, const tailor_fit_opt
     TL_TRY(account(ctx, data, f, result, &about));
     TL_TRY(tl_path_join(ctx, o->out, "best", &best));
     TL_TRY(tl_model_save(ctx, f->result.model, about, best));
+    if (f->spec.dataset->task->words)
+        TL_TRY(tl_words_page(ctx, result, f->result.model->arch.name, o->out));
     TL_TRY(tl_store_end(ctx, f->spec.store, f->spec.store_run, "done", result));
     tl_store_close(ctx, f->spec.store);
     f->spec.store = NULL;
@@ -463,6 +467,7 @@ tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data
     TL_TRY(tl_run_train(ctx, &f.spec, &f.result));
     if (!f.spec.dataset->task->words) let_go_of_buffers(ctx, &f.spec);
     result = describe(&f, model->model->path);
+    if (f.result.tales) json_object_set(result, "samples", f.result.tales);
     TL_TRY(measure(t, &f, TL_SPLIT_VALID, &scored));
     json_object_set_new(result, "valid", scored);
     if (f.test.count) {

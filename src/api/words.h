@@ -18,6 +18,8 @@ typedef struct {
     int64_t tokens;
 } tl_words_score;
 tl_status tl_words_measure(tl_ctx *ctx, const tl_words_in *in, tl_words_score *out);
+/* report.html into a folder, from tailor_fit's result on a model called `name`. */
+tl_status tl_words_page(tl_ctx *ctx, const json_t *result, const char *name, const char *folder);
 /* tailor_evaluate of a language model on a corpus. */
 tl_status tl_words_evaluate(tailor *t, const tl_model *model, const tl_dataset *corpus,
                             const char *part, tailor_metrics *out, char **json);

@@ -60,6 +60,21 @@ static void print_words(const char *name, const json_t *score)
     puts("");
 }
 
+/* What it wrote last, in one line. */
+static void print_sample(const json_t *result)
+{
+    const json_t *all  = json_object_get(result, "samples");
+    const json_t *last = json_array_get(all, json_array_size(all) - 1);
+    const char   *text[2] = { tl_json_text(last, "prompt", NULL), tl_json_text(last, "text", NULL) };
+
+    if (!text[0] || !text[1]) return;
+    printf("  writes   ");
+    for (int k = 0; k < 2; k++)
+        for (const char *c = text[k]; *c; c++)
+            putchar((unsigned char)*c < ' ' || *c == 127 ? ' ' : *c);
+    puts("");
+}
+
 /* `writes`: it continues texts. */
 static void print_result(const tl_app *app, const json_t *r, bool writes, const char *out)
 {
@@ -82,6 +97,8 @@ static void print_result(const tl_app *app, const json_t *r, bool writes, const 
     if (is_words(r)) {
         print_words("valid", json_object_get(r, "valid"));
         print_words("test", json_object_get(r, "test"));
+        print_sample(r);
+        printf("report: %s/report.html\n", out);
         printf("model: %s/best\nnext:  tailor %s%s/best\n", out,
                writes ? "chat " : "train LABELLED.csv --base ", out);
         return;

@@ -140,6 +140,7 @@ tl_status tl_model_with_words(tl_ctx *ctx, const tl_model *base, tl_ask ask, uin
 
     *out     = NULL;
     arch.ask = ask;
+    arch.outputs = tl_json_int(arch.config, "vocab_size", arch.outputs);
     if (!arch.family->text || !arch.family->class_of || !arch.family->class_of(&arch))
         TL_FAIL(TL_EUSAGE, arch.name, "cannot be asked for %s words (take %s)",
                 ask == TL_ASK_NEXT ? "the next" : "hidden",

@@ -171,6 +171,7 @@ static tl_status look(tl_ctx *ctx, loop *l)
     rc = tl_trainer_judge(ctx, t, epochs,
                           tl_tally_metric(&l->evaluator.tally, t->spec.metric),
                           tl_tally_loss(&l->evaluator.tally), p.lr);
+    if (rc == TL_OK) rc = tl_trainer_tale(ctx, t);
     exchange(t);
     TL_TRY(rc);
     p.epoch_end = end;

@@ -527,6 +527,8 @@ static tl_status try_again(tl_ctx *ctx, tl_trainer *t)
                             .flops     = was.flops,
                             .seconds   = was.seconds };
     t->points = 0;
+    json_decref(t->tales);
+    t->tales = NULL;
     tl_trainer_forget(t);
     t->stopped         = NULL;
     t->detail[0]       = 0;
@@ -566,6 +568,8 @@ static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     out->curve  = t->curve;
     out->points = t->points;
     out->model  = t->model;
+    out->tales  = t->tales;
+    t->tales    = NULL;
     t->curve    = NULL;
     t->model    = NULL;
 done:
@@ -614,6 +618,7 @@ done:
     tl_free(ctx, t.ema);
     tl_free(ctx, t.taught);
     tl_free(ctx, t.curve);
+    json_decref(t.tales);
     return rc;
 }
 
@@ -621,5 +626,6 @@ void tl_run_result_free(tl_ctx *ctx, tl_run_result *r)
 {
     tl_model_free(ctx, r->model);
     tl_free(ctx, r->curve);
+    json_decref(r->tales);
     *r = (tl_run_result){ 0 };
 }

@@ -58,6 +58,8 @@ typedef struct {
     const char *fit;          /* "none", "mild", "severe" (overfit) or "underfit"           */
     tl_curve_point *curve;
     int64_t    points;
+    json_t    *tales;         /* what a model of next words wrote at each look: [{"step",
+                                 "prompt", "text"}]; owned; NULL: nothing                    */
     double     seconds, flops;
     double     quick_step_s;  /* lower quartile of the latest steps' times: what a step takes
                                  when nothing else uses the machine; NAN: no steps          */

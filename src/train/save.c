@@ -120,6 +120,7 @@ static json_t *place_to_json(tl_trainer *t)
     for (int64_t i = 0; i < t->points; i++)
         json_array_append_new(curve, point_to_json(&t->curve[i]));
     json_object_set_new(value, "curve", curve);
+    if (t->tales) json_object_set_new(value, "tales", json_deep_copy(t->tales));
     return value;
 }
 
@@ -140,7 +141,8 @@ static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value
         if (number[i].real) *number[i].real = tl_json_number(value, number[i].name, 0.0);
         else *number[i].whole = tl_json_int(value, number[i].name, 0);
     }
-    t->room = (int64_t)json_array_size(curve) + 32;
+    t->tales = json_deep_copy(json_object_get(value, "tales"));
+    t->room  = (int64_t)json_array_size(curve) + 32;
     TL_TRY(tl_realloc(ctx, (size_t)t->room * sizeof *t->curve, &t->curve));
     for (size_t i = 0; i < json_array_size(curve); i++)
         t->curve[t->points++] = point_from_json(json_array_get(curve, i));

@@ -37,6 +37,7 @@ typedef struct tl_trainer {
     tl_tally      tally;       /* training rows of the epoch so far                         */
     tl_curve_point *curve;
     int64_t       points, room;
+    json_t       *tales;       /* what a model of next words wrote at each look; NULL: nothing */
     char          fingerprint[65];
     int64_t       generation;  /* of the next checkpoint                                    */
     double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
@@ -64,6 +65,8 @@ tl_status tl_trainer_score(tl_ctx *ctx, tl_trainer *t);
 /* The same of another model than the phases left, with the scores it has: *model is taken. */
 tl_status tl_trainer_replace(tl_ctx *ctx, tl_trainer *t, tl_model **model, double metric,
                              double loss);
+/* tale.c: of a model of next words one more of t->tales: {"step", "prompt", "text"}. */
+tl_status tl_trainer_tale(tl_ctx *ctx, tl_trainer *t);
 void      tl_trainer_forget(tl_trainer *t); /* the epoch's sums start anew */
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
 /* phases.c: the route's phases on this network, and what each trains at which rate. */

@@ -87,6 +87,7 @@ static tl_status fit_arch(tl_ctx *ctx, const tl_texter *t, int64_t block, tl_arc
                                                        "attn_pdrop" })[i], json_real(0.0));
     TL_TRY(tl_arch_from_config(ctx, "--arch", config, &made));
     made.ask         = arch->ask;
+    made.outputs     = t->size;
     made.source_head = false;
     tl_arch_free(ctx, arch);
     *arch = made;

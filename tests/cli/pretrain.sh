@@ -12,7 +12,9 @@ small='--block 32 --batch-size 8 --lr 0.003'
 run pretrain tale.txt --arch gpt2:1x64 --tokenizer chars --steps 60 $small --out chars --json
 cp out chars.json
 ok learns_characters eval 'is_status 0 && below "$(value chars.json test)" 3.5'
+ok says_what_it_writes eval 'grep -q "\"samples\": \[" chars.json && grep -q "\"prompt\": " chars.json'
 ok says_what_it_reads eval 'says "text: 1 document, [0-9]+ tokens to learn from, [0-9]+ validation, [0-9]+ test; WordLevel of [0-9]+, blocks of 32"'
+ok report_shows_curve_and_samples eval 'grep -q "<polyline class=\"valid\" points=\"[0-9]" chars/report.html && grep -q "What it writes" chars/report.html && ! grep -q "https\?://" chars/report.html'
 ok bits_a_byte eval 'grep -q "\"bits_per_byte\": [0-9]" out'
 ok best_is_gpt2s eval 'grep -q GPT2LMHeadModel chars/best/config.json && [ -s chars/best/tokenizer.json ] && grep -q "\"language-modelling\"" chars/best/tailor.json && ! grep -q id2label chars/best/config.json'
 scored() { tr -d '\n ' <"$1" | grep -oE "\"$2\":\{\"value\":[0-9.]+" | grep -oE '[0-9.]+$'; }
