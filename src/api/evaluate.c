@@ -137,8 +137,8 @@ tailor_status tailor_evaluate(tailor *t, const tailor_model *model, const tailor
         return tl_api_status(tl_words_evaluate(t, model->model, data->set, part, out, json));
     }
     if (data->set->task->words)
-        TL_FAIL(TL_EUSAGE, data->set->path, "holds conversations (train says what its validation and "
-                "test parts cost)");
+        TL_FAIL(TL_EUSAGE, data->set->path, "holds conversations (train says what its "
+                "validation and test parts cost)");
     TL_TRY(tl_api_part(ctx, data, model->model, part, &rows, &said));
     TL_TRY(tl_api_ask(t, model->model, data->set, rows, &answers));
     TL_TRY(tl_api_measure(ctx, &answers, out));

@@ -17,7 +17,8 @@ static const char head[] =
     "<title>Tailor report</title>\n<style>\n"
     "body { font: 16px/1.5 system-ui, \"Noto Sans\", \"DejaVu Sans\", sans-serif; max-width: 60em; "
     "margin: 2em auto; padding: 0 1em; }\n"
-    "table { border-collapse: collapse; } td, th { text-align: left; padding: .2em 1.5em .2em 0; }\n"
+    "table { border-collapse: collapse; }\n"
+    "td, th { text-align: left; padding: .2em 1.5em .2em 0; }\n"
     "svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: currentColor; }\n"
     ".axis { stroke: currentColor; opacity: .4; } .train { stroke: #888; } .valid { stroke: "
     "#c2571a; }\npolyline { fill: none; stroke-width: 2; } pre { white-space: pre-wrap; margin: 0; "
@@ -72,12 +73,13 @@ static void put_curve(tl_text *to, const json_t *curve)
 
     if (!json_array_size(curve) || !isfinite(f.low)) return;
     tl_text_printf(to, "<h2>Loss of a token</h2>\n<svg viewBox=\"0 -8 %d %d\" role=\"img\" "
-                   "aria-label=\"loss by step\">\n<path class=\"axis\" fill=\"none\" d=\"M%d 0V%dH%d"
-                   "\"/>\n", WIDE + 8, HIGH + 16, LEFT, HIGH - LOW, WIDE);
+                   "aria-label=\"loss by step\">\n"
+                   "<path class=\"axis\" fill=\"none\" d=\"M%d 0V%dH%d\"/>\n",
+                   WIDE + 8, HIGH + 16, LEFT, HIGH - LOW, WIDE);
     tl_text_printf(to, "<text x=\"0\" y=\"8\">%.3f</text><text x=\"0\" y=\"%d\">%.3f</text>\n",
                    f.high, HIGH - LOW, f.low);
-    tl_text_printf(to, "<text x=\"%d\" y=\"%d\">0</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">"
-                   "%.0f steps</text>\n", LEFT, HIGH - 8, WIDE, HIGH - 8, f.step);
+    tl_text_printf(to, "<text x=\"%d\" y=\"%d\">0</text>"
+                   "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.0f steps</text>\n", LEFT, HIGH - 8, WIDE, HIGH - 8, f.step);
     put_line(to, curve, "train_loss", "train", &f);
     put_line(to, curve, "valid_loss", "valid", &f);
     tl_text_printf(to, "</svg>\n<p>Grey: training, so far in the epoch. Orange: validation.</p>\n");
@@ -121,8 +123,8 @@ tl_status tl_words_page(tl_ctx *ctx, const json_t *result, const char *name, con
 
     tl_text_printf(&page, "%s<h1>", head);
     put_text(&page, name);
-    tl_text_printf(&page, "</h1>\n<p>%" PRId64 " parameters, %" PRId64 " steps, %.0f s; seed %" PRId64
-                   ".</p>\n<table><tr><th></th><th>perplexity</th><th>loss of a token, 95 %% "
+    tl_text_printf(&page, "</h1>\n<p>%" PRId64 " parameters, %" PRId64 " steps, %.0f s; "
+                   "seed %" PRId64 ".</p>\n<table><tr><th></th><th>perplexity</th><th>loss of a token, 95 %% "
                    "interval</th><th>bits a byte</th><th>tokens</th></tr>\n",
                    tl_json_int(result, "parameters", 0), tl_json_int(result, "steps", 0),
                    tl_json_number(json_object_get(result, "cost"), "seconds", 0.0),

@@ -65,7 +65,8 @@ static void print_sample(const json_t *result)
 {
     const json_t *all  = json_object_get(result, "samples");
     const json_t *last = json_array_get(all, json_array_size(all) - 1);
-    const char   *text[2] = { tl_json_text(last, "prompt", NULL), tl_json_text(last, "text", NULL) };
+    const char   *text[2] = { tl_json_text(last, "prompt", NULL),
+                              tl_json_text(last, "text", NULL) };
 
     if (!text[0] || !text[1]) return;
     printf("  writes   ");
