@@ -79,7 +79,8 @@ static void put_curve(tl_text *to, const json_t *curve)
     tl_text_printf(to, "<text x=\"0\" y=\"8\">%.3f</text><text x=\"0\" y=\"%d\">%.3f</text>\n",
                    f.high, HIGH - LOW, f.low);
     tl_text_printf(to, "<text x=\"%d\" y=\"%d\">0</text>"
-                   "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.0f steps</text>\n", LEFT, HIGH - 8, WIDE, HIGH - 8, f.step);
+                   "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.0f steps</text>\n",
+                   LEFT, HIGH - 8, WIDE, HIGH - 8, f.step);
     put_line(to, curve, "train_loss", "train", &f);
     put_line(to, curve, "valid_loss", "valid", &f);
     tl_text_printf(to, "</svg>\n<p>Grey: training, so far in the epoch. Orange: validation.</p>\n");
@@ -124,8 +125,8 @@ tl_status tl_words_page(tl_ctx *ctx, const json_t *result, const char *name, con
     tl_text_printf(&page, "%s<h1>", head);
     put_text(&page, name);
     tl_text_printf(&page, "</h1>\n<p>%" PRId64 " parameters, %" PRId64 " steps, %.0f s; "
-                   "seed %" PRId64 ".</p>\n<table><tr><th></th><th>perplexity</th><th>loss of a token, 95 %% "
-                   "interval</th><th>bits a byte</th><th>tokens</th></tr>\n",
+                   "seed %" PRId64 ".</p>\n<table><tr><th></th><th>perplexity</th>"
+                   "<th>loss of a token, 95 %% interval</th><th>bits a byte</th><th>tokens</th></tr>\n",
                    tl_json_int(result, "parameters", 0), tl_json_int(result, "steps", 0),
                    tl_json_number(json_object_get(result, "cost"), "seconds", 0.0),
                    tl_json_int(result, "seed", 0));
