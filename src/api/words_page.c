@@ -126,7 +126,8 @@ tl_status tl_words_page(tl_ctx *ctx, const json_t *result, const char *name, con
     put_text(&page, name);
     tl_text_printf(&page, "</h1>\n<p>%" PRId64 " parameters, %" PRId64 " steps, %.0f s; "
                    "seed %" PRId64 ".</p>\n<table><tr><th></th><th>perplexity</th>"
-                   "<th>loss of a token, 95 %% interval</th><th>bits a byte</th><th>tokens</th></tr>\n",
+                   "<th>loss of a token, 95 %% interval</th><th>bits a byte</th>"
+                   "<th>tokens</th></tr>\n",
                    tl_json_int(result, "parameters", 0), tl_json_int(result, "steps", 0),
                    tl_json_number(json_object_get(result, "cost"), "seconds", 0.0),
                    tl_json_int(result, "seed", 0));

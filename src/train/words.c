@@ -153,7 +153,9 @@ static double width_of(const tl_arch *arch)
 
 void tl_hyper_words(tl_hyper *h, const tl_arch *arch, bool anew, int64_t block)
 {
-    const double lr = 1e-3 * fmin(1.0, sqrt(384.0 / width_of(arch)));
+    const bool   hidden = arch->ask == TL_ASK_MASKED; /* BERT's 1e-4 at a width of 768 */
+    const double width  = width_of(arch);
+    const double lr     = 1e-3 * fmin(1.0, hidden ? 96.0 / width : sqrt(384.0 / width));
 
     h->optimizer          = "adamw";
     h->schedule           = "cosine";
@@ -162,7 +164,7 @@ void tl_hyper_words(tl_hyper *h, const tl_arch *arch, bool anew, int64_t block)
     h->optim.beta2        = 0.99;
     h->optim.eps          = 1e-8;
     h->optim.weight_decay = anew ? 0.1 : 0.01;
-    h->warmup             = 0.05;
+    h->warmup             = hidden ? 0.1 : 0.05;
     h->clip               = 1.0;
     h->shards             = 1;
     h->batch              = TL_MAX((int64_t)4, TL_MIN((int64_t)64, STEP_TOKENS / block));
