@@ -11,15 +11,19 @@ enum { MOST_LINES = 48 }; /* a longer summary is told by blocks */
 
 static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 {
-    const tl_dtype dtype = net->dtype;
-
-    if (net->words.picked)
-        features = tl_embedding(net->g, features, net->words.picked);
-    net->head  = true;
-    net->dtype = TL_F32;
+    net->head = true;
     net->block++;
     const tl_tensor logits = arch->family->head(net, arch, features);
-    net->head  = false;
+    net->head = false;
+    return logits;
+}
+
+static tl_tensor head_in_f32(tl_net *net, const tl_arch *arch, tl_tensor features)
+{
+    const tl_dtype dtype = net->dtype;
+
+    net->dtype = TL_F32;
+    const tl_tensor logits = head(net, arch, features);
     net->dtype = dtype;
     return logits;
 }
@@ -31,6 +35,17 @@ static tl_tensor in_f32(tl_net *net, tl_tensor x)
     return tl_cast(net->g, x, TL_F32);
 }
 
+/* A vocabulary's products are most of a small network's work: they are made in the body's
+ * precision, their sums in f32. */
+static tl_tensor loss_of_words(tl_net *net, const tl_arch *arch, tl_tensor x)
+{
+    if (net->words.picked) {
+        x = tl_embedding(net->g, in_f32(net, x), net->words.picked);
+        if (net->dtype != TL_F32) x = tl_cast(net->g, x, net->dtype);
+    }
+    return head(net, arch, x);
+}
+
 /* Features are f32 and the head runs in f32, so that features from a cache and features from
  * the body just before give the same logits. */
 static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *built)
@@ -40,7 +55,7 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
 
     if (part == TL_PART_HEAD) {
         built->features = x;
-        built->logits   = head(net, arch, x);
+        built->logits   = head_in_f32(net, arch, x);
         return;
     }
     if (net->dtype != TL_F32 && !f->text) x = tl_cast(net->g, x, net->dtype);
@@ -48,18 +63,22 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
         built->logits = in_f32(net, f->whole(net, arch, x));
         return;
     }
+    if (part == TL_PART_LOSS) {
+        built->logits = loss_of_words(net, arch, f->body(net, arch, x));
+        return;
+    }
     built->features = in_f32(net, f->body(net, arch, x));
     if (net->past > 0) /* only one row's logits are wanted */
         built->features = tl_embedding(net->g, built->features, net->text.last);
     if (part == TL_PART_NECK) {
-        head(net, arch, built->features);
+        head_in_f32(net, arch, built->features);
         built->features = in_f32(net, net->neck);
     }
     if (part == TL_PART_BELOW && net->at_cut)
         built->features = in_f32(net, net->at_cut);
     if (part == TL_PART_ABOVE) built->x = net->at_cut;
-    if (part == TL_PART_WHOLE || part == TL_PART_ABOVE || part == TL_PART_LOSS)
-        built->logits = head(net, arch, built->features);
+    if (part == TL_PART_WHOLE || part == TL_PART_ABOVE)
+        built->logits = head_in_f32(net, arch, built->features);
 }
 
 static tl_status input_shape(tl_net *net, const tl_arch *arch, int64_t rows, tl_part part,

@@ -12,6 +12,7 @@ typedef struct {
     tl_shape      row;
     int64_t       batch, length; /* rows; of text the tokens of each, else 0              */
     int64_t       classes;
+    bool          words;         /* a language model: its targets are the next words      */
     tl_which      trains;       /* TL_TRAIN_NOTHING reads as all                         */
     tl_adapt      adapt;
     const char   *optimizer;
@@ -40,7 +41,8 @@ typedef struct {
     int32_t *label, *y;
     int64_t *order;      /* of samples                                                    */
     int32_t *id, *position, *segment, *offset; /* of texts, packed; offsets of one batch  */
-    float   *weight;     /* of a batch's rows                                             */
+    int64_t  asked;      /* targets of a batch: its rows, or its tokens                   */
+    float   *weight;     /* [asked] of a batch                                            */
 } bench_rows;
 
 tl_status bench_rows_new(tl_ctx *ctx, const bench_case *c, int64_t vocab, bench_rows *out);

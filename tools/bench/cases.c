@@ -17,13 +17,26 @@
 #define TEXTS(n, tokens)                                                              \
     .row = { 1, { tokens } }, .batch = (n), .length = (tokens), .classes = 2,         \
     .unit = "tokens", .optimizer = "adamw", .lr = 1e-4, .weight_decay = 0.01
-/* A new head and, beside two products of each layer, LoRA of rank 8. */
-#define LORA .trains = TL_TRAIN_ADAPTERS, .adapt = { .kind = TL_ADAPT_LORA, .r = 8, .alpha = 16.0, \
-                                                     .targets = "query,value" }
+/* A new head and, beside some products of each layer, LoRA of rank 8. */
+#define LORA(names)                                                                   \
+    .trains = TL_TRAIN_ADAPTERS,                                                      \
+    .adapt  = { .kind = TL_ADAPT_LORA, .r = 8, .alpha = 16.0, .targets = names }
+/* A language model: every next word of a row, but for the last. */
+#define WORDS(n, tokens)                                                              \
+    .row = { 1, { tokens } }, .batch = (n), .length = (tokens), .words = true,        \
+    .unit = "tokens", .optimizer = "adamw", .lr = 1e-4, .weight_decay = 0.01
+#define GPT2                                                                          \
+    "{\"model_type\": \"gpt2\", \"architectures\": [\"GPT2LMHeadModel\"]," \
+    " \"resid_pdrop\": 0.0, \"embd_pdrop\": 0.0, \"attn_pdrop\": 0.0}"
+#define LLAMA                                                                         \
+    "{\"model_type\": \"llama\", \"architectures\": [\"LlamaForCausalLM\"],"    \
+    " \"hidden_size\": 576, \"num_hidden_layers\": 30, \"num_attention_heads\": 9," \
+    " \"num_key_value_heads\": 3, \"intermediate_size\": 1536, \"vocab_size\": 49152," \
+    " \"max_position_embeddings\": 2048, \"tie_word_embeddings\": true}"
 #define BERT_CASES(name, size)                                                        \
     { "bert-" name "-full-8x128", TEXTS(8, 128), .config = (size) },                  \
     { "bert-" name "-head-8x128", TEXTS(8, 128), .config = (size), .trains = TL_TRAIN_HEAD }, \
-    { "bert-" name "-lora-8x128", TEXTS(8, 128), .config = (size), LORA }
+    { "bert-" name "-lora-8x128", TEXTS(8, 128), .config = (size), LORA("query,value") }
 
 static const bench_case cases[] = {
     { "mlp-b32", SAMPLES(32) },
@@ -35,6 +48,11 @@ static const bench_case cases[] = {
     BERT_CASES("base", BERT(12, 768, 12, 3072)),
     BERT_CASES("distil", BERT(6, 768, 12, 3072)),
     BERT_CASES("mini", BERT(4, 256, 4, 1024)),
+    { "gpt2-124m-full-4x256", WORDS(4, 256), .config = GPT2 },
+    { "gpt2-124m-full-4x64", WORDS(4, 64), .config = GPT2 },
+    { "llama-135m-full-2x256", WORDS(2, 256), .config = LLAMA },
+    { "llama-135m-lora-2x256", WORDS(2, 256), .config = LLAMA,
+      LORA("q_proj,k_proj,v_proj,o_proj") },
 };
 
 const bench_case *bench_case_at(size_t i)

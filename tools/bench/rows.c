@@ -52,6 +52,8 @@ static tl_status texts_new(tl_ctx *ctx, int64_t vocab, bench_rows *r)
     TL_TRY(tl_alloc_array(ctx, (size_t)tokens, sizeof *r->segment, &r->segment));
     TL_TRY(tl_alloc_array(ctx, (size_t)(batch + 1), sizeof *r->offset, &r->offset));
     draw(r->id, r->items * r->row, 3, vocab);
+    for (int64_t i = 0; i < r->items * r->row && r->c->words; i++)
+        r->label[i] = i % r->row < r->row - 1 ? r->id[i + 1] : -1;
     for (int64_t i = 0; i < tokens; i++) r->position[i] = (int32_t)(i % r->row);
     for (int64_t i = 0; i <= batch; i++) r->offset[i] = (int32_t)(i * r->row);
 done:
@@ -64,10 +66,13 @@ tl_status bench_rows_new(tl_ctx *ctx, const bench_case *c, int64_t vocab, bench_
     bench_rows r = { .c = c, .row = tl_shape_count(&c->row) };
 
     r.items = c->length ? TEXT_BATCHES * c->batch : TL_MAX(c->items, c->batch);
-    TL_TRY(tl_alloc_array(ctx, (size_t)r.items, sizeof *r.label, &r.label));
-    TL_TRY(tl_alloc_array(ctx, (size_t)c->batch, sizeof *r.weight, &r.weight));
-    draw(r.label, r.items, 2, c->classes);
-    for (int64_t i = 0; i < c->batch; i++) r.weight[i] = 1.0f / (float)c->batch;
+    const int64_t each = c->words ? r.row : 1; /* targets of a row; a text's last has none */
+    r.asked            = c->batch * each;
+    TL_TRY(tl_alloc_array(ctx, (size_t)(r.items * each), sizeof *r.label, &r.label));
+    TL_TRY(tl_alloc_array(ctx, (size_t)r.asked, sizeof *r.weight, &r.weight));
+    if (!c->words) draw(r.label, r.items, 2, c->classes);
+    for (int64_t i = 0; i < r.asked; i++)
+        r.weight[i] = 1.0f / (float)(c->words ? c->batch * (each - 1) : c->batch);
     TL_TRY(c->length ? texts_new(ctx, vocab, &r) : values_new(ctx, &r));
 done:
     *out = r;
@@ -111,7 +116,7 @@ void bench_rows_batch(bench_rows *r, uint64_t step, int threads, const void **x,
     const int64_t at    = (int64_t)(step % (uint64_t)(r->items / batch)) * batch;
 
     *x = r->id ? (const void *)(r->id + at * r->row) : r->value + at * r->row;
-    *y = r->label + at;
+    *y = r->label + at * (r->asked / batch);
     if (!r->order) return;
     tl_par_for(threads, batch, 64, gather, &(gathering){ r, r->order + at });
     *x = r->x;

@@ -64,10 +64,16 @@ static tl_status make_graph(tl_ctx *ctx, bench_step *s, tl_dtype dtype)
 
     TL_TRY(tl_graph_new(ctx, &s->g));
     net.g = s->g;
-    TL_TRY(tl_arch_build(&net, &s->arch, rows, TL_PART_WHOLE, &s->built));
-    s->target = tl_graph_input(s->g, "target", TL_I32, TL_SHAPE(batch));
-    s->weight = tl_graph_input(s->g, "weight", TL_F32, TL_SHAPE(batch));
-    s->loss   = tl_cross_entropy(s->g, s->built.logits, s->target, s->weight, 0, 0.0f);
+    TL_TRY(tl_arch_build(&net, &s->arch, rows, s->c->words ? TL_PART_LOSS : TL_PART_WHOLE,
+                         &s->built));
+    s->target = s->built.words.target;
+    s->weight = s->built.words.weight;
+    s->loss   = s->built.words.loss;
+    if (!s->c->words) {
+        s->target = tl_graph_input(s->g, "target", TL_I32, TL_SHAPE(batch));
+        s->weight = tl_graph_input(s->g, "weight", TL_F32, TL_SHAPE(batch));
+        s->loss   = tl_cross_entropy(s->g, s->built.logits, s->target, s->weight, 0, 0.0f);
+    }
     tl_graph_keep(s->g, s->loss, "loss");
     TL_TRY(tl_graph_status(s->g));
     s->forward_flops = tl_graph_flops(s->g);

@@ -222,16 +222,11 @@ VEC vf zip_high(vf a, vf b)
 #endif
 }
 
-/* to[p][j] = w[j][p] for a square of VL x VL at (j, p), cut at n and k; w has rows of `step`,
- * to of `wide`. */
-VEC void turn_square(int64_t n, int64_t k, const void *w, int64_t step, bool bf,
-                     float *to, int64_t wide, int64_t j, int64_t p)
+/* A square of VL x VL: lane j of vector i becomes lane i of vector j. */
+VEC void turn_lanes(vf *v)
 {
-    vf v[VL], z[VL];
+    vf z[VL];
 
-    UNROLL
-    for (int i = 0; i < VL; i++)
-        v[i] = j + i < n ? take(w, (j + i) * step + p, k - p, bf) : vf_all(0.0f);
     UNROLL
     for (int stage = VL / 2; stage > 0; stage /= 2) {
         UNROLL
@@ -242,6 +237,19 @@ VEC void turn_square(int64_t n, int64_t k, const void *w, int64_t step, bool bf,
         UNROLL
         for (int i = 0; i < VL; i++) v[i] = z[i];
     }
+}
+
+/* to[p][j] = w[j][p] for a square of VL x VL at (j, p), cut at n and k; w has rows of `step`,
+ * to of `wide`. */
+VEC void turn_square(int64_t n, int64_t k, const void *w, int64_t step, bool bf,
+                     float *to, int64_t wide, int64_t j, int64_t p)
+{
+    vf v[VL];
+
+    UNROLL
+    for (int i = 0; i < VL; i++)
+        v[i] = j + i < n ? take(w, (j + i) * step + p, k - p, bf) : vf_all(0.0f);
+    turn_lanes(v);
     UNROLL
     for (int i = 0; i < VL; i++)
         if (p + i < k) give(to, (p + i) * wide + j, v[i], n - j, false);

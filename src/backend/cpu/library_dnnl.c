@@ -3,10 +3,16 @@
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/onednn.h"
 
-/* What a prepared node holds: the primitive, and our loops for bias gradients. */
+/* How operands in bf16 are made ready for a product: by oneDNN itself; weights narrowed as they
+ * lie; weights narrowed and paired; both operands of a weight's gradient as they are read best. */
+typedef enum { BY_LIBRARY, NARROWED, PAIRED, TURNED } making;
+
+/* What a prepared node holds: the primitive, and our loops. */
 typedef struct {
     tl_dnn        *dnn;
     const tl_simd *loops;
+    making         how;
+    size_t         own_bytes; /* of the scratch, in front of the product's */
 } held;
 
 static void held_release(tl_ctx *ctx, tl_call *call)
@@ -54,93 +60,203 @@ static bool wants(const tl_call *call, int out)
     return call->wanted >> out & 1;
 }
 
+/* A product whose operands our own loops make ready in `own` bytes of scratch. */
+static tl_status own_product(tl_ctx *ctx, const tl_call *call, const tl_dnn_product *p,
+                             making how, size_t own, size_t *work_bytes)
+{
+    held           *h  = call->state;
+    const tl_status rc = tl_dnn_product_new(ctx, p, call->threads, &h->dnn, work_bytes);
+
+    if (rc != TL_OK) return rc;
+    h->how       = how;
+    h->own_bytes = tl_padded(own);
+    *work_bytes += h->own_bytes;
+    return TL_OK;
+}
+
+/* Weights in training are read as bf16 where activations are; oneDNN would turn them around. */
+static bool narrows(const tl_call *call)
+{
+    return tl_is_bf(&call->in[0]) && is_trained(call);
+}
+
 static tl_status dense_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                size_t *work_bytes)
 {
-    tl_status            rc;
-    held                *h;
-    const tl_act_attr   *a = call->node->attr;
-    const tl_view       *x = &call->in[0], *y = &call->out[0];
-    const tl_dnn_product p = { .m            = tl_rows(x),
-                               .n            = tl_columns(y),
-                               .k            = tl_columns(x),
-                               .b_transposed = true,
-                               .a            = x->dtype,
-                               .b            = TL_F32,
-                               .c            = y->dtype,
-                               .pack         = true,
-                               .trained      = is_trained(call),
-                               .bias         = call->node->n_in > 2 && call->node->in[2],
-                               .act          = a->act };
+    tl_status          rc;
+    held              *h;
+    const tl_act_attr *a = call->node->attr;
+    const tl_view     *x = &call->in[0], *y = &call->out[0];
+    tl_dnn_product     p = { .m            = tl_rows(x),
+                             .n            = tl_columns(y),
+                             .k            = tl_columns(x),
+                             .b_transposed = true,
+                             .a            = x->dtype,
+                             .b            = TL_F32,
+                             .c            = y->dtype,
+                             .pack         = true,
+                             .trained      = is_trained(call),
+                             .bias         = call->node->n_in > 2 && call->node->in[2],
+                             .act          = a->act };
 
     (void)g;
     if (!tl_is_real(x)) return TL_EUSAGE;
     TL_TRY(held_new(ctx, call, &h));
+    if (narrows(call)) {
+        p.b    = TL_BF16;
+        p.pack = false;
+        rc     = own_product(ctx, call, &p, NARROWED, (size_t)(p.n * p.k) * 2, work_bytes);
+        if (rc != TL_EUSAGE) goto done;
+        p.b    = TL_F32;
+        p.pack = true;
+    }
     TL_TRY(tl_dnn_product_new(ctx, &p, call->threads, &h->dnn, work_bytes));
 done:
     return hold(ctx, call, rc);
 }
 
+/* x, [k n], narrowed and paired, or narrowed, or turned; a piece of the work each. */
+typedef struct {
+    const held *h;
+    int64_t     k, n;
+    const void *x;
+    bool        bf;
+    void       *to;
+} readying;
+
+enum { TURN_COLUMNS = 64, PAIR_COLUMNS = 64 };
+
+static void narrow_piece(void *arg, int64_t low, int64_t high)
+{
+    const readying *r = arg;
+
+    r->h->loops->cast((high - low) * r->n, (const float *)r->x + low * r->n, false,
+                      (uint16_t *)r->to + low * r->n, true);
+}
+
+static void pair_piece(void *arg, int64_t low, int64_t high)
+{
+    const readying *r = arg;
+
+    r->h->loops->pair(r->k, r->n, r->x, r->bf, r->to, low, high);
+}
+
+static void turn_piece(void *arg, int64_t low, int64_t high)
+{
+    const readying *r = arg;
+
+    r->h->loops->turn_halves(r->k, r->n, r->x, r->to, low * TURN_COLUMNS,
+                             TL_MIN(high * TURN_COLUMNS, r->n));
+}
+
+static void make_pairs(const held *h, int threads, const tl_view *x, void *to)
+{
+    readying r = { h, tl_rows(x), tl_columns(x), x->data, tl_is_bf(x), to };
+
+    tl_par_for(threads, (r.n + PAIR_COLUMNS - 1) / PAIR_COLUMNS,
+               TL_MAX(1, 4 * TL_PIECE / (PAIR_COLUMNS * r.k)), pair_piece, &r);
+}
+
+/* The weights as the product reads them. */
+static const void *ready_weights(const tl_call *call)
+{
+    const held    *h = call->state;
+    const tl_view *w = &call->in[1];
+    readying       r = { h, tl_rows(w), tl_columns(w), w->data, false, call->work };
+
+    if (h->how == BY_LIBRARY) return w->data;
+    if (h->how == PAIRED) make_pairs(h, call->threads, w, call->work);
+    else tl_par_for(call->threads, r.k, TL_MAX(1, 4 * TL_PIECE / r.n), narrow_piece, &r);
+    return call->work;
+}
+
 static tl_status dense_run(tl_ctx *ctx, const tl_call *call)
 {
-    const held           *h    = call->state;
+    const held *h = call->state;
+
+    if (!call->out[0].data) return TL_OK;
     const tl_dnn_run_args args = { .a               = call->in[0].data,
-                                   .w               = call->in[1].data,
+                                   .w               = ready_weights(call),
                                    .bias            = call->in[2].data,
                                    .out             = call->out[0].data,
-                                   .work            = call->work,
+                                   .work            = (char *)call->work + h->own_bytes,
                                    .weights_changed = call->weights_changed,
                                    .threads         = call->threads };
 
-    return call->out[0].data ? tl_dnn_run(ctx, h->dnn, &args) : TL_OK;
+    return tl_dnn_run(ctx, h->dnn, &args);
 }
 
 static tl_status dense_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                   size_t *work_bytes)
 {
-    tl_status            rc;
-    held                *h;
-    const tl_view       *dy = &call->in[0], *dx = &call->out[0];
-    const tl_dnn_product p = { .m       = tl_rows(dy),
-                               .n       = tl_columns(dx),
-                               .k       = tl_columns(dy),
-                               .a       = dy->dtype,
-                               .b       = TL_F32,
-                               .c       = dx->dtype,
-                               .pack    = true,
-                               .trained = is_trained(call) };
+    tl_status      rc;
+    held          *h;
+    const tl_view *dy = &call->in[0], *dx = &call->out[0];
+    tl_dnn_product p  = { .m       = tl_rows(dy),
+                          .n       = tl_columns(dx),
+                          .k       = tl_columns(dy),
+                          .a       = dy->dtype,
+                          .b       = TL_F32,
+                          .c       = dx->dtype,
+                          .pack    = true,
+                          .trained = is_trained(call) };
 
     (void)g;
     if (!tl_is_real(dy)) return TL_EUSAGE;
     TL_TRY(held_new(ctx, call, &h));
+    if (narrows(call)) {
+        p.b      = TL_BF16;
+        p.pack   = false;
+        p.paired = true;
+        rc = own_product(ctx, call, &p, PAIRED, tl_dnn_paired_bytes(p.k, p.n), work_bytes);
+        if (rc != TL_EUSAGE) goto done;
+        p.b      = TL_F32;
+        p.pack   = true;
+        p.paired = false;
+    }
     TL_TRY(tl_dnn_product_new(ctx, &p, call->threads, &h->dnn, work_bytes));
 done:
     return hold(ctx, call, rc);
 }
 
+/* Bytes of dy turned; behind them x in pairs. */
+static size_t turned_bytes(const tl_view *dy)
+{
+    return tl_padded((size_t)tl_count(dy) * sizeof(uint16_t));
+}
+
 static tl_status dense_dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                   size_t *work_bytes)
 {
-    tl_status            rc;
-    held                *h;
-    const tl_view       *dy   = &call->in[0];
-    const int64_t        rows = tl_rows(dy), out = tl_columns(dy);
-    const size_t         bias = wants(call, 1) ? tl_column_work(rows, out) : 0;
-    const tl_dnn_product p    = { .m            = out,
-                                  .n            = tl_columns(&call->out[0]),
-                                  .k            = rows,
-                                  .a_transposed = true,
-                                  .a            = dy->dtype,
-                                  .b            = dy->dtype,
-                                  .c            = TL_F32 };
+    tl_status      rc;
+    held          *h;
+    const tl_view *dy   = &call->in[0];
+    const int64_t  rows = tl_rows(dy), out = tl_columns(dy);
+    const size_t   bias = wants(call, 1) ? tl_column_work(rows, out) : 0;
+    tl_dnn_product p    = { .m            = out,
+                            .n            = tl_columns(&call->out[0]),
+                            .k            = rows,
+                            .a_transposed = true,
+                            .a            = dy->dtype,
+                            .b            = dy->dtype,
+                            .c            = TL_F32 };
 
     (void)g;
     if (!tl_is_real(dy)) return TL_EUSAGE;
     TL_TRY(held_new(ctx, call, &h));
-    if (wants(call, 0))
-        TL_TRY(tl_dnn_product_new(ctx, &p, call->threads, &h->dnn, work_bytes));
-    *work_bytes = TL_MAX(*work_bytes, bias);
+    if (!wants(call, 0)) goto done;
+    if (tl_is_bf(dy)) {
+        p.a_transposed = false;
+        p.paired       = true;
+        rc = own_product(ctx, call, &p, TURNED,
+                         turned_bytes(dy) + tl_dnn_paired_bytes(p.k, p.n), work_bytes);
+        if (rc != TL_EUSAGE) goto done;
+        p.a_transposed = true;
+        p.paired       = false;
+    }
+    TL_TRY(tl_dnn_product_new(ctx, &p, call->threads, &h->dnn, work_bytes));
 done:
+    *work_bytes = TL_MAX(*work_bytes, bias);
     return hold(ctx, call, rc);
 }
 
@@ -155,17 +271,38 @@ static void bias_gradient(const tl_call *call)
                        call->work, call->out[1].data);
 }
 
+/* dy turned, and behind it x in pairs. */
+static void ready_gradient(const tl_call *call)
+{
+    const held    *h  = call->state;
+    const tl_view *dy = &call->in[0];
+    readying       r  = { h, tl_rows(dy), tl_columns(dy), dy->data, true, call->work };
+
+    tl_par_for(call->threads, (r.n + TURN_COLUMNS - 1) / TURN_COLUMNS,
+               TL_MAX(1, 4 * TL_PIECE / (TURN_COLUMNS * r.k)), turn_piece, &r);
+    make_pairs(h, call->threads, &call->in[1], (char *)call->work + turned_bytes(dy));
+}
+
 static tl_status dense_dw_run(tl_ctx *ctx, const tl_call *call)
 {
-    tl_status             rc   = TL_OK;
-    const held           *h    = call->state;
-    const tl_dnn_run_args args = { .a       = call->in[0].data,
-                                   .w       = call->in[1].data,
-                                   .out     = call->out[0].data,
-                                   .work    = call->work,
-                                   .threads = call->threads };
+    tl_status       rc    = TL_OK;
+    const held     *h     = call->state;
+    const bool      ready = h->how == TURNED;
+    const char     *work  = call->work;
+    tl_dnn_run_args args  = { .a       = call->in[0].data,
+                              .w       = call->in[1].data,
+                              .out     = call->out[0].data,
+                              .work    = (char *)call->work + h->own_bytes,
+                              .threads = call->threads };
 
-    if (call->out[0].data) TL_TRY(tl_dnn_run(ctx, h->dnn, &args));
+    if (call->out[0].data) {
+        if (ready) {
+            ready_gradient(call);
+            args.a = work;
+            args.w = work + turned_bytes(&call->in[0]);
+        }
+        TL_TRY(tl_dnn_run(ctx, h->dnn, &args));
+    }
     bias_gradient(call);
 done:
     return rc;

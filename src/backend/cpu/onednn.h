@@ -13,6 +13,7 @@ typedef struct {
     int64_t  m, n, k;
     bool     a_transposed, b_transposed;
     tl_dtype a, b, c; /* b f32 beside a bf16: b is rounded while it is packed        */
+    bool     paired;  /* b lies as simd.h's `pair` makes it                          */
     bool     pack;    /* b is a weight that may take the layout the product likes    */
     bool     trained; /* it changes with each run: packed in scratch, each time      */
     bool     bias;
@@ -32,6 +33,7 @@ typedef struct {
 
 /* TL_EUSAGE without a message: oneDNN has nothing but its reference code for this.
  * *work_bytes: scratch that every run needs. */
+size_t    tl_dnn_paired_bytes(int64_t k, int64_t n);
 tl_status tl_dnn_product_new(tl_ctx *ctx, const tl_dnn_product *p, int threads,
                              tl_dnn **out, size_t *work_bytes);
 tl_status tl_dnn_conv_new(tl_ctx *ctx, const tl_dnn_conv *c, int threads, tl_dnn **out,

@@ -165,8 +165,13 @@ static tl_status product_descs(tl_ctx *ctx, const tl_dnn_product *p,
     const bool        any = p->pack || (p->b == TL_F32 && p->a == TL_BF16);
 
     ASK(door_strided(&d[0], 2, am, type_of(p->a), as), "a shape");
-    ASK(door_strided(&d[1], 2, bm, type_of(p->b), bs), "a shape");
-    if (any)
+    if (p->paired)
+        ASK(door_tagged(&d[1], 2, bm, type_of(p->b), dnnl_BA16a64b2a), "a shape");
+    else
+        ASK(door_strided(&d[1], 2, bm, type_of(p->b), bs), "a shape");
+    if (p->paired)
+        ASK(door_tagged(&d[2], 2, bm, type_of(p->b), dnnl_BA16a64b2a), "a shape");
+    else if (any)
         ASK(door_tagged(&d[2], 2, bm, type_of(p->a), dnnl_format_tag_any), "a shape");
     else
         ASK(door_strided(&d[2], 2, bm, type_of(p->b), bs), "a shape");
@@ -174,6 +179,11 @@ static tl_status product_descs(tl_ctx *ctx, const tl_dnn_product *p,
     ASK(door_tagged(&d[4], 2, vm, dnnl_f32, dnnl_ab), "a shape");
 done:
     return rc;
+}
+
+size_t tl_dnn_paired_bytes(int64_t k, int64_t n)
+{
+    return (size_t)((k + 31) / 32 * 32 * ((n + 63) / 64 * 64)) * sizeof(uint16_t);
 }
 
 tl_status tl_dnn_product_new(tl_ctx *ctx, const tl_dnn_product *p, int threads,

@@ -150,6 +150,14 @@ typedef struct tl_simd {
     /* rows [low, high) of to [k n] = w [n k] turned; low is a multiple of 16 */
     void (*turn)(int64_t n, int64_t k, const float *w, float *to, int64_t low,
                  int64_t high);
+    /* x [k n] as oneDNN's BA16a64b2a: blocks of 64 columns, in each the rows two by two, a column's
+     * pair side by side; rows to a multiple of 32, with zeros.  Blocks [low, high). */
+    void (*pair)(int64_t k, int64_t n, const void *x, bool bf, void *to, int64_t low,
+                 int64_t high);
+    /* to [columns rows] = x [rows columns] turned, for columns [low, high); low is a multiple
+     * of 16 */
+    void (*turn_halves)(int64_t rows, int64_t columns, const uint16_t *x, uint16_t *to,
+                        int64_t low, int64_t high);
 
     /* queries [first, first + TL_ATTEND_ROWS) of a sequence, one head; a head of keys with all
      * queries that read it.  room: of this thread alone */

@@ -5,6 +5,7 @@
 #include "backend/cpu/body_gemm.h"
 #include "backend/cpu/body_loss.h"
 #include "backend/cpu/body_norm.h"
+#include "backend/cpu/body_pairs.h"
 #include "backend/cpu/body_pointwise.h"
 #include "backend/cpu/body_pool.h"
 #include "backend/cpu/body_rms.h"
@@ -49,6 +50,8 @@ const tl_simd SIMD_TABLE = {
     .outer           = body_outer,
     .outer_tiles     = body_outer_tiles,
     .turn            = body_turn,
+    .pair            = body_pair,
+    .turn_halves     = body_turn_halves,
     .attend          = body_attend,
     .attend_grad     = body_attend_grad,
     .token_loss      = body_token_loss,
