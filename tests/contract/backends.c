@@ -420,6 +420,9 @@ static const tl_sample token_loss[] = {
       .dtype = { TL_BF16, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 0x18,
       ATTR(tl_token_loss_attr, 3.0f) },
 };
+static const tl_sample dropout[] = {
+    BOTH("30,011 values", .in = { S(30011) }, ATTR(tl_dropout_attr, 0.3f, 5)),
+};
 static const tl_sample rms_norm[] = {
     BOTH("300 x 130", .in = { S(300, 130), S(130) }, ATTR(tl_rms_norm_attr, 1e-6f, 1.0f)),
 };
@@ -454,6 +457,7 @@ static const struct { const char *op; const tl_sample *sample; size_t count; } m
     { "transpose", moves, TL_COUNT(moves) },
     { "attention", attention, TL_COUNT(attention) },
     { "token_loss", token_loss, TL_COUNT(token_loss) },
+    { "dropout", dropout, TL_COUNT(dropout) },
     { "rms_norm", rms_norm, TL_COUNT(rms_norm) },
     { "group_norm", group_norm, TL_COUNT(group_norm) },
     { "glu", glu, TL_COUNT(glu) },

@@ -5,7 +5,7 @@
 #define TL_BACKEND_CPU_BODY_PAIRS_H
 #include "backend/cpu/body_gemm.h"
 
-/* Lane by lane a, and above it b, both as bf16; where they were read from bf16 nothing is rounded. */
+/* Lane by lane a, and above it b, as bf16; of what was read from bf16 nothing is rounded. */
 VEC vf woven(vf a, vf b, bool bf)
 {
     const vu low  = (vu)(bf ? a : vf_widen(vf_narrow(a)));

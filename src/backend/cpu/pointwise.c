@@ -165,26 +165,13 @@ static void dropout_piece(void *arg, int64_t low, int64_t high)
     const flat            *f      = arg;
     const tl_call         *c      = f->call;
     const tl_dropout_attr *a      = c->node->attr;
-    const uint64_t         stream = TL_STREAM(TL_STREAM_DROPOUT, a->stream);
-    const uint32_t         bound  = tl_dropout_bound(a->p);
     const float            keep   = (float)(1.0 / (1.0 - (double)a->p));
-    const float           *x      = c->in[0].data;
-    const uint16_t        *xb     = c->in[0].data;
     int64_t                n;
     const int64_t          at = flat_at(f, low, high, &n);
 
-    for (int64_t i = at; i < at + n; i += 4) {
-        uint32_t lane[4];
-        tl_rand_block(c->tick->seed, stream, tl_dropout_index(c->tick->step, i), lane);
-        for (int64_t k = i; k < TL_MIN(i + 4, at + n); k++) {
-            const float gain = lane[k - i] >= bound ? keep : 0.0f;
-            if (tl_is_bf(&c->in[0]))
-                ((uint16_t *)c->out[0].data)[k] =
-                    gain > 0.0f ? tl_f32_to_bf16(tl_bf16_to_f32(xb[k]) * gain) : 0;
-            else
-                ((float *)c->out[0].data)[k] = gain > 0.0f ? x[k] * gain : 0.0f;
-        }
-    }
+    tl_loops(c)->dropout(c->tick->seed, TL_STREAM(TL_STREAM_DROPOUT, a->stream),
+                         tl_dropout_index(c->tick->step, at), tl_dropout_bound(a->p), keep, n,
+                         tl_place(&c->in[0], at), tl_place(&c->out[0], at), tl_is_bf(&c->in[0]));
 }
 
 static tl_status dropout_run(tl_ctx *ctx, const tl_call *call)

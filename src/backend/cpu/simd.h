@@ -80,6 +80,10 @@ typedef struct tl_simd {
     void (*mul)(int64_t n, const void *a, const void *b, void *y, bool bf, bool b_bf);
     void (*scale)(float factor, int64_t n, const void *x, void *y, bool bf);
     void (*cast)(int64_t n, const void *x, bool x_bf, void *y, bool y_bf);
+    /* y = x * scale where its number is at least `bound`, else 0: Philox numbers by (seed, stream,
+     * index), four neighbours a block, `index` that of the first */
+    void (*dropout)(uint64_t seed, uint64_t stream, uint64_t index, uint32_t bound, float scale,
+                    int64_t n, const void *x, void *y, bool bf);
     /* n values of one row; dup or dgate may be NULL */
     void (*glu)(tl_activation act, int64_t n, const void *gate, const void *up, void *y,
                 bool bf);

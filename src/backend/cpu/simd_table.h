@@ -2,6 +2,7 @@
  * table.  Floor 1, backend/cpu. */
 #include "backend/cpu/body_attend.h"
 #include "backend/cpu/body_depthwise.h"
+#include "backend/cpu/body_dropout.h"
 #include "backend/cpu/body_gemm.h"
 #include "backend/cpu/body_loss.h"
 #include "backend/cpu/body_norm.h"
@@ -23,6 +24,7 @@ const tl_simd SIMD_TABLE = {
     .mul             = body_mul,
     .scale           = body_scale,
     .cast            = body_cast,
+    .dropout         = body_dropout,
     .glu             = body_glu,
     .glu_grad        = body_glu_grad,
     .rope            = body_rope,
