@@ -283,10 +283,12 @@ done:
     return rc;
 }
 
-/* What says nothing about the result, or was taken up in other values. */
-static bool is_stored(tl_option_id id)
+/* Not what says nothing about the result, or was taken up in other values, or (from the environment
+ * or a file) is another command's. */
+static bool is_stored(const tl_app *app, tl_option_id id)
 {
-    return id != TL_OPT_out && id != TL_OPT_config && id != TL_OPT_set &&
+    return tl_option_applies(tl_option_at(id), (tl_command_id)(app->command - commands)) &&
+           id != TL_OPT_out && id != TL_OPT_config && id != TL_OPT_set &&
            id != TL_OPT_json && id != TL_OPT_quiet && id != TL_OPT_serve &&
            id != TL_OPT_yes && id != TL_OPT_dry_run;
 }
@@ -301,7 +303,7 @@ tl_status tl_app_stored_command(tl_app *app, const char *out, char ***argv, size
     TL_TRY(tl_list_add(ctx, argv, count, "tailor"));
     TL_TRY(tl_list_add(ctx, argv, count, args->command));
     for (size_t i = 0; i < TL_OPTIONS; i++)
-        for (size_t k = 0; k < args->value[i].count && is_stored((tl_option_id)i); k++) {
+        for (size_t k = 0; k < args->value[i].count && is_stored(app, (tl_option_id)i); k++) {
             const bool flag = tl_option_at(i)->kind == TL_KIND_FLAG;
             t.bytes         = 0;
             tl_text_printf(&t, "--%s%s%s", tl_option_at(i)->name, flag ? "" : "=",

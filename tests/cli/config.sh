@@ -34,6 +34,8 @@ ok environment_by_dotted_name is beta1 0.625
 unset TAILOR_OPTIM__BETA1
 TAILOR_LR=fast plan
 ok bad_environment_is_named fails_with 2 '^tailor: TAILOR_LR: "fast" is not a number'
+TAILOR_DATA=/nowhere "$TAILOR" train data --arch 'dense 4 relu' --epochs 1 --out stored >out 2>err </dev/null; status=$?
+ok an_option_of_another_command_is_not_stored eval 'is_status 0 && "$TAILOR" runs stored --json >out && ! grep -q nowhere out'
 TAILOR_NO_SUCH_THING=1 plan
 ok other_variables_are_left_alone is_status 0
 printf 'lr: fast\n' >c.yaml; plan --config c.yaml
