@@ -82,6 +82,7 @@ typedef struct {
     const tailor_model *like; /* of a table or texts: columns as this model has them           */
     const char *text, *label; /* columns of texts ("a,b": pairs) and their classes; NULL: found */
     const char *group;        /* column whose rows of one value stay on one side; NULL: none   */
+    const char *order;        /* of ordinal classes: "low,medium,high"; NULL: they are numbers   */
 } tailor_data_options;
 /* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV, TSV or
  * JSONL table or texts (also .gz), a folder with a text file for each class.  A JSONL or JSON file
@@ -109,7 +110,8 @@ TAILOR_API tailor_status tailor_data_demo(tailor *t, int64_t rows, uint64_t seed
 /* The demo's files: generated digits as IDX files in FOLDER/digits, and in FOLDER/letters the
  * base that Tailor trained on generated letters. */
 TAILOR_API tailor_status tailor_demo_files(tailor *t, const char *folder, uint64_t seed);
-/* "image-classification", "table-classification", "table-regression", "text-classification",
+/* "image-classification", "table-classification", "text-classification", the last two also as
+ * "...-multi-label-classification", "...-ordinal-classification", "...-regression";
  * "language-modelling". */
 TAILOR_API const char *tailor_data_task(const tailor_data *data);
 TAILOR_API int64_t     tailor_data_rows(const tailor_data *data);
@@ -184,6 +186,9 @@ typedef struct {
     double  rmse, rmse_low, rmse_high;              /* of numbers, else NaN: 95 % interval      */
     double  mae, mae_low, mae_high;
     double  r2, r2_low, r2_high;
+    double  micro_f1, micro_f1_low, micro_f1_high;  /* of several labels, else NaN: bootstrap    */
+    double  map, map_low, map_high;                 /* ... mean of their average precisions      */
+    double  qwk, qwk_low, qwk_high;                 /* of ranks, else NaN: bootstrap; mae, too   */
 } tailor_metrics;
 /* part: "train", "valid", "test" or "all"; NULL: the test part if there is one, else all.  Where
  * the files name no test part, "test" is what was cut off when the model was trained.
@@ -271,7 +276,7 @@ typedef struct {
     int         skip_bad, dry_run;
     const char *out;                 /* folder; made; a run that was interrupted goes on there   */
     const char *const *command;      /* as in tailor_fit_options                                 */
-    const char *target, *task, *text, *label; /* as in tailor_data_options                       */
+    const char *target, *task, *text, *label, *order; /* as in tailor_data_options               */
     const char *shifted;             /* path of a second test set, from elsewhere; NULL: none     */
     const char *group;               /* as in tailor_data_options                                */
     /* What report.html would show, whenever there is more of it: {"verdict", "detail"}; the

@@ -3,6 +3,7 @@
 #include "api/handles.h"
 #include "core/rand.h"
 #include "study/stats.h"
+#include "tensor/marks.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -68,9 +69,10 @@ static void answer_row(const float *logit, int64_t n, int32_t label, int32_t *be
 static tl_status take_numbers(tl_ctx *ctx, const tl_model *m, const tl_dataset *d,
                               tl_rows rows, float *y, tl_answers *out)
 {
-    const double scale = m->prep.table->target_scale;
-    tl_status    rc;
+    double    mean, scale;
+    tl_status rc;
 
+    tl_prep_scale(&m->prep, &mean, &scale);
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->truth, &out->truth));
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->value, &out->value));
     tl_model_answer(m, y, rows.count);
@@ -81,6 +83,47 @@ static tl_status take_numbers(tl_ctx *ctx, const tl_model *m, const tl_dataset *
         out->loss[i]   = e * e;
     }
 done:
+    return rc;
+}
+
+/* Rank by rank, as the outputs ask. */
+static void answer_rank(const float *logit, int64_t n, int32_t label, int32_t *best,
+                        double *loss)
+{
+    *best = tl_rank_of_logits(logit, n);
+    *loss = tl_rank_loss(logit, label, n);
+}
+
+/* Rows' probabilities, what they say, and the labels that hold, in the model's order; a label
+ * that the data do not have holds nowhere. */
+static tl_status take_labels(tl_ctx *ctx, const tl_model *m, const tl_dataset *d, tl_rows rows,
+                             float *y, tl_answers *out)
+{
+    const int64_t wide = m->arch.outputs;
+    const size_t  all  = (size_t)(rows.count * wide);
+    int32_t      *map  = NULL;
+    float        *mark = NULL;
+    tl_status     rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->classes, sizeof *map, &map));
+    TL_TRY(map_classes(ctx, m, d, map));
+    TL_TRY(tl_alloc(ctx, all, &out->has));
+    TL_TRY(tl_alloc(ctx, all, &out->says));
+    TL_TRY(tl_alloc_array(ctx, all, sizeof(float), &out->probability));
+    TL_TRY(tl_alloc_array(ctx, (size_t)wide, sizeof *mark, &mark));
+    for (int64_t i = 0; i < rows.count; i++) {
+        for (int64_t c = 0; c < d->classes; c++)
+            out->has[i * wide + map[c]] = d->mark[rows.row[i] * d->classes + c];
+        for (int64_t c = 0; c < wide; c++) mark[c] = (float)out->has[i * wide + c];
+        out->loss[i] = tl_marks_loss(y + i * wide, mark, wide);
+    }
+    tl_model_answer(m, y, rows.count);
+    memcpy(out->probability, y, all * sizeof *y);
+    for (size_t i = 0; i < all; i++)
+        out->says[i] = y[i] >= tl_model_threshold(m, (int64_t)i % wide);
+done:
+    tl_free(ctx, map);
+    tl_free(ctx, mark);
     return rc;
 }
 
@@ -97,9 +140,10 @@ static tl_status take_classes(tl_ctx *ctx, const tl_model *m, const tl_dataset *
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->predicted, &out->predicted));
     for (int64_t i = 0; i < rows.count; i++) {
         out->label[i] = map[d->label[rows.row[i]]];
-        answer_row(y + i * wide, wide, out->label[i], &out->predicted[i], &out->loss[i]);
+        (out->ranks ? answer_rank : answer_row)(y + i * wide, wide, out->label[i],
+                                                &out->predicted[i], &out->loss[i]);
     }
-    if (wide != 2) goto done;
+    if (wide != 2 || out->ranks) goto done;
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->score, &out->score));
     for (int64_t i = 0; i < rows.count; i++) out->score[i] = y[2 * i + 1] - y[2 * i];
 done:
@@ -125,7 +169,7 @@ tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl
     float        *logit = NULL;
     tl_status     rc;
 
-    *out = (tl_answers){ .rows = rows.count, .classes = wide };
+    *out = (tl_answers){ .rows = rows.count, .classes = wide, .ranks = set->task->ordered };
     TL_TRY(same_task(ctx, model, set));
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *out->loss, &out->loss));
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, (size_t)wide * sizeof *logit, &logit));
@@ -134,8 +178,9 @@ tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl
     TL_TRY(tl_predictor_new(ctx, model, TL_PART_WHOLE, PREDICT_ROWS, tl_api_backend(), slab,
                             tl_api_dtype(t, model), &p));
     TL_TRY(tl_predictor_rows(ctx, p, cache, rows, logit));
-    TL_TRY((set->task->numbers ? take_numbers : take_classes)(ctx, model, set, rows, logit,
-                                                              out));
+    TL_TRY((set->task->numbers   ? take_numbers
+            : set->task->several ? take_labels
+                                 : take_classes)(ctx, model, set, rows, logit, out));
 done:
     tl_predictor_free(ctx, p);
     tl_slab_free(ctx, slab);
@@ -153,6 +198,9 @@ void tl_answers_free(tl_ctx *ctx, tl_answers *a)
     tl_free(ctx, a->score);
     tl_free(ctx, a->truth);
     tl_free(ctx, a->value);
+    tl_free(ctx, a->has);
+    tl_free(ctx, a->says);
+    tl_free(ctx, a->probability);
     *a = (tl_answers){ 0 };
 }
 
@@ -212,6 +260,13 @@ static void no_numbers(tailor_metrics *out)
     out->r2 = out->r2_low = out->r2_high = NAN;
 }
 
+static void no_marks(tailor_metrics *out)
+{
+    out->micro_f1 = out->micro_f1_low = out->micro_f1_high = NAN;
+    out->map = out->map_low = out->map_high = NAN;
+    out->qwk = out->qwk_low = out->qwk_high = NAN;
+}
+
 static void no_classes(tailor_metrics *out)
 {
     out->accuracy = out->accuracy_low = out->accuracy_high = NAN;
@@ -264,6 +319,13 @@ tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out)
         return tl_fail(ctx, TL_EDATA, "data",
                        "this part has no rows (choose another --split)");
     for (int64_t i = 0; i < a->rows; i++) loss += a->loss[i];
+    no_marks(out);
+    if (a->has) {
+        no_classes(out);
+        no_numbers(out);
+        out->loss = loss / (double)a->rows;
+        return tl_measure_labels(ctx, a, out);
+    }
     if (a->truth) return measure_numbers(ctx, a, loss / (double)a->rows, out);
     no_numbers(out);
     for (int64_t i = 0; i < a->rows; i++) right += a->label[i] == a->predicted[i];
@@ -278,5 +340,8 @@ tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out)
     out->accuracy_low  = accuracy.low;
     out->accuracy_high = accuracy.high;
     out->macro_f1      = tl_macro_f1(a->label, a->predicted, a->rows, (int32_t)a->classes);
-    return f1_interval(ctx, a, out);
+    TL_TRY(f1_interval(ctx, a, out));
+    if (a->ranks) rc = tl_measure_ranks(ctx, a, out);
+done:
+    return rc;
 }

@@ -37,7 +37,8 @@ tailor_status tailor_data_open(tailor *t, const char *path, const tailor_data_op
     const tailor_data_options o   = options ? *options : (tailor_data_options){ 0 };
     const tl_dataset_source   source = { .train = path, .valid = o.valid, .test = o.test,
                                          .skip_bad    = o.skip_bad != 0,
-                                         .ask = { o.target, o.task, o.text, o.label, o.group },
+                                         .ask = { o.target, o.task, o.text, o.label, o.group,
+                                                  o.order },
                                          .schema = o.like ? o.like->model->prep.table : NULL,
                                          .text = o.like && o.like->model->prep.text && !o.text
                                                      ? &o.like->model->prep.text->columns

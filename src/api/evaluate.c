@@ -96,22 +96,66 @@ static tl_status result_of_numbers(tl_ctx *ctx, const tl_answers *a, const tailo
         out);
 }
 
+static json_t *one_label(const tl_model *m, const tl_answers *a, int64_t c, double ap)
+{
+    class_count n = { 0 };
+
+    for (int64_t i = c; i < a->rows * a->classes; i += a->classes) {
+        n.rows += a->has[i];
+        n.named += a->says[i];
+        n.hits += a->has[i] && a->says[i];
+    }
+    json_t *one = one_class(m->class_name ? m->class_name[c] : NULL, c, &n);
+    json_object_set_new(one, "average_precision", tl_json_real(ap));
+    json_object_set_new(one, "threshold", tl_json_real((double)tl_model_threshold(m, c)));
+    return one;
+}
+
+static tl_status result_of_labels(tl_ctx *ctx, const tl_model *m, const tl_answers *a,
+                                  const tailor_metrics *s, const char *split, char **out)
+{
+    json_t   *list = json_array();
+    tl_status rc   = TL_OK;
+
+    for (int64_t c = 0; c < a->classes; c++) {
+        double ap;
+        TL_TRY(tl_average_precision(ctx, a->probability + c, a->has + c, a->classes, a->rows,
+                                    &ap));
+        json_array_append_new(list, one_label(m, a, c, ap));
+    }
+    rc = tl_api_text(
+        ctx,
+        json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:O}", "split", split, "rows",
+                  (json_int_t)s->rows, "micro_f1",
+                  interval(s->micro_f1, s->micro_f1_low, s->micro_f1_high), "macro_f1",
+                  interval(s->macro_f1, s->macro_f1_low, s->macro_f1_high), "map",
+                  interval(s->map, s->map_low, s->map_high), "loss", loss_interval(a),
+                  "per_class", list),
+        out);
+done:
+    json_decref(list);
+    return rc;
+}
+
 static tl_status result(tl_ctx *ctx, const tl_model *m, const tl_answers *a,
                         const tailor_metrics *s, const char *split, char **out)
 {
-    json_t   *classes = NULL, *auc;
+    json_t   *classes = NULL, *auc, *mae = NULL, *qwk = NULL;
     tl_status rc;
 
+    if (a->has) return result_of_labels(ctx, m, a, s, split, out);
     if (a->truth) return result_of_numbers(ctx, a, s, split, out);
+    if (a->ranks) mae = interval(s->mae, s->mae_low, s->mae_high);
+    if (a->ranks) qwk = interval(s->qwk, s->qwk_low, s->qwk_high);
     auc = a->score ? interval(s->roc_auc, s->roc_auc_low, s->roc_auc_high) : NULL;
     TL_TRY(per_class(ctx, m, a, &classes));
-    TL_TRY(tl_api_text(ctx, json_pack("{s:s, s:I, s:o, s:o, s:o*, s:o, s:o, s:o}", "split",
+    TL_TRY(tl_api_text(ctx, json_pack("{s:s, s:I, s:o, s:o, s:o*, s:o*, s:o*, s:o, s:o, s:o}", "split",
                                       split, "rows",
                                       (json_int_t)s->rows, "accuracy",
                                       interval(s->accuracy, s->accuracy_low, s->accuracy_high),
                                       "macro_f1",
                                       interval(s->macro_f1, s->macro_f1_low, s->macro_f1_high),
-                                      "roc_auc", auc, "loss", loss_interval(a), "per_class",
+                                      "roc_auc", auc, "mae", mae, "qwk", qwk, "loss", loss_interval(a), "per_class",
                                       classes,
                                       "confusion",
                                       confusion(a)), out));

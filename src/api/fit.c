@@ -236,6 +236,8 @@ static json_t *metric_score(const tailor_metrics *m, const char *metric)
     const struct { const char *name; double mean, low, high; } all[] = {
         { "accuracy", m->accuracy, m->accuracy_low, m->accuracy_high },
         { "macro-f1", m->macro_f1, m->macro_f1_low, m->macro_f1_high },
+        { "micro-f1", m->micro_f1, m->micro_f1_low, m->micro_f1_high },
+        { "qwk", m->qwk, m->qwk_low, m->qwk_high },
         { "rmse", m->rmse, m->rmse_low, m->rmse_high },
         { "mae", m->mae, m->mae_low, m->mae_high },
         { "r2", m->r2, m->r2_low, m->r2_high },

@@ -76,10 +76,16 @@ typedef struct {
     int32_t *label, *predicted;  /* [rows] in the model's classes; owned, as all below       */
     float   *score;              /* [rows] probability of class 1 of two; else NULL          */
     double  *truth, *value;      /* [rows] of numbers, the target and what the model says    */
+    uint8_t *has, *says;         /* [rows classes] of several labels, with `probability`     */
+    float   *probability;
+    bool     ranks;              /* the classes are ranks                                    */
     double  *loss;               /* [rows] natural log; owned                                */
 } tl_answers;
 tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,
                      tl_answers *out);
 void      tl_answers_free(tl_ctx *ctx, tl_answers *a);
+/* measure_marks.c: of several labels, and of ranks what accuracy and F1 do not say. */
+tl_status tl_measure_labels(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out);
+tl_status tl_measure_ranks(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out);
 tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out);
 #endif

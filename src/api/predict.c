@@ -2,6 +2,7 @@
  * api. */
 #include "api/predict.h"
 #include "core/io.h"
+#include "tensor/marks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,15 +55,42 @@ static json_t *named_score(const tl_model *m, int64_t c, double score)
     return json_pack("{s:o, s:o}", "label", label, "score", tl_json_real(score));
 }
 
-/* The best classes, best first: picked one by one, as TOP is small. */
-json_t *tl_answer_json(const tl_model *m, const char *path, const float *logit)
+/* Every label with its probability, and those that are said. */
+static json_t *labels_json(const tl_model *m, const char *path, const float *p)
 {
-    if (m->task->numbers) {
-        float value = *logit;
-        tl_model_answer(m, &value, 1);
-        return json_pack("{s:o, s:o}", "input", tl_json_name(path), "value",
-                         tl_json_real((double)value));
+    json_t *said = json_array(), *scores = json_array();
+
+    for (int64_t c = 0; c < m->arch.outputs; c++) {
+        json_t *one = named_score(m, c, (double)p[c]);
+        if (p[c] >= tl_model_threshold(m, c))
+            json_array_append(said, json_object_get(one, "label"));
+        json_array_append_new(scores, one);
     }
+    return json_pack("{s:o, s:o, s:o}", "input", tl_json_name(path), "labels", said, "scores",
+                     scores);
+}
+
+/* The median rank, and every rank with its probability, the lowest first. */
+static json_t *rank_json(const tl_model *m, const char *path, const float *p)
+{
+    json_t *line = json_pack("{s:o}", "input", tl_json_name(path)), *scores = json_array();
+
+    for (int64_t c = 0; c < m->arch.outputs; c++)
+        json_array_append_new(scores, named_score(m, c, (double)p[c]));
+    json_object_update(line, json_array_get(scores, (size_t)tl_rank_said(p, m->arch.outputs)));
+    json_object_set_new(line, "scores", scores);
+    return line;
+}
+
+/* The best classes, best first: picked one by one, as TOP is small. */
+json_t *tl_answer_json(const tl_model *m, const char *path, float *logit)
+{
+    if (m->task->numbers || tl_task_has_marks(m->task)) tl_model_answer(m, logit, 1);
+    if (m->task->several) return labels_json(m, path, logit);
+    if (m->task->ordered) return rank_json(m, path, logit);
+    if (m->task->numbers)
+        return json_pack("{s:o, s:o}", "input", tl_json_name(path), "value",
+                         tl_json_real((double)*logit));
     const int64_t n      = m->arch.outputs;
     json_t *line = json_pack("{s:o}", "input", tl_json_name(path)), *top = json_array();
     double        sum    = 0.0, most = -INFINITY;

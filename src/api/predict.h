@@ -21,8 +21,10 @@ typedef struct {
     void *user;
 } tl_each_line;
 
-/* {"input", "label", "score", "top5"} of classes; {"input", "value"} of a number. */
-json_t   *tl_answer_json(const tl_model *m, const char *input, const float *y);
+/* {"input", "label", "score", "top5"} of classes; {"input", "value"} of a number; of several labels
+ * {"input", "labels", "scores"}, of ranks {"input", "label", "score", "scores"}.  y is the
+ * network's, and may be overwritten. */
+json_t   *tl_answer_json(const tl_model *m, const char *input, float *y);
 /* Takes the line; true: stop. */
 bool      tl_give_line(json_t *line, const tl_each_line *each);
 /* Every row of every table at `path`; rows that cannot be read get an error line. */

@@ -33,7 +33,7 @@ static json_t *no_text(const char *input)
 
 /* Answers in order; those without a text say so. */
 static tl_status give(tl_ctx *ctx, tl_asker *a, const tl_model *m, const piece *q,
-                      const float *y, const tl_each_line *each, bool *stop)
+                      float *y, const tl_each_line *each, bool *stop)
 {
     for (int64_t i = 0; i < q->count && !*stop; i++) {
         const bool none = is_blank(q->text[i]);

@@ -30,7 +30,7 @@ static tl_question internal(tailor *t, const tailor_question *q)
         .data = { .train = q->data, .valid = q->valid, .test = q->test,
                   .shifted = q->shifted,
                   .skip_bad = q->skip_bad != 0, .limit_bytes = t->world.limit_bytes,
-                  .ask = { q->target, q->task, q->text, q->label, q->group } },
+                  .ask = { q->target, q->task, q->text, q->label, q->group, q->order } },
         .base = q->base ? q->base : none, .base_arch = q->arch, .routes = q->routes,
         .metric = q->metric, .margin = q->margin > 0.0 ? q->margin : NAN,
         .budget_s = q->budget_s,

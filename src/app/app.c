@@ -370,6 +370,7 @@ tl_status tl_app_open_data(tl_app *app, const char *path, bool skip_bad,
         .text     = tl_args_text(&app->args, TL_OPT_text),
         .label    = tl_args_text(&app->args, TL_OPT_label),
         .group    = tl_args_text(&app->args, TL_OPT_group),
+        .order    = tl_args_text(&app->args, TL_OPT_order),
         .like     = like,
     };
 

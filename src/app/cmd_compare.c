@@ -55,6 +55,7 @@ static tailor_question question(const tl_app *app, const char *data, const char 
         .label          = tl_args_text(a, TL_OPT_label),
         .shifted        = tl_args_text(a, TL_OPT_shifted),
         .group          = tl_args_text(a, TL_OPT_group),
+        .order          = tl_args_text(a, TL_OPT_order),
         .settings       = (const char *const *)a->setting,
         .skip_bad       = tl_args_given(a, TL_OPT_skip_bad),
         .dry_run        = tl_args_given(a, TL_OPT_dry_run),

@@ -103,6 +103,7 @@ tl_status tl_cmd_rank(tl_app *app)
                                 .task       = tl_args_text(a, TL_OPT_task),
                                 .text       = tl_args_text(a, TL_OPT_text),
                                 .label      = tl_args_text(a, TL_OPT_label),
+                                .order      = tl_args_text(a, TL_OPT_order),
                                 .skip_bad   = tl_args_given(a, TL_OPT_skip_bad) };
     tl_term_say(&app->term, "tailor rank: reading the data");
     status = tailor_rank(app->lib, &q, &text);

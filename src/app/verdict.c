@@ -9,10 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Numbers are said in the target's unit, shares of rows in percent. */
+/* Numbers are said in the target's unit, distances in ranks, shares of rows in percent. */
 static bool in_percent(const json_t *v)
 {
-    return strstr(tl_json_text(v, "task", ""), "regression") == NULL;
+    static const char *const plain[] = { "rmse", "mae", "r2", "qwk" };
+    const char              *metric  = tl_json_text(v, "metric", "");
+
+    for (size_t i = 0; i < TL_COUNT(plain); i++)
+        if (strcmp(metric, plain[i]) == 0) return false;
+    return true;
 }
 
 /* "91.3 % [90.1, 92.4]"; "-" where it is not known. */

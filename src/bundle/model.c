@@ -2,6 +2,7 @@
  * bundle. */
 #include "bundle/adapter.h"
 #include "core/io.h"
+#include "tensor/marks.h"
 
 #include <math.h>
 #include <string.h>
@@ -205,6 +206,10 @@ tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out)
     *out = NULL;
     TL_TRY(make(ctx, &from->arch, &from->prep, from->class_name, &m));
     TL_TRY(tl_params_copy(ctx, from->params, &m->params));
+    if (from->threshold) {
+        TL_TRY(tl_alloc_array(ctx, (size_t)from->arch.outputs, sizeof(float), &m->threshold));
+        memcpy(m->threshold, from->threshold, (size_t)from->arch.outputs * sizeof(float));
+    }
     if (from->path) TL_TRY(tl_strdup(ctx, from->path, &m->path));
     memcpy(m->sha256, from->sha256, sizeof m->sha256);
     if (from->provenance && !(m->provenance = json_deep_copy(from->provenance)))
@@ -222,6 +227,7 @@ void tl_model_free(tl_ctx *ctx, tl_model *model)
     for (int64_t i = 0; model->class_name && i < model->arch.outputs; i++)
         tl_free(ctx, model->class_name[i]);
     tl_free(ctx, model->class_name);
+    tl_free(ctx, model->threshold);
     tl_load_report_free(ctx, &model->loaded);
     tl_params_free(ctx, model->params);
     tl_arch_free(ctx, &model->arch);
@@ -244,12 +250,19 @@ static void answer_classes(float *row, int64_t classes)
 
 void tl_model_answer(const tl_model *m, float *y, int64_t rows)
 {
-    const tl_schema *s = m->prep.table;
+    const int64_t n = m->arch.outputs;
+    double        mean, scale;
 
+    tl_prep_scale(&m->prep, &mean, &scale);
     for (int64_t r = 0; r < rows; r++) {
-        if (m->task->numbers)
-            y[r] = (float)((double)y[r] * s->target_scale + s->target_mean);
-        else
-            answer_classes(y + r * m->arch.outputs, m->arch.outputs);
+        if (m->task->numbers) y[r] = (float)((double)y[r] * scale + mean);
+        else if (m->task->several) tl_marks_answer(y + r * n, n);
+        else if (m->task->ordered) tl_ranks_answer(y + r * n, n);
+        else answer_classes(y + r * n, n);
     }
+}
+
+float tl_model_threshold(const tl_model *m, int64_t label)
+{
+    return m->threshold ? m->threshold[label] : 0.5f;
 }

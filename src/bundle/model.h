@@ -18,6 +18,8 @@ typedef struct {
     tl_params *params;
     tl_prep    prep;       /* its table and texter are held */
     char     **class_name; /* [arch.outputs]; NULL: not known (bare weights) */
+    float     *threshold;  /* [arch.outputs] of several labels: said from this probability on;
+                              NULL: a half */
     json_t    *provenance; /* tailor.json's free part (licence, metrics); or NULL */
     tl_adapter *adapter;   /* what was merged into params, apart; or NULL; owned */
     tl_load_report loaded;
@@ -55,9 +57,10 @@ void      tl_model_free(tl_ctx *ctx, tl_model *model);
 tl_status tl_model_save(tl_ctx *ctx, const tl_model *model, const json_t *extra,
                         const char *folder);
 
-/* Outputs of the network -> what people are told: probabilities of the classes, or numbers
- * in the target's own unit. */
+/* Outputs of the network -> what people are told: probabilities of the classes (of several
+ * labels each on its own), or numbers in the target's own unit. */
 void tl_model_answer(const tl_model *model, float *y, int64_t rows);
+float tl_model_threshold(const tl_model *model, int64_t label);
 
 /* A model ready to be asked: an eval plan of `rows` rows.  The model outlives it.  `slab`
  * may be NULL: then it has its own. */

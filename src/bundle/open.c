@@ -217,6 +217,8 @@ static tl_status find_texter(tl_ctx *ctx, const papers *p, tl_arch *arch, tl_pre
     *out = (tl_prep){ 0 };
     TL_TRY(tl_texter_open(ctx, p->folder, TL_MIN(arch->row.dim[0], (int64_t)USUAL_MOST), &t));
     if (own) TL_TRY(tl_texter_take_json(ctx, p->tailor_path, own, t));
+    if (own) TL_TRY(tl_prep_take_target(ctx, p->tailor_path, json_object_get(p->tailor, "prep"),
+                                        out));
     if (t->size > room || t->weighs != words || t->most > arch->row.dim[0])
         TL_FAIL(TL_EDATA, p->folder,
                 "its %s of %" PRId64 " are not those of its network, which has room for %" PRId64
@@ -264,11 +266,31 @@ done:
     return rc;
 }
 
+/* Of several labels: one in 0..1 for each, or none. */
+static tl_status find_thresholds(tl_ctx *ctx, const papers *p, tl_model *m)
+{
+    const json_t *list = json_object_get(p->tailor, "thresholds");
+    tl_status     rc;
+
+    if (!m->task->several || !list) return TL_OK;
+    if ((int64_t)json_array_size(list) != m->arch.outputs)
+        TL_FAIL(TL_EDATA, p->tailor_path, "its thresholds are not one a label (copy it again)");
+    TL_TRY(tl_alloc_array(ctx, (size_t)m->arch.outputs, sizeof(float), &m->threshold));
+    for (int64_t i = 0; i < m->arch.outputs; i++) {
+        const double value = json_number_value(json_array_get(list, (size_t)i));
+        if (!(value >= 0.0 && value <= 1.0))
+            TL_FAIL(TL_EDATA, p->tailor_path, "a threshold is no probability (copy it again)");
+        m->threshold[i] = (float)value;
+    }
+done:
+    return rc;
+}
+
 /* What tailor.json holds beyond Tailor's own keys. */
 static tl_status find_provenance(tl_ctx *ctx, const papers *p, json_t **out)
 {
     static const char *const own[] = { "tailor", "task",   "arch",
-                                       "prep",   "labels", "sha256" };
+                                       "prep",   "labels", "sha256", "thresholds" };
 
     *out = NULL;
     if (!p->tailor) return TL_OK;
@@ -339,6 +361,7 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
         TL_FAIL(TL_EDATA, path, "its network takes other rows than its columns make (copy it "
                 "again)");
     TL_TRY(find_labels(ctx, &p, m->arch.outputs, &m->class_name));
+    TL_TRY(find_thresholds(ctx, &p, m));
     TL_TRY(find_provenance(ctx, &p, &m->provenance));
     TL_TRY(tl_arch_params(ctx, &m->arch, &m->params));
     tl_params_init(m->params, 0, true);

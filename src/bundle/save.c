@@ -9,17 +9,22 @@
 #include <string.h>
 
 /* {"0": name, ...} and {name: 0, ...}; classes without a name are LABEL_i, as
- * elsewhere. */
+ * elsewhere.  Of ranks output i asks whether it is above i, and the last one nothing. */
 static void add_labels(json_t *config, const tl_model *m)
 {
     json_t *names = json_object(), *numbers = json_object();
 
     for (int64_t i = 0; i < m->arch.outputs; i++) {
-        char        key[24], plain[32];
+        char        key[24], plain[32], rank[240];
         const char *name = plain;
         snprintf(key, sizeof key, "%" PRId64, i);
         snprintf(plain, sizeof plain, "LABEL_%" PRId64, i);
         if (m->class_name) name = m->class_name[i];
+        if (m->task->ordered) {
+            snprintf(rank, sizeof rank, i + 1 < m->arch.outputs ? "above %.200s" : "(not asked)",
+                     name);
+            name = rank;
+        }
         json_object_set_new(names, key, tl_json_name(name));
         json_object_set_new(numbers, json_string_value(json_object_get(names, key)),
                             json_integer(i));
@@ -62,6 +67,15 @@ static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
     return save_json(ctx, folder, "config.json", config);
 }
 
+static json_t *thresholds_json(const tl_model *m)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < m->arch.outputs; i++)
+        json_array_append_new(list, json_real((double)m->threshold[i]));
+    return list;
+}
+
 /* Tailor's own keys win over those of the same name in provenance or extra. */
 static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra,
                              const char *hex, const char *folder)
@@ -77,6 +91,7 @@ static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra
     json_object_set_new(all, "arch", tl_arch_to_json(&m->arch));
     json_object_set_new(all, "prep", tl_prep_to_json(&m->prep));
     json_object_set_new(all, "labels", labels);
+    if (m->threshold) json_object_set_new(all, "thresholds", thresholds_json(m));
     json_object_set_new(all, "sha256", json_string(hex));
     return save_json(ctx, folder, "tailor.json", all);
 }

@@ -4,6 +4,7 @@
 #include "core/machine.h"
 #include "data/hold.h"
 #include "data/workers.h"
+#include "tensor/marks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,7 +235,9 @@ static tl_status gather_classes(tl_ctx *ctx, const tl_opening *o, const tl_datas
         for (int64_t c = 0; c < p->classes; c++)
             all[n + (size_t)c] =
                 (class_entry){ p->class_name[c], p->class_key[c], 0, is_for_training(p) };
-        for (int64_t r = 0; r < p->rows; r++) all[n + (size_t)p->label[r]].uses++;
+        for (int64_t r = 0; r < p->rows && !p->many; r++) all[n + (size_t)p->label[r]].uses++;
+        for (int64_t k = 0; p->many && k < p->many_at[p->rows]; k++)
+            all[n + (size_t)p->many[k]].uses++;
         n += (size_t)p->classes;
     }
     qsort(all, n, sizeof *all, by_name_alone);
@@ -289,8 +292,12 @@ static tl_status fill_rows(tl_ctx *ctx, tl_dataset *d, const tl_part *p, int64_t
         const class_entry *found = bsearch(&key, entry, count, sizeof key, by_name_alone);
         number[c]                = found ? (int32_t)found->key : -1;
     }
+    for (int64_t k = 0, r = 0; p->many && k < p->many_at[p->rows]; k++) {
+        while (k >= p->many_at[r + 1]) r++;
+        d->mark[(at + r) * d->classes + number[p->many[k]]] = 1;
+    }
     for (int64_t r = 0; r < p->rows; r++) {
-        d->label[at + r] = number[p->label[r]];
+        d->label[at + r] = p->many ? 0 : number[p->label[r]];
         d->split[at + r] = (uint8_t)p->split;
         if (p->names) d->row_name[at + r] = p->names + p->name_at[r];
         if (d->target) d->target[at + r] = p->target[r];
@@ -298,6 +305,29 @@ static tl_status fill_rows(tl_ctx *ctx, tl_dataset *d, const tl_part *p, int64_t
     }
 done:
     tl_free(ctx, number);
+    return rc;
+}
+
+/* The label of a row with several is its rarest; of a row with none the most frequent of all. */
+static tl_status label_by_rarest(tl_ctx *ctx, tl_dataset *d)
+{
+    int64_t  *count = NULL;
+    int32_t   most  = 0;
+    tl_status rc;
+
+    if (!d->mark) return TL_OK;
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->classes, sizeof *count, &count));
+    for (int64_t i = 0; i < d->rows * d->classes; i++) count[i % d->classes] += d->mark[i];
+    for (int32_t c = 1; c < d->classes; c++)
+        if (count[c] > count[most]) most = c;
+    for (int64_t r = 0; r < d->rows; r++) {
+        d->label[r] = most;
+        for (int32_t c = 0; c < d->classes; c++)
+            if (d->mark[r * d->classes + c] && count[c] < count[d->label[r]]) d->label[r] = c;
+        if (!d->mark[r * d->classes + d->label[r]]) d->label[r] = most;
+    }
+done:
+    tl_free(ctx, count);
     return rc;
 }
 
@@ -364,18 +394,18 @@ static tl_status take_task(tl_ctx *ctx, tl_opening *o, tl_dataset *d)
             TL_FAIL(TL_EDATA, o->part[i].path, "holds %s, and %.200s %s (give parts of one kind)",
                     kind_of(&o->part[i]), o->part[0].path, kind_of(&o->part[0]));
     if (o->part[0].texts) {
-        d->task = &tl_task_text_classification;
+        d->task = o->text.task ? o->text.task : &tl_task_text_classification;
         TL_TRY(tl_alloc(ctx, sizeof *d->text, &d->text));
         *d->text = o->text;
         o->text  = (tl_text_columns){ 0 };
-        goto done;
+    } else if (o->schema && o->part[0].map) { /* else pictures, whatever was expected */
+        d->task   = o->schema->task;
+        d->schema = tl_schema_hold(o->schema);
     }
-    if (!o->part[0].map) return TL_OK; /* pictures, whatever columns were expected */
-    d->task   = o->schema->regression ? &tl_task_table_regression
-                                      : &tl_task_table_classification;
-    d->schema = tl_schema_hold(o->schema);
     if (d->task->numbers)
         TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->target, &d->target));
+    if (d->task->several)
+        TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, (size_t)d->classes, &d->mark));
 done:
     return rc;
 }
@@ -405,6 +435,7 @@ static tl_status join(tl_ctx *ctx, tl_opening *o, const tl_dataset_source *sourc
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->row_name, &d->row_name));
     for (size_t i = 0; i < o->parts; i++)
         TL_TRY(fill_rows(ctx, d, &o->part[i], h->start[i], entry, count));
+    TL_TRY(label_by_rarest(ctx, d));
     pthread_mutex_init(&h->lock, NULL);
     h->part  = o->part;
     h->parts = o->parts;
@@ -418,6 +449,17 @@ done:
     tl_free(ctx, h);
     tl_free(ctx, entry);
     return rc;
+}
+
+double tl_dataset_mark(const tl_dataset *d, int64_t i, int64_t output)
+{
+    if (d->mark) return (double)d->mark[i * d->classes + output];
+    return tl_rank_mark(d->label[i], d->classes, output);
+}
+
+void tl_dataset_marks(const tl_dataset *d, int64_t i, float *mark)
+{
+    for (int64_t c = 0; c < d->classes; c++) mark[c] = (float)tl_dataset_mark(d, i, c);
 }
 
 const tl_part *tl_hold_part(const tl_dataset *d, int64_t i, int64_t *local)
@@ -482,6 +524,7 @@ static void close_rows(tl_ctx *ctx, tl_dataset *d)
     for (int64_t g = 0; g < d->groups; g++) tl_free(ctx, d->group_name[g]);
     tl_free(ctx, d->group_name);
     tl_free(ctx, d->group_column);
+    tl_free(ctx, d->mark);
     tl_schema_drop(ctx, d->schema);
     if (d->text) tl_text_columns_free(ctx, d->text);
     tl_free(ctx, d->text);
@@ -517,6 +560,8 @@ tl_status tl_dataset_open(tl_ctx *ctx, const tl_dataset_source *source, tl_datas
     *out = NULL;
     TL_TRY(check_talks(ctx, source));
     if (!o.limit_bytes) o.limit_bytes = tl_machine_memory_bytes() / 2;
+    if ((source->schema || source->text) && !o.ask.order)
+        o.ask.order = ""; /* the model has its own: classes find each other by name */
     if (source->schema) TL_TRY(tl_schema_copy(ctx, source->schema, &o.schema));
     if (source->text && source->text->name[0])
         TL_TRY(tl_text_columns_copy(ctx, source->text, &o.text));

@@ -41,6 +41,8 @@ struct tl_dataset {
     bool        one_size;                /* all rows have it                                  */
     tl_schema  *schema;     /* of a table: its columns, not fitted; else NULL                 */
     double     *target;     /* [rows] of regression, which has one class for all; else NULL   */
+    uint8_t    *mark;       /* [rows classes] 1 where the class holds, of tasks with several labels;
+                               label is the rarest of a row's then, for stratifying; else NULL */
     tl_text_columns *text;  /* of texts: where they stand; else NULL                          */
     int32_t    *group;      /* [rows] as --group says, -1: none; NULL: it was not asked       */
     int64_t     groups;
@@ -84,6 +86,9 @@ void      tl_dataset_fields(const tl_dataset *d, const tl_schema *s, const int32
  * fitted already stays, but for the target. */
 tl_status tl_dataset_fit(tl_ctx *ctx, const tl_dataset *d, const tl_schema *like,
                          tl_scaling scaling, tl_rows rows, tl_schema **out);
+/* What row i says of an output of a task with marks (tensor/marks.h), or of all: [classes]. */
+double    tl_dataset_mark(const tl_dataset *d, int64_t i, int64_t output);
+void      tl_dataset_marks(const tl_dataset *d, int64_t i, float *mark);
 /* Row i's text, and the second of a pair (text NULL: there is none); borrowed. */
 void      tl_dataset_text(const tl_dataset *d, int64_t i, tl_string text[2]);
 /* What `like`, which learns, learns from the texts of these rows. */

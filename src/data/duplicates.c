@@ -219,6 +219,7 @@ tl_status tl_dataset_hash_rows(tl_ctx *ctx, const tl_dataset *d, tl_rows rows, c
         const char   *name = own_name(d, i), *label = d->class_name[d->label[i]];
         tl_hash_add(hash, name, strlen(name) + 1);
         tl_hash_add(hash, label, strlen(label) + 1);
+        if (d->mark) tl_hash_add(hash, d->mark + i * d->classes, (size_t)d->classes);
         tl_hash_add(hash, &d->split[i], 1);
         tl_hash_add(hash, g.whole[i], 64);
     }

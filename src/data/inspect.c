@@ -69,7 +69,9 @@ static void count_rows(survey *s)
 
     for (int64_t i = 0; i < d->rows; i++) {
         s->part[d->split[i]]++;
-        s->count[d->label[i]].part[d->split[i]]++;
+        for (int64_t c = 0; d->mark && c < d->classes; c++)
+            s->count[c].part[d->split[i]] += d->mark[i * d->classes + c];
+        if (!d->mark) s->count[d->label[i]].part[d->split[i]]++;
     }
 }
 
@@ -183,6 +185,14 @@ done:
     return rc;
 }
 
+static bool same_labels(const tl_dataset *d, int64_t a, int64_t b)
+{
+    if (d->mark)
+        return memcmp(d->mark + a * d->classes, d->mark + b * d->classes,
+                      (size_t)d->classes) == 0;
+    return d->label[a] == d->label[b];
+}
+
 static tl_status find_copies(tl_ctx *ctx, survey *s)
 {
     const tl_dataset *d = s->d;
@@ -204,7 +214,7 @@ static tl_status find_copies(tl_ctx *ctx, survey *s)
     for (int64_t i = 0; i < d->rows; i++) {
         const int64_t g = s->group[i];
         if (g == i) continue;
-        mark[g] |= d->label[g] == d->label[i] ? 1 : 3;
+        mark[g] |= same_labels(d, g, i) ? 1 : 3;
         note_pair(ctx, d, &s->copy, g, i);
     }
     for (int64_t i = 0; i < d->rows; i++) {

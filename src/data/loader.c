@@ -115,12 +115,22 @@ static const int64_t *order_of(tl_loader *l, int64_t e)
     return into;
 }
 
-/* A number to be learnt, as the network sees it. */
-static float scaled_target(const tl_loader *l, int64_t row)
+/* A number to be learnt, as the network sees it, or the marks of a row. */
+static void fill_target(const tl_loader *l, int64_t row, float *target)
 {
-    const tl_schema *s = l->spec.cache->prep.table;
+    const tl_dataset *d = l->spec.cache->d;
 
-    return (float)((l->spec.cache->d->target[row] - s->target_mean) / s->target_scale);
+    if (!d->target) tl_dataset_marks(d, row, target);
+    else *target = (float)((d->target[row] - l->spec.target_mean) / l->spec.target_scale);
+}
+
+/* Floats of a row's target that the loader makes of the data. */
+static int64_t own_targets(const tl_loader *l)
+{
+    const tl_dataset *d = l->spec.cache->d;
+
+    if (l->spec.target || !d) return 0;
+    return d->target ? 1 : tl_task_has_marks(d->task) ? d->classes : 0;
 }
 
 /* Decides which rows batch `number` holds. */
@@ -128,6 +138,7 @@ static void set_up(tl_loader *l, slot *s, int64_t number)
 {
     const int64_t n = l->spec.rows.count, b = l->spec.batch, per = (n + b - 1) / b;
     const int64_t short_rows = TL_MIN(b, n - number % per * b);
+    const int64_t own        = own_targets(l);
     tl_batch     *batch      = &s->batch;
 
     s->number = number;
@@ -142,14 +153,13 @@ static void set_up(tl_loader *l, slot *s, int64_t number)
         batch->index[r]  = l->spec.rows.row[s->place[r]];
         batch->label[r]  = l->spec.cache->d ? l->spec.cache->d->label[batch->index[r]] : 0;
         batch->weight[r] = 1.0f;
-        if (batch->target && !l->spec.target)
-            batch->target[r] = scaled_target(l, batch->index[r]);
+        if (own) fill_target(l, batch->index[r], batch->target + r * own);
     }
     for (int64_t r = batch->rows; r < b; r++) {
         batch->index[r]  = -1;
         batch->label[r]  = -1;
         batch->weight[r] = 0.0f;
-        if (batch->target) batch->target[r] = 0.0f;
+        if (own) memset(batch->target + r * own, 0, (size_t)own * sizeof *batch->target);
     }
     memset(batch->x + batch->rows * l->row_values, 0,
            (size_t)((b - batch->rows) * l->row_values) * sizeof *batch->x);
@@ -253,8 +263,7 @@ static tl_status make_slots(tl_ctx *ctx, tl_loader *l)
     const tl_shape row     = l->spec.table               ? TL_SHAPE(l->spec.width)
                              : l->spec.cache->prep.text ? TL_SHAPE(1)
                                                         : tl_prep_row(&l->spec.cache->prep);
-    const int64_t  targets = l->spec.target ? l->spec.outputs
-                             : l->spec.cache->d && l->spec.cache->d->target ? 1 : 0;
+    const int64_t  targets = l->spec.target ? l->spec.outputs : own_targets(l);
     tl_status      rc;
 
     l->row_values = tl_shape_count(&row);
@@ -295,6 +304,7 @@ tl_status tl_loader_new(tl_ctx *ctx, const tl_loader_spec *spec, tl_loader **out
         TL_FAIL(TL_EUSAGE, "--batch-size", "%" PRId64 " (give 1 or more)", spec->batch);
     TL_TRY(tl_alloc(ctx, sizeof *l, &l));
     l->spec  = *spec;
+    if (!(l->spec.target_scale > 0.0)) l->spec.target_scale = 1.0;
     l->world = ctx->world;
     if (spec->augment) l->augment = *spec->augment;
     pthread_mutex_init(&l->lock, NULL);

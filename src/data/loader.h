@@ -34,6 +34,7 @@ typedef struct {
     const float      *table;     /* borrowed [rows.count width]: takes the place of pictures; the
                                     cache still has the labels; NULL: none                   */
     int64_t           width;
+    double            target_mean, target_scale; /* of numbers: (y - mean) / scale           */
     const float      *target;    /* borrowed [rows.count outputs]: of the batch; NULL: none   */
     int64_t           outputs;
 } tl_loader_spec;

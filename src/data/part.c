@@ -119,12 +119,15 @@ void tl_part_free(tl_ctx *ctx, tl_part *p)
     tl_free(ctx, p->class_key);
     tl_free(ctx, p->class_slot);
     tl_free(ctx, p->label);
+    tl_free(ctx, p->many);
+    tl_free(ctx, p->many_at);
     tl_free(ctx, p->pixels);
     tl_free(ctx, p->names);
     tl_free(ctx, p->name_at);
     tl_free(ctx, p->path);
     tl_free(ctx, p->map);
     tl_free(ctx, p->target);
+    tl_free(ctx, p->targets);
     tl_sheet_free(ctx, &p->sheet);
     *p = (tl_part){ 0 };
 }

@@ -34,6 +34,8 @@ typedef struct {
     int32_t    *class_slot;  /* [class_slots] hash of names -> class + 1                    */
     size_t      class_slots;
     int32_t    *label;       /* [rows] of class_name                                        */
+    int32_t    *many;        /* of several labels a row: row r's are many_at[r] .. [r+1]-1;  */
+    int64_t    *many_at;     /* [rows + 1]; NULL: each row has one, in label                 */
     uint8_t    *pixels;      /* [rows h w c], or NULL: files                                */
     char       *names;       /* paths of all files, one after another                       */
     size_t      names_bytes, names_room;
@@ -48,6 +50,8 @@ typedef struct {
     int32_t     text[2];     /* ... of the text, and of the second of pairs or -1           */
     int32_t    *map;         /* [columns of the schema] its columns, -1: left out           */
     double     *target;      /* [rows] of regression                                        */
+    int64_t    *targets;     /* [n_targets] the sheet's columns of what is asked            */
+    int64_t     n_targets;
 } tl_part;
 
 /* What is being opened, and what has been found so far. */
@@ -71,6 +75,8 @@ void      tl_part_free(tl_ctx *ctx, tl_part *part);
 /* The number of class `name` in the part, added where it is new.  Classes past a million:
  * TL_EDATA. */
 tl_status tl_part_class(tl_ctx *ctx, tl_part *part, const char *name, int64_t key, int32_t *out);
+/* Classes that are all numbers go by their value. */
+void      tl_part_order_numbers(tl_part *part);
 /* Labels and classes from a column of the part's sheet; classes that are all numbers go by their
  * value.  TL_EDATA where every row has a class of its own. */
 tl_status tl_part_take_classes(tl_ctx *ctx, tl_part *part, int64_t column);

@@ -21,7 +21,9 @@ static const struct {
         { 0.229, 0.224, 0.225 },
         false,
         NULL,
-        NULL } },
+        NULL,
+        0.0,
+        0.0 } },
     { "half",
       { 224,
         224,
@@ -34,7 +36,9 @@ static const struct {
         { 0.5, 0.5, 0.5 },
         false,
         NULL,
-        NULL } },
+        NULL,
+        0.0,
+        0.0 } },
     { "caffe",
       { 227,
         227,
@@ -47,7 +51,9 @@ static const struct {
         { 1.0, 1.0, 1.0 },
         true,
         NULL,
-        NULL } },
+        NULL,
+        0.0,
+        0.0 } },
     { "cifar",
       { 32,
         32,
@@ -60,7 +66,9 @@ static const struct {
         { 0.229, 0.224, 0.225 },
         false,
         NULL,
-        NULL } },
+        NULL,
+        0.0,
+        0.0 } },
     { "unit",
       { 224,
         224,
@@ -73,7 +81,9 @@ static const struct {
         { 1.0, 1.0, 1.0 },
         false,
         NULL,
-        NULL } },
+        NULL,
+        0.0,
+        0.0 } },
 };
 
 bool tl_prep_named(const char *name, tl_prep *out)
@@ -102,10 +112,18 @@ void tl_prep_drop(tl_ctx *ctx, tl_prep *prep)
 
 const tl_task *tl_prep_task(const tl_prep *prep)
 {
-    if (prep->text) return &tl_task_text_classification;
-    if (!prep->table) return &tl_task_image_classification;
-    return prep->table->regression ? &tl_task_table_regression
-                                   : &tl_task_table_classification;
+    if (prep->text)
+        return prep->text->columns.task ? prep->text->columns.task
+                                        : &tl_task_text_classification;
+    return prep->table ? prep->table->task : &tl_task_image_classification;
+}
+
+void tl_prep_scale(const tl_prep *prep, double *mean, double *scale)
+{
+    *mean  = prep->table ? prep->table->target_mean : prep->target_mean;
+    *scale = prep->table ? prep->table->target_scale
+             : prep->target_scale > 0.0 ? prep->target_scale
+                                        : 1.0;
 }
 
 tl_shape tl_prep_row(const tl_prep *prep)

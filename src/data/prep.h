@@ -21,10 +21,14 @@ typedef struct {
     tl_schema *table;                 /* rows of a table: how they are coded, and nothing above
                                          counts; borrowed, but for a model's and a cache's   */
     tl_texter *text;                  /* the same of texts                                   */
+    double     target_mean, target_scale; /* of numbers that texts are to tell: (y - mean) / scale
+                                         is learnt; a table's are in its schema; scale 0: none  */
 } tl_prep;
 void tl_prep_hold(const tl_prep *prep);          /* one holder more of its table and texter  */
 void tl_prep_drop(tl_ctx *ctx, tl_prep *prep);   /* one less; both are NULL then             */
 const tl_task *tl_prep_task(const tl_prep *prep); /* a texter, a table's target; else pictures */
+/* What a number is learnt by: (y - mean) / scale. */
+void      tl_prep_scale(const tl_prep *prep, double *mean, double *scale);
 tl_shape  tl_prep_row(const tl_prep *prep);       /* of one input: [h w c], [width], [tokens]  */
 
 /* imagenet (256, crop 224, ImageNet's mean and std), half (the same with mean and std .5), caffe
@@ -36,6 +40,8 @@ json_t   *tl_prep_to_json(const tl_prep *prep);
 /* out->table, where there is one, is the caller's to drop.  Of text: TL_EDATA, as its tokenizer
  * lies in files of its own (tl_texter_open). */
 tl_status tl_prep_from_json(tl_ctx *ctx, const char *where, const json_t *value, tl_prep *out);
+/* target_mean and target_scale as tl_prep_to_json told them of text. */
+tl_status tl_prep_take_target(tl_ctx *ctx, const char *where, const json_t *prep, tl_prep *out);
 /* x: [height width channels] floats.  `image` has prep->channels. */
 tl_status tl_prep_apply(tl_ctx *ctx, const tl_prep *prep, const tl_image *image, float *x);
 

@@ -32,6 +32,9 @@ json_t *tl_prep_to_json(const tl_prep *p)
     }
     if (p->text) {
         json_object_set_new(j, "text", tl_texter_to_json(p->text));
+        if (p->target_scale > 0.0)
+            json_object_set_new(j, "target", json_pack("{s:f, s:f}", "mean", p->target_mean,
+                                                       "scale", p->target_scale));
         return j;
     }
     json_object_set_new(j, "image_processor_type", json_string("BitImageProcessor"));
@@ -51,6 +54,19 @@ json_t *tl_prep_to_json(const tl_prep *p)
     json_object_set_new(j, "channels", json_integer(p->channels));
     json_object_set_new(j, "bgr", json_boolean(p->bgr));
     return j;
+}
+
+tl_status tl_prep_take_target(tl_ctx *ctx, const char *where, const json_t *prep, tl_prep *out)
+{
+    const json_t *target = json_object_get(prep, "target");
+    const double  mean = tl_json_number(target, "mean", 0.0),
+                 scale = tl_json_number(target, "scale", 0.0);
+
+    if (target && !(isfinite(mean) && isfinite(scale) && scale > 0.0))
+        return tl_fail(ctx, TL_EDATA, where, "its target's scale is not right (copy it again)");
+    out->target_mean  = mean;
+    out->target_scale = scale;
+    return TL_OK;
 }
 
 /* "size" and "crop_size" are a number, {height, width} or {shortest_edge}: *edge is the number

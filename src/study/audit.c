@@ -290,7 +290,7 @@ static tl_status open_all(tl_ctx *ctx, auditing *a)
 
     TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
     TL_TRY(tl_study_open_data(ctx, s));
-    if (s->data->task->numbers || s->data->rows < LEAST_ROWS) goto done;
+    if (!tl_task_of_one_class(s->data->task) || s->data->rows < LEAST_ROWS) goto done;
     TL_TRY(tl_study_precision(ctx, s));
     TL_TRY(tl_study_open_bases(ctx, s));
     TL_TRY(tl_study_list(ctx, s));

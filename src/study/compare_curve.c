@@ -166,6 +166,11 @@ static tl_status read_cells(tl_ctx *ctx, const tl_study *s, const tl_judged *j, 
             const int64_t n = s->curve.rows[k] == s->train_rows ? 0 : s->curve.rows[k];
             for (int repeat = 0; repeat < r->repeats[cell]; repeat++) {
                 const int64_t at = (int64_t)(cell * r->most + repeat) * rows;
+                if (j->score) {
+                    TL_TRY(tl_study_score_marks(ctx, s, s->curve.entry[i], repeat, n,
+                                                r->predicted + at, r->score + at));
+                    continue;
+                }
                 TL_TRY(tl_study_answers(ctx, s, s->curve.entry[i], repeat, n,
                                         r->predicted + at, r->said ? r->said + at : NULL));
                 if (r->said)
@@ -222,7 +227,7 @@ tl_status tl_study_read_curve(tl_ctx *ctx, tl_study *s, tl_judged *j)
     if (s->curve.sizes == 0) return TL_OK;
     TL_TRY(open_reading(ctx, s, j, &r));
     TL_TRY(read_cells(ctx, s, j, &r));
-    const bool      f1     = strcmp(s->metric, "macro-f1") == 0;
+    const bool      f1     = strcmp(s->metric, "macro-f1") == 0 && !s->data->task->several;
     const tl_scores scores = { .candidates = r.cells,
                                .seeds      = r.most,
                                .seeds_of   = r.repeats,

@@ -278,6 +278,7 @@ struct tl_judged {
     int32_t    *predicted;   /* [count][most][test.count] */
     double     *truth;       /* [test.count] of numbers, and what was said of them */
     float      *said;        /* [count][most][test.count] */
+    float      *score;       /* the same, of tasks with marks: what each row adds; else NULL */
     tl_decision decision;    /* of candidates 0 .. count-1 */
     double     *ms_per_row;  /* [entries] measured; NaN */
     int64_t    *model_bytes; /* [entries] of the weights on disk; -1 */
@@ -293,6 +294,7 @@ struct tl_judged {
     tl_label_audit labels; /* of the test part; joint NULL: not looked at */
     int         gap_group; /* the worst served; -1: not known */
     tl_interval gap;       /* how much further below the mean it is from a base */
+    float  *best_threshold; /* [classes] of several labels; else NULL */
 };
 /* verdict.c */
 tl_status tl_study_judge(tl_ctx *ctx, tl_study *s, tl_judged *out);
@@ -317,12 +319,26 @@ double tl_study_metric(const tl_study *s, const int32_t *label, const int32_t *p
                        int64_t rows);
 double tl_study_metric_of_numbers(tl_ctx *ctx, const tl_study *s, const double *truth,
                                   const float *said, int64_t rows);
+/* A run of the chosen trial on `trained` rows (0: all), and its stored answers (owned). */
+const tl_study_run *tl_study_run_of(const tl_study *s, int entry, int repeat, int fold,
+                                    int64_t trained);
+tl_status tl_study_stored(tl_ctx *ctx, const tl_study *s, const tl_study_run *run,
+                          const char *name, int64_t rows, float **out);
+/* verdict_marks.c, of several labels and of ranks: what is said (of several labels whether all of
+ * a row's are right) and what each row adds to the metric, more is better. */
+tl_status tl_study_score_marks(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
+                               int64_t trained, int32_t *predicted, float *score);
+tl_status tl_study_metric_of_marks(tl_ctx *ctx, const tl_study *s, const float *threshold,
+                                   tl_rows rows, const float *answer, double *out);
+tl_status tl_study_keep_thresholds(tl_ctx *ctx, const tl_study *s, int64_t run,
+                                   const tl_model *model);
 /* verdict_best.c: best/ from the winner's weights, and what it scores when opened
  * anew. */
 tl_status tl_study_write_best(tl_ctx *ctx, tl_study *s, tl_judged *j);
-/* The metric of answers [rows.count classes] as tl_study_ask gives them. */
+/* The metric of answers [rows.count classes] as tl_study_ask gives them; threshold [classes] of
+ * several labels, NULL: a half. */
 tl_status tl_study_score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows,
-                              const float *answer, double *out);
+                              const float *answer, const float *threshold, double *out);
 tl_status tl_study_measure_inference(tl_ctx *ctx, tl_study *s, tl_judged *j);
 /* verdict_json.c: verdict.json's value. */
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j);
@@ -369,6 +385,10 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j);
 void    tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t room);
 /* verdict_detail.c: what the report shows beside the verdict (compare.h). */
 tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t **out);
+/* verdict_several.c, of several labels: per_class and the rows it is most wrong about. */
+tl_status tl_study_several_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j, json_t *out);
+/* The text of a row, or as much of it as people look at. */
+json_t   *tl_study_text_json(const tl_study *s, int64_t row);
 tl_status tl_study_detail_so_far(tl_ctx *ctx, tl_study *s, json_t **out);
 /* compare_say.c: to whoever looks on (tl_question.live). */
 void tl_study_show(tl_ctx *ctx, tl_study *s);

@@ -284,7 +284,7 @@ tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_study_calibrate(ctx, s));
     if (s->plan) return take_plan(ctx, s);
     /* Of numbers nothing is known of how routes' errors go together before they ran. */
-    if (!s->data->task->numbers)
+    if (!s->data->task->numbers && tl_study_metric_of(s)->percent)
         s->detectable = tl_detectable(rows_alone(s), LEAST_SEEDS, DISCORDANCE, SEED_SD,
                                       TL_MAX(1, s->entries - 1));
     json_t *question = asked(s);

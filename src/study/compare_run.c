@@ -258,6 +258,7 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     TL_TRY(tl_study_ask(ctx, s, r.model, coded ? coded : spec->cache, test, &answers));
     TL_TRY(tl_store_put_blob(ctx, s->store, run->id, "test", answers,
                              (size_t)(test.count * s->data->classes) * sizeof *answers));
+    TL_TRY(tl_study_keep_thresholds(ctx, s, run->id, r.model));
     if (s->update.test.count && run->fold == 0)
         TL_TRY(tl_update_ask_old(ctx, s, run, r.model, coded ? coded : spec->cache));
     TL_TRY(ask_shifted(ctx, s, run, r.model, coded ? coded : spec->cache));

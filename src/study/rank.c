@@ -227,9 +227,9 @@ static tl_status open_all(tl_ctx *ctx, ranking *r)
         TL_FAIL(TL_EUSAGE, "--base", "is missing (give two or more: --base A --base B)");
     TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
     TL_TRY(tl_study_open_data(ctx, s));
-    if (s->data->task->numbers)
-        TL_FAIL(TL_EUSAGE, s->data->path, "has a number as its target (bases are ranked for "
-                                          "classes; try tailor compare)");
+    if (s->data->task->numbers || tl_task_has_marks(s->data->task))
+        TL_FAIL(TL_EUSAGE, s->data->path, "does not ask for one of several classes (bases "
+                                          "are ranked for these; try tailor compare)");
     TL_TRY(tl_study_precision(ctx, s));
     TL_TRY(tl_study_open_bases(ctx, s));
     TL_TRY(tl_study_list(ctx, s));

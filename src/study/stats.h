@@ -88,6 +88,10 @@ double      tl_student_quantile(double p, double df), tl_student_cdf(double t, d
  * one of them has no row.  95 % interval by Hanley and McNeil 1982. */
 tl_status tl_roc_auc(tl_ctx *ctx, const float *score, const int32_t *label, int64_t rows,
                      tl_interval *out);
+/* scikit-learn's average_precision_score of scores and labels `step` apart; NaN where no row has
+ * the label. */
+tl_status tl_average_precision(tl_ctx *ctx, const float *score, const uint8_t *has,
+                               int64_t step, int64_t rows, double *out);
 /* scikit-learn's definitions, zero-division 0. */
 double tl_accuracy(const int32_t *label, const int32_t *predicted, int64_t rows);
 /* Share of the rows where exactly one of two is right. */

@@ -383,7 +383,8 @@ static tl_status probe_fold(tl_ctx *ctx, const turn *t, const tl_backend *backen
     tl_table_moments(&train, mean, scale);
     tl_table_standardise(&train, mean, scale, ctx->world->threads);
     tl_table_standardise(&test, mean, scale, ctx->world->threads);
-    TL_TRY(tl_linear_new(ctx, backend, slab, piece, f->width, f->classes, NULL, &linear));
+    TL_TRY(tl_linear_new(ctx, backend, slab, piece, f->width, f->classes, NULL, NULL,
+                         &linear));
     TL_TRY(tl_linear_fit(ctx, linear, &train, &settings, w, &r));
     tell(t, &test, w);
 done:

@@ -145,7 +145,7 @@ static tl_status score(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache
     tl_status rc;
 
     TL_TRY(tl_study_ask(ctx, s, model, cache, rows, &answer));
-    TL_TRY(tl_study_score_rows(ctx, s, rows, answer, out));
+    TL_TRY(tl_study_score_rows(ctx, s, rows, answer, model->threshold, out));
 done:
     tl_free(ctx, answer);
     return rc;

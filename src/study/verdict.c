@@ -35,6 +35,7 @@ double tl_study_metric_of_numbers(tl_ctx *ctx, const tl_study *s, const double *
     double   value;
 
     if (tl_tally_new(ctx, 1, &t) != TL_OK) return NAN;
+    t.task  = s->data->task;
     t.scale = 1.0;
     for (int64_t r = 0; r < rows; r++) tl_tally_count(&t, &said[r], 0, truth[r]);
     value = tl_tally_metric(&t, s->metric);
@@ -80,21 +81,43 @@ static void to_classes(const float *probability, int64_t rows, int64_t classes,
     for (int64_t r = 0; r < rows; r++) out[r] = tl_study_top(probability + r * classes, classes);
 }
 
-tl_status tl_study_read_answers(tl_ctx *ctx, const tl_study *s, const tl_study_run *run,
-                                const char *name, int64_t rows, int32_t *predicted,
-                                float *said)
+const tl_study_run *tl_study_run_of(const tl_study *s, int entry, int repeat, int fold,
+                                    int64_t trained)
 {
-    tl_status rc   = TL_OK;
+    return trained ? tl_study_find_part(s, entry, repeat, fold, trained)
+                   : tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
+}
+
+tl_status tl_study_stored(tl_ctx *ctx, const tl_study *s, const tl_study_run *run,
+                          const char *name, int64_t rows, float **out)
+{
     void     *data = NULL;
     size_t    bytes;
+    tl_status rc;
 
+    *out = NULL;
     TL_TRY(tl_store_get_blob(ctx, s->store, run->id, name, &data, &bytes));
-    if (!data || bytes != (size_t)(rows * s->data->classes) * sizeof(float))
+    if (!data || bytes != (size_t)(rows * s->data->classes) * sizeof **out)
         TL_FAIL(TL_EDATA, "runs.db",
                 "the answers of run %" PRId64 " are not whole (start "
                 "anew in another --out)",
                 run->id);
-    if (said) memcpy(said, data, bytes);
+    *out = data;
+    data = NULL;
+done:
+    tl_free(ctx, data);
+    return rc;
+}
+
+tl_status tl_study_read_answers(tl_ctx *ctx, const tl_study *s, const tl_study_run *run,
+                                const char *name, int64_t rows, int32_t *predicted,
+                                float *said)
+{
+    tl_status rc;
+    float    *data = NULL;
+
+    TL_TRY(tl_study_stored(ctx, s, run, name, rows, &data));
+    if (said) memcpy(said, data, (size_t)(rows * s->data->classes) * sizeof *said);
     else to_classes(data, rows, s->data->classes, predicted);
 done:
     tl_free(ctx, data);
@@ -107,11 +130,9 @@ tl_status tl_study_answers(tl_ctx *ctx, const tl_study *s, int entry, int repeat
     tl_status rc = TL_OK;
 
     for (int fold = 0; fold < tl_study_slices(s); fold++) {
-        const tl_study_run *run =
-            trained ? tl_study_find_part(s, entry, repeat, fold, trained)
-                    : tl_study_find(s, entry, s->entry[entry].chosen, repeat, fold);
         const int64_t rows = s->slice[fold].test.count;
-        TL_TRY(tl_study_read_answers(ctx, s, run, "test", rows, predicted, said));
+        TL_TRY(tl_study_read_answers(ctx, s, tl_study_run_of(s, entry, repeat, fold, trained),
+                                     "test", rows, predicted, said));
         if (said) said += rows;
         else predicted += rows;
     }
@@ -129,7 +150,7 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
     TL_TRY(tl_alloc_array(ctx, rows, sizeof *j->label, &j->label));
     if (s->data->target) TL_TRY(tl_alloc_array(ctx, rows, sizeof *j->truth, &j->truth));
     for (int64_t r = 0; r < s->test.count; r++) {
-        j->label[r] = s->data->label[s->test.row[r]];
+        j->label[r] = s->data->task->several ? 1 : s->data->label[s->test.row[r]];
         if (j->truth) j->truth[r] = s->data->target[s->test.row[r]];
     }
     for (int i = 0; i < s->entries; i++) {
@@ -146,10 +167,16 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
     if (j->truth)
         TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->said,
                               &j->said));
+    if (tl_task_has_marks(s->data->task))
+        TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->score,
+                              &j->score));
     for (int i = 0; i < j->count; i++)
         for (int k = 0; k < j->seeds[i]; k++) {
             const int64_t at = (i * j->most + k) * s->test.count;
-            TL_TRY(tl_study_answers(ctx, s, j->entry[i], k, 0, j->predicted + at,
+            if (j->score)
+                TL_TRY(tl_study_score_marks(ctx, s, j->entry[i], k, 0, j->predicted + at,
+                                            j->score + at));
+            else TL_TRY(tl_study_answers(ctx, s, j->entry[i], k, 0, j->predicted + at,
                                     j->said ? j->said + at : NULL));
         }
 done:
@@ -174,7 +201,8 @@ static tl_status fill_columns(tl_ctx *ctx, const tl_study *s, const tl_judged *j
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &c->valid));
     for (int64_t at = 0; j->said && at < cells; at += s->test.count)
         tl_study_score_numbers(s, j->truth, j->said + at, s->test.count, c->score + at);
-    for (int64_t i = 0; !j->said && i < cells; i++)
+    if (j->score) memcpy(c->score, j->score, (size_t)cells * sizeof *c->score);
+    for (int64_t i = 0; !j->said && !j->score && i < cells; i++)
         c->score[i] = j->predicted[i] == j->label[i % s->test.count] ? 1.0f : 0.0f;
     for (int i = 0; i < j->count; i++) {
         const tl_entry *e = &s->entry[j->entry[i]];
@@ -196,7 +224,7 @@ static tl_status decide(tl_ctx *ctx, tl_study *s, int bootstraps, tl_judged *out
 
     TL_TRY(collect(ctx, s, out));
     TL_TRY(fill_columns(ctx, s, out, &c));
-    const bool      f1     = strcmp(s->metric, "macro-f1") == 0;
+    const bool      f1     = strcmp(s->metric, "macro-f1") == 0 && !s->data->task->several;
     const tl_scores scores = { .candidates     = out->count,
                                .seeds          = out->most,
                                .seeds_of       = out->seeds,
@@ -273,8 +301,10 @@ void tl_judged_free(tl_ctx *ctx, tl_judged *j)
     tl_free(ctx, j->predicted);
     tl_free(ctx, j->truth);
     tl_free(ctx, j->said);
+    tl_free(ctx, j->score);
     tl_free(ctx, j->ms_per_row);
     tl_free(ctx, j->model_bytes);
     tl_free(ctx, j->best_answer);
+    tl_free(ctx, j->best_threshold);
     *j = (tl_judged){ 0 };
 }

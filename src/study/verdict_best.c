@@ -172,7 +172,7 @@ static tl_status save_best(tl_ctx *ctx, const tl_study *s, const tl_judged *j,
 }
 
 tl_status tl_study_score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows,
-                              const float *answer, double *out)
+                              const float *answer, const float *threshold, double *out)
 {
     tl_status     rc;
     int32_t      *label = NULL, *said = NULL;
@@ -185,6 +185,8 @@ tl_status tl_study_score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows,
         *out = tl_study_metric_of_numbers(ctx, s, truth, answer, count);
         goto done;
     }
+    if (tl_task_has_marks(s->data->task))
+        return tl_study_metric_of_marks(ctx, s, threshold, rows, answer, out);
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *label, &label));
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *said, &said));
     for (int64_t r = 0; r < count; r++) {
@@ -210,8 +212,14 @@ static tl_status score_best(tl_ctx *ctx, tl_study *s, tl_judged *j, const char *
     TL_TRY(tl_model_open(ctx, path, NULL, &model));
     TL_TRY(tl_cache_new(ctx, s->data, &model->prep, (size_t)64 << 20, &cache));
     TL_TRY(tl_study_ask(ctx, s, model, cache, j->best_rows, &j->best_answer));
-    TL_TRY(tl_study_score_rows(ctx, s, j->best_rows, j->best_answer, &j->best_test));
-    if (s->data->task->numbers) goto done;
+    if (model->threshold) {
+        TL_TRY(tl_alloc_array(ctx, (size_t)s->data->classes, sizeof(float), &j->best_threshold));
+        memcpy(j->best_threshold, model->threshold,
+               (size_t)s->data->classes * sizeof(float));
+    }
+    TL_TRY(tl_study_score_rows(ctx, s, j->best_rows, j->best_answer, j->best_threshold,
+                               &j->best_test));
+    if (!tl_task_of_one_class(s->data->task)) goto done;
     TL_TRY(tl_study_calibrate_best(ctx, s, j, model, cache));
     TL_TRY(tl_study_mcnemar(ctx, s, j));
 done:

@@ -5,6 +5,7 @@
 #include "core/machine.h"
 #include "core/text.h"
 #include "study/compare_internal.h"
+#include "tensor/marks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -63,9 +64,12 @@ json_t *tl_study_class_json(const tl_study *s, int64_t c)
     return json_string(number);
 }
 
-static int32_t said(const tl_judged *j, int64_t classes, int64_t row)
+static int32_t said(const tl_study *s, const tl_judged *j, int64_t row)
 {
-    return tl_study_top(j->best_answer + row * classes, classes);
+    const float *p = j->best_answer + row * s->data->classes;
+
+    return s->data->task->ordered ? tl_rank_said(p, s->data->classes)
+                                  : tl_study_top(p, s->data->classes);
 }
 
 /* count[true * classes + predicted] of best/ on its test rows. */
@@ -76,7 +80,7 @@ static tl_status count_confusion(tl_ctx *ctx, const tl_study *s, const tl_judged
     const tl_status rc = tl_alloc_array(ctx, (size_t)(n * n), sizeof **out, out);
 
     for (int64_t r = 0; rc == TL_OK && r < j->best_rows.count; r++)
-        (*out)[s->data->label[j->best_rows.row[r]] * n + said(j, n, r)]++;
+        (*out)[s->data->label[j->best_rows.row[r]] * n + said(s, j, r)]++;
     return rc;
 }
 
@@ -138,7 +142,7 @@ done:
 }
 
 /* The text, or as much of it as people look at; the second of a pair after a bar. */
-static json_t *text_json(const tl_study *s, int64_t row)
+json_t *tl_study_text_json(const tl_study *s, int64_t row)
 {
     enum { SHOWN_BYTES = 300 };
     tl_string text[2];
@@ -167,7 +171,7 @@ tl_status tl_study_row_json(tl_ctx *ctx, const tl_study *s, int64_t row, int32_t
 
     *out = NULL;
     TL_TRY(tl_dataset_row_name(ctx, s->data, row, &name));
-    if (s->data->text) text = text_json(s, row);
+    if (s->data->text) text = tl_study_text_json(s, row);
     else if (!s->data->schema) TL_TRY(thumbnail(ctx, s, row, &image));
     *out = json_pack("{s:o, s:o, s:o, s:f, s:o, s:o}", "row", tl_json_name(name), "true",
                      tl_study_class_json(s, s->data->label[row]), "predicted",
@@ -182,7 +186,7 @@ static tl_status mistake_json(tl_ctx *ctx, const tl_study *s, const tl_judged *j
                               int64_t at, json_t **out)
 {
     const int64_t n = s->data->classes;
-    const int32_t k = said(j, n, at);
+    const int32_t k = said(s, j, at);
 
     return tl_study_row_json(ctx, s, j->best_rows.row[at], k,
                              (double)j->best_answer[at * n + k], out);
@@ -202,12 +206,12 @@ static tl_status mistakes_json(tl_ctx *ctx, const tl_study *s, const tl_judged *
         int64_t worst = -1;
         json_t *one;
         for (int64_t r = 0; r < j->best_rows.count; r++) {
-            const int32_t k    = said(j, n, r);
+            const int32_t k    = said(s, j, r);
             bool          used = k == s->data->label[j->best_rows.row[r]];
             for (int i = 0; i < m; i++) used = used || taken[i] == r;
             if (used) continue;
             if (worst < 0 ||
-                j->best_answer[r * n + k] > j->best_answer[worst * n + said(j, n, worst)])
+                j->best_answer[r * n + k] > j->best_answer[worst * n + said(s, j, worst)])
                 worst = r;
         }
         if (worst < 0) break;
@@ -408,6 +412,8 @@ tl_status tl_study_detail(tl_ctx *ctx, tl_study *s, const tl_judged *j, json_t *
     TL_TRY(runs_json(ctx, s, d));
     if (s->data->task->numbers) {
         TL_TRY(errors_json(ctx, s, j, d));
+    } else if (s->data->task->several) {
+        TL_TRY(tl_study_several_json(ctx, s, j, d));
     } else {
         TL_TRY(count_confusion(ctx, s, j, &count));
         confusion_json(s, count, d);

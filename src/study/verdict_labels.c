@@ -43,7 +43,7 @@ tl_status tl_study_judge_labels(tl_ctx *ctx, tl_study *s, tl_judged *j)
     float    *mean = NULL;
     tl_status rc;
 
-    if (s->data->task->numbers) return TL_OK;
+    if (!tl_task_of_one_class(s->data->task)) return TL_OK;
     TL_TRY(tl_alloc_array(ctx, (size_t)(s->test.count * s->data->classes), sizeof *mean, &mean));
     TL_TRY(mean_answers(ctx, s, j, mean));
     if (tl_labels_agreement(mean, j->label, s->test.count, (int32_t)s->data->classes) <

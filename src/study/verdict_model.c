@@ -59,7 +59,7 @@ static json_t *calibration_json(const tl_calibration *k)
 
 json_t *tl_study_calibration_json(const tl_study *s, const tl_judged *j)
 {
-    if (s->data->task->numbers) return json_null();
+    if (!tl_task_of_one_class(s->data->task)) return json_null();
     return json_pack("{s:o, s:o, s:o}", "temperature", tl_json_real(j->calibration[1].temperature),
                      "as_it_is", calibration_json(&j->calibration[0]), "at_temperature",
                      calibration_json(&j->calibration[1]));
@@ -71,7 +71,7 @@ void tl_study_calibration_words(const tl_study *s, const tl_judged *j, json_t *r
     const double t   = j->calibration[1].temperature;
     char         mend[160];
 
-    if (s->data->task->numbers) return;
+    if (!tl_task_of_one_class(s->data->task)) return;
     if (then < off)
         snprintf(mend, sizeof mend,
                  "; at a temperature of %.2f, fitted on validation rows, by %.1f", t, 100.0 * then);
@@ -133,7 +133,7 @@ tl_status tl_study_mcnemar(tl_ctx *ctx, tl_study *s, tl_judged *j)
     tl_status           rc = TL_OK;
 
     j->only_winner = j->only_runner_up = -1;
-    if (j->decision.runner_up < 0 || s->data->task->numbers) return TL_OK;
+    if (j->decision.runner_up < 0 || !tl_task_of_one_class(s->data->task)) return TL_OK;
     run = beside(s, j);
     if (!run) return TL_OK;
     TL_TRY(tl_store_get_blob(ctx, s->store, run->id, "test", &blob, &bytes));

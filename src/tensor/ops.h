@@ -107,6 +107,8 @@ tl_tensor tl_token_loss(tl_graph *g, tl_tensor x, tl_tensor w, tl_tensor b, tl_t
                         tl_tensor weight, float cap);
 /* Scalar sum_r weight[r] * mean over columns of the pointwise loss; x, target [rows cols]. */
 tl_tensor tl_mse(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight);
+/* logits, target [rows, outputs]: a target below 0 leaves its output out. */
+tl_tensor tl_bce(tl_graph *g, tl_tensor logits, tl_tensor target, tl_tensor weight);
 tl_tensor tl_mae(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight);
 tl_tensor tl_huber(tl_graph *g, tl_tensor x, tl_tensor target, tl_tensor weight, float delta);
 

@@ -3,42 +3,44 @@
 
 #include <string.h>
 
+#define CLASSES .metric = "accuracy", .rare_metric = "macro-f1"
+#define SEVERAL .metric = "micro-f1", .rare_metric = "macro-f1", .several = true
+#define ORDINAL .metric = "mae", .rare_metric = "mae", .ordered = true
+#define NUMBERS .metric = "rmse", .rare_metric = "rmse", .numbers = true
+#define TABLE .row = "row", .rows = "rows", .table = true
+#define TEXT .row = "text", .rows = "texts", .text = true
+
+/* Ranks are K - 1 questions, yes or no, which is how transformers reads such a head. */
+static const char one[] = "single_label_classification", many[] = "multi_label_classification",
+                  number[] = "regression";
+
 const tl_task tl_task_image_classification = {
-    .name         = "image-classification",
-    .row          = "picture",
-    .rows         = "pictures",
-    .problem_type = "single_label_classification",
-    .metric       = "accuracy",
-    .rare_metric  = "macro-f1",
+    .name = "image-classification", .problem_type = one, .row = "picture", .rows = "pictures",
+    CLASSES
 };
 const tl_task tl_task_table_classification = {
-    .name         = "table-classification",
-    .row          = "row",
-    .rows         = "rows",
-    .problem_type = "single_label_classification",
-    .table        = true,
-    .metric       = "accuracy",
-    .rare_metric  = "macro-f1",
+    .name = "table-classification", .problem_type = one, TABLE, CLASSES
+};
+const tl_task tl_task_table_several = {
+    .name = "table-multi-label-classification", .problem_type = many, TABLE, SEVERAL
+};
+const tl_task tl_task_table_ordinal = {
+    .name = "table-ordinal-classification", .problem_type = many, TABLE, ORDINAL
 };
 const tl_task tl_task_table_regression = {
-    .name         = "table-regression",
-    .row          = "row",
-    .rows         = "rows",
-    .problem_type = "regression",
-    .table        = true,
-    .numbers      = true,
-    .metric       = "rmse",
-    .rare_metric  = "rmse",
+    .name = "table-regression", .problem_type = number, TABLE, NUMBERS
 };
-
 const tl_task tl_task_text_classification = {
-    .name         = "text-classification",
-    .row          = "text",
-    .rows         = "texts",
-    .problem_type = "single_label_classification",
-    .text         = true,
-    .metric       = "accuracy",
-    .rare_metric  = "macro-f1",
+    .name = "text-classification", .problem_type = one, TEXT, CLASSES
+};
+const tl_task tl_task_text_several = {
+    .name = "text-multi-label-classification", .problem_type = many, TEXT, SEVERAL
+};
+const tl_task tl_task_text_ordinal = {
+    .name = "text-ordinal-classification", .problem_type = many, TEXT, ORDINAL
+};
+const tl_task tl_task_text_regression = {
+    .name = "text-regression", .problem_type = number, TEXT, NUMBERS
 };
 
 const tl_task tl_task_language_modelling = {
@@ -53,11 +55,12 @@ const tl_task tl_task_language_modelling = {
 
 const tl_task *tl_task_at(size_t i)
 {
-    static const tl_task *const tasks[] = { &tl_task_image_classification,
-                                            &tl_task_table_classification,
-                                            &tl_task_table_regression,
-                                            &tl_task_text_classification,
-                                            &tl_task_language_modelling };
+    static const tl_task *const tasks[] = {
+        &tl_task_image_classification, &tl_task_table_classification, &tl_task_table_several,
+        &tl_task_table_ordinal,        &tl_task_table_regression,     &tl_task_text_classification,
+        &tl_task_text_several,         &tl_task_text_ordinal,         &tl_task_text_regression,
+        &tl_task_language_modelling
+    };
 
     return i < TL_COUNT(tasks) ? tasks[i] : NULL;
 }
@@ -68,5 +71,27 @@ const tl_task *tl_task_find(const char *name)
 
     for (size_t i = 0; (task = tl_task_at(i)); i++)
         if (strcmp(task->name, name) == 0) return task;
+    return NULL;
+}
+
+const tl_task *tl_task_asked(const tl_task *like, const char *word)
+{
+    static const struct {
+        const char *word;
+        bool        numbers, several, ordered;
+    } words[] = {
+        { "classification", false, false, false },
+        { "multi-label", false, true, false },
+        { "ordinal", false, false, true },
+        { "regression", true, false, false },
+    };
+    const tl_task *task;
+
+    for (size_t w = 0; w < TL_COUNT(words); w++)
+        for (size_t i = 0; strcmp(words[w].word, word) == 0 && (task = tl_task_at(i)); i++)
+            if (task->table == like->table && task->text == like->text &&
+                task->numbers == words[w].numbers && task->several == words[w].several &&
+                task->ordered == words[w].ordered)
+                return task;
     return NULL;
 }

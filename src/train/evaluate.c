@@ -12,7 +12,9 @@ int64_t tl_rarest_class(tl_ctx *ctx, const tl_dataset *d)
     int64_t *count = NULL, least = d->rows;
 
     if (tl_alloc_array(ctx, (size_t)d->classes, sizeof *count, &count) != TL_OK) return -1;
-    for (int64_t i = 0; i < d->rows; i++) count[d->label[i]]++;
+    for (int64_t i = 0; i < d->rows && !d->mark; i++) count[d->label[i]]++;
+    for (int64_t i = 0; d->mark && i < d->rows * d->classes; i++)
+        count[i % d->classes] += d->mark[i];
     for (int64_t c = 0; c < d->classes; c++)
         if (count[c]) least = TL_MIN(least, count[c]); /* a model may know one that has none */
     tl_free(ctx, count);
@@ -32,18 +34,64 @@ tl_status tl_metric_choose(tl_ctx *ctx, const tl_dataset *d, const char *asked,
 tl_status tl_tally_of(tl_ctx *ctx, const tl_run_spec *spec, tl_tally *out)
 {
     const tl_status rc = tl_tally_new(ctx, spec->dataset->classes, out);
+    double          mean;
 
-    if (rc == TL_OK && spec->dataset->task->numbers)
-        out->scale = spec->candidate.prep.table->target_scale;
+    if (rc != TL_OK) return rc;
+    out->task  = spec->dataset->task;
+    out->scale = 1.0;
+    if (out->task->numbers) tl_prep_scale(&spec->candidate.prep, &mean, &out->scale);
     return rc;
 }
 
 double tl_scaled_target(const tl_run_spec *spec, int64_t row)
 {
-    const tl_schema *s = spec->candidate.prep.table;
+    double mean, scale;
 
     if (!spec->dataset->target) return 0.0;
-    return (spec->dataset->target[row] - s->target_mean) / s->target_scale;
+    tl_prep_scale(&spec->candidate.prep, &mean, &scale);
+    return (spec->dataset->target[row] - mean) / scale;
+}
+
+void tl_tally_add(tl_tally *t, const tl_run_spec *spec, const float *y, int64_t row,
+                  float *mark)
+{
+    const tl_dataset *d = spec->dataset;
+
+    if (!d->mark) {
+        tl_tally_row(t, y, d->label[row], tl_scaled_target(spec, row));
+        return;
+    }
+    tl_dataset_marks(d, row, mark);
+    tl_tally_row_marks(t, y, mark);
+}
+
+tl_status tl_mark_entropy(tl_ctx *ctx, const tl_dataset *d, tl_rows rows, double *out)
+{
+    const size_t classes = (size_t)d->classes;
+    double      *yes     = NULL;
+    float       *mark    = NULL;
+    tl_status    rc;
+
+    *out = 0.0;
+    TL_TRY(tl_alloc_array(ctx, 2 * classes, sizeof *yes, &yes));
+    TL_TRY(tl_alloc_array(ctx, classes, sizeof *mark, &mark));
+    for (int64_t i = 0; i < rows.count; i++) {
+        tl_dataset_marks(d, rows.row[i], mark);
+        for (size_t c = 0; c < classes; c++) {
+            yes[c] += mark[c] > 0.5f;
+            yes[classes + c] += mark[c] >= 0.0f; /* asked at all */
+        }
+    }
+    for (size_t c = 0; c < classes; c++) {
+        const double asked = yes[classes + c], p = asked > 0.0 ? yes[c] / asked : 0.0;
+        if (p > 0.0 && p < 1.0)
+            *out -= asked * (p * log(p) + (1.0 - p) * log(1.0 - p)) /
+                    ((double)rows.count * (double)classes);
+    }
+done:
+    tl_free(ctx, yes);
+    tl_free(ctx, mark);
+    return rc;
 }
 
 const char *tl_fit_word_tokens(double train_loss, double valid_loss)
@@ -60,6 +108,15 @@ const char *tl_fit_word_numbers(double train_loss, double valid_loss)
     if (gap > 0.4) return "severe";
     if (!(train_loss < 0.75)) return "underfit";
     return gap > 0.1 ? "mild" : "none";
+}
+
+const char *tl_fit_word_marks(double train_loss, double valid_loss, double entropy)
+{
+    const double gap = valid_loss > 0.0 ? 1.0 - train_loss / valid_loss : 0.0;
+
+    if (gap > 0.6) return "severe";
+    if (!(train_loss < 0.75 * entropy)) return "underfit";
+    return gap > 0.2 ? "mild" : "none";
 }
 
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
@@ -84,6 +141,7 @@ tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_mode
     }
     TL_TRY(tl_alloc_array(ctx, PIECE * sizeof(float), (size_t)model->arch.outputs,
                           &e.logits));
+    TL_TRY(tl_alloc_array(ctx, (size_t)model->arch.outputs, sizeof *e.mark, &e.mark));
     TL_TRY(tl_predictor_cut(ctx, model, cut ? TL_PART_ABOVE : TL_PART_WHOLE, cut, rows,
                             spec->backend, spec->slab, spec->dtype, &e.predictor));
     e.width = tl_predictor_row(e.predictor);
@@ -98,13 +156,13 @@ void tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e)
     tl_predictor_free(ctx, e->predictor);
     tl_scorer_free(ctx, e->scorer);
     tl_free(ctx, e->logits);
+    tl_free(ctx, e->mark);
     tl_tally_free(ctx, &e->tally);
     *e = (tl_evaluator){ 0 };
 }
 
 tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
 {
-    const int32_t *label   = e->spec->dataset->label;
     const int64_t  classes = e->tally.classes;
     tl_status      rc      = TL_OK;
 
@@ -122,8 +180,7 @@ tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
         else
             TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));
         for (int64_t i = 0; i < piece.count; i++)
-            tl_tally_row(&e->tally, e->logits + i * classes, label[piece.row[i]],
-                         tl_scaled_target(e->spec, piece.row[i]));
+            tl_tally_add(&e->tally, e->spec, e->logits + i * classes, piece.row[i], e->mark);
     }
 done:
     return rc;

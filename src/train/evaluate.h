@@ -10,6 +10,7 @@ typedef struct {
     tl_predictor *predictor;
     tl_scorer    *scorer;   /* of a language model instead                                  */
     float        *logits;   /* of a piece of the rows: memory does not grow with rows       */
+    float        *mark;     /* [outputs] of a row                                           */
     tl_tally      tally;    /* of the last evaluation                                       */
     const float  *below;    /* of a cut network: the rows as they enter it, in their order  */
     int64_t       width;    /* floats of one of them                                        */
@@ -23,6 +24,12 @@ int64_t   tl_rarest_class(tl_ctx *ctx, const tl_dataset *d); /* its rows; -1: no
 
 /* A tally for the run's task, in the unit of its target. */
 tl_status tl_tally_of(tl_ctx *ctx, const tl_run_spec *spec, tl_tally *out);
+/* One row counted with its loss; `mark` has room for the classes. */
+void      tl_tally_add(tl_tally *t, const tl_run_spec *spec, const float *y, int64_t row,
+                       float *mark);
+/* Mean entropy of the outputs' yes and no over these rows, natural log: the loss of who only
+ * knows their shares, as of tasks with marks. */
+tl_status tl_mark_entropy(tl_ctx *ctx, const tl_dataset *d, tl_rows rows, double *out);
 /* The number a row is to be, as the network sees it; 0 where classes are learnt. */
 double    tl_scaled_target(const tl_run_spec *spec, int64_t row);
 
@@ -48,6 +55,9 @@ tl_status tl_rows_spread(tl_ctx *ctx, tl_rows rows, int64_t most, tl_rows *out);
 const char *tl_fit_word_numbers(double train_loss, double valid_loss);
 /* Of tokens: validation's loss above training's by up to 0.1 nats "none", up to 0.5 "mild". */
 const char *tl_fit_word_tokens(double train_loss, double valid_loss);
+/* Of tasks with marks, by the loss: validation's above the training rows' by up to a quarter
+ * "none", up to 2.5 times "mild"; underfit against tl_mark_entropy as above. */
+const char *tl_fit_word_marks(double train_loss, double valid_loss, double entropy);
 const char *tl_fit_word(double train_metric, double valid_metric, double train_loss,
                         double entropy, int64_t rows);
 double      tl_label_entropy(const int32_t *label, tl_rows rows, int64_t *count,

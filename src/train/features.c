@@ -1,6 +1,7 @@
 /* features.c -- see features.h.  Floor 3, train. */
 #include "train/features.h"
 #include "core/machine.h"
+#include "train/evaluate.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,6 +35,23 @@ void tl_features_say(tl_trainer *t, const char *phase, int64_t step, int64_t ste
     tl_trainer_say(t, &p, step == 0 || step == steps);
 }
 
+/* What rows are to be where it is not one of several classes. */
+static tl_status add_targets(tl_ctx *ctx, const tl_trainer *t, tl_rows rows, tl_table *table)
+{
+    const tl_dataset *d = t->spec.dataset;
+    tl_status         rc;
+
+    if (!d->task->numbers && !tl_task_has_marks(d->task)) return TL_OK;
+    TL_TRY(tl_table_targets(ctx, table, d->classes));
+    for (int64_t i = 0; i < rows.count; i++) {
+        float *target = table->target + i * d->classes;
+        if (d->task->numbers) *target = (float)tl_scaled_target(&t->spec, rows.row[i]);
+        else tl_dataset_marks(d, rows.row[i], target);
+    }
+done:
+    return rc;
+}
+
 static tl_status new_table(tl_ctx *ctx, const tl_trainer *t, tl_rows rows, int64_t width,
                            tl_table *out)
 {
@@ -42,7 +60,7 @@ static tl_status new_table(tl_ctx *ctx, const tl_trainer *t, tl_rows rows, int64
 
     for (int64_t i = 0; rc == TL_OK && i < rows.count; i++)
         out->label[i] = t->spec.dataset->label[rows.row[i]];
-    return rc;
+    return rc == TL_OK ? add_targets(ctx, t, rows, out) : rc;
 }
 
 static void gather(const float *features, tl_rows rows, tl_table *table)

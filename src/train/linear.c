@@ -14,7 +14,8 @@ struct tl_linear {
     int64_t   rows, width, classes; /* rows of the plan */
     tl_graph *g;
     tl_plan  *plan;
-    tl_tensor x, label, loss_rows, logits;
+    tl_tensor x, label, target, loss_rows, logits; /* label or target */
+    const tl_task *task;
     const float *class_weight;
     float    *block;                /* all below, one allocation                             */
     float    *w, *b, *dw, *db, *row_weight, *row_loss;
@@ -50,7 +51,17 @@ void tl_table_free(tl_ctx *ctx, tl_table *t)
 {
     tl_free(ctx, t->x);
     tl_free(ctx, t->label);
+    tl_free(ctx, t->target);
     *t = (tl_table){ 0 };
+}
+
+tl_status tl_table_targets(tl_ctx *ctx, tl_table *t, int64_t targets)
+{
+    const tl_status rc = tl_alloc_array(ctx, (size_t)t->room, (size_t)targets * sizeof(float),
+                                        &t->target);
+
+    t->targets = rc == TL_OK ? targets : 0;
+    return rc;
 }
 
 void tl_table_moments(const tl_table *t, double *mean, double *scale)
@@ -95,23 +106,39 @@ void tl_table_standardise(tl_table *t, const double *mean, const double *scale,
     tl_par_for(threads, t->rows, 64, standardise_piece, &job);
 }
 
+static bool has_classes(const tl_linear *l)
+{
+    return !l->task || (!l->task->numbers && !tl_task_has_marks(l->task));
+}
+
+static tl_tensor loss_of(tl_linear *l, tl_tensor weight)
+{
+    tl_tensor class_weight = 0;
+
+    if (!has_classes(l)) {
+        l->target = tl_graph_input(l->g, "target", TL_F32, TL_SHAPE(l->rows, l->classes));
+        return (l->task->numbers ? tl_mse : tl_bce)(l->g, l->logits, l->target, weight);
+    }
+    l->label = tl_graph_input(l->g, "label", TL_I32, TL_SHAPE(l->rows));
+    if (l->class_weight)
+        class_weight = tl_graph_input(l->g, "class_weight", TL_F32, TL_SHAPE(l->classes));
+    return tl_cross_entropy(l->g, l->logits, l->label, weight, class_weight, 0.0f);
+}
+
 static tl_status build(tl_ctx *ctx, tl_linear *l)
 {
     tl_graph *g;
-    tl_tensor w, b, weight, class_weight = 0, loss;
+    tl_tensor w, b, weight, loss;
     tl_status rc;
 
     TL_TRY(tl_graph_new(ctx, &l->g));
     g         = l->g;
     l->x      = tl_graph_input(g, "x", TL_F32, TL_SHAPE(l->rows, l->width));
-    l->label  = tl_graph_input(g, "label", TL_I32, TL_SHAPE(l->rows));
     weight    = tl_graph_input(g, "weight", TL_F32, TL_SHAPE(l->rows));
-    if (l->class_weight)
-        class_weight = tl_graph_input(g, "class_weight", TL_F32, TL_SHAPE(l->classes));
     w         = tl_graph_param(g, "w", TL_SHAPE(l->classes, l->width), true);
     b         = tl_graph_param(g, "b", TL_SHAPE(l->classes), true);
     l->logits = tl_dense(g, l->x, w, b, TL_ACT_NONE);
-    loss      = tl_cross_entropy(g, l->logits, l->label, weight, class_weight, 0.0f);
+    loss      = loss_of(l, weight);
     l->loss_rows = tl_graph_out(g, loss, 1);
     tl_graph_keep(g, l->logits, "logits");
     tl_graph_keep(g, l->loss_rows, "loss_rows");
@@ -142,7 +169,7 @@ done:
 }
 
 tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab,
-                        int64_t piece, int64_t width, int64_t classes,
+                        int64_t piece, int64_t width, int64_t classes, const tl_task *task,
                         const float *class_weight, tl_linear **out)
 {
     /* each part at a multiple of 16 floats, as plans ask of what is bound */
@@ -155,6 +182,7 @@ tl_status tl_linear_new(tl_ctx *ctx, const tl_backend *backend, tl_slab *slab,
     l->rows         = piece;
     l->width        = width;
     l->classes      = classes;
+    l->task         = task;
     l->class_weight = class_weight;
     TL_TRY(tl_alloc_array(ctx, (size_t)(2 * n + 2 * c + 2 * (l->rows + 15)),
                           sizeof(float), &l->block));
@@ -208,8 +236,13 @@ static void tally_piece(tl_linear *l, const tl_table *t, int64_t at, tl_tally *t
 {
     const float *logits = tl_plan_data(l->plan, l->logits);
 
-    for (int64_t r = 0; r < l->rows && at + r < t->rows; r++)
-        tl_tally_row(tally, logits + r * l->classes, t->label[at + r], 0.0);
+    for (int64_t r = 0; r < l->rows && at + r < t->rows; r++) {
+        const float *y = logits + r * l->classes;
+        const float *target = t->target ? t->target + (at + r) * t->targets : NULL;
+        if (l->task && l->task->several) tl_tally_row_marks(tally, y, target);
+        else tl_tally_row(tally, y, t->label[at + r],
+                          l->task && l->task->numbers ? (double)*target : 0.0);
+    }
 }
 
 tl_status tl_linear_loss(tl_ctx *ctx, tl_linear *l, const tl_table *t, const double *w,
@@ -220,16 +253,21 @@ tl_status tl_linear_loss(tl_ctx *ctx, tl_linear *l, const tl_table *t, const dou
     tl_status     rc    = TL_OK;
 
     assert(t->room % l->rows == 0 && t->width == l->width);
+    assert(has_classes(l) || t->targets == l->classes);
     *loss = 0.0;
     for (int64_t r = 0; r < t->rows; r++) total += weight_of(l, t->label[r]);
-    for (int64_t r = 0; r < l->rows; r++) l->row_weight[r] = (float)(1.0 / total);
     for (int64_t i = 0; i < n; i++) l->w[i] = (float)w[i];
     for (int64_t c = 0; c < l->classes; c++) l->b[c] = (float)w[n + c];
     if (gradient) memset(gradient, 0, (size_t)(n + l->classes) * sizeof *gradient);
     tl_plan_weights_changed(l->plan);
     for (int64_t at = 0; at < t->rows; at += l->rows) {
         TL_TRY(tl_plan_bind(ctx, l->plan, l->x, t->x + at * t->width));
-        TL_TRY(tl_plan_bind(ctx, l->plan, l->label, t->label + at));
+        /* a row beyond the table has no class; where targets are bound, no weight */
+        for (int64_t r = 0; r < l->rows; r++)
+            l->row_weight[r] = has_classes(l) || at + r < t->rows ? (float)(1.0 / total) : 0.0f;
+        TL_TRY(has_classes(l)
+                   ? tl_plan_bind(ctx, l->plan, l->label, t->label + at)
+                   : tl_plan_bind(ctx, l->plan, l->target, t->target + at * t->targets));
         TL_TRY(tl_plan_run(ctx, l->plan, (tl_tick){ 0 }));
         for (int64_t r = 0; r < l->rows && at + r < t->rows; r++)
             *loss += (double)l->row_loss[r] / total;

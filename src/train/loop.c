@@ -290,7 +290,7 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
 {
     const tl_run_spec   *spec = &t->spec;
     const tl_hyper      *h    = &spec->candidate.hyper;
-    const tl_loader_spec ask  = {
+    tl_loader_spec       ask  = {
         .cache = spec->cache, .rows = spec->train, .batch = h->batch, .shuffle = true,
         .drop_short = tl_run_groups(spec, t->model->params), .seed = spec->seed,
         .augment = strcmp(h->augment, "none") != 0 || h->erase > 0.0 ? &l->augment : NULL,
@@ -301,6 +301,7 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
     };
     tl_status rc;
 
+    tl_prep_scale(&spec->candidate.prep, &ask.target_mean, &ask.target_scale);
     if (!tl_augment_named(h->augment, &l->augment))
         TL_FAIL(TL_EUSAGE, "augment", "\"%.40s\" is not known (see `tailor help train`)",
                 h->augment);

@@ -1,5 +1,6 @@
 /* metric.c -- see metric.h.  Floor 3, train. */
 #include "train/metric.h"
+#include "tensor/marks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,12 +48,27 @@ static void count_number(tl_tally *t, double y, double target)
     t->rows++;
 }
 
+static bool is_numbers(const tl_tally *t)
+{
+    return t->task && t->task->numbers;
+}
+
+static bool is_ranks(const tl_tally *t)
+{
+    return t->task && t->task->ordered;
+}
+
 static void count_class(tl_tally *t, const float *y, int32_t label)
 {
     int64_t best = 0;
 
     for (int64_t c = 1; c < t->classes; c++)
         if (y[c] > y[best]) best = c;
+    if (is_ranks(t)) {
+        best = tl_rank_of_logits(y, t->classes);
+        count_number(t, (double)best, (double)label);
+        t->rows--; /* counted below */
+    }
     t->said[best]++;
     t->there[label]++;
     t->right[label] += best == label;
@@ -61,8 +77,25 @@ static void count_class(tl_tally *t, const float *y, int32_t label)
 
 void tl_tally_count(tl_tally *t, const float *y, int32_t label, double target)
 {
-    if (t->scale > 0.0) count_number(t, (double)*y, target);
+    if (is_numbers(t)) count_number(t, (double)*y, target);
     else count_class(t, y, label);
+}
+
+void tl_tally_count_marks(tl_tally *t, const float *y, const float *mark)
+{
+    for (int64_t c = 0; c < t->classes; c++) {
+        const bool said = y[c] > 0.0f, there = mark[c] > 0.5f;
+        t->said[c] += said;
+        t->there[c] += there;
+        t->right[c] += said && there;
+    }
+    t->rows++;
+}
+
+void tl_tally_row_marks(tl_tally *t, const float *y, const float *mark)
+{
+    t->loss += tl_marks_loss(y, mark, t->classes);
+    tl_tally_count_marks(t, y, mark);
 }
 
 static double cross_entropy(const float *y, int64_t classes, int32_t label)
@@ -78,7 +111,9 @@ void tl_tally_row(tl_tally *t, const float *y, int32_t label, double target)
 {
     const double e = (double)*y - target;
 
-    t->loss += t->scale > 0.0 ? e * e : cross_entropy(y, t->classes, label);
+    t->loss += is_numbers(t) ? e * e
+               : is_ranks(t) ? tl_rank_loss(y, label, t->classes)
+                             : cross_entropy(y, t->classes, label);
     tl_tally_count(t, y, label, target);
 }
 
@@ -90,18 +125,48 @@ static double accuracy(const tl_tally *t)
     return (double)right / (double)t->rows;
 }
 
-/* Over the classes that are labelled or predicted at all. */
+/* Over the classes that are labelled or predicted at all; of several labels over all of them,
+ * as scikit-learn has it. */
 static double macro_f1(const tl_tally *t)
 {
     double  sum  = 0.0;
     int64_t seen = 0;
 
     for (int64_t c = 0; c < t->classes; c++) {
-        if (!t->said[c] && !t->there[c]) continue;
+        const bool any = t->said[c] || t->there[c];
+        if (!any) seen += t->task && t->task->several;
+        if (!any) continue;
         sum += 2.0 * (double)t->right[c] / (double)(t->said[c] + t->there[c]);
         seen++;
     }
     return sum / (double)seen;
+}
+
+static double micro_f1(const tl_tally *t)
+{
+    int64_t right = 0, all = 0;
+
+    for (int64_t c = 0; c < t->classes; c++) {
+        right += t->right[c];
+        all += t->said[c] + t->there[c];
+    }
+    return all ? 2.0 * (double)right / (double)all : 0.0;
+}
+
+/* 1 - squared distance / what it would be were answers and ranks drawn apart. */
+static double weighted_kappa(const tl_tally *t)
+{
+    const double n = (double)t->rows;
+    double       a = 0.0, aa = 0.0, b = 0.0, bb = 0.0;
+
+    for (int64_t c = 0; c < t->classes; c++) {
+        a += (double)(c * t->said[c]) / n;
+        aa += (double)(c * c * t->said[c]) / n;
+        b += (double)(c * t->there[c]) / n;
+        bb += (double)(c * c * t->there[c]) / n;
+    }
+    const double apart = aa + bb - 2.0 * a * b;
+    return apart > 0.0 ? 1.0 - t->sum[TL_SUM_SQUARE] / n / apart : (double)NAN;
 }
 
 static double rmse(const tl_tally *t)
@@ -128,17 +193,21 @@ static double perplexity(const tl_tally *t)
 }
 
 static const tl_metric metrics[] = {
-    { "accuracy", "right", "share of rows that are right", false, false, true, true,
-      accuracy },
-    { "macro-f1", "macro-F1", "F1 of each class, the plain mean of them", false, false,
-      true, true, macro_f1 },
-    { "rmse", "RMSE", "root of the mean squared error, in the target's unit", true, false,
+    { "accuracy", "right", "share of rows that are right", TL_OF_CLASSES | TL_OF_RANKS, true,
+      true, accuracy },
+    { "macro-f1", "macro-F1", "F1 of each class, the plain mean of them",
+      TL_OF_CLASSES | TL_OF_SEVERAL | TL_OF_RANKS, true, true, macro_f1 },
+    { "micro-f1", "micro-F1", "F1 of all labels of all rows together", TL_OF_SEVERAL, true, true,
+      micro_f1 },
+    { "rmse", "RMSE", "root of the mean squared error, in the target's unit", TL_OF_NUMBERS,
       false, false, rmse },
-    { "mae", "mean absolute error", "mean absolute error, in the target's unit", true,
-      false, false, false, mae },
-    { "r2", "R2", "share of the target's variance that is explained", true, false, true,
-      false, r2 },
-    { "perplexity", "perplexity", "e to the mean loss of a token", false, true, false, false,
+    { "mae", "mean absolute error", "mean absolute error, in the target's unit or in ranks",
+      TL_OF_NUMBERS | TL_OF_RANKS, false, false, mae },
+    { "r2", "R2", "share of the target's variance that is explained", TL_OF_NUMBERS, true, false,
+      r2 },
+    { "qwk", "quadratic kappa", "Cohen's kappa of ranks, weighted by their squared distance",
+      TL_OF_RANKS, true, false, weighted_kappa },
+    { "perplexity", "perplexity", "e to the mean loss of a token", TL_OF_WORDS, false, false,
       perplexity },
 };
 
@@ -154,23 +223,26 @@ const tl_metric *tl_metric_find(const char *name)
     return NULL;
 }
 
-static bool fits(const tl_metric *m, const tl_task *task)
+static int kind_of(const tl_task *task)
 {
-    return m->numbers == task->numbers && m->asks_words == task->words;
+    if (task->words) return TL_OF_WORDS;
+    if (task->numbers) return TL_OF_NUMBERS;
+    return task->several ? TL_OF_SEVERAL : task->ordered ? TL_OF_RANKS : TL_OF_CLASSES;
 }
 
 tl_status tl_metric_named(tl_ctx *ctx, const tl_task *task, const char *name,
                           const char **out)
 {
     const tl_metric *m         = tl_metric_find(name);
+    const int        kind      = kind_of(task);
     char             known[80] = "";
 
-    if (m && fits(m, task)) {
+    if (m && (m->of_tasks & kind)) {
         *out = m->name;
         return TL_OK;
     }
     for (size_t i = 0; i < TL_COUNT(metrics); i++)
-        if (fits(&metrics[i], task))
+        if (metrics[i].of_tasks & kind)
             snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
                      *known ? ", " : "", metrics[i].name);
     return tl_fail(ctx, TL_EUSAGE, "--metric", "\"%.40s\" is not one of %s (%s)", name,

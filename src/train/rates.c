@@ -40,7 +40,7 @@ static tl_status open_test(tl_ctx *ctx, const tl_run_spec *spec, test *x)
     if (tl_run_groups(&x->t.spec, x->t.model->params))
         x->t.spec.micro_batch = h->batch / h->shards;
     h->anchor = h->anchor_head = 0.0; /* nothing pulls yet where the run begins */
-    const tl_loader_spec ask = { .cache      = x->t.spec.cache,
+    tl_loader_spec ask = { .cache      = x->t.spec.cache,
                                  .rows       = x->t.spec.train,
                                  .batch      = h->batch,
                                  .shuffle    = true,
@@ -50,8 +50,9 @@ static tl_status open_test(tl_ctx *ctx, const tl_run_spec *spec, test *x)
                                  .augment    = tl_augment_named(h->augment, &x->augment)
                                                    ? &x->augment
                                                    : NULL };
+    tl_prep_scale(&x->t.spec.candidate.prep, &ask.target_mean, &ask.target_scale);
     TL_TRY(tl_loader_new(ctx, &ask, &x->loader));
-    TL_TRY(tl_tally_new(ctx, x->t.spec.dataset->classes, &x->t.tally));
+    TL_TRY(tl_tally_of(ctx, &x->t.spec, &x->t.tally));
     TL_TRY(tl_stepper_new(ctx, &x->t.spec, x->t.model, &phase, &x->stepper));
 done:
     return rc;

@@ -3,6 +3,7 @@
 #include "train/run.h"
 #include "core/machine.h"
 #include "core/rand.h"
+#include "train/thresholds.h"
 #include "train/trainer.h"
 #include "train/tfidf.h"
 #include "train/trees/trees.h"
@@ -91,6 +92,12 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
         TL_FAIL(TL_EUSAGE, spec->candidate.route->name,
                 "distill, mixup, cutmix and balanced are for classes, and the target is a "
                 "number (leave them out)");
+    if (tl_task_has_marks(spec->dataset->task) &&
+        (spec->candidate.route->teacher || tl_hyper_mixes(h) || h->balanced ||
+         h->class_weights || h->smoothing > 0.0))
+        TL_FAIL(TL_EUSAGE, spec->candidate.route->name,
+                "distill, mixup, cutmix, balanced, class weights and label smoothing are for "
+                "one class of several (leave them out)");
     if (spec->candidate.route->teacher && tl_hyper_mixes(h))
         TL_FAIL(TL_EUSAGE, "mixup", "a teacher's answers are for whole pictures (leave it out)");
     TL_TRY(check_text(ctx, spec));
@@ -354,11 +361,15 @@ static tl_status judge_train(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
         goto done;
     }
     TL_TRY(tl_alloc_array(ctx, (size_t)classes, sizeof *count, &count));
-    entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count, classes);
     out->train_metric = t->train_metric;
     out->train_loss   = t->train_loss;
+    if (tl_task_has_marks(t->spec.dataset->task))
+        TL_TRY(tl_mark_entropy(ctx, t->spec.dataset, t->spec.train, &entropy));
+    else entropy = tl_label_entropy(t->spec.dataset->label, t->spec.train, count, classes);
     if (t->spec.dataset->task->numbers)
         out->fit = tl_fit_word_numbers(out->train_loss, out->valid_loss);
+    else if (tl_task_has_marks(t->spec.dataset->task))
+        out->fit = tl_fit_word_marks(out->train_loss, out->valid_loss, entropy);
     else out->fit = tl_fit_word(out->train_metric, out->valid_metric, out->train_loss, entropy,
                            t->spec.valid.count);
 done:
@@ -433,6 +444,24 @@ done:
     return rc;
 }
 
+/* Numbers that texts tell are learnt in units of their spread among the training rows. */
+static void fit_numbers(tl_trainer *t)
+{
+    const tl_dataset *d    = t->spec.dataset;
+    const tl_rows     rows = t->spec.train;
+    tl_prep          *prep = &t->spec.candidate.prep;
+    double            mean = 0.0, square = 0.0;
+
+    if (!d->target || d->schema) return;
+    for (int64_t i = 0; i < rows.count; i++) mean += d->target[rows.row[i]] / (double)rows.count;
+    for (int64_t i = 0; i < rows.count; i++) {
+        const double e = d->target[rows.row[i]] - mean;
+        square += e * e / (double)rows.count;
+    }
+    prep->target_mean  = mean;
+    prep->target_scale = square > 0.0 ? sqrt(square) : 1.0;
+}
+
 static void take_schema(tl_ctx *ctx, tl_trainer *t)
 {
     tl_schema_drop(ctx, t->model->prep.table);
@@ -466,6 +495,7 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     if (t->spec.dataset->schema) TL_TRY(fit_table(ctx, t));
     if (t->spec.candidate.prep.text && t->spec.candidate.prep.text->learns)
         TL_TRY(fit_text(ctx, t));
+    fit_numbers(t);
     TL_TRY(tl_trainer_model(ctx, &t->spec, &t->model));
     if (t->schema) take_schema(ctx, t);
     if (tl_run_groups(&t->spec, t->model->params)) {
@@ -565,6 +595,7 @@ static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
                                  : tl_params_numel(params, true);
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
     tl_train_select(params, &all, &t->spec.candidate.hyper);
+    TL_TRY(tl_choose_thresholds(ctx, &t->spec, t->model));
     out->curve  = t->curve;
     out->points = t->points;
     out->model  = t->model;

@@ -3,6 +3,7 @@
  * from strong to weak, validation chooses, and the standardisation is folded into the layer.
  * Source: Kornblith et al. 2019, arXiv:1805.08974 (logistic probe with a sweep of L2).
  * Floor 3, train. */
+#include "train/evaluate.h"
 #include "train/features.h"
 #include "train/trainer.h"
 
@@ -47,7 +48,7 @@ static tl_status open_solver(tl_ctx *ctx, solver *s)
     const size_t  n       = (size_t)(classes * (width + 1));
     tl_status     rc;
 
-    TL_TRY(tl_tally_new(ctx, classes, &s->tally));
+    TL_TRY(tl_tally_of(ctx, &s->t->spec, &s->tally));
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &s->w));
     TL_TRY(tl_alloc_array(ctx, n, sizeof(double), &s->best_w));
     if (s->t->spec.candidate.hyper.class_weights) {
@@ -59,8 +60,8 @@ static tl_status open_solver(tl_ctx *ctx, solver *s)
                                  ((float)classes * fmaxf(s->class_weight[c], 1.0f));
     }
     TL_TRY(tl_linear_new(ctx, s->t->spec.backend, s->t->spec.slab,
-                         tl_linear_piece(s->train.rows), width, classes, s->class_weight,
-                         &s->linear));
+                         tl_linear_piece(s->train.rows), width, classes,
+                         s->t->spec.dataset->task, s->class_weight, &s->linear));
 done:
     return rc;
 }
@@ -177,9 +178,6 @@ tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from)
 
     const tl_phase head = { .which = TL_TRAIN_HEAD };
 
-    if (t->spec.dataset->task->numbers)
-        return tl_fail(ctx, TL_EUSAGE, t->spec.candidate.route->name,
-                       "solves heads of classes, and the target is a number (take route full)");
     tl_train_select(t->model->params, &head, &t->spec.candidate.hyper);
     TL_TRY(fill_tables(ctx, &s, from));
     TL_TRY(open_solver(ctx, &s));

@@ -30,7 +30,7 @@ static void add_teacher(tl_graph *g, const tl_hyper *h, int64_t rows, int64_t cl
                        tl_scale(g, soft, (float)(h->distill * t * t)), TL_ACT_NONE);
 }
 
-/* Cross-entropy of classes, squared error of numbers. */
+/* Cross-entropy of classes, or of each output's yes and no; squared error of numbers. */
 static tl_tensor loss_of(tl_graph *g, const tl_run_spec *spec, const tl_arch *arch,
                          tl_tensor logits, tl_stepper *s)
 {
@@ -38,10 +38,10 @@ static tl_tensor loss_of(tl_graph *g, const tl_run_spec *spec, const tl_arch *ar
     const int64_t   rows  = tl_graph_shape(g, logits)->dim[0];
     tl_tensor class_weight = 0;
 
-    if (spec->dataset->task->numbers) {
+    if (spec->dataset->task->numbers || tl_task_has_marks(spec->dataset->task)) {
         s->target = tl_graph_input(g, "target", TL_F32, TL_SHAPE(rows, arch->outputs));
         tl_graph_layer(g, "loss");
-        return tl_mse(g, logits, s->target, s->weight);
+        return (spec->dataset->task->numbers ? tl_mse : tl_bce)(g, logits, s->target, s->weight);
     }
     if (tl_hyper_mixes(h))
         s->target = tl_graph_input(g, "target", TL_F32, TL_SHAPE(rows, arch->outputs));
@@ -331,10 +331,14 @@ static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part,
                        s->pack.asked);
     if (!tally || s->words.loss) return;
     logits = tl_plan_data(s->plan, s->logits);
-
-    for (int64_t r = 0; r < s->rows && at + r < batch->rows; r++)
-        tl_tally_count(tally, logits + r * tally->classes, batch->label[at + r],
-                       batch->target ? (double)batch->target[at + r] : 0.0);
+    for (int64_t r = 0; r < s->rows && at + r < batch->rows; r++) {
+        const float *y = logits + r * tally->classes;
+        if (tally->task->several)
+            tl_tally_count_marks(tally, y, batch->target + (at + r) * tally->classes);
+        else
+            tl_tally_count(tally, y, batch->label[at + r],
+                           tally->task->numbers ? (double)batch->target[at + r] : 0.0);
+    }
 }
 
 /* The step again, part by part, to the first node that makes what is not finite. */

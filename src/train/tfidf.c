@@ -1,9 +1,12 @@
-/* tfidf.c -- see tfidf.h.  The objective is scikit-learn's LogisticRegression's,
+/* tfidf.c -- see tfidf.h.  Of one class of several the objective is scikit-learn's
+ * LogisticRegression's,
  *     (1 / sum q) sum_i q_i (-log softmax(W x_i + b)[label_i]) + l2 / 2 |W|^2
- * with l2 = 1 / (C n), of two classes 2 / (C n).  Classes are summed side by side, rows in order:
+ * with l2 = 1 / (C n), of two classes 2 / (C n); of several labels, ranks and numbers the mean of
+ * what each output loses.  Classes are summed side by side, rows in order:
  * the same bits on any thread count.  Floor 3, train. */
 #include "train/tfidf.h"
 #include "core/par.h"
+#include "train/evaluate.h"
 #include "train/features.h"
 
 #include <math.h>
@@ -24,6 +27,7 @@ typedef struct {
     int64_t     words, classes, n;   /* n: of w, [classes words] then [classes] */
     double      l2, total;           /* total: of the rows' weights */
     double     *w, *best;
+    bool        apart;               /* numbers, or outputs with marks: no softmax */
     double     *score;               /* [rows classes]: scores, then their gradient */
     double     *row_loss;            /* [rows] */
     double     *weight;              /* [classes] */
@@ -80,13 +84,38 @@ static void score_classes(void *arg, int64_t low, int64_t high)
     }
 }
 
+/* (1 / n) of a row's loss where each output is asked apart: a squared error, or the mean of what
+ * the marks say; the scores become what they pull by. */
+static double pull_apart(const solver *s, int64_t row, double *z)
+{
+    const tl_dataset *d = s->t->spec.dataset;
+    const double      q = 1.0 / (s->total * (double)s->classes);
+    double            loss = 0.0;
+
+    if (d->task->numbers) {
+        const double e = z[0] - tl_scaled_target(&s->t->spec, row);
+        z[0]           = 2.0 * q * e;
+        return q * e * e;
+    }
+    for (int64_t c = 0; c < s->classes; c++) {
+        const double mark = tl_dataset_mark(d, row, c), x = z[c];
+        z[c] = 0.0;
+        if (mark < 0.0) continue;
+        loss += q * (fmax(x, 0.0) - x * mark + log1p(exp(-fabs(x))));
+        z[c] = q * (1.0 / (1.0 + exp(-x)) - mark);
+    }
+    return loss;
+}
+
 /* Loss of each row, its scores becoming what they pull by. */
 static void softmax_rows(void *arg, int64_t low, int64_t high)
 {
     const solver      *s    = arg;
     const tl_run_spec *spec = &s->t->spec;
 
-    for (int64_t i = low; i < high; i++) {
+    for (int64_t i = low; i < high && s->apart; i++)
+        s->row_loss[i] = pull_apart(s, spec->train.row[i], s->score + i * s->classes);
+    for (int64_t i = low; i < high && !s->apart; i++) {
         const int32_t label = spec->dataset->label[spec->train.row[i]];
         const double  q     = s->weight[label] / s->total;
         double       *z     = s->score + i * s->classes, top = z[0], sum = 0.0;
@@ -152,6 +181,32 @@ static tl_status watch(tl_ctx *ctx, void *user, int64_t iteration, double f)
     return TL_OK;
 }
 
+static double score_of(const solver *s, const double *w, int64_t row, int64_t c)
+{
+    const int32_t *id;
+    const float   *x;
+    const int64_t  n   = tl_cache_ids(s->t->spec.cache, row, &id, &x);
+    double         sum = w[s->classes * s->words + c];
+
+    for (int64_t k = 0; k < n; k++) sum += (double)x[k] * w[c * s->words + id[k]];
+    return sum;
+}
+
+static double loss_apart(const solver *s, const double *w, int64_t row)
+{
+    const tl_dataset *d   = s->t->spec.dataset;
+    double            sum = 0.0;
+
+    for (int64_t c = 0; c < s->classes; c++) {
+        const double x = score_of(s, w, row, c);
+        const double e = d->task->numbers ? x - tl_scaled_target(&s->t->spec, row) : 0.0;
+        const double mark = d->task->numbers ? -1.0 : tl_dataset_mark(d, row, c);
+        sum += e * e;
+        if (mark >= 0.0) sum += fmax(x, 0.0) - x * mark + log1p(exp(-fabs(x)));
+    }
+    return sum / (double)s->classes;
+}
+
 static double loss_of_row(const solver *s, const double *w, int64_t row)
 {
     const int32_t label = s->t->spec.dataset->label[row];
@@ -159,6 +214,7 @@ static double loss_of_row(const solver *s, const double *w, int64_t row)
     const int32_t *id;
     const float   *x;
 
+    if (s->apart) return loss_apart(s, w, row);
     for (int64_t c = 0; c < s->classes; c++) {
         const int64_t n = tl_cache_ids(s->t->spec.cache, row, &id, &x);
         double        z = w[s->classes * s->words + c];
@@ -199,7 +255,7 @@ static double penalty_of(const solver *s, double strength)
 {
     const double rows = (double)s->t->spec.train.count;
 
-    return (s->classes == 2 ? 2.0 : 1.0) / (strength * rows);
+    return (s->classes == 2 && !s->apart ? 2.0 : 1.0) / (strength * rows);
 }
 
 /* From strong to weak, each from the one before; what was asked for is solved alone. */
@@ -250,6 +306,7 @@ static tl_status open_solver(tl_ctx *ctx, solver *s)
     tl_status          rc;
 
     s->classes = spec->dataset->classes;
+    s->apart   = spec->dataset->task->numbers || tl_task_has_marks(spec->dataset->task);
     s->words   = spec->candidate.prep.text->size;
     s->n       = s->classes * (s->words + 1);
     TL_TRY(tl_alloc_array(ctx, (size_t)s->n, sizeof(double), &s->w));
@@ -308,8 +365,12 @@ tl_status tl_tfidf_run(tl_ctx *ctx, tl_trainer *t)
     TL_TRY(take_model(ctx, &s));
     t->at.step = s.iterations;
     snprintf(t->detail, sizeof t->detail,
-             "logistic regression on %" PRId64 " weighted words, C %g, after %" PRId64
+             "%s regression%s on %" PRId64 " weighted words, C %g, after %" PRId64
              " iterations in all",
+             t->spec.dataset->task->numbers ? "ridge" : "logistic",
+             !s.apart || t->spec.dataset->task->numbers ? ""
+             : t->spec.dataset->task->several           ? " of each label"
+                                                        : " of each rank being passed",
              s.words, s.best_strength, s.iterations);
     TL_TRY(tl_trainer_score(ctx, t));
 done:

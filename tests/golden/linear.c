@@ -69,7 +69,7 @@ static void one_case(world *w, const json_t *c)
     tl_tally        tally;
 
     TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, w->slab, tl_linear_piece(w->rows),
-                          w->width, w->classes,
+                          w->width, w->classes, NULL,
                           tl_json_bool(c, "balanced", false) ? w->weight : NULL, &l));
     TEST_OK(tl_tally_new(test_ctx(), w->classes, &tally));
     TEST_OK(tl_linear_fit(test_ctx(), l, &w->table, &settings, x, &r));
@@ -130,7 +130,7 @@ static void pieces_change_nothing(void **state)
     for (int i = 0; i < ROWS; i++)
         t.label[i] = t.x[i * WIDTH] + 0.5f * t.x[i * WIDTH + 1] > 0.1f;
     TEST_OK(tl_linear_new(test_ctx(), &tl_backend_ref, slab, tl_linear_piece(ROWS), WIDTH,
-                          2, NULL, &l));
+                          2, NULL, NULL, &l));
     TEST_OK(tl_linear_fit(test_ctx(), l, &t, &settings, a, &r));
     assert_true(r.converged && a[0] < 0.0 && a[WIDTH] > 0.0);
     for (int i = 0; i < 8; i++) { /* the gradient is that of the loss */

@@ -1,5 +1,5 @@
-"""A text classifier that Tailor wrote, loaded by Transformers with its own tokenizer files: the same
-probabilities for the same texts.
+"""A model of texts that Tailor wrote, loaded by Transformers with its own tokenizer files: the same
+answers for the same texts, be they one class of several, several labels, ranks or a number.
 
     tailor predict BEST TEXTS.txt >said.jsonl
     text_loads.py BEST TEXTS.txt said.jsonl
@@ -16,17 +16,40 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 best, texts, said = sys.argv[1:4]
 tokenizer = AutoTokenizer.from_pretrained(best)
 model = AutoModelForSequenceClassification.from_pretrained(best).eval()
-most = json.load(open(f"{best}/tailor.json"))["prep"]["text"]["most"]
+about = json.load(open(f"{best}/tailor.json"))
+prep, labels = about["prep"], about["labels"]
 lines = [line.rstrip("\n") for line in open(texts, encoding="utf-8") if line.strip()]
 answers = [json.loads(line) for line in open(said, encoding="utf-8")]
 assert len(lines) == len(answers), (len(lines), len(answers))
+
+
+def ranks(logits):
+    """Output k asks whether the rank is above k, given that it is k at least; the last nothing."""
+    one, none = torch.ones(1, dtype=torch.double), torch.zeros(1, dtype=torch.double)
+    reached = torch.cat([one, torch.cumprod(torch.sigmoid(logits[:-1]), 0), none])
+    return reached[:-1] - reached[1:]
+
+
+def apart(logits, answer):
+    """The largest difference to what Tailor said."""
+    kind = model.config.problem_type
+    if kind == "regression":
+        target = prep["target"]
+        return abs(float(logits[0]) * target["scale"] + target["mean"] - answer["value"])
+    if kind == "multi_label_classification":
+        p = ranks(logits) if "ordinal" in about["task"] else torch.sigmoid(logits)
+        return max(abs(float(p[labels.index(s["label"])]) - s["score"]) for s in answer["scores"])
+    p = torch.softmax(logits, 0)
+    return max(abs(float(p[model.config.label2id[s["label"]]]) - s["score"])
+               for s in answer["top5"])
+
+
 worst = 0.0
 with torch.no_grad():
     for line, answer in zip(lines, answers):
-        batch = tokenizer(line, return_tensors="pt", truncation=True, max_length=most)
-        p = torch.softmax(model(**batch).logits[0].double(), 0)
-        for top in answer["top5"]:
-            worst = max(worst, abs(float(p[model.config.label2id[top["label"]]]) - top["score"]))
+        batch = tokenizer(line, return_tensors="pt", truncation=True,
+                          max_length=prep["text"]["most"])
+        worst = max(worst, apart(model(**batch).logits[0].double(), answer))
 print(f"transformers {transformers.__version__}: {len(lines)} texts, {type(model).__name__}, "
-      f"{type(tokenizer).__name__}, largest difference of a probability {worst:.2e}")
+      f"{model.config.problem_type}, {type(tokenizer).__name__}, largest difference {worst:.2e}")
 sys.exit(worst > 1e-4)

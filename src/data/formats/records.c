@@ -2,6 +2,7 @@
  * Source: RFC 4180.  Floor 2, data. */
 #include "core/text.h"
 #include "data/part.h"
+#include "data/several.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,13 +21,16 @@ static const char *expected_name(const tl_schema *s)
 static const char *fault_of(const tl_opening *o, const tl_part *p, int64_t row,
                             int64_t *column)
 {
-    const tl_sheet *g = &p->sheet;
-    const char     *y = tl_sheet_cell(g, row, *column), *fault = NULL;
+    const tl_sheet *g     = &p->sheet;
+    const tl_task  *task  = o->schema->task;
+    const char     *y     = tl_sheet_cell(g, row, *column), *fault = NULL;
     double          number;
 
-    if (tl_cell_missing(y)) return "no value in the target column";
-    if (o->schema->regression && !tl_cell_number(y, &number))
-        return "no number in the target column";
+    if (task->several)
+        fault = tl_several_fault(g, row, p->targets, p->n_targets, column);
+    else if (tl_cell_missing(y)) fault = "no value in the target column";
+    else if (task->numbers && !tl_cell_number(y, &number))
+        fault = "no number in the target column";
     for (int64_t i = 0; i < o->schema->columns && !fault; i++) {
         if (p->map[i] < 0) continue;
         *column = p->map[i];
@@ -35,31 +39,20 @@ static const char *fault_of(const tl_opening *o, const tl_part *p, int64_t row,
     return fault;
 }
 
-static tl_status take_numbers(tl_ctx *ctx, tl_part *p, int64_t target)
+static tl_status find_columns(tl_ctx *ctx, tl_opening *o, tl_part *p)
 {
-    int32_t   one;
-    tl_status rc;
-
-    TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *p->target, &p->target));
-    for (int64_t r = 0; r < p->rows; r++)
-        tl_cell_number(tl_sheet_cell(&p->sheet, r, target), &p->target[r]);
-    TL_TRY(tl_part_class(ctx, p, p->sheet.name[target], 0, &one));
-done:
-    return rc;
-}
-
-static tl_status find_columns(tl_ctx *ctx, tl_opening *o, tl_part *p, int64_t *target)
-{
-    tl_status rc = TL_OK;
+    const char *asked = o->ask.target ? o->ask.target : o->ask.label;
+    tl_status   rc    = TL_OK;
 
     if (!o->schema) TL_TRY(tl_schema_infer(ctx, &p->sheet, &o->ask, &o->schema));
     TL_TRY(tl_alloc_array(ctx, (size_t)o->schema->columns, sizeof *p->map, &p->map));
     TL_TRY(tl_schema_map(ctx, o->schema, &p->sheet, p->map));
-    *target = tl_sheet_column(&p->sheet, o->ask.target ? o->ask.target : o->schema->target);
-    if (*target < 0)
+    if (!asked) asked = o->schema->target;
+    TL_TRY(tl_alloc_array(ctx, (size_t)p->sheet.columns, sizeof *p->targets, &p->targets));
+    p->n_targets = tl_target_columns(&p->sheet, asked, p->targets);
+    if (p->n_targets == 0)
         TL_FAIL(TL_EDATA, p->path,
-                "has no target column \"%.80s\" (add it, or name another --target)",
-                o->ask.target ? o->ask.target : o->schema->target);
+                "has no target column \"%.80s\" (add it, or name another --target)", asked);
 done:
     return rc;
 }
@@ -68,19 +61,16 @@ static tl_status open_file(tl_ctx *ctx, const char *path, tl_split split, tl_ope
 {
     const size_t limit = TL_MAX(o->limit_bytes, (size_t)LEAST_LIMIT);
     tl_part     *p;
-    int64_t      target = -1;
     tl_status    rc;
 
     if (split == TL_SPLIT_NONE) split = tl_split_of_name(tl_path_name(path));
     TL_TRY(tl_part_add(ctx, o, "table", path, split, &p));
     TL_TRY(tl_sheet_read(ctx, path, limit, expected_name(o->schema), &o->bad, &p->sheet));
-    TL_TRY(find_columns(ctx, o, p, &target));
-    TL_TRY(tl_part_keep_good(ctx, o, p, target, fault_of));
+    TL_TRY(find_columns(ctx, o, p));
+    TL_TRY(tl_part_keep_good(ctx, o, p, p->targets[0], fault_of));
     p->rows     = p->sheet.rows;
     p->one_size = true;
-    TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *p->label, &p->label));
-    TL_TRY(o->schema->regression ? take_numbers(ctx, p, target)
-                                 : tl_part_take_classes(ctx, p, target));
+    TL_TRY(tl_part_take_targets(ctx, o->schema->task, o->ask.order, p));
 done:
     return rc;
 }

@@ -3,6 +3,7 @@
  * Source: Hugging Face datasets' csv and json.  Floor 2, data. */
 #include "core/text.h"
 #include "data/part.h"
+#include "data/several.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +15,31 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == 0;
 }
 
+static const tl_task *task_of(const tl_opening *o)
+{
+    return o->text.task ? o->text.task : &tl_task_text_classification;
+}
+
+static const char *label_fault(const tl_opening *o, const tl_part *p, int64_t row,
+                               int64_t *column)
+{
+    const char *cell = tl_sheet_cell(&p->sheet, row, *column);
+    double      number;
+
+    if (task_of(o)->several)
+        return tl_several_fault(&p->sheet, row, p->targets, p->n_targets, column);
+    if (is_blank(cell)) return "no label";
+    return task_of(o)->numbers && !tl_cell_number(cell, &number)
+               ? "no number in the label's column"
+               : NULL;
+}
+
 static const char *fault_of(const tl_opening *o, const tl_part *p, int64_t row,
                             int64_t *column)
 {
-    (void)o;
-    if (is_blank(tl_sheet_cell(&p->sheet, row, *column))) return "no label";
+    const char *fault = label_fault(o, p, row, column);
+
+    if (fault) return fault;
     for (int i = 0; i < 2; i++) {
         if (p->text[i] < 0) continue;
         *column = p->text[i];
@@ -27,15 +48,20 @@ static const char *fault_of(const tl_opening *o, const tl_part *p, int64_t row,
     return NULL;
 }
 
-/* The label's column of this file; it may be called otherwise than the first's. */
-static tl_status find_label(tl_ctx *ctx, const tl_opening *o, const tl_sheet *g, int64_t *out)
+/* The label's columns of this file; they may be called otherwise than the first's. */
+static tl_status find_label(tl_ctx *ctx, const tl_opening *o, tl_part *p)
 {
+    const tl_sheet *g = &p->sheet;
     const char *name = o->ask.label ? o->ask.label : o->ask.target ? o->ask.target : o->text.label;
+    tl_status   rc;
 
-    *out = name ? tl_sheet_column(g, name) : -1;
-    if (*out >= 0) return TL_OK;
+    TL_TRY(tl_alloc_array(ctx, (size_t)g->columns, sizeof *p->targets, &p->targets));
+    p->n_targets = name ? tl_target_columns(g, name, p->targets) : 0;
+    if (p->n_targets > 0) return TL_OK;
     return tl_fail(ctx, TL_EDATA, g->path, "has no label column \"%.80s\" (add it, or name "
                    "another with --label)", name ? name : "label");
+done:
+    return rc;
 }
 
 /* A sheet that is read becomes a part; *sheet is its own then. */
@@ -43,7 +69,6 @@ static tl_status take_sheet(tl_ctx *ctx, const char *path, tl_split split, tl_op
                             tl_sheet *sheet)
 {
     tl_part  *p;
-    int64_t   label;
     tl_status rc;
 
     if (split == TL_SPLIT_NONE) split = tl_split_of_name(tl_path_name(path));
@@ -52,12 +77,11 @@ static tl_status take_sheet(tl_ctx *ctx, const char *path, tl_split split, tl_op
     *sheet   = (tl_sheet){ 0 };
     p->texts = true;
     TL_TRY(tl_text_columns_map(ctx, &o->text, &p->sheet, p->text));
-    TL_TRY(find_label(ctx, o, &p->sheet, &label));
-    TL_TRY(tl_part_keep_good(ctx, o, p, label, fault_of));
+    TL_TRY(find_label(ctx, o, p));
+    TL_TRY(tl_part_keep_good(ctx, o, p, p->targets[0], fault_of));
     p->rows     = p->sheet.rows;
     p->one_size = true;
-    TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *p->label, &p->label));
-    TL_TRY(tl_part_take_classes(ctx, p, label));
+    TL_TRY(tl_part_take_targets(ctx, task_of(o), o->ask.order, p));
 done:
     return rc;
 }
@@ -73,7 +97,7 @@ static tl_status open_file(tl_ctx *ctx, const char *path, tl_split split, tl_ope
     bool         found = name != NULL;
     tl_status    rc;
 
-    if (o->schema || (o->ask.task && strcmp(o->ask.task, "regression") == 0)) return TL_OK;
+    if (o->schema) return TL_OK;
     rc = tl_sheet_read(ctx, path, limit, name, &bad, &sheet);
     if (rc == TL_OK && !found)
         rc = tl_text_columns_find(ctx, &sheet, &o->ask, &o->text, &found);

@@ -13,7 +13,7 @@ static void class_text(const char *cell, char out[256])
         out[--n] = 0;
 }
 
-static void order_numbers(tl_part *p)
+void tl_part_order_numbers(tl_part *p)
 {
     double value;
 
@@ -34,7 +34,7 @@ tl_status tl_part_take_classes(tl_ctx *ctx, tl_part *p, int64_t target)
         class_text(tl_sheet_cell(&p->sheet, r, target), name);
         TL_TRY(tl_part_class(ctx, p, name, 0, &p->label[r]));
     }
-    order_numbers(p);
+    tl_part_order_numbers(p);
     if (p->classes == p->rows && p->rows > 20)
         TL_FAIL(TL_EDATA, p->path,
                 "every row has a class of its own in column \"%.80s\" (name another "

@@ -218,7 +218,7 @@ tl_status tl_schema_fit(tl_ctx *ctx, tl_schema *s, const tl_schema_rows *rows)
     double   *value = NULL;
     tl_status rc    = TL_OK;
 
-    if (s->regression) fit_target(s, rows);
+    if (s->task->numbers) fit_target(s, rows);
     if (s->fitted) return TL_OK;
     TL_TRY(tl_alloc_array(ctx, (size_t)rows->rows, sizeof *value, &value));
     for (int64_t i = 0; i < s->columns; i++)

@@ -2,6 +2,7 @@
  * categories, and which are left out (all values different, one value only, free text) and why.
  * Floor 2, data. */
 #include "core/text.h"
+#include "data/several.h"
 #include "data/tables/schema.h"
 
 #include <ctype.h>
@@ -186,58 +187,61 @@ static tl_status judge_column(tl_ctx *ctx, const tally *t, tl_column *c)
     return judge_text(ctx, t, c);
 }
 
-/* --target, else a column that is called so, else the last. */
+/* --target (or --label), else a column that is called so, else the last: target[*count]. */
 static tl_status find_target(tl_ctx *ctx, const tl_sheet *g, const tl_table_ask *ask,
-                             int64_t *out, const char **why)
+                             int64_t *target, int64_t *count, const char **why)
 {
+    const char *asked = ask->target ? ask->target : ask->label;
     static const char *const names[] = { "target", "label", "class", "y", "outcome" };
     char                     known[400] = "";
 
     *why = "as asked";
-    if (ask->target) {
-        *out = tl_sheet_column(g, ask->target);
-        if (*out >= 0) return TL_OK;
+    if (asked) {
+        *count = tl_target_columns(g, asked, target);
+        if (*count > 0) return TL_OK;
         for (int64_t c = 0; c < g->columns && strlen(known) < 300; c++)
             snprintf(known + strlen(known), sizeof known - strlen(known), "%s%.60s",
                      c ? ", " : "", g->name[c]);
         return tl_fail(ctx, TL_EUSAGE, "--target",
-                       "%.200s has no column \"%.80s\" (it has: %s)", g->path, ask->target,
-                       known);
+                       "%.200s has no column \"%.80s\" (it has: %s)", g->path, asked, known);
     }
-    *why = "its name says so";
+    *count = 1;
+    *why   = "its name says so";
     for (size_t i = 0; i < TL_COUNT(names); i++)
         for (int64_t c = 0; c < g->columns; c++)
             if (strcasecmp(g->name[c], names[i]) == 0) {
-                *out = c;
+                *target = c;
                 return TL_OK;
             }
-    *why = "the last column; --target COLUMN names another";
-    *out = g->columns - 1;
+    *why    = "the last column; --target COLUMN names another";
+    *target = g->columns - 1;
     return TL_OK;
 }
 
 /* Numbers with fractions, or more of them than classes usually are, are to be predicted as
- * numbers. */
-static tl_status find_task(tl_ctx *ctx, const tally *t, const char *asked, tl_schema *s)
+ * numbers; ranks only where they are asked for. */
+static tl_status find_task(tl_ctx *ctx, const tally *t, int64_t column, int64_t columns,
+                           const char *asked, tl_schema *s)
 {
     const bool numbers = t->numbers > 0 && mostly(t->numbers, t);
 
-    s->regression =
-        numbers && t->distinct > 2 &&
-        (t->whole < t->numbers || t->distinct > FEW_CLASSES);
-    if (!asked) return TL_OK;
-    if (strcmp(asked, "classification") == 0 || strcmp(asked, "table-classification") == 0)
-        s->regression = false;
-    else if (strcmp(asked, "regression") != 0 && strcmp(asked, "table-regression") != 0)
-        return tl_fail(ctx, TL_EUSAGE, "--task",
-                       "\"%.40s\" is not known (classification or regression)", asked);
-    else if (!numbers)
+    s->task = numbers && t->distinct > 2 &&
+                      (t->whole < t->numbers || t->distinct > FEW_CLASSES)
+                  ? &tl_task_table_regression
+                  : &tl_task_table_classification;
+    if (columns > 1 || tl_column_names_several(t->g, column)) s->task = &tl_task_table_several;
+    if (asked && !tl_task_asked(s->task, asked))
+        return tl_fail(ctx, TL_EUSAGE, "--task", "\"%.40s\" is not known (classification, "
+                       "multi-label, ordinal or regression)", asked);
+    if (asked) s->task = tl_task_asked(s->task, asked);
+    if (columns > 1 && !s->task->several)
+        return tl_fail(ctx, TL_EUSAGE, "--task", "several columns are several labels (leave "
+                       "--task out, or name one --target)");
+    if (s->task->numbers && !numbers)
         return tl_fail(ctx, TL_EDATA, "--task",
                        "the target \"%.80s\" is no column of numbers (leave out --task, or "
                        "name another --target)",
                        s->target);
-    else
-        s->regression = true;
     return TL_OK;
 }
 
@@ -253,21 +257,29 @@ static tl_status need_columns(tl_ctx *ctx, const tl_sheet *g, const tl_schema *s
                    s->columns ? s->column[0].why : "there is one column only");
 }
 
-static tl_status infer_columns(tl_ctx *ctx, const tl_sheet *g, int64_t target,
-                               const tl_table_ask *ask, tally *t, tl_schema *s)
+static bool is_among(const int64_t *target, int64_t count, int64_t column)
+{
+    for (int64_t k = 0; k < count; k++)
+        if (target[k] == column) return true;
+    return false;
+}
+
+static tl_status infer_columns(tl_ctx *ctx, const tl_sheet *g, const int64_t *target,
+                               int64_t targets, const tl_table_ask *ask, tally *t,
+                               tl_schema *s)
 {
     tl_status rc = TL_OK;
 
     for (int64_t c = 0; c < g->columns; c++) {
         if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, g->path, "interrupted");
         count_column(g, c, t);
-        if (c == target) {
+        if (is_among(target, targets, c)) {
             if (t->there == 0)
                 TL_FAIL(TL_EDATA, g->path,
                         "the target column \"%.80s\" has no value in any row (name "
                         "another --target)",
                         g->name[c]);
-            TL_TRY(find_task(ctx, t, ask->task, s));
+            TL_TRY(find_task(ctx, t, c, targets, ask->task, s));
             continue;
         }
         tl_column *column = &s->column[s->columns++];
@@ -285,26 +297,28 @@ tl_status tl_schema_infer(tl_ctx *ctx, const tl_sheet *g, const tl_table_ask *as
 {
     tl_schema  *s = NULL;
     tally       t = { 0 };
-    int64_t     target;
-    const char *why;
+    int64_t    *target = NULL, targets;
+    const char *why, *asked = ask->target ? ask->target : ask->label;
     tl_status   rc;
 
     *out = NULL;
-    TL_TRY(find_target(ctx, g, ask, &target, &why));
+    TL_TRY(tl_alloc_array(ctx, (size_t)g->columns, sizeof *target, &target));
+    TL_TRY(find_target(ctx, g, ask, target, &targets, &why));
     TL_TRY(tl_alloc(ctx, sizeof *s, &s));
     atomic_store(&s->holders, 1);
     s->target_scale = 1.0;
-    TL_TRY(tl_strdup(ctx, g->name[target], &s->target));
+    TL_TRY(tl_strdup(ctx, targets > 1 ? asked : g->name[*target], &s->target));
     TL_TRY(tl_strdup(ctx, why, &s->target_why));
     TL_TRY(tl_alloc_array(ctx, (size_t)g->columns, sizeof *s->column, &s->column));
     TL_TRY(tl_alloc_array(ctx, (size_t)g->rows, sizeof *t.text, &t.text));
     TL_TRY(tl_alloc_array(ctx, (size_t)g->rows, sizeof *t.value, &t.value));
-    TL_TRY(infer_columns(ctx, g, target, ask, &t, s));
+    TL_TRY(infer_columns(ctx, g, target, targets, ask, &t, s));
     TL_TRY(need_columns(ctx, g, s));
     tl_schema_layout(s, TL_CODING_NET, TL_SCALING_STANDARD);
     *out = s;
     s    = NULL;
 done:
+    tl_free(ctx, target);
     tl_free(ctx, t.text);
     tl_free(ctx, t.value);
     tl_schema_drop(ctx, s);

@@ -73,7 +73,7 @@ tl_status tl_dataset_fit(tl_ctx *ctx, const tl_dataset *d, const tl_schema *like
     if (!s->fitted) tl_schema_layout(s, s->coding, scaling);
     const fitting        f     = { d, s, map, rows };
     const tl_schema_rows given = { rows.count, field_of, target_of, &f };
-    s->regression              = d->task->numbers;
+    s->task                    = d->task;
     TL_TRY(tl_schema_fit(ctx, s, &given));
     *out = s;
     s    = NULL;

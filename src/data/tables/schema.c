@@ -81,7 +81,7 @@ tl_status tl_schema_copy(tl_ctx *ctx, const tl_schema *from, tl_schema **out)
     s->scaling      = from->scaling;
     s->fitted       = from->fitted;
     s->width        = from->width;
-    s->regression   = from->regression;
+    s->task         = from->task;
     s->target_mean  = from->target_mean;
     s->target_scale = from->target_scale;
     TL_TRY(copy_text(ctx, from->target, &s->target));

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "data/tables/cell.h"
 #include "data/tables/sheet.h"
+#include "tensor/task.h"
 
 typedef enum {
     TL_COLUMN_LEFT_OUT, TL_COLUMN_NUMBER, TL_COLUMN_CATEGORY, TL_COLUMN_DATE
@@ -45,12 +46,12 @@ typedef struct {
     int64_t     width;           /* of the coded row                                         */
     char       *target;          /* NULL: the table has none                                 */
     char       *target_why;      /* how it was found, for people                             */
-    bool        regression;
+    const tl_task *task;         /* what is asked: of a model's table never NULL              */
     double      target_mean, target_scale; /* of a number: (y - mean) / scale is learnt      */
 } tl_schema;
 
 /* What was asked of a table, else NULL. */
-typedef struct { const char *target, *task, *text, *label, *group; } tl_table_ask;
+typedef struct { const char *target, *task, *text, *label, *group, *order; } tl_table_ask;
 
 /* From a whole table: which column is the target, which kind each other one has.  One holder.
  * `bad` is not touched: what does not fit its column's kind is found by tl_schema_check. */

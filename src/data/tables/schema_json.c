@@ -69,9 +69,8 @@ json_t *tl_schema_to_json(const tl_schema *s)
     for (int64_t i = 0; i < s->columns; i++)
         json_array_append_new(list, column_json(s, &s->column[i]));
     if (s->target)
-        target = json_pack("{s:o, s:b, s:f, s:f}", "name", text_of(s->target),
-                           "regression", s->regression, "mean", s->target_mean, "scale",
-                           s->target_scale);
+        target = json_pack("{s:o, s:s, s:f, s:f}", "name", text_of(s->target), "task",
+                           s->task->name, "mean", s->target_mean, "scale", s->target_scale);
     json_object_set_new(all, "coding", json_string(codings[s->coding]));
     json_object_set_new(all, "scaling", json_string(scalings[s->scaling]));
     json_object_set_new(all, "fitted", json_boolean(s->fitted));
@@ -182,8 +181,13 @@ static tl_status read_target(tl_ctx *ctx, const char *where, const json_t *targe
     const char *name = tl_json_text(target, "name", NULL);
 
     s->target_scale = 1.0;
+    s->task         = &tl_task_table_classification;
     if (!target || json_is_null(target)) return TL_OK;
-    s->regression   = tl_json_bool(target, "regression", false);
+    s->task = tl_task_find(tl_json_text(target, "task",
+                                        tl_json_bool(target, "regression", false)
+                                            ? tl_task_table_regression.name /* as first written */
+                                            : tl_task_table_classification.name));
+    if (!s->task || !s->task->table) return wrong(ctx, where, "task");
     s->target_mean  = tl_json_number(target, "mean", 0.0);
     s->target_scale = tl_json_number(target, "scale", 1.0);
     if (!name || strlen(name) > MOST_TEXT || !isfinite(s->target_mean) ||

@@ -1,8 +1,10 @@
 /* columns.c -- see columns.h.  The names are those of the data sets that people load by the
  * package `datasets`: GLUE, SNLI, IMDB, tweets, intents.  Floor 2, data. */
 #include "data/texts/columns.h"
+#include "data/several.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +29,12 @@ static const char *const label_names[] = {
     "target", "output", "class_name", "label_text", "polarity",  "stars",    "rating",
     "y",      NULL
 };
+static const char *const number_names[] = { "score", "similarity", "value", "target", "label",
+                                            "labels", "rating", "y", NULL };
 
 /* What a column looks like, from its first rows. */
 typedef struct {
-    int64_t there, distinct, words, bytes, numbers;
+    int64_t there, distinct, words, bytes, numbers, fractions;
 } look;
 
 static int by_text(const void *a, const void *b)
@@ -61,7 +65,9 @@ static look look_at(const tl_sheet *g, int64_t column, const char **room)
         room[l.there++] = text;
         l.words += count_words(text);
         l.bytes += (int64_t)strlen(text);
-        l.numbers += tl_cell_number(text, &value);
+        if (!tl_cell_number(text, &value)) continue;
+        l.numbers++;
+        l.fractions += value != floor(value);
     }
     qsort(room, (size_t)l.there, sizeof *room, by_text);
     for (int64_t i = 0; i < l.there; i++)
@@ -93,6 +99,8 @@ typedef struct {
     const tl_sheet *g;
     look           *look;    /* [columns] */
     int64_t         text[2], label;
+    const char     *asked;   /* --label or --target */
+    const tl_task  *task;
     bool            by_name; /* the text's name says what it is */
 } choice;
 
@@ -125,20 +133,63 @@ static void choose_by_look(choice *k)
     }
 }
 
+static bool is_numbers(const look *l)
+{
+    return l->there > 0 && l->numbers == l->there && l->distinct > 2;
+}
+
 static bool is_text(const choice *k, int64_t c)
 {
     return c == k->text[0] || c == k->text[1];
 }
 
+static bool may_be_label(const choice *k, int64_t c)
+{
+    if (is_text(k, c)) return false;
+    if (k->task && k->task->numbers) return is_numbers(&k->look[c]);
+    return is_classes(&k->look[c]) || tl_column_names_several(k->g, c);
+}
+
+/* A column of numbers with fractions, where its name says that it is meant. */
+static void choose_number(choice *k)
+{
+    for (size_t i = 0; number_names[i] && k->label < 0; i++) {
+        const int64_t c = named(k->g, number_names[i]);
+        if (c < 0 || is_text(k, c) || !is_numbers(&k->look[c])) continue;
+        if (k->look[c].fractions > 0 || (k->task && k->task->numbers)) k->label = c;
+    }
+}
+
 /* By name, else the last column of classes. */
 static void choose_label(choice *k)
 {
+    if (!k->task || k->task->numbers) choose_number(k);
     for (size_t i = 0; label_names[i] && k->label < 0; i++) {
         const int64_t c = named(k->g, label_names[i]);
-        if (c >= 0 && !is_text(k, c) && is_classes(&k->look[c])) k->label = c;
+        if (c >= 0 && may_be_label(k, c)) k->label = c;
     }
     for (int64_t c = k->g->columns - 1; c >= 0 && k->label < 0; c--)
-        if (!is_text(k, c) && is_classes(&k->look[c])) k->label = c;
+        if (may_be_label(k, c)) k->label = c;
+}
+
+/* Of the label's column, or columns: what is asked where --task does not say it. */
+static tl_status choose_task(tl_ctx *ctx, choice *k)
+{
+    const look *l = &k->look[k->label];
+    const bool several = k->asked && tl_sheet_column(k->g, k->asked) < 0;
+
+    if (!k->task)
+        k->task = several || tl_column_names_several(k->g, k->label)
+                      ? &tl_task_text_several
+                  : is_numbers(l) && l->fractions > 0 ? &tl_task_text_regression
+                                                      : &tl_task_text_classification;
+    if (several && !k->task->several)
+        return tl_fail(ctx, TL_EUSAGE, "--task", "several columns are several labels (leave "
+                       "--task out, or name one --label)");
+    if (k->task->numbers && l->numbers == 0)
+        return tl_fail(ctx, TL_EDATA, "--task", "the label \"%.80s\" is no column of numbers "
+                       "(leave out --task, or name another --label)", k->g->name[k->label]);
+    return TL_OK;
 }
 
 static tl_status asked_column(tl_ctx *ctx, const tl_sheet *g, const char *option,
@@ -156,6 +207,7 @@ static tl_status take_asked(tl_ctx *ctx, const tl_table_ask *ask, choice *k)
 {
     const char *comma = ask->text ? strchr(ask->text, ',') : NULL;
     const char *label = ask->label ? ask->label : ask->target;
+    int64_t    *column = NULL;
     char        first[256];
     tl_status   rc = TL_OK;
 
@@ -166,9 +218,13 @@ static tl_status take_asked(tl_ctx *ctx, const tl_table_ask *ask, choice *k)
     } else if (ask->text) {
         TL_TRY(asked_column(ctx, k->g, "--text", ask->text, &k->text[0]));
     }
-    if (label)
-        TL_TRY(asked_column(ctx, k->g, ask->label ? "--label" : "--target", label, &k->label));
+    if (!label) goto done;
+    TL_TRY(tl_alloc_array(ctx, (size_t)k->g->columns, sizeof *column, &column));
+    if (tl_target_columns(k->g, label, column) > 0) k->label = column[0];
+    else TL_TRY(asked_column(ctx, k->g, ask->label ? "--label" : "--target", label, &k->label));
+    k->asked = label;
 done:
+    tl_free(ctx, column);
     return rc;
 }
 
@@ -180,7 +236,8 @@ static tl_status take_names(tl_ctx *ctx, const choice *k, const tl_table_ask *as
 
     for (int i = 0; i < 2; i++)
         if (k->text[i] >= 0) TL_TRY(tl_strdup(ctx, k->g->name[k->text[i]], &c.name[i]));
-    TL_TRY(tl_strdup(ctx, k->g->name[k->label], &c.label));
+    c.task = k->task;
+    TL_TRY(tl_strdup(ctx, k->asked ? k->asked : k->g->name[k->label], &c.label));
     TL_TRY(tl_strdup(ctx,
                      ask->text    ? "as asked"
                      : k->by_name ? "by their names"
@@ -202,24 +259,23 @@ tl_status tl_text_columns_find(tl_ctx *ctx, const tl_sheet *g, const tl_table_as
 
     *out   = (tl_text_columns){ 0 };
     *found = false;
+    if (ask->task && !(k.task = tl_task_asked(&tl_task_text_classification, ask->task)))
+        TL_FAIL(TL_EUSAGE, "--task", "\"%.40s\" is not known (classification, multi-label, "
+                "ordinal or regression)", ask->task);
     TL_TRY(tl_alloc_array(ctx, (size_t)g->columns, sizeof *k.look, &k.look));
     TL_TRY(tl_alloc_array(ctx, LOOKS_AT, sizeof *room, &room));
     for (int64_t c = 0; c < g->columns; c++) k.look[c] = look_at(g, c, room);
     TL_TRY(ask->text || ask->label ? take_asked(ctx, ask, &k) : TL_OK);
     if (k.text[0] < 0) choose_by_name(&k);
     if (k.text[0] < 0) choose_by_look(&k);
-    if (k.text[0] < 0) {
-        if (ask->label)
-            TL_FAIL(TL_EUSAGE, "--label", "%.200s has no column of texts (name it with --text)",
-                    g->path);
-        goto done;
-    }
-    if (ask->target && k.label < 0) k.label = tl_sheet_column(g, ask->target);
+    if (k.text[0] < 0) goto done;
+    if (ask->target && k.label < 0) TL_TRY(take_asked(ctx, ask, &k));
     if (k.label < 0) choose_label(&k);
     if (k.label < 0 && ask->text)
         TL_FAIL(TL_EDATA, g->path, "has no column of classes beside \"%.80s\" (name it with "
                 "--label)", g->name[k.text[0]]);
     if (k.label < 0 || is_text(&k, k.label)) goto done;
+    TL_TRY(choose_task(ctx, &k));
     TL_TRY(take_names(ctx, &k, ask, out));
     *found = true;
 done:
@@ -234,6 +290,7 @@ tl_status tl_text_columns_copy(tl_ctx *ctx, const tl_text_columns *from, tl_text
     tl_status       rc = TL_OK;
 
     *out = c;
+    c.task = from->task;
     for (int i = 0; i < 2; i++)
         if (from->name[i]) TL_TRY(tl_strdup(ctx, from->name[i], &c.name[i]));
     if (from->label) TL_TRY(tl_strdup(ctx, from->label, &c.label));

@@ -9,10 +9,12 @@ typedef struct {
     char *name[2]; /* the text, and the second of pairs or NULL; owned                    */
     char *label;   /* NULL: one file a class                                              */
     char *why;     /* how they were found, for people                                     */
+    const tl_task *task; /* what is asked; NULL: classes                                   */
 } tl_text_columns;
 
 /* Texts where --text names a column, or a column that holds sentences has a name that says so
- * or stands beside little else, and a column of classes is there.  *found false: no table of
+ * or stands beside little else, and a column of labels is there (by name also one of numbers with
+ * fractions).  *found false: no table of
  * texts.  TL_EDATA, TL_EUSAGE where a column that was asked for is missing. */
 tl_status tl_text_columns_find(tl_ctx *ctx, const tl_sheet *g, const tl_table_ask *ask,
                                tl_text_columns *out, bool *found);

@@ -347,7 +347,9 @@ json_t *tl_texter_to_json(const tl_texter *t)
                                          [TL_TRAIN_CHARS]      = "chars" };
     const bool               learns  = t->learns;
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "kind",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "task",
+                     t->columns.task ? t->columns.task->name : tl_task_text_classification.name,
+                     "kind",
                      t->weighs ? "words" : "tokens", "text", text_or_null(t->columns.name[0]),
                      "text_b", text_or_null(t->columns.name[1]), "label",
                      text_or_null(t->columns.label), "most", (json_int_t)t->most, "size",
@@ -376,7 +378,10 @@ tl_status tl_texter_take_json(tl_ctx *ctx, const char *where, const json_t *valu
     if (most < 1 || most > MOST_TOKENS)
         TL_FAIL(TL_EDATA, where, "rows of %" PRId64 " tokens are not possible (copy the model "
                 "again)", most);
-    t->most = most;
+    t->most         = most;
+    t->columns.task = tl_task_find(tl_json_text(value, "task", tl_task_text_classification.name));
+    if (!t->columns.task || !t->columns.task->text)
+        TL_FAIL(TL_EDATA, where, "its task is none of texts (copy the model again)");
     TL_TRY(take_name(ctx, value, "text", &t->columns.name[0]));
     TL_TRY(take_name(ctx, value, "text_b", &t->columns.name[1]));
     TL_TRY(take_name(ctx, value, "label", &t->columns.label));

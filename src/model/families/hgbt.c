@@ -1,5 +1,6 @@
 /* hgbt.c -- gradient-boosted trees as a network: fitted by the baseline, they travel as
- * weights and are asked as any other.  Two classes have one score, the other's is 0.
+ * weights and are asked as any other.  Two classes have one score, the other's is 0; two labels
+ * that may hold together have two.
  * Sources: Friedman 2001; Ke et al. 2017 (LightGBM).  Floor 2, model. */
 #include "model/config.h"
 #include "tensor/forest.h"
@@ -11,7 +12,7 @@ enum { MOST_NODES = 1 << 24, MOST_TREES = 1 << 20 };
 static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
                            const json_t *config, tl_arch *arch)
 {
-    int64_t   trees, nodes, words;
+    int64_t   trees, nodes, words, scores;
     tl_status rc;
 
     if (!config)
@@ -23,11 +24,17 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
     TL_TRY(tl_config_int(ctx, where, config, "trees", 1, MOST_TREES, 1, &trees));
     TL_TRY(tl_config_int(ctx, where, config, "nodes", 1, MOST_NODES, 1, &nodes));
     TL_TRY(tl_config_int(ctx, where, config, "words", 1, MOST_NODES, TL_SET_WORDS, &words));
+    TL_TRY(tl_config_int(ctx, where, config, "scores", 1, MOST_TREES,
+                         arch->outputs == 2 ? 1 : TL_MAX(arch->outputs, (int64_t)1), &scores));
+    if (scores != arch->outputs && (scores != 1 || arch->outputs != 2))
+        TL_FAIL(TL_EDATA, where, "%" PRId64 " scores are not those of %" PRId64 " outputs (copy "
+                "the model again)", scores, arch->outputs);
     if (arch->row.ndim > 1)
         TL_FAIL(TL_EUSAGE, where, "trees take rows of a table (give a CSV, or another --arch)");
     TL_TRY(tl_config_take(ctx, arch,
-                          json_pack("{s:I, s:I, s:I}", "trees", (json_int_t)trees, "nodes",
-                                    (json_int_t)nodes, "words", (json_int_t)words)));
+                          json_pack("{s:I, s:I, s:I, s:I}", "trees", (json_int_t)trees, "nodes",
+                                    (json_int_t)nodes, "words", (json_int_t)words, "scores",
+                                    (json_int_t)scores)));
     snprintf(arch->name, sizeof arch->name, "hgbt");
 done:
     return rc;
@@ -45,7 +52,7 @@ static tl_tensor part(tl_net *net, const char *name, tl_shape shape)
 
 static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
 {
-    const int64_t scores = arch->outputs == 2 ? 1 : arch->outputs;
+    const int64_t scores = setting(arch, "scores");
 
     x = tl_cast(net->g, x, TL_F32);
     const tl_tensor node =
@@ -62,7 +69,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor scores)
     static const int64_t before[TL_DIMS] = { 0, 1 }, after[TL_DIMS] = { 0 };
 
     tl_net_layer(net, "scores");
-    return arch->outputs == 2 ? tl_pad(net->g, scores, before, after)
+    return setting(arch, "scores") < arch->outputs ? tl_pad(net->g, scores, before, after)
                               : tl_scale(net->g, scores, 1.0f);
 }
 

@@ -24,7 +24,7 @@ function svg(tag, attrs, text) {
 }
 const known = x => x !== null && x !== undefined && Number.isFinite(x);
 const metricName = { 'accuracy': 'accuracy', 'macro-f1': 'macro F1' }[V.metric] || V.metric || 'score';
-const share = V.metric === 'accuracy' || V.metric === 'macro-f1';
+const share = ['accuracy', 'macro-f1', 'micro-f1'].includes(V.metric);
 const plain = (x, digits) => Math.abs(x) >= 10 ** Math.max(3, digits - 1) ? Number(x.toPrecision(digits)).toLocaleString('en') : x.toPrecision(digits);
 const score = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) + ' %' : plain(x, 4);
 const points = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) : plain(x, 3);
@@ -271,7 +271,7 @@ function mistakes() {
       el('tr', {}, el('th', {}), k.classes.map(c => el('th', { class: 'col' }, el('div', { title: c }, c)))),
       k.counts.map((r, i) => el('tr', {}, el('th', { class: 'row', title: k.classes[i] }, k.classes[i]), r.map((v, j) => cell(v, r.reduce((a, b) => a + b, 0), i === j)))))));
   }
-  if ((D.per_class || []).length) parts.push(fold('by class', table(['class', 'rows', 'precision', '95 % interval', 'recall', '95 % interval', 'F1'], D.per_class.map(c => [c.class, count(c.rows), score(c.precision), range(c.precision_ci95), score(c.recall), range(c.recall_ci95), score(c.f1)]))));
+  if ((D.per_class || []).length) parts.push(fold('by class', table(['class', 'rows', 'precision', '95 % interval', 'recall', '95 % interval', 'F1', ...(D.per_class[0].threshold ? ['average precision', 'said from'] : [])], D.per_class.map(c => [c.class, count(c.rows), score(c.precision), range(c.precision_ci95), score(c.recall), range(c.recall_ci95), score(c.f1), ...(c.threshold ? [score(c.average_precision), c.threshold.toFixed(3)] : [])]))));
   if ((D.mistakes || []).length) parts.push(el('h3', {}, 'Its worst mistakes'), el('p', { class: 'note' }, 'Test rows it got wrong with the most confidence. Wrong labels in the data often show up here first.'),
     faces(D.mistakes));
   if (parts.length) section('Where the winner is wrong', `On the test rows, by the model in best/.`, ...parts);

@@ -45,7 +45,7 @@ size_t tl_trees_bytes(const tl_run_spec *spec)
 double tl_trees_flops(const tl_run_spec *spec)
 {
     const tl_tree_settings *s = &spec->candidate.hyper.trees;
-    const double scores = spec->dataset->classes == 2 ? 1.0 : (double)spec->dataset->classes;
+    const double scores = (double)tl_trees_scores(spec->dataset);
 
     return (double)s->most * scores * log2((double)s->leaves + 1.0) *
            (double)spec->train.count * (double)spec->candidate.prep.table->width;
@@ -86,6 +86,32 @@ static double weight_of(const boosting *b, int64_t i)
     return b->weight ? (double)b->weight[i] : 1.0;
 }
 
+static bool has_marks(const boosting *b)
+{
+    return tl_task_has_marks(b->t->spec.dataset->task);
+}
+
+/* One score for two classes; else one each. */
+int64_t tl_trees_scores(const tl_dataset *d)
+{
+    return d->classes == 2 && !tl_task_has_marks(d->task) ? 1 : d->classes;
+}
+
+/* Log-odds of yes among the rows that are asked. */
+static float base_of_marks(const boosting *b, int64_t k)
+{
+    const tl_run_spec *spec = &b->t->spec;
+    double             yes = 0.0, asked = 0.0;
+
+    for (int64_t i = 0; i < b->rows; i++) {
+        const double mark = tl_dataset_mark(spec->dataset, spec->train.row[i], k);
+        asked += mark >= 0.0;
+        yes += mark > 0.5;
+    }
+    const double p = asked > 0.0 ? fmin(fmax(yes / asked, 1e-7), 1.0 - 1e-7) : 0.5;
+    return (float)log(p / (1.0 - p));
+}
+
 /* Where boosting starts: log-odds of the classes' shares; 0 of numbers, which are centred. */
 static void find_base(boosting *b)
 {
@@ -93,6 +119,8 @@ static void find_base(boosting *b)
     double             total = 0.0;
 
     if (spec->dataset->task->numbers) return;
+    for (int64_t k = 0; k < b->scores && has_marks(b); k++) b->base[k] = base_of_marks(b, k);
+    if (has_marks(b)) return;
     for (int64_t i = 0; i < b->rows; i++) total += weight_of(b, i);
     for (int64_t k = 0; k < b->scores; k++) {
         const int32_t mine  = b->scores == 1 ? 1 : (int32_t)k;
@@ -119,7 +147,7 @@ static tl_status open_boosting(tl_ctx *ctx, boosting *b)
     b->rows       = spec->train.count;
     b->valid_rows = spec->valid.count;
     b->columns    = spec->candidate.prep.table->width;
-    b->scores     = spec->dataset->classes == 2 ? 1 : spec->dataset->classes;
+    b->scores     = tl_trees_scores(spec->dataset);
     const size_t scores = (size_t)b->scores;
     TL_TRY(code_rows(ctx, spec->cache, spec->train, b->columns, &b->x));
     TL_TRY(code_rows(ctx, spec->cache, spec->valid, b->columns, &b->valid_x));
@@ -181,6 +209,13 @@ static void derive(void *arg, int64_t low, int64_t high)
                 b->hessian[at]  = 1.0f;
                 continue;
             }
+            if (has_marks(b)) {
+                const double mark = tl_dataset_mark(spec->dataset, row, k);
+                const double yes  = 1.0 / (1.0 + exp(-b->score[at]));
+                b->gradient[at]   = mark < 0.0 ? 0.0f : (float)(yes - mark);
+                b->hessian[at]    = mark < 0.0 ? 0.0f : (float)(yes * (1.0 - yes));
+                continue;
+            }
             const double  p    = share_of(b, b->score, b->rows, i, k);
             const int32_t mine = b->scores == 1 ? 1 : (int32_t)k;
             b->gradient[at] = (float)(w * (p - (spec->dataset->label[row] == mine ? 1.0 : 0.0)));
@@ -188,11 +223,26 @@ static void derive(void *arg, int64_t low, int64_t high)
         }
 }
 
+static double loss_of_marks(const boosting *b, const double *score, tl_rows rows, int64_t i)
+{
+    double sum = 0.0;
+
+    for (int64_t k = 0; k < b->scores; k++) {
+        const double mark = tl_dataset_mark(b->t->spec.dataset, rows.row[i], k);
+        const double x    = score[k * rows.count + i];
+        if (mark >= 0.0) sum += fmax(x, 0.0) - x * mark + log1p(exp(-fabs(x)));
+    }
+    return sum / (double)b->scores;
+}
+
 static double mean_loss(const boosting *b, const double *score, tl_rows rows)
 {
     const tl_run_spec *spec = &b->t->spec;
     double             sum  = 0.0;
 
+    for (int64_t i = 0; i < rows.count && has_marks(b); i++)
+        sum += loss_of_marks(b, score, rows, i);
+    if (has_marks(b)) return sum / (double)rows.count;
     for (int64_t i = 0; i < rows.count; i++) {
         const int32_t label = spec->dataset->label[rows.row[i]];
         const double  e     = score[i] - tl_scaled_target(spec, rows.row[i]);
@@ -279,6 +329,7 @@ static tl_status take_model(tl_ctx *ctx, boosting *b)
     tl_status    rc;
 
     TL_TRY(tl_arch_copy(ctx, &t->model->arch, &arch));
+    json_object_set_new(arch.config, "scores", json_integer(b->scores));
     json_object_set_new(arch.config, "trees", json_integer(TL_MAX(g->trees, (int64_t)1)));
     json_object_set_new(arch.config, "nodes", json_integer(TL_MAX(g->nodes, (int64_t)1)));
     json_object_set_new(arch.config, "words",

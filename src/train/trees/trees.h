@@ -59,4 +59,6 @@ bool      tl_arch_is_trees(const tl_arch *arch);
 /* What a run will take, for forecasts. */
 size_t    tl_trees_bytes(const tl_run_spec *spec);
 double    tl_trees_flops(const tl_run_spec *spec);
+/* How many trees a round has: one a class, one for two classes. */
+int64_t tl_trees_scores(const tl_dataset *d);
 #endif
