@@ -75,7 +75,8 @@ tailor_status tailor_model_new(tailor *t, const char *arch, const tailor_data *d
     if (d->text) {
         TL_TRY(tl_scratch_text(ctx, d, arch, &resolved, &prep, &texter));
     } else {
-        TL_TRY(tl_arch_parse(ctx, arch, row_for_data(d), d->classes, &resolved));
+        TL_TRY(d->schema ? tl_table_network(ctx, d->schema, arch, d->classes, &resolved)
+                         : tl_arch_parse(ctx, arch, row_for_data(d), d->classes, &resolved));
         prep = prep_for_data(&resolved, d);
     }
     TL_TRY(tl_model_new(ctx, &resolved, &prep, d->class_name, seed, &model));

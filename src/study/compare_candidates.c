@@ -138,7 +138,7 @@ static tl_status make_table_net(tl_ctx *ctx, const tl_study *s, size_t net, tl_c
     const char *text = s->q->base_arch ? s->q->base_arch : table_nets[net];
 
     c->prep = (tl_prep){ .table = s->data->schema };
-    return tl_arch_parse(ctx, text, tl_prep_row(&c->prep), s->data->classes, &c->arch);
+    return tl_table_network(ctx, s->data->schema, text, s->data->classes, &c->arch);
 }
 
 static tl_status make_text_net(tl_ctx *ctx, const tl_study *s, tl_entry *e)

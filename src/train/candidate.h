@@ -153,6 +153,9 @@ tl_status tl_student(tl_ctx *ctx, const tl_arch *base, const tl_prep *base_prep,
 int64_t   tl_baseline_pool(tl_shape row); /* pixels of a side made one */
 /* The baseline for rows of a table: gradient-boosted trees, and the columns as they take them
  * (*columns is the caller's to drop). */
+/* The network `text` names for rows of these columns: categories of many levels as embeddings. */
+tl_status tl_table_network(tl_ctx *ctx, const tl_schema *columns, const char *text,
+                           int64_t outputs, tl_arch *out);
 tl_status tl_baseline_table(tl_ctx *ctx, const tl_dataset *d, tl_arch *out, tl_prep *prep,
                             tl_schema **columns);
 tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out);

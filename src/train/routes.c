@@ -1,4 +1,5 @@
 /* routes.c -- the list of routes, and what their defaults share.  Floor 3, train. */
+#include "model/levels.h"
 #include "train/texts.h"
 
 #include <math.h>
@@ -152,6 +153,19 @@ tl_status tl_baseline_table(tl_ctx *ctx, const tl_dataset *d, tl_arch *out, tl_p
 done:
     json_decref(config);
     tl_schema_drop(ctx, s);
+    return rc;
+}
+
+tl_status tl_table_network(tl_ctx *ctx, const tl_schema *columns, const char *text,
+                           int64_t outputs, tl_arch *out)
+{
+    int64_t   at, width;
+    tl_status rc;
+
+    TL_TRY(tl_arch_parse(ctx, text, TL_SHAPE(columns->width), outputs, out));
+    for (int64_t i = 0; i < columns->columns; i++)
+        if (tl_schema_group(columns, i, &at, &width)) TL_TRY(tl_arch_embed(ctx, out, at, width));
+done:
     return rc;
 }
 

@@ -101,7 +101,7 @@ done:
 static tl_status learn(tl_ctx *ctx, const tl_dataset *d, const tl_words_ask *ask, tl_arch *arch,
                        int64_t block, tl_texter **out)
 {
-    const tl_text_columns none  = { { NULL, NULL }, NULL, NULL };
+    const tl_text_columns none  = { 0 };
     const int64_t         bytes = tl_corpus_bytes(d, TL_SPLIT_TRAIN);
     int64_t               size  = ask->size;
     tl_texter            *like  = NULL;

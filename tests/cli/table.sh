@@ -101,4 +101,15 @@ run compare numbers.csv --epochs 6 --seeds 3 --budget 4m --out both
 ok compare_tries_both_networks eval 'is_status 0 && grep -q "scratch of mlp" out && grep -q "scratch of table-resnet" out && [ "$(grep -c "\"route\": \"scratch\"" both/verdict.json)" -ge 2 ]'
 run compare numbers.csv --dry-run
 ok plan_has_both_networks eval 'is_status 0 && [ "$(grep -c "^ *scratch" out)" -eq 2 ]'
+
+# A category of many levels becomes an embedding, in both networks.
+awk 'BEGIN { srand(5); print "city,size,rent"
+    for (i = 0; i < 900; i++) { c = int(rand() * 40); s = rand() * 4
+        printf "city%02d,%.3f,%.3f\n", c, s, (c * 7) % 11 + s + rand() / 4 } }' >cities.csv
+for arch in mlp table-resnet; do
+    run train cities.csv --target rent --arch $arch --epochs 15 --out "cities-$arch"
+    ok "many_levels_are_embedded_by_$arch" eval 'is_status 0 && tr -d "\n " <cities-$arch/best/config.json | grep -q "\"levels\":\[0,41,13\]" && grep -aq embeddings.0.weight cities-$arch/best/model.safetensors'
+    run evaluate "cities-$arch/best" cities.csv --json
+    ok "embeddings_learn_in_$arch" eval 'is_status 0 && awk -v r="$(tr -d "\n " <out | grep -oE "\"r2\":.\"value\":-?[0-9.]+" | grep -oE "[0-9.-]+$")" "BEGIN { exit !(r > 0.8) }"'
+done
 finish

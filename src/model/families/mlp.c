@@ -2,7 +2,7 @@
  * Source: Rumelhart et al. 1986; weights start as He et al. 2015 (rectifiers) or Glorot and
  * Bengio 2010.  Floor 2, model. */
 #include "core/text.h"
-#include "model/config.h"
+#include "model/levels.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +58,7 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
     int           count;
     char          act[24];
     tl_activation known;
+    json_t       *levels = NULL;
 
     if (size) {
         TL_TRY(parse_size(ctx, where, size, units, &count, act));
@@ -72,10 +73,12 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
                 "\"%s\" is not an activation (write relu or "
                 "gelu)",
                 act);
+    TL_TRY(tl_levels_config(ctx, where, config, arch, &levels));
     TL_TRY(
         tl_config_take(ctx, arch,
-                       json_pack("{s:o, s:s}", "hidden_sizes",
-                                 tl_config_from_ints(units, count), "hidden_act", act)));
+                       json_pack("{s:o, s:s, s:o}", "hidden_sizes",
+                                 tl_config_from_ints(units, count), "hidden_act", act,
+                                 "levels", levels)));
     snprintf(arch->name, sizeof arch->name, "mlp");
 done:
     return rc;
@@ -94,7 +97,8 @@ static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *te
     json_t         *config = NULL;
 
     (void)scheme;
-    if (!head || head->ndim != 2) return TL_EUSAGE;
+    if (!head || head->ndim != 2 || tl_tensors_find(tensors, "embeddings.0.weight"))
+        return TL_EUSAGE;
     for (; count < MOST_LAYERS; count++) {
         snprintf(name, sizeof name, "layers.%d.weight", count);
         if (!(shape = tl_tensors_find(tensors, name))) break;
@@ -121,7 +125,7 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
     tl_act_parse(tl_json_text(arch->config, "hidden_act", "relu"), &act);
     const bool rectifier =
         act != TL_ACT_TANH && act != TL_ACT_SIGMOID && act != TL_ACT_NONE;
-    x = tl_net_flatten(net, x);
+    x = tl_net_levels(net, arch, tl_net_flatten(net, x));
     tl_net_push(net, "layers");
     for (size_t i = 0; i < json_array_size(units); i++) {
         snprintf(name, sizeof name, "%zu", i);
@@ -142,7 +146,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
                          TL_INIT_GLOROT_UNIFORM);
 }
 
-static const char *const keys[] = { "hidden_sizes", "hidden_act", NULL };
+static const char *const keys[] = { "hidden_sizes", "hidden_act", "levels", NULL };
 static const char *const sizes[] = { "mlp", NULL };
 static const tl_names_map maps[] = { { "tailor", NULL, 0 } };
 

@@ -3,7 +3,7 @@
  * and a linear layer.  Source: Gorishniy et al. 2021, "Revisiting Deep Learning Models for Tabular
  * Data", arXiv:2106.11959, section 3.3; names and defaults of the package
  * rtdl_revisiting_models.  Floor 2, model. */
-#include "model/config.h"
+#include "model/levels.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,16 +49,18 @@ done:
 static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
                            const json_t *config, tl_arch *arch)
 {
-    plan      p = { 2, 192, 2.0, 0.15, 0.0 };
+    plan      p      = { 2, 192, 2.0, 0.15, 0.0 };
+    json_t   *levels = NULL;
     tl_status rc;
 
     TL_TRY(size ? parse_size(ctx, where, size, &p) : read_config(ctx, where, config, &p));
     if (config) TL_TRY(tl_config_row(ctx, where, config, 0, arch));
+    TL_TRY(tl_levels_config(ctx, where, config, arch, &levels));
     TL_TRY(tl_config_take(ctx, arch,
-                          json_pack("{s:I, s:I, s:f, s:f, s:f}", "n_blocks",
+                          json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "n_blocks",
                                     (json_int_t)p.blocks, "d_block", (json_int_t)p.width,
                                     "d_hidden_multiplier", p.wider, "dropout1", p.drop_inside,
-                                    "dropout2", p.drop_behind)));
+                                    "dropout2", p.drop_behind, "levels", levels)));
     snprintf(arch->name, sizeof arch->name, "table-resnet");
 done:
     return rc;
@@ -76,7 +78,7 @@ static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t,
     tl_status       rc;
 
     (void)scheme;
-    if (!first || !wide || !last || first->ndim != 2 || wide->ndim != 2 || last->ndim != 2 ||
+    if (tl_tensors_find(t, "embeddings.0.weight") || !first || !wide || !last || first->ndim != 2 || wide->ndim != 2 || last->ndim != 2 ||
         !tl_tensors_find(t, "output.normalization.running_mean"))
         return TL_EUSAGE;
     do snprintf(name, sizeof name, "blocks.%" PRId64 ".linear2.weight", blocks);
@@ -115,8 +117,9 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor x)
         tl_graph_fail(net->g, "%s", net->ctx->message);
         return 0;
     }
-    x = tl_net_linear(net, "input_projection", tl_net_flatten(net, x), p.width, true,
-                      TL_ACT_NONE, TL_INIT_GLOROT_UNIFORM);
+    x = tl_net_levels(net, arch, tl_net_flatten(net, x));
+    x = tl_net_linear(net, "input_projection", x, p.width, true, TL_ACT_NONE,
+                      TL_INIT_GLOROT_UNIFORM);
     for (int64_t i = 0; i < p.blocks; i++) {
         x = tl_net_block(net, x);
         tl_net_push(net, "blocks.%" PRId64, i);
@@ -142,7 +145,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor features)
 }
 
 static const char *const keys[] = { "n_blocks", "d_block",  "d_hidden_multiplier",
-                                    "dropout1", "dropout2", NULL };
+                                    "dropout1", "dropout2", "levels", NULL };
 static const char *const  sizes[] = { "table-resnet", NULL };
 static const tl_names_map maps[]  = { { "rtdl", NULL, 0 } };
 
