@@ -149,16 +149,15 @@ static tl_status result(tl_ctx *ctx, const tl_model *m, const tl_answers *a,
     if (a->ranks) qwk = interval(s->qwk, s->qwk_low, s->qwk_high);
     auc = a->score ? interval(s->roc_auc, s->roc_auc_low, s->roc_auc_high) : NULL;
     TL_TRY(per_class(ctx, m, a, &classes));
-    TL_TRY(tl_api_text(ctx, json_pack("{s:s, s:I, s:o, s:o, s:o*, s:o*, s:o*, s:o, s:o, s:o}", "split",
-                                      split, "rows",
-                                      (json_int_t)s->rows, "accuracy",
-                                      interval(s->accuracy, s->accuracy_low, s->accuracy_high),
-                                      "macro_f1",
-                                      interval(s->macro_f1, s->macro_f1_low, s->macro_f1_high),
-                                      "roc_auc", auc, "mae", mae, "qwk", qwk, "loss", loss_interval(a), "per_class",
-                                      classes,
-                                      "confusion",
-                                      confusion(a)), out));
+    TL_TRY(tl_api_text(
+        ctx,
+        json_pack("{s:s, s:I, s:o, s:o, s:o*, s:o*, s:o*, s:o, s:o, s:o}", "split", split,
+                  "rows", (json_int_t)s->rows, "accuracy",
+                  interval(s->accuracy, s->accuracy_low, s->accuracy_high), "macro_f1",
+                  interval(s->macro_f1, s->macro_f1_low, s->macro_f1_high), "roc_auc", auc,
+                  "mae", mae, "qwk", qwk, "loss", loss_interval(a), "per_class", classes,
+                  "confusion", confusion(a)),
+        out));
 done:
     return rc;
 }

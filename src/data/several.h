@@ -14,8 +14,8 @@ bool    tl_column_names_several(const tl_sheet *g, int64_t column);
 const char *tl_several_fault(const tl_sheet *g, int64_t row, const int64_t *column,
                              int64_t count, int64_t *where);
 /* Fills in what the rows of the part's sheet are to be, from its target columns.  `order` names
- * ranks, "low,medium,high" (NULL: they are numbers; "": it does not matter).  TL_EUSAGE where their order is not known,
- * TL_EDATA where no row has a label. */
+ * ranks, "low,medium,high" (NULL: they are numbers; "": it does not matter).  TL_EUSAGE where
+ * their order is not known, TL_EDATA where no row has a label. */
 tl_status tl_part_take_targets(tl_ctx *ctx, const tl_task *task, const char *order,
                                tl_part *part);
 #endif

@@ -1,5 +1,5 @@
-/* verdict_several.c -- of several labels: each one's figures on the test rows of best/, and the rows
- * whose labels it gets most wrong, for the report.  Floor 4, study. */
+/* verdict_several.c -- of several labels: the figures of each on the test rows of best/, and the
+ * rows whose labels it gets most wrong, for the report.  Floor 4, study. */
 #include "study/compare_internal.h"
 #include "core/text.h"
 

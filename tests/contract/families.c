@@ -543,7 +543,8 @@ static void configs_of_others(void **state)
         { "{\"model_type\":\"mlp\",\"hidden_sizes\":[4]}", "row" },
         { "{\"model_type\":\"mlp\",\"hidden_sizes\":[4],\"input_shape\":[20],\"levels\":[5,18,4]}",
           "levels" },
-        { "{\"model_type\":\"mlp\",\"hidden_sizes\":[4],\"input_shape\":[20],\"levels\":[5,6,4,9,3,2]}",
+        { "{\"model_type\":\"mlp\",\"hidden_sizes\":[4],\"input_shape\":[20],\"levels\":"
+          "[5,6,4,9,3,2]}",
           "levels" },
         { "{\"model_type\":\"mlp\",\"input_shape\":[2000000000,2000000000]}", "row" },
         { "{\"model_type\":\"resnet\",\"num_labels\":-4}", "outputs" },

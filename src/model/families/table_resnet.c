@@ -78,7 +78,8 @@ static tl_status recognise(tl_ctx *ctx, const char *scheme, const tl_tensors *t,
     tl_status       rc;
 
     (void)scheme;
-    if (tl_tensors_find(t, "embeddings.0.weight") || !first || !wide || !last || first->ndim != 2 || wide->ndim != 2 || last->ndim != 2 ||
+    if (tl_tensors_find(t, "embeddings.0.weight")) return TL_EUSAGE;
+    if (!first || !wide || !last || first->ndim != 2 || wide->ndim != 2 || last->ndim != 2 ||
         !tl_tensors_find(t, "output.normalization.running_mean"))
         return TL_EUSAGE;
     do snprintf(name, sizeof name, "blocks.%" PRId64 ".linear2.weight", blocks);
