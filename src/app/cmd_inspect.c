@@ -150,10 +150,13 @@ static tl_status print_labels(tl_app *app, const json_t *labels)
         tl_grid_free(&table);
         return TL_OK;
     }
-    printf("  labels      %" PRId64 " of %" PRId64 " probably wrong (%s)\n",
-           tl_json_int(labels, "suspects", 0), tl_json_int(labels, "rows", 0),
+    const int64_t rows  = tl_json_int(labels, "rows", 0);
+    const double  noise = tl_json_number(labels, "noise", 0.0);
+    printf("  labels      about %.0f of %" PRId64 " probably wrong (%.1f %%), %" PRId64
+           " to look at, by %s\n",
+           noise * (double)rows, rows, 100.0 * noise, tl_json_int(labels, "suspects", 0),
            tl_json_text(labels, "by", "?"));
-    tl_grid_row(&table, TL_BOLD, (const char *[]){ "row", "labelled", "probably", "sure" });
+    tl_grid_row(&table, TL_BOLD, (const char *[]){ "row", "labelled", "looks like", "sure" });
     json_array_foreach(json_object_get(labels, "found"), i, x) {
         char sure[32];
         snprintf(sure, sizeof sure, "%.0f %%", 100.0 * tl_json_number(x, "probability", 0.0));

@@ -1,6 +1,6 @@
 /* audit.c -- see audit.h.  Twice: what confident learning finds at first is not learned from the
- * second time, so that wrong labels do not vouch for each other; then a row is a suspect where
- * another class plainly leads the given one.  Floor 4, study. */
+ * second time, so that wrong labels do not vouch for each other; then the rows are listed where
+ * another class leads the given one by most, a few more than are taken to be wrong.  Floor 4, study. */
 #include "study/audit.h"
 #include "core/rand.h"
 #include "core/text.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double LEAD = 0.15; /* less is too close to call */
+static const double MORE = 1.1; /* are listed than are taken to be wrong */
 
 enum { FOLDS = 5, ROUNDS = 2, MOST_ROWS = 10000, LEAST_ROWS = 50 };
 
@@ -255,9 +255,10 @@ static void add_finding(json_t *profile, const char *by, const tl_label_audit *f
 
     if (found->count == 0) return;
     snprintf(text, sizeof text,
-             "%" PRId64 " of %" PRId64 " labels are probably wrong (%s), about %.1f %% of all: "
-             "differences between routes below that are below the labels' own noise",
-             found->count, rows, by, 100.0 * found->noise);
+             "about %.0f of %" PRId64 " labels (%.1f %%) are probably wrong, by %s; %" PRId64
+             " are listed for a look, and a difference between routes below that share is below "
+             "the labels' own noise",
+             found->noise * (double)rows, rows, 100.0 * found->noise, by, found->count);
     json_array_append_new(json_object_get(profile, "findings"),
                           json_pack("{s:s, s:s, s:s}", "level", "warning", "text", text, "todo",
                                     "look at the first of them; correct those that are wrong, in "
@@ -325,7 +326,7 @@ static tl_status look(tl_ctx *ctx, const tl_question *q, json_t *profile)
             goto done;
         }
         TL_TRY(tl_labels_audit(ctx, a.probability, a.label, a.rows.count,
-                               (int32_t)a.s.data->classes, round == ROUNDS - 1 ? LEAD : 0.0,
+                               (int32_t)a.s.data->classes, round == ROUNDS - 1 ? MORE : 0.0,
                                &found));
         for (int64_t i = 0; i < a.rows.count; i++) a.skip[i] = 0;
         for (int64_t i = 0; i < found.count; i++) a.skip[found.suspect[i].row] = 1;

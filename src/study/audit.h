@@ -10,7 +10,7 @@
  *             or "the classical baseline", out of fold
  *   rows      looked at: all, or 10,000 drawn of more
  *   score     share of them whose given label is the likeliest, out of fold
- *   suspects  labels that are probably wrong;  noise  share of wrong labels, estimated
+ *   suspects  labels that are to be looked at;  noise  share of wrong labels, estimated
  *   found     [{row, given, likely, probability, of_given}] all of them, the worst first
  * and adds a finding.  Of numbers, and of under 50 rows, nothing is done; with a model that agrees
  * with too few of the labels (labels.h) only that is said. */

@@ -21,11 +21,11 @@ typedef struct {
     int64_t    *joint;   /* [classes classes] given x true, as rows; owned */
 } tl_label_audit;
 
-/* probability [rows classes], label [rows].  `lead` 0: suspects as above.  Above 0: all rows whose
- * likeliest class leads the given one by so much, for a model that has not learned from suspects:
- * it finds more of them, and is less often wrong than the same with suspects among its rows. */
+/* probability [rows classes], label [rows].  `more` 0: suspects as above.  Above 0: so many as the
+ * joint has off its diagonal times `more`, where another class leads the given one by most, and all
+ * that it leads by 0.5: for a model that has not learned from suspects. */
 tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *label,
-                          int64_t rows, int32_t classes, double lead, tl_label_audit *out);
+                          int64_t rows, int32_t classes, double more, tl_label_audit *out);
 /* Share of the rows whose given label is the likeliest.  Below TL_LABELS_LEAST nothing is to be
  * said of labels: the model's own mistakes would be taken for theirs. */
 double    tl_labels_agreement(const float *probability, const int32_t *label, int64_t rows,
