@@ -1,6 +1,7 @@
 /* audit.c -- see audit.h.  Twice: what confident learning finds at first is not learned from the
  * second time, so that wrong labels do not vouch for each other; then the rows are listed where
- * another class leads the given one by most, a few more than are taken to be wrong.  Floor 4, study. */
+ * another class leads the given one by most, a few more than are taken to be wrong.  Floor 4,
+ * study. */
 #include "study/audit.h"
 #include "core/rand.h"
 #include "core/text.h"

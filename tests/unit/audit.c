@@ -64,7 +64,7 @@ static void wrong_labels_of_a_table_are_named(void **state)
     print_message("# planted %d, found %d, of them planted %d, noise %.3f by %s\n", planted,
                   found, hits,
                   tl_json_number(labels, "noise", 0.0), tl_json_text(labels, "by", "?"));
-    assert_true(hits >= planted * 9 / 10 && found <= hits + 6);
+    assert_true(hits >= planted * 8 / 10 && found <= hits + 3);
     const double noise = tl_json_number(labels, "noise", 0.0), truth = (double)planted / ROWS;
     assert_true(noise > 0.5 * truth && noise < 1.5 * truth); /* a sure model counts few */
     TEST_OK(tl_json_read(test_ctx(), TEST_FOLDER "/../schemas/inspect.schema.json", 1 << 20,
