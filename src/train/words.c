@@ -155,7 +155,8 @@ void tl_hyper_words(tl_hyper *h, const tl_arch *arch, bool anew, int64_t block)
 {
     const bool   hidden = arch->ask == TL_ASK_MASKED; /* BERT's 1e-4 at a width of 768 */
     const double width  = width_of(arch);
-    const double lr     = 1e-3 * fmin(1.0, hidden ? 96.0 / width : sqrt(384.0 / width));
+    const double lr     = 1e-3 * (hidden ? fmin(1.0, 96.0 / width)
+                                         : fmin(2.0, sqrt(384.0 / width)));
 
     h->optimizer          = "adamw";
     h->schedule           = "cosine";
