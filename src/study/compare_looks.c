@@ -55,7 +55,7 @@ tl_status tl_study_take_look(tl_ctx *ctx, tl_study *s, int seeds, int most, bool
     s->level = level_now(s, seeds, most, last);
     TL_TRY(tl_study_weigh(ctx, s, &j));
     tl_study_look *look = &s->look[s->looks++];
-    *look = (tl_study_look){ seeds, s->level, j.decision.outcome,
+    *look = (tl_study_look){ seeds, s->level, (int)j.decision.outcome,
                              why_it_ends(&j.decision, last) };
     *ends = look->ends != NULL;
     say_look(s, look);

@@ -215,7 +215,7 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
                         json_boolean(tl_study_metric_of(s)->higher));
     json_object_set_new(v, "data", data_json(s));
     json_object_set_new(v, "decision", json_string(winner->c.route->decision));
-    json_object_set_new(v, "outcome", json_string(tl_outcome_name(j->decision.outcome)));
+    json_object_set_new(v, "outcome", json_string(tl_outcome_name((int)j->decision.outcome)));
     json_object_set_new(v, "winner", winner_json(s, j));
     json_object_set_new(v, "runner_up", runner_up_json(s, j));
     json_object_set_new(v, "confidence",

@@ -116,7 +116,7 @@ json_t *tl_study_shifted_json(const tl_study *s, const tl_judged *j)
     }
     return json_pack("{s:s, s:I, s:i, s:s, s:o}", "path", s->q->data.shifted, "rows",
                      (json_int_t)s->shifted.count, "best", j->entry[best_there(s, j)], "outcome",
-                     tl_outcome_name(j->shifted.outcome), "candidates", list);
+                     tl_outcome_name((int)j->shifted.outcome), "candidates", list);
 }
 
 void tl_study_shifted_words(const tl_study *s, const tl_judged *j, json_t *reasons)
