@@ -37,6 +37,7 @@ static tl_status put(tl_ctx *ctx, stream *s, const int32_t *id, const uint8_t *m
     const size_t ids = (size_t)n * sizeof *id, at = (size_t)s->tokens;
     tl_status    rc;
 
+    if (n == 0) return TL_OK;
     if (s->ids) {
         TL_TRY(tl_write(ctx, s->ids, id, ids));
         TL_TRY(tl_write(ctx, s->marks, mark, (size_t)n));
