@@ -195,38 +195,6 @@ static tl_status fit(tl_app *app, tailor_model *model, const tailor_data *data, 
     return tl_app_json(app, status, text, result);
 }
 
-tl_status tl_cmd_train(tl_app *app)
-{
-    tl_ctx       *ctx  = &app->ctx;
-    tailor_data  *data = NULL;
-    tailor_model *model = NULL;
-    json_t       *result = NULL;
-    char         *out = NULL, **command = NULL;
-    size_t        n_command = 0;
-    tl_status     rc;
-
-    app->term.keep_epochs = true;
-    tl_term_say(&app->term, "tailor train: reading the data");
-    TL_TRY(tl_app_out(app, app->args.operand[0], &out));
-    TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
-    TL_TRY(tl_app_open_data(app, app->args.operand[0], false, NULL, &data));
-    TL_TRY(open_model(app, data, &model));
-    TL_TRY(fit(app, model, data, out, (const char *const *)command, &result));
-    tl_term_finish(&app->term);
-    if (app->term.json) TL_TRY(tl_app_print_json(app, result));
-    else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
-    else if (tl_args_given(&app->args, TL_OPT_lr_find)) print_rates(result);
-    else print_result(app, result, tailor_model_writes(model), out);
-done:
-    rc = tl_app_ended(app, rc, out);
-    if (result) json_decref(result);
-    tailor_model_free(app->lib, model);
-    tailor_data_free(app->lib, data);
-    tl_list_free(ctx, &command, &n_command);
-    tl_free(ctx, out);
-    return rc;
-}
-
 static tl_status open_language_model(tl_app *app, const tailor_data *data, tailor_model **out)
 {
     const tl_args                *a    = &app->args;
@@ -253,32 +221,60 @@ static tl_status open_language_model(tl_app *app, const tailor_data *data, tailo
                                                      tl_app_seed(app), out));
 }
 
-tl_status tl_cmd_pretrain(tl_app *app)
+/* What a command opens before it trains: its rows, and the network that learns from them. */
+typedef struct {
+    const char *reading;
+    tl_status (*model)(tl_app *app, const tailor_data *data, tailor_model **out);
+    bool corpus; /* the operand is text to learn a language from */
+} lesson;
+
+static tl_status open_data(tl_app *app, const lesson *l, tailor_data **out)
 {
-    tl_ctx       *ctx    = &app->ctx;
-    tailor_data  *data   = NULL;
-    tailor_model *model  = NULL;
+    const char *operand = app->args.operand[0];
+
+    return l->corpus ? tl_app_open_corpus(app, operand, NULL, out)
+                     : tl_app_open_data(app, operand, false, NULL, out);
+}
+
+static tl_status run_lesson(tl_app *app, const lesson *l)
+{
+    tl_ctx       *ctx  = &app->ctx;
+    tailor_data  *data = NULL;
+    tailor_model *model = NULL;
     json_t       *result = NULL;
     char         *out = NULL, **command = NULL;
     size_t        n_command = 0;
     tl_status     rc;
 
     app->term.keep_epochs = true;
-    tl_term_say(&app->term, "tailor pretrain: reading the text");
+    tl_term_say(&app->term, l->reading);
     TL_TRY(tl_app_out(app, app->args.operand[0], &out));
     TL_TRY(tl_app_stored_command(app, out, &command, &n_command));
-    TL_TRY(tl_app_open_corpus(app, app->args.operand[0], NULL, &data));
-    TL_TRY(open_language_model(app, data, &model));
+    TL_TRY(open_data(app, l, &data));
+    TL_TRY(l->model(app, data, &model));
     TL_TRY(fit(app, model, data, out, (const char *const *)command, &result));
     tl_term_finish(&app->term);
     if (app->term.json) TL_TRY(tl_app_print_json(app, result));
     else if (tl_args_given(&app->args, TL_OPT_dry_run)) print_plan(result);
+    else if (tl_args_given(&app->args, TL_OPT_lr_find)) print_rates(result);
     else print_result(app, result, tailor_model_writes(model), out);
 done:
+    rc = tl_app_ended(app, rc, out);
     if (result) json_decref(result);
     tailor_model_free(app->lib, model);
     tailor_data_free(app->lib, data);
     tl_list_free(ctx, &command, &n_command);
     tl_free(ctx, out);
     return rc;
+}
+
+tl_status tl_cmd_train(tl_app *app)
+{
+    return run_lesson(app, &(lesson){ "tailor train: reading the data", open_model, false });
+}
+
+tl_status tl_cmd_pretrain(tl_app *app)
+{
+    return run_lesson(app, &(lesson){ "tailor pretrain: reading the text", open_language_model,
+                                      true });
 }
