@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "data/chat/set.h"
 #include "train/stepper.h"
+#include "train/trainer.h"
 #include "train/words.h"
 
 #include <math.h>
@@ -19,9 +20,7 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model,
     tl_status rc;
 
     TL_TRY(tl_fit_route(ctx, model, o->route, &c->route));
-    if (c->route->own_net || c->route->teacher)
-        TL_FAIL(TL_EUSAGE, c->route->name, "is for classes, not for language models (take "
-                "scratch, full or lora)");
+    TL_TRY(tl_route_takes_words(ctx, c->route));
     if (!model->model->prep.text || !model->model->arch.family->text)
         TL_FAIL(TL_EDATA, model->model->arch.name, "takes no text (give a model of text)");
     c->base = c->route->needs_base ? model->model : NULL;

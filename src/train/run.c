@@ -22,6 +22,17 @@ static int64_t divisor(int64_t n, int64_t most)
     return d;
 }
 
+tl_status tl_route_takes_words(tl_ctx *ctx, const tl_route *route)
+{
+    bool classes = route->own_net || route->teacher;
+
+    for (int i = 0; i < route->phases; i++)
+        classes |= route->phase[i].solve || route->phase[i].taught;
+    if (!classes) return TL_OK;
+    return tl_fail(ctx, TL_EUSAGE, route->name,
+                   "is for classes, not for language models (take scratch, full or lora)");
+}
+
 /* A language model is trained in steps, by routes that keep its head. */
 static tl_status check_words(tl_ctx *ctx, const tl_run_spec *spec)
 {
@@ -32,10 +43,7 @@ static tl_status check_words(tl_ctx *ctx, const tl_run_spec *spec)
     if (!tl_arch_words(&spec->candidate.arch))
         TL_FAIL(TL_EUSAGE, spec->candidate.arch.name,
                 "is asked for classes, and the data are texts to go on with (take gpt2 or bert)");
-    for (int i = 0; i < route->phases; i++)
-        if (route->phase[i].solve || route->phase[i].taught)
-            TL_FAIL(TL_EUSAGE, route->name, "is for classes, not for language models (take "
-                    "scratch, full or lora)");
+    TL_TRY(tl_route_takes_words(ctx, route));
     if (tl_run_asking(spec, 0).hidden && tl_run_asking(spec, 0).mask < 0)
         TL_FAIL(TL_EDATA, spec->candidate.arch.name, "its tokenizer has no mask token (take a "
                 "BERT's, or a model of next words)");

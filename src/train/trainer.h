@@ -93,4 +93,6 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
 tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c);
 tl_status tl_stepper_restore(tl_ctx *ctx, tl_stepper *s, const tl_checkpoint *c);
 bool      tl_trainer_save_due(const tl_trainer *t);
+/* TL_EUSAGE: the route has a part that only classes have, and no language model learns by it. */
+tl_status tl_route_takes_words(tl_ctx *ctx, const tl_route *route);
 #endif

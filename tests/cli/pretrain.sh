@@ -66,4 +66,5 @@ bad a_route_for_classes 'not for language models' tale.txt --base chars/best --r
 printf 'a fox' >short.txt
 bad too_short_to_cut 'too short' short.txt --arch gpt2-tiny
 bad a_column_that_is_not_there 'has no column' labels.csv --text body --arch gpt2-tiny
+ok wrong_questions_leave_no_folder eval '[ -z "$(ls tailor-runs 2>/dev/null)" ]'
 finish
