@@ -335,6 +335,26 @@ static void print_time(const tl_app *app, double budget, double used)
     tl_term_wrap(&app->term, "  ", false, line);
 }
 
+/* Against every setting of every route trained alone, each with its seeds and its own loading. */
+static void print_saved(const tl_app *app, const json_t *v)
+{
+    const json_t *saved = json_object_get(json_object_get(v, "budget"), "saved");
+    const double  alone = tl_json_number(saved, "alone_seconds", 0.0);
+    const double  took  = tl_json_number(saved, "runs_seconds", 0.0);
+    char          time[5][32], line[400];
+
+    if (!(alone > 0.0) || !(alone > took)) return;
+    snprintf(line, sizeof line,
+             "its training took %s; all %" PRId64 " runs alone would take about %s: saved %s by "
+             "caching, %s by sharing, %s by stopping early (estimated)",
+             tl_say_seconds(took, time[0]), tl_json_int(saved, "alone_runs", 0),
+             tl_say_seconds(alone, time[1]),
+             tl_say_seconds(tl_json_number(saved, "caching", 0.0), time[2]),
+             tl_say_seconds(tl_json_number(saved, "sharing", 0.0), time[3]),
+             tl_say_seconds(tl_json_number(saved, "stopping", 0.0), time[4]));
+    tl_term_wrap(&app->term, "  ", false, line);
+}
+
 tl_status tl_verdict_print(tl_app *app, const json_t *v, const char *folder)
 {
     const json_t *cross = json_object_get(v, "crossover");
@@ -352,6 +372,7 @@ tl_status tl_verdict_print(tl_app *app, const json_t *v, const char *folder)
     tl_verdict_whys(app, v);
     print_texts(app, "Mind", json_object_get(v, "warnings"), TL_YELLOW);
     print_time(app, tl_json_number(json_object_get(v, "budget"), "seconds", NAN), used);
+    print_saved(app, v);
     print_costs(v);
     print_next(app, v, folder);
     return rc;

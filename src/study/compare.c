@@ -77,6 +77,7 @@ static tl_status judge(tl_ctx *ctx, tl_study *s, json_t **verdict)
     TL_TRY(tl_study_judge(ctx, s, &j));
     TL_TRY(tl_study_read_curve(ctx, s, &j));
     TL_TRY(tl_study_write_best(ctx, s, &j));
+    TL_TRY(tl_study_count_saved(ctx, s));
     v = tl_study_verdict_json(s, &j);
     if (!v) TL_FAIL(TL_ENOMEM, "verdict.json", "no memory");
     TL_TRY(tl_study_detail(ctx, s, &j, &detail));
@@ -106,8 +107,12 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
                  s->q->budget_s > 0.0 ? "" : " (none was given: --budget)",
                  tl_study_gap(s, s->margin, margin), tl_dtype_name(s->dtype));
     if (s->store) TL_TRY(tl_study_inspect(ctx, s));
+    double before = tl_time_s();
     TL_TRY(tl_study_open_bases(ctx, s));
+    s->bases_s = tl_time_s() - before;
+    before     = tl_time_s();
     TL_TRY(tl_study_list(ctx, s));
+    s->views_s = tl_time_s() - before;
     TL_TRY(tl_study_make_plan(ctx, s));
 done:
     return rc;
@@ -137,6 +142,7 @@ static void end(tl_ctx *ctx, tl_study *s)
     json_decref(s->plan);
     json_decref(s->profile);
     json_decref(s->shared);
+    json_decref(s->saved);
     json_decref(s->warnings);
 }
 

@@ -337,6 +337,10 @@ tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
                 TL_TRY(add_entry(ctx, s, route, b, 0));
     }
     if (s->entries == 0) TL_FAIL(TL_EUSAGE, "--routes", "no route applies (give --base)");
+    if (s->entries > TL_PLAN_ITEMS)
+        TL_FAIL(TL_EUSAGE, "--routes", "%d candidates are more than the %d one comparison takes "
+                "(name fewer routes or bases; tailor rank orders bases)", s->entries,
+                TL_PLAN_ITEMS);
 done:
     return rc;
 }
@@ -433,6 +437,7 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
     for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
     for (int i = 0; i < s->parts; i++) json_decref(s->part[i].result);
     tl_free(ctx, s->run);
+    tl_free(ctx, s->told);
     tl_free(ctx, s->part);
     tl_free(ctx, s->entry);
     tl_free(ctx, s->view);

@@ -106,6 +106,7 @@ static tl_status plan_curve(tl_ctx *ctx, tl_study *s)
         TL_TRY(cost_of_draw(ctx, s, &cost));
     }
 done:
+    s->curve.too_dear = cost > left;
     if (cost > left) s->curve.sizes = s->curve.routes = 0;
     return rc;
 }

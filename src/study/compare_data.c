@@ -1,6 +1,7 @@
 /* compare_data.c -- the data of a comparison: what is asked of it, what is measured,
  * and which rows test. Floor 4, study. */
 #include "study/update.h"
+#include "core/machine.h"
 #include "core/text.h"
 #include "data/inspect.h"
 
@@ -321,7 +322,9 @@ tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s)
     tl_dataset_source source = s->q->data;
 
     if (s->q->model) TL_TRY(tl_update_open_model(ctx, s, &source));
+    const double before = tl_time_s();
     TL_TRY(tl_dataset_open(ctx, &source, &s->data));
+    s->data_s = tl_time_s() - before;
     if (s->q->model) TL_TRY(tl_update_part(ctx, s));
     if (s->data->classes < 2 && !s->data->target)
         TL_FAIL(TL_EDATA, s->data->path,

@@ -8,6 +8,7 @@
 #include "study/curve.h"
 #include "study/labels.h"
 #include "study/plan.h"
+#include "study/race.h"
 #include "train/evaluate.h"
 
 enum {
@@ -65,6 +66,17 @@ typedef struct {
     tl_learn     learn;  /* of an update: which rows */
     bool         aside;  /* of an update: the verdict is between others (update_judge.c) */
 } tl_entry;
+
+/* One foretelling, and what was decided on it. */
+typedef struct {
+    int         candidate, trial;
+    int         rung;    /* TL_RACE_RUNGS: after its first seed, whether more are worth it */
+    double      share;   /* of the schedule gone by */
+    tl_foretold told;    /* merits */
+    bool        out;     /* it was stopped for this */
+    double      against; /* merit of what it stood behind; NaN: it was the best */
+    double      ended;   /* merit in the end; NaN: it did not run so far */
+} tl_study_told;
 
 /* What an entry's answers say beside those of the model as it is. */
 typedef struct {
@@ -133,15 +145,21 @@ typedef struct {
         int     entry[TL_CURVE_ROUTES];
         int     base, scratch; /* their places; -1: none */
         int64_t rows[TL_CURVE_SIZES]; /* ascending; the last is train_rows */
+        bool    too_dear; /* the budget had no room for it */
     } curve;
     double             used;       /* of budget_s, in forecast seconds */
     double             reserve;    /* of the rest: kept for seeds that a win needs */
     tl_study_look      look[TL_MOST_LOOKS]; /* at the test part, so far */
     int                looks;
     double             level;      /* of the last look; 0: as if it were the only one */
-    int                rounds;     /* of search: trials of each beyond its default */
+    int                trials;     /* of each route that is searched, raced; 1: no search */
+    tl_study_told     *told;       /* in the order of the decisions */
+    int                tolds;
+    tl_race_record     record[TL_RACE_RUNGS];
     double             detectable; /* said before anything ran */
     double  began_s, before_s;     /* clock now, and seconds of earlier processes */
+    double  data_s, bases_s, views_s; /* what opening them took */
+    json_t *saved;                 /* compare_saved.c; NULL: not yet counted */
     int64_t started;               /* unix seconds */
     json_t *plan;                  /* as kept in runs.db */
     json_t *profile;               /* of the data, as tl_inspect says it */
@@ -208,6 +226,9 @@ double    tl_study_spent(const tl_study *s, const tl_entry *e,
                          double flops);        /* of a run that
                                                             took so many FLOPs */
 bool      tl_entry_trained(const tl_entry *e); /* by gradient over epochs */
+bool      tl_entry_uses_features(const tl_entry *e); /* its head, or its first, is solved */
+/* FLOPs of a run, were what lies below its cut gone through in every epoch. */
+tl_status tl_study_uncached_flops(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *out);
 /* Of one run on so many rows, all slices of a repeat. */
 tl_status tl_study_part_seconds(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
                                 double *out);
@@ -224,6 +245,14 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out);
 tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
                             int repeat);
+/* The first run of a trial as far as a rung: *out is what it looks like there (owned); NULL: it
+ * ended before, and is among the runs.  To its end by tl_study_run_once, or halted here. */
+tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int rung,
+                          json_t **out);
+tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, const json_t *rung);
+bool      tl_run_halted(const tl_study_run *run);
+bool      tl_run_whole(const tl_study_run *run); /* to its end, and did not fail */
+void      tl_study_fail(tl_study *s, int candidate, const tl_study_run *run);
 const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
                                   int fold);
 /* On `rows` training rows with the chosen trial's settings; a failure is no failure of the
@@ -247,9 +276,24 @@ tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws);
 tl_status tl_study_read_curve(tl_ctx *ctx, tl_study *s, tl_judged *j);
 int       tl_study_part_repeats(const tl_study *s, int candidate, int64_t rows);
 
+/* compare_race.c: the first run of each of so many trials of a candidate, raced to one that is
+ * chosen; or none, where it is foretold to lose. */
+tl_status tl_study_race(tl_ctx *ctx, tl_study *s, int candidate, int trials);
+/* By its first seed it is foretold to lose: it needs no more of them. */
+tl_status tl_study_needs_no_seeds(tl_ctx *ctx, tl_study *s, int candidate, bool *out);
+json_t   *tl_study_race_json(const tl_study *s, int candidate); /* its foretellings */
+json_t   *tl_study_races_json(const tl_study *s); /* of all; null: there were none */
+void      tl_study_race_words(const tl_study *s, json_t *reasons);
+
 /* compare_order.c */
 tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s);
 double    tl_study_left(const tl_study *s); /* of the budget, without the reserve */
+bool      tl_study_settled(const tl_study *s); /* rates and decays are the user's */
+
+/* compare_saved.c: s->saved, after all runs; and what the budget left out. */
+tl_status tl_study_count_saved(tl_ctx *ctx, tl_study *s);
+json_t   *tl_study_left_out_json(const tl_study *s);
+void      tl_study_left_out_words(const tl_study *s, json_t *reasons);
 
 /* compare_looks.c: a look at the test part after so many seeds, of `most` there may be. */
 tl_status tl_study_take_look(tl_ctx *ctx, tl_study *s, int seeds, int most, bool last,
@@ -379,6 +423,7 @@ tl_status tl_study_judge_groups(tl_ctx *ctx, tl_study *s, tl_judged *j);
 void      tl_study_groups_words(const tl_study *s, const tl_judged *j, json_t *reasons);
 /* The best place of a way: from a base, from scratch, baseline; -1: none was judged. */
 typedef enum { TL_FROM_BASE, TL_ANEW, TL_BASELINE } tl_way;
+tl_way    tl_entry_way(const tl_entry *e);
 int       tl_study_best_of(const tl_study *s, const tl_judged *j, tl_way way);
 /* verdict_words.c */
 json_t *tl_study_reasons(tl_study *s, const tl_judged *j);

@@ -1,8 +1,8 @@
 /* compare_order.c -- in which order the budget is spent: every candidate once,
- * cheapest kinds first; then a search around the rates while half the budget is left;
- * then seeds for the finalists, and for the rest where that is affordable. All in
- * forecast seconds (forecast.c), so that the same plan gives the same runs on a busy
- * machine. Floor 4, study. */
+ * cheapest kinds first, with as many trials around its rate raced (compare_race.c) as
+ * leave half the budget; then seeds for the finalists, and for the rest where that is
+ * affordable and not in vain. All in forecast seconds (forecast.c), so that the same
+ * plan gives the same runs on a busy machine. Floor 4, study. */
 #include "core/text.h"
 #include "study/update.h"
 
@@ -72,19 +72,19 @@ static void choose_base(tl_study *s)
             not_run(&s->entry[i], why);
 }
 
-static tl_status run_defaults(tl_ctx *ctx, tl_study *s, int stage)
+static tl_status run_untrained(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc = TL_OK;
 
     for (int i = 0; i < s->entries; i++)
-        if (s->entry[i].active && stage_of(&s->entry[i]) == stage)
+        if (s->entry[i].active && stage_of(&s->entry[i]) == 0)
             TL_TRY(tl_study_run_once(ctx, s, i, 0, 0));
 done:
     return rc;
 }
 
 /* A rate or decay given by the user is not searched. */
-static bool is_settled(const tl_study *s)
+bool tl_study_settled(const tl_study *s)
 {
     for (size_t i = 0; s->q->overrides && s->q->overrides[i]; i++)
         if (strstr(s->q->overrides[i], "optim.lr=") ||
@@ -93,47 +93,45 @@ static bool is_settled(const tl_study *s)
     return false;
 }
 
-static double cost_of_round(const tl_study *s)
+/* Of all first runs, where each searched candidate races so many trials. */
+static double cost_of_races(const tl_study *s, int trials, bool *any)
 {
     double sum = 0.0;
 
-    for (int i = 0; i < s->entries; i++)
-        if (s->entry[i].active && tl_entry_searched(&s->entry[i]))
-            sum += tl_study_run_seconds(s, &s->entry[i]);
+    for (int i = 0; i < s->entries; i++) {
+        const tl_entry *e = &s->entry[i];
+        if (!e->active || stage_of(e) != 1) continue;
+        const bool searched = tl_entry_searched(e);
+        *any |= searched;
+        sum += tl_study_run_seconds(s, e) * (searched ? tl_race_work(trials) : 1.0);
+    }
     return sum;
 }
 
-static void choose_trial(tl_study *s, int candidate)
+/* As many as leave half the budget to seeds, the same number for all. */
+static int choose_trials(const tl_study *s)
 {
-    tl_entry *e = &s->entry[candidate];
+    bool any    = false;
+    int  trials = 1;
 
-    for (int t = 1; t < e->trials; t++) {
-        const double v = tl_study_valid(s, candidate, t, 0);
-        if (!isnan(v) && is_better(s, v, tl_study_valid(s, candidate, e->chosen, 0)))
-            e->chosen = t;
-    }
-    e->c.hyper = e->trial[e->chosen];
+    if (s->folds || tl_study_settled(s)) return 1;
+    while (trials < TL_STUDY_TRIALS &&
+           tl_study_left(s) - cost_of_races(s, trials + 1, &any) >= 0.5 * s->budget_s && any)
+        trials++;
+    return trials;
 }
 
-/* One more trial for each searched candidate, or for none: the same number for all. */
-static tl_status search(tl_ctx *ctx, tl_study *s)
+static tl_status run_trained(tl_ctx *ctx, tl_study *s)
 {
-    tl_status    rc    = TL_OK;
-    const double cost  = cost_of_round(s);
-    int          trial = 1;
+    tl_status rc = TL_OK;
 
-    if (s->folds || is_settled(s) || cost <= 0.0) return TL_OK;
-    for (; trial < TL_STUDY_TRIALS && tl_study_left(s) - cost >= 0.5 * s->budget_s; trial++) {
-        tl_study_say(s, "search, round %d: another rate for each trained candidate",
-                     trial);
-        for (int i = 0; i < s->entries; i++) {
-            if (!s->entry[i].active || !tl_entry_searched(&s->entry[i])) continue;
-            tl_entry_add_trials(&s->entry[i], trial + 1);
-            TL_TRY(tl_study_run_once(ctx, s, i, trial, 0));
-        }
-    }
-    for (int i = 0; i < s->entries; i++) choose_trial(s, i);
-    s->rounds = trial - 1;
+    s->trials = choose_trials(s);
+    if (s->trials > 1)
+        tl_study_say(s, "%d settings of rate and decay are raced for each trained route",
+                     s->trials);
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active && stage_of(&s->entry[i]) == 1)
+            TL_TRY(tl_study_race(ctx, s, i, tl_entry_searched(&s->entry[i]) ? s->trials : 1));
 done:
     return rc;
 }
@@ -195,22 +193,26 @@ done:
     return rc;
 }
 
-/* Cheapest first: most of the others reach three seeds where not all can. */
+/* Cheapest first: most of the others reach three seeds where not all can, and none whose first
+ * says that they would be in vain. */
 static tl_status seeds_for_others(tl_ctx *ctx, tl_study *s, int seeds)
 {
     tl_status rc = TL_OK;
 
     for (;;) {
+        bool vain;
         int    next = -1;
         double cost = INFINITY;
         for (int i = 0; i < s->entries; i++) {
             const tl_entry *e = &s->entry[i];
-            if (!e->active || e->finalist || e->gave_up) continue;
+            if (!e->active || e->finalist || e->gave_up || e->stopped) continue;
             const int    have = tl_study_repeats(s, i, e->chosen);
             const double mine = (seeds - have) * tl_study_run_seconds(s, e);
             if (have > 0 && have < seeds && mine < cost) next = i, cost = mine;
         }
         if (next < 0 || cost > tl_study_left(s)) break;
+        TL_TRY(tl_study_needs_no_seeds(ctx, s, next, &vain));
+        if (vain) continue;
         TL_TRY(run_seeds(ctx, s, next, seeds));
         if (tl_study_repeats(s, next, s->entry[next].chosen) < seeds)
             s->entry[next].gave_up = true;
@@ -306,7 +308,7 @@ static void note_stopped(tl_study *s)
         tl_entry    *e     = &s->entry[i];
         const int    seeds = tl_study_repeats(s, i, e->chosen);
         const double valid = tl_study_valid(s, i, e->chosen, 0);
-        if (!e->active || e->finalist || e->gave_up || seeds >= most) continue;
+        if (!e->active || e->finalist || e->gave_up || e->stopped || seeds >= most) continue;
         e->stopped = true;
         snprintf(e->why, sizeof e->why,
                  "Validation put it behind the finalists (%s; the last of them %s), so "
@@ -320,11 +322,10 @@ tl_status tl_study_run_all(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc;
 
-    TL_TRY(run_defaults(ctx, s, 0));
+    TL_TRY(run_untrained(ctx, s));
     tl_study_say_detectable(s);
     choose_base(s);
-    TL_TRY(run_defaults(ctx, s, 1));
-    TL_TRY(search(ctx, s));
+    TL_TRY(run_trained(ctx, s));
     TL_TRY(spend_on_seeds(ctx, s));
     note_stopped(s);
 done:

@@ -100,9 +100,9 @@ static int rival_of(const tl_study *s, int i)
 
 /* True for the items whose whole route the plan leaves out. */
 static void find_left_out(const tl_study *s, const tl_plan_item *item,
-                          const tl_budget_plan *plan, bool out[256])
+                          const tl_budget_plan *plan, bool out[TL_PLAN_ITEMS])
 {
-    bool skipped[256] = { false };
+    bool skipped[TL_PLAN_ITEMS] = { false };
 
     tl_plan_skipped(item, s->entries, plan, skipped);
     for (int i = 0; i < s->entries; i++) {
@@ -124,7 +124,7 @@ static double budget_for(const tl_study *s, const tl_plan_item *item, int finali
                                       90, 120, 180, 240, 360, 480, 720, 1440, 2880, 5760 };
 
     for (size_t k = 0; k < TL_COUNT(minutes); k++) {
-        bool         out[256];
+        bool         out[TL_PLAN_ITEMS];
         const double budget_s = 60.0 * minutes[k];
         if (budget_s <= s->budget_s) continue;
         const tl_budget_plan plan =
@@ -138,7 +138,7 @@ static double budget_for(const tl_study *s, const tl_plan_item *item, int finali
 static void leave_out(tl_study *s, const tl_plan_item *item, const tl_budget_plan *plan,
                       int finalists)
 {
-    bool out[256];
+    bool out[TL_PLAN_ITEMS];
     char seconds[2][32], enough[64];
 
     find_left_out(s, item, plan, out);

@@ -1,7 +1,8 @@
 /* compare_run.c -- one run of a candidate on every slice of a repeat: taken from
  * runs.db when it ended before, else trained (from its checkpoint, if it has one),
  * asked for the test rows, and kept. The answers on test rows lie unread until the
- * verdict. Floor 4, study. */
+ * verdict. A run may be taken to a rung of its schedule first; what it looked like there
+ * is kept in runs.db under "rung RUN RUNG". Floor 4, study. */
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -69,6 +70,24 @@ static json_t *result_json(const tl_run_result *r, size_t peak)
         r->stop_detail, "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "flops",
         r->flops, "peak_bytes", (json_int_t)peak, "trainable",
         (json_int_t)r->trainable, "parameters", (json_int_t)r->parameters);
+}
+
+/* A run that waits at a rung: its curve and what it took so far. */
+static json_t *rung_json(const tl_run_result *r)
+{
+    json_t *points = json_array();
+
+    for (int64_t i = 0; i < r->points; i++)
+        json_array_append_new(points, json_pack("[o, o]", tl_json_real(r->curve[i].share),
+                                                tl_json_real(r->curve[i].valid_metric)));
+    return json_pack("{s:o, s:o, s:o, s:f, s:I, s:I, s:I, s:f, s:f, s:I, s:I}", "points", points,
+                     "valid_metric", tl_json_real(r->valid_metric), "valid_loss",
+                     tl_json_real(r->valid_loss), "share",
+                     r->points ? r->curve[r->points - 1].share : 0.0, "best_epoch",
+                     (json_int_t)r->best_epoch, "epochs", (json_int_t)r->epochs_run, "steps",
+                     (json_int_t)r->steps_run, "seconds", r->seconds, "flops", r->flops,
+                     "trainable", (json_int_t)r->trainable, "parameters",
+                     (json_int_t)r->parameters);
 }
 
 static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
@@ -228,8 +247,9 @@ done:
 }
 
 /* Trains, asks the test rows, keeps weights and answers, and only then calls the run
- * ended. */
-static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run)
+ * ended.  *rung: it was paused before its end. */
+static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run,
+                           json_t **rung)
 {
     tl_status     rc;
     tl_run_result r       = { 0 };
@@ -245,6 +265,11 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare",
                 "interrupted; what was done is kept (tailor resume %s)", s->q->out);
+    if (rung && r.stopped && strcmp(r.stopped, "paused") == 0) {
+        *rung = rung_json(&r);
+        if (!*rung) TL_FAIL(TL_ENOMEM, "compare", "no memory for a rung");
+        goto done;
+    }
     run->result = result_json(
         &r, tl_study_own_bytes(s, &s->entry[run->candidate], r.accounted_bytes));
     if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
@@ -287,59 +312,98 @@ static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
     return tl_store_end(ctx, s->store, run->id, "failed", run->result);
 }
 
-/* `rows` of a part, 0: all. */
-static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
-                           int fold, int64_t rows)
+static tl_study_run run_named(const tl_study *s, int candidate, int trial, int repeat, int fold,
+                              int64_t rows)
 {
-    tl_status    rc;
-    tl_entry    *e = &s->entry[candidate];
-    tl_run_spec  spec;
-    tl_study_run run   = { .candidate = candidate,
+    return (tl_study_run){ .candidate = candidate,
                            .trial     = trial,
                            .repeat    = repeat,
                            .fold      = fold,
                            .rows      = rows,
                            .seed      = s->q->seed + (uint64_t)repeat };
-    tl_rows      train = { 0 }, valid = { 0 };
-    json_t      *settings = NULL;
-    char         key[160], slice[80];
-    bool         stored = false;
+}
 
-    TL_TRY(tl_study_spec(ctx, s, e, &spec));
-    spec.candidate.hyper = e->trial[trial];
-    if (rows) TL_TRY(tl_study_part_hyper(ctx, s, e, rows, &spec.candidate.hyper));
-    spec.seed            = run.seed;
-    settings             = tl_candidate_to_json(&spec.candidate);
+/* What the run is asked, and its place in runs.db; `stored`: it ended before. */
+static tl_status open_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_run_spec *spec,
+                          bool *stored)
+{
+    tl_status rc;
+    tl_entry *e        = &s->entry[run->candidate];
+    json_t   *settings = NULL;
+    char      key[160], slice[80];
+
+    TL_TRY(tl_study_spec(ctx, s, e, spec));
+    spec->candidate.hyper = e->trial[run->trial];
+    if (run->rows) TL_TRY(tl_study_part_hyper(ctx, s, e, run->rows, &spec->candidate.hyper));
+    spec->seed = run->seed;
+    settings   = tl_candidate_to_json(&spec->candidate);
     TL_TRY(key_of(ctx, e, settings, key, sizeof key));
-    snprintf(slice, sizeof slice, s->folds ? "repeat %d fold %d" : "repeat %d", repeat,
-             fold);
-    if (rows)
-        snprintf(slice + strlen(slice), sizeof slice - strlen(slice), " rows %" PRId64, rows);
-    TL_TRY(tl_store_run(ctx, s->store, key, run.seed, slice, settings, &run.id, &stored,
-                        &run.result));
-    if (!stored) {
-        TL_TRY(tl_study_split(ctx, s, e, repeat, fold, rows, &train, &valid));
-        spec.train     = train;
-        spec.valid     = valid;
-        spec.store_run = run.id;
-        rc             = train_one(ctx, s, &spec, &run);
-        if (rc != TL_OK) TL_TRY(note_failure(ctx, s, &run, rc));
-    }
-    s->used += tl_study_spent(s, e, tl_json_number(run.result, "flops", 0.0));
-    TL_TRY(keep_run(ctx, s, &run));
-    if (!json_object_get(run.result, "failed")) say_run(s, &run, stored);
-    tl_study_show(ctx, s);
-    run.result = NULL;
+    snprintf(slice, sizeof slice, s->folds ? "repeat %d fold %d" : "repeat %d", run->repeat,
+             run->fold);
+    if (run->rows)
+        snprintf(slice + strlen(slice), sizeof slice - strlen(slice), " rows %" PRId64, run->rows);
+    TL_TRY(tl_store_run(ctx, s->store, key, run->seed, slice, settings, &run->id, stored,
+                        &run->result));
+    spec->store_run = run->id;
 done:
-    json_decref(run.result);
     json_decref(settings);
+    return rc;
+}
+
+static tl_status train_slice(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run,
+                             json_t **rung)
+{
+    tl_status rc;
+    tl_rows   train = { 0 }, valid = { 0 };
+
+    TL_TRY(tl_study_split(ctx, s, &s->entry[run->candidate], run->repeat, run->fold, run->rows,
+                          &train, &valid));
+    spec->train = train;
+    spec->valid = valid;
+    rc          = train_one(ctx, s, spec, run, rung);
+    if (rc != TL_OK) rc = note_failure(ctx, s, run, rc);
+done:
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);
     return rc;
 }
 
-static void fail_entry(tl_study *s, tl_entry *e, const tl_study_run *run)
+/* An ended run joins the others, its result with it. */
+static tl_status take_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, bool stored)
 {
+    tl_status rc;
+
+    s->used += tl_study_spent(s, &s->entry[run->candidate],
+                              tl_json_number(run->result, "flops", 0.0));
+    TL_TRY(keep_run(ctx, s, run));
+    if (tl_run_whole(run)) say_run(s, run, stored);
+    tl_study_show(ctx, s);
+    run->result = NULL;
+done:
+    return rc;
+}
+
+/* `rows` of a part, 0: all. */
+static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
+                           int fold, int64_t rows)
+{
+    tl_status    rc;
+    tl_run_spec  spec;
+    tl_study_run run    = run_named(s, candidate, trial, repeat, fold, rows);
+    bool         stored = false;
+
+    TL_TRY(open_run(ctx, s, &run, &spec, &stored));
+    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, NULL));
+    TL_TRY(take_run(ctx, s, &run, stored));
+done:
+    json_decref(run.result);
+    return rc;
+}
+
+void tl_study_fail(tl_study *s, int candidate, const tl_study_run *run)
+{
+    tl_entry *e = &s->entry[candidate];
+
     e->active = false;
     e->status = "failed";
     snprintf(e->why, sizeof e->why, "%.390s",
@@ -366,10 +430,62 @@ tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
     for (int fold = 0; fold < tl_study_slices(s) && e->active; fold++) {
         TL_TRY(run_slice(ctx, s, candidate, trial, repeat, fold, 0));
         const tl_study_run *run = &s->run[s->runs - 1];
-        if (json_object_get(run->result, "failed") && trial == 0) fail_entry(s, e, run);
+        if (json_object_get(run->result, "failed") && trial == e->chosen)
+            tl_study_fail(s, candidate, run);
     }
     TL_TRY(keep_clock(ctx, s));
 done:
+    return rc;
+}
+
+tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int rung,
+                          json_t **out)
+{
+    tl_status    rc;
+    tl_run_spec  spec;
+    tl_study_run run    = run_named(s, candidate, trial, 0, 0, 0);
+    bool         stored = false;
+    char         name[64];
+
+    *out = NULL;
+    TL_TRY(tl_study_features(ctx, s, &s->entry[candidate]));
+    TL_TRY(open_run(ctx, s, &run, &spec, &stored));
+    snprintf(name, sizeof name, "rung %" PRId64 " %d", run.id, rung);
+    TL_TRY(tl_store_get(ctx, s->store, name, out));
+    if (*out) goto done;
+    spec.pause_share = tl_race_rung[rung];
+    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, out));
+    if (*out) TL_TRY(tl_store_set(ctx, s->store, name, *out));
+    else TL_TRY(take_run(ctx, s, &run, stored));
+    TL_TRY(keep_clock(ctx, s));
+done:
+    json_decref(run.result);
+    return rc;
+}
+
+tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, const json_t *rung)
+{
+    tl_status    rc;
+    tl_run_spec  spec;
+    tl_study_run run    = run_named(s, candidate, trial, 0, 0, 0);
+    bool         stored = false;
+    char        *folder = NULL;
+
+    TL_TRY(open_run(ctx, s, &run, &spec, &stored));
+    if (!stored) {
+        run.result = json_deep_copy(rung);
+        if (!run.result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
+        json_object_del(run.result, "points");
+        json_object_set_new(run.result, "stopped", json_string("race"));
+        TL_TRY(tl_store_end(ctx, s->store, run.id, "stopped", run.result));
+    }
+    TL_TRY(keep_run(ctx, s, &run));
+    run.result = NULL;
+    TL_TRY(path_of(ctx, s, "run", run.id, &folder));
+    TL_TRY(tl_remove_tree(ctx, folder));
+done:
+    json_decref(run.result);
+    tl_free(ctx, folder);
     return rc;
 }
 
@@ -387,13 +503,23 @@ done:
     return rc;
 }
 
+bool tl_run_halted(const tl_study_run *run)
+{
+    return strcmp(tl_json_text(run->result, "stopped", ""), "race") == 0;
+}
+
+bool tl_run_whole(const tl_study_run *run)
+{
+    return !json_object_get(run->result, "failed") && !tl_run_halted(run);
+}
+
 const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
                                   int fold)
 {
     for (int i = 0; i < s->runs; i++) {
         const tl_study_run *r = &s->run[i];
         if (r->candidate == candidate && r->trial == trial && r->repeat == repeat &&
-            r->fold == fold && !json_object_get(r->result, "failed"))
+            r->fold == fold && tl_run_whole(r))
             return r;
     }
     return NULL;
@@ -450,7 +576,7 @@ const tl_study_run *tl_study_best_run(const tl_study *s, int candidate)
     for (int i = 0; i < s->runs; i++) {
         const tl_study_run *r = &s->run[i];
         if (r->candidate != candidate || r->trial != s->entry[candidate].chosen) continue;
-        if (isnan(valid_of(r)) || json_object_get(r->result, "failed")) continue;
+        if (isnan(valid_of(r)) || !tl_run_whole(r)) continue;
         if (!best || tl_study_merit(s, valid_of(r)) > tl_study_merit(s, valid_of(best)))
             best = r;
     }

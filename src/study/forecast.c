@@ -25,7 +25,7 @@ bool tl_entry_trained(const tl_entry *e)
     return false;
 }
 
-static bool uses_features(const tl_entry *e)
+bool tl_entry_uses_features(const tl_entry *e)
 {
     return e->c.base && e->c.route->phases > 0 && e->c.route->phase[0].solve;
 }
@@ -71,7 +71,7 @@ static void calibration_key(const tl_study *s, const tl_entry *e, char *out, siz
     snprintf(out, room, "%s %s %s %s", e->c.arch.name,
              tl_say_shape(&e->c.arch.row, shape),
              tl_entry_trained(e) ? e->trial[0].cached ? "trained above" : "trained"
-             : uses_features(e)  ? "features"
+             : tl_entry_uses_features(e)  ? "features"
                                  : "solved",
              tl_dtype_name(s->dtype));
 }
@@ -209,7 +209,7 @@ static tl_status time_solving(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace 
     double        few_s, more_s;
     tl_status     rc = TL_OK;
 
-    if (uses_features(e)) TL_TRY(time_features(ctx, s, e, out));
+    if (tl_entry_uses_features(e)) TL_TRY(time_features(ctx, s, e, out));
     TL_TRY(time_head(ctx, s, e, few, out, &few_s));
     TL_TRY(time_head(ctx, s, e, more, out, &more_s));
     if (more > few)
@@ -343,7 +343,7 @@ static void count_own(tl_ctx *ctx, const tl_study *s, tl_entry *e, const tl_run_
     const size_t       will = tl_cache_will_take(view->cache, lists, 2);
     const size_t       rows = TL_MAX(view->fill_bytes, tl_cache_bytes(view->cache) + will);
     const size_t       features =
-        uses_features(e) ? features_bytes(s, TL_MAX((int64_t)0, tl_arch_features(ctx, &e->c.arch)))
+        tl_entry_uses_features(e) ? features_bytes(s, TL_MAX((int64_t)0, tl_arch_features(ctx, &e->c.arch)))
                          : 0;
 
     e->need.peak_bytes -= TL_MIN(e->need.peak_bytes, tl_study_held(s, NULL) + will);
@@ -386,7 +386,7 @@ done:
 /* A solved head's iterations are not known beforehand: its cost goes by rows. */
 static double seconds_of(const tl_study *s, const tl_entry *e, double flops, int64_t rows)
 {
-    if (uses_features(e) && s->features[e->base])
+    if (tl_entry_uses_features(e) && s->features[e->base])
         flops -= e->body_flops * (double)(rows + s->valid_rows);
     return e->setup_s + e->s_per_flop * fmax(0.0, flops) + e->head_s_per_row * (double)rows;
 }
@@ -394,6 +394,26 @@ static double seconds_of(const tl_study *s, const tl_entry *e, double flops, int
 double tl_study_slice_seconds(const tl_study *s, const tl_entry *e)
 {
     return seconds_of(s, e, e->need.flops, s->train_rows);
+}
+
+tl_status tl_study_uncached_flops(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *out)
+{
+    tl_status   rc;
+    tl_run_spec spec;
+    tl_run_need need;
+    tl_rows     train = { 0 }, valid = { 0 };
+
+    TL_TRY(tl_study_spec(ctx, s, e, &spec));
+    TL_TRY(tl_study_split(ctx, s, e, 0, 0, 0, &train, &valid));
+    spec.candidate.hyper.cached = false;
+    spec.train                  = train;
+    spec.valid                  = valid;
+    TL_TRY(tl_run_forecast(ctx, &spec, &need));
+    *out = need.flops;
+done:
+    tl_free(ctx, train.row);
+    tl_free(ctx, valid.row);
+    return rc;
 }
 
 tl_status tl_study_part_seconds(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
@@ -424,7 +444,7 @@ double tl_study_first_seconds(const tl_study *s, const tl_entry *e)
 {
     const double rest = (double)(s->data->rows - s->train_rows - s->valid_rows);
 
-    if (!uses_features(e) || tl_entry_trained(e)) return tl_study_slice_seconds(s, e);
+    if (!tl_entry_uses_features(e) || tl_entry_trained(e)) return tl_study_slice_seconds(s, e);
     return tl_study_slice_seconds(s, e) + e->s_per_flop * e->body_flops * rest;
 }
 
@@ -470,7 +490,7 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     const size_t peak   = atomic_load(&world->peak_bytes);
     bool         deep, solvable;
 
-    if (!uses_features(e) || s->features[e->base]) return TL_OK;
+    if (!tl_entry_uses_features(e) || s->features[e->base]) return TL_OK;
     const int64_t width = tl_arch_features(ctx, &e->c.arch);
     if (width < 1) return ctx->status;
     if (features_bytes(s, width) == 0) return TL_OK;

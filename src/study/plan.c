@@ -49,8 +49,6 @@ void tl_plan_skipped(const tl_plan_item *item, int count, const tl_budget_plan *
     }
 }
 
-enum { MOST_ITEMS = 256 };
-
 /* What starts anew is counted as a finalist only where nothing else is trained. */
 static void leave_anew(const tl_plan_item *item, int count, bool *skipped)
 {
@@ -64,7 +62,7 @@ static void leave_anew(const tl_plan_item *item, int count, bool *skipped)
 double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *plan,
                     int finalists)
 {
-    bool   skipped[MOST_ITEMS] = { false };
+    bool   skipped[TL_PLAN_ITEMS] = { false };
     double sum                 = 0.0;
 
     tl_plan_skipped(item, count, plan, skipped);
@@ -102,7 +100,7 @@ static double share_that_fits(const tl_plan_item *item, int count, tl_budget_pla
 
 static bool trains(const tl_plan_item *item, int count, const tl_budget_plan *plan)
 {
-    bool skipped[MOST_ITEMS] = { false };
+    bool skipped[TL_PLAN_ITEMS] = { false };
 
     tl_plan_skipped(item, count, plan, skipped);
     for (int i = 0; i < count; i++)

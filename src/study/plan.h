@@ -19,6 +19,8 @@ typedef struct {
     int    left_out; /* so many trained routes are not run */
 } tl_budget_plan;
 
+/* So many candidates at most. */
+enum { TL_PLAN_ITEMS = 256 };
 /* Cost of the least study that can end in a verdict: every candidate once, and three
  * more seeds for the `finalists` costliest that are likely to be some. */
 double tl_plan_cost(const tl_plan_item *item, int count, const tl_budget_plan *plan,

@@ -50,6 +50,7 @@ static json_t *valid_json(const tl_study *s, int entry)
  * cost. */
 typedef struct {
     double  seconds, flops, peak_bytes, gap, chosen_seconds;
+    double  begun; /* of all its runs, whole ones 1, halted ones as far as they came */
     int     runs, severe, mild, underfit, stopped;
     int64_t trainable, parameters;
 } totals;
@@ -67,7 +68,8 @@ static totals add_up(const tl_study *s, int entry)
         t.seconds += tl_json_number(r->result, "seconds", 0.0);
         t.flops += tl_json_number(r->result, "flops", 0.0);
         t.peak_bytes = fmax(t.peak_bytes, tl_json_number(r->result, "peak_bytes", 0.0));
-        if (r->trial != s->entry[entry].chosen) continue;
+        t.begun += tl_run_halted(r) ? tl_json_number(r->result, "share", 0.0) : 1.0;
+        if (r->trial != s->entry[entry].chosen || !tl_run_whole(r)) continue;
         t.chosen_seconds += tl_json_number(r->result, "seconds", 0.0);
         const char *fit = tl_json_text(r->result, "fit", "none");
         t.severe += strcmp(fit, "severe") == 0;
@@ -116,11 +118,11 @@ static json_t *cost_json(const tl_study *s, const totals *t)
 }
 
 /* For as many runs as it had, so that it can be held against the cost. */
-static json_t *forecast_json(const tl_study *s, const tl_entry *e, int runs)
+static json_t *forecast_json(const tl_study *s, const tl_entry *e, double begun)
 {
-    const int    more    = TL_MAX(0, runs - 1);
-    const double seconds = runs > 0 ? e->first_s + more * tl_study_slice_seconds(s, e)
-                                    : tl_study_run_seconds(s, e);
+    const double more    = begun - 1.0; /* below 0: not even one whole one */
+    const double seconds = begun > 0.0 ? e->first_s + more * tl_study_slice_seconds(s, e)
+                                       : tl_study_run_seconds(s, e);
 
     if (e->need.flops <= 0.0) return json_null();
     return json_pack("{s:f, s:f}", "seconds", seconds, "peak_bytes",
@@ -158,7 +160,7 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
     json_object_set_new(c, "parameters",
                         t.runs ? json_integer(t.parameters) : json_null());
     json_object_set_new(c, "cost", all ? cost_json(s, &t) : json_null());
-    json_object_set_new(c, "forecast", forecast_json(s, e, all));
+    json_object_set_new(c, "forecast", forecast_json(s, e, t.begun));
     json_object_set_new(
         c, "inference",
         t.runs && j->ms_per_row
@@ -166,6 +168,7 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
                   "{s:o, s:o}", "ms_per_row", tl_json_real(j->ms_per_row[i]), "bytes",
                   j->model_bytes[i] >= 0 ? json_integer(j->model_bytes[i]) : json_null())
             : json_null());
+    json_object_set_new(c, "race", tl_study_race_json(s, i));
     if (s->update.model) tl_update_candidate_json(s, i, c);
     return c;
 }
@@ -200,6 +203,14 @@ static json_t *data_json(const tl_study *s)
                      (json_int_t)s->data->classes, "sha256", tl_update_sha256(s));
 }
 
+static json_t *budget_json(const tl_study *s)
+{
+    return json_pack("{s:f, s:f, s:O, s:o}", "seconds", s->budget_s, "used",
+                     s->before_s + tl_time_s() - s->began_s, "saved",
+                     s->saved ? s->saved : json_null(), "left_out",
+                     s->saved ? tl_study_left_out_json(s) : json_array());
+}
+
 json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
 {
     const tl_entry *winner = &s->entry[j->entry[j->decision.winner]];
@@ -226,13 +237,12 @@ json_t *tl_study_verdict_json(tl_study *s, const tl_judged *j)
     json_object_set_new(v, "labels", tl_study_labels_json(s, j));
     json_object_set_new(v, "shifted", tl_study_shifted_json(s, j));
     json_object_set_new(v, "groups", j->groups ? json_incref(j->groups) : json_null());
+    json_object_set_new(v, "race", tl_study_races_json(s));
     tl_study_curve_json(s, j, v);
     json_object_set_new(v, "candidates", candidates);
     json_object_set_new(v, "reasons", tl_study_reasons(s, j));
     json_object_set(v, "warnings", s->warnings);
-    json_object_set_new(v, "budget",
-                        json_pack("{s:f, s:f}", "seconds", s->budget_s, "used",
-                                  s->before_s + tl_time_s() - s->began_s));
+    json_object_set_new(v, "budget", budget_json(s));
     if (s->update.model) tl_update_json(s, j, v);
     return v;
 }
@@ -267,8 +277,6 @@ json_t *tl_study_running_json(tl_study *s)
     json_object_set_new(v, "candidates", candidates);
     json_object_set(v, "warnings", s->warnings);
     json_object_set_new(v, "minimum_detectable_difference", tl_json_real(s->detectable));
-    json_object_set_new(v, "budget",
-                        json_pack("{s:f, s:f}", "seconds", s->budget_s, "used",
-                                  s->before_s + tl_time_s() - s->began_s));
+    json_object_set_new(v, "budget", budget_json(s));
     return v;
 }

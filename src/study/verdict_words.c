@@ -52,16 +52,19 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
                      : "as good as the best within the margin, and the cheapest of them");
 }
 
+tl_way tl_entry_way(const tl_entry *e)
+{
+    return e->c.route->needs_base                          ? TL_FROM_BASE
+           : strcmp(e->c.route->decision, "baseline") == 0 ? TL_BASELINE
+                                                           : TL_ANEW;
+}
+
 int tl_study_best_of(const tl_study *s, const tl_judged *j, tl_way way)
 {
     int best = -1;
 
     for (int i = 0; i < j->count; i++) {
-        const tl_route *route = s->entry[j->entry[i]].c.route;
-        const tl_way    mine  = route->needs_base                          ? TL_FROM_BASE
-                                : strcmp(route->decision, "baseline") == 0 ? TL_BASELINE
-                                                                           : TL_ANEW;
-        if (mine != way) continue;
+        if (tl_entry_way(&s->entry[j->entry[i]]) != way) continue;
         if (best < 0 || tl_study_merit(s, j->decision.test[i].mean) >
                             tl_study_merit(s, j->decision.test[best].mean))
             best = i;
@@ -115,13 +118,9 @@ static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
 
 static void say_search(const tl_study *s, json_t *list)
 {
-    if (s->rounds > 0)
-        tl_reason(list,
-            "%d more %s of rate and decay %s tried for each trained route, chosen on "
-            "validation.",
-            s->rounds, tl_plural(s->rounds, "setting", "settings"),
-            tl_plural(s->rounds, "was", "were"));
-    else if (s->folds)
+    tl_study_race_words(s, list);
+    if (s->trials > 1) return;
+    if (s->folds)
         tl_reason(list, "Settings are each route's own: with so few rows, none are to spare for "
                   "choosing others.");
     else
@@ -201,5 +200,6 @@ json_t *tl_study_reasons(tl_study *s, const tl_judged *j)
             s->test.count, s->folds);
     say_detectable(s, j, list);
     tl_study_looks_words(s, list);
+    tl_study_left_out_words(s, list);
     return list;
 }

@@ -91,6 +91,30 @@ static bool look_on_the_way(const loop *l)
     return l->t->at.step % TL_MAX(last_step(l) / looks, (int64_t)1) == 0;
 }
 
+/* Of the training that has gone by; phases that are solved count for nothing. */
+static double share_gone(const loop *l)
+{
+    const tl_trainer *t   = l->t;
+    double            sum = 0.0;
+
+    for (int i = 0; i < t->at.phase; i++) {
+        const tl_phase phase = tl_run_phase(&t->spec, t->model->params, i);
+        if (!phase.solve) sum += phase.budget_share;
+    }
+    return sum + l->phase->budget_share * (double)t->at.step / (double)l->length.steps;
+}
+
+/* Only where the run looks anyway: one that was paused is the same as one that was not. */
+static bool pause_due(const loop *l)
+{
+    const tl_place *at   = &l->t->at;
+    const double    gone = share_gone(l);
+
+    return l->t->spec.pause_share > 0.0 && l->t->spec.checkpoint && at->has_best &&
+           at->evaluated == at->step && gone >= l->t->spec.pause_share - 1e-9 &&
+           gone < 1.0 - 1e-9 && (at->step < last_step(l) || last_step(l) == l->length.steps);
+}
+
 static bool epoch_over(const loop *l)
 {
     return l->t->at.position >= tl_loader_batches(l->loader, l->t->at.epoch);
@@ -162,6 +186,7 @@ static tl_status look(tl_ctx *ctx, loop *l)
     tl_progress   p = where(l); /* before the sums of the epoch start anew */
     tl_status     rc;
 
+    t->at.share = share_gone(l);
     exchange(t);
     rc = tl_evaluate(ctx, &l->evaluator, t->spec.valid);
     if (rc != TL_OK) exchange(t);
@@ -269,6 +294,10 @@ static tl_status turn(tl_ctx *ctx, loop *l)
     tl_status rc = TL_OK;
 
     if (tl_cancelled(ctx)) return interrupted(ctx, l);
+    if (pause_due(l)) {
+        l->t->stopped = "paused";
+        return tl_trainer_save(ctx, l->t, &l->stepper, NULL, 0);
+    }
     if (look_due(l)) {
         rc = look(ctx, l);
         return rc == TL_ECANCEL ? interrupted(ctx, l) : rc;

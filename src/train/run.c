@@ -268,7 +268,8 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
         .valid_loss   = loss,
         .valid_metric = metric,
         .lr           = lr,
-        .seconds      = tl_trainer_seconds(t)
+        .seconds      = tl_trainer_seconds(t),
+        .share        = at->share
     };
 
     at->evaluated = at->step;
@@ -577,6 +578,38 @@ done:
     return rc;
 }
 
+/* How far it is, and the best so far. */
+static void tell(const tl_trainer *t, tl_run_result *out)
+{
+    out->valid_metric = t->at.best_metric;
+    out->valid_loss   = t->at.best_loss;
+    out->best_epoch   = t->at.best_epoch;
+    out->best_step    = t->at.best_step;
+    out->epochs_run   = t->at.earlier_epochs + t->at.epoch;
+    out->steps_run    = t->at.earlier_steps + t->at.step;
+    out->stopped      = t->stopped;
+    out->seconds      = tl_trainer_seconds(t);
+    out->flops        = t->at.flops;
+    out->quick_step_s = quick_step(t);
+    snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
+}
+
+static void give_curve(tl_trainer *t, tl_run_result *out)
+{
+    out->curve  = t->curve;
+    out->points = t->points;
+    t->curve    = NULL;
+}
+
+/* Of a paused run only its curve: its weights lie in the checkpoint. */
+static void conclude_pause(tl_trainer *t, tl_run_result *out)
+{
+    tell(t, out);
+    give_curve(t, out);
+    out->parameters = tl_params_numel(t->model->params, false);
+    out->trainable  = t->trained ? t->trained : tl_params_numel(t->model->params, true);
+}
+
 static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
 {
     const tl_phase all    = { .which = TL_TRAIN_ALL };
@@ -587,29 +620,17 @@ static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
         TL_FAIL(TL_ENAN, "train", "no finite result: %s",
                 *t->detail ? t->detail : "the loss on validation is not finite");
     memcpy(params->value, t->best, (size_t)params->floats * sizeof *t->best);
-    out->valid_metric = t->at.best_metric;
-    out->valid_loss   = t->at.best_loss;
+    tell(t, out);
     TL_TRY(judge_train(ctx, t, out));
-    out->best_epoch = t->at.best_epoch;
-    out->best_step  = t->at.best_step;
-    out->epochs_run = t->at.earlier_epochs + t->at.epoch;
-    out->steps_run  = t->at.earlier_steps + t->at.step;
-    out->stopped    = t->stopped;
-    out->seconds    = tl_trainer_seconds(t);
-    out->flops      = t->at.flops;
-    out->quick_step_s = quick_step(t);
     out->parameters = tl_params_numel(params, false);
     out->trainable  = t->trained ? t->trained /* in the last phase */
                                  : tl_params_numel(params, true);
-    snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
     tl_train_select(params, &all, &t->spec.candidate.hyper);
     TL_TRY(tl_choose_thresholds(ctx, &t->spec, t->model));
-    out->curve  = t->curve;
-    out->points = t->points;
+    give_curve(t, out);
     out->model  = t->model;
     out->tales  = t->tales;
     t->tales    = NULL;
-    t->curve    = NULL;
     t->model    = NULL;
 done:
     return rc;
@@ -638,9 +659,11 @@ tl_status tl_run_train(tl_ctx *ctx, const tl_run_spec *spec, tl_run_result *out)
     TL_TRY(run_phases(ctx, &t, from.generation >= 0 ? &from : NULL));
     if (strcmp(t.stopped, "nan") == 0 && t.spec.candidate.hyper.retry && t.at.rate == 1.0)
         TL_TRY(try_again(ctx, &t));
-    if (spec->candidate.route->finish && t.at.has_best)
+    const bool paused = strcmp(t.stopped, "paused") == 0;
+    if (spec->candidate.route->finish && t.at.has_best && !paused)
         TL_TRY(spec->candidate.route->finish(ctx, &t));
-    TL_TRY(conclude(ctx, &t, &made));
+    if (paused) conclude_pause(&t, &made);
+    else TL_TRY(conclude(ctx, &t, &made));
     made.accounted_bytes = atomic_load(&world->peak_bytes);
     made.peak_bytes      = made.accounted_bytes + unaccounted_bytes(world);
     *out            = made;

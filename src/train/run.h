@@ -30,6 +30,9 @@ typedef struct {
     tl_dtype     dtype;
     int64_t      micro_batch;           /* rows of one plan; 0: batch / shards              */
     int64_t      most_steps;            /* stops with "budget" there; 0: none               */
+    double       pause_share;           /* stops with "paused" at the first look after this
+                                           share of the training, saved to go on from; needs
+                                           a checkpoint folder; 0: none                     */
     const char  *checkpoint;            /* folder; NULL: none                               */
     double       checkpoint_every_s;    /* at most 60; 0: 30                                */
     tl_store    *store;                 /* may be NULL                                      */
@@ -44,16 +47,17 @@ typedef struct {
     int64_t epoch, step;                /* epochs ended, optimiser steps taken              */
     double  train_loss, train_metric;   /* of the epoch so far, while training              */
     double  valid_loss, valid_metric, lr, seconds;
+    double  share;                      /* of the training that had gone by; not in runs.db */
 } tl_curve_point;
 
 typedef struct {
-    tl_model  *model;         /* the best weights by validation; owned                      */
+    tl_model  *model;         /* the best weights by validation; owned; NULL: paused        */
     double valid_metric, valid_loss, train_metric, train_loss; /* of those weights; train
                                  without augmentation, on as many rows as valid has (of a
                                  solved head: on all)                                       */
     int64_t    best_epoch, best_step, epochs_run, steps_run;
     const char     *stopped; /* "epochs", "patience", "interrupted", "nan", "solved",
-                                 "budget"                                                   */
+                                 "budget", "paused"                                         */
     char       stop_detail[256];
     const char *fit;          /* "none", "mild", "severe" (overfit) or "underfit"           */
     tl_curve_point *curve;

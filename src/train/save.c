@@ -49,11 +49,11 @@ bool tl_trainer_save_due(const tl_trainer *t)
 
 static json_t *point_to_json(const tl_curve_point *p)
 {
-    return json_pack("[I, I, o, o, o, o, o, o]", (json_int_t)p->epoch,
+    return json_pack("[I, I, o, o, o, o, o, o, o]", (json_int_t)p->epoch,
                      (json_int_t)p->step, tl_json_real(p->train_loss),
                      tl_json_real(p->train_metric), tl_json_real(p->valid_loss),
                      tl_json_real(p->valid_metric), tl_json_real(p->lr),
-                     tl_json_real(p->seconds));
+                     tl_json_real(p->seconds), tl_json_real(p->share));
 }
 
 static double real_at(const json_t *list, size_t i)
@@ -72,7 +72,8 @@ static tl_curve_point point_from_json(const json_t *list)
                              real_at(list, 4),
                              real_at(list, 5),
                              real_at(list, 6),
-                             real_at(list, 7) };
+                             real_at(list, 7),
+                             real_at(list, 8) };
 }
 
 /* Numbers of a place, by name; doubles are exact in JSON's 17 digits. */

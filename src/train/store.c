@@ -350,7 +350,8 @@ tl_status tl_store_points(tl_ctx *ctx, tl_store *s, int64_t run, tl_curve_point 
             (tl_curve_point){ sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1),
                               column_real(q, 2),          column_real(q, 3),
                               column_real(q, 4),          column_real(q, 5),
-                              column_real(q, 6),          column_real(q, 7) };
+                              column_real(q, 6),          column_real(q, 7),
+                              (double)NAN };
     }
     *out   = point;
     *count = (int64_t)n;

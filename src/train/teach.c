@@ -79,7 +79,8 @@ static tl_status train_and_ask(tl_ctx *ctx, tl_trainer *t)
 
     TL_TRY(tl_teach_spec(ctx, &t->spec, &spec));
     TL_TRY(tl_cache_new(ctx, spec.dataset, &spec.candidate.prep, PICTURES_BYTES, &cache));
-    spec.cache = cache;
+    spec.cache       = cache;
+    spec.pause_share = 0.0; /* it is the student's */
     if (t->spec.checkpoint) {
         TL_TRY(tl_path_join(ctx, t->spec.checkpoint, "teacher", &folder));
         spec.checkpoint = folder;

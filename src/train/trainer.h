@@ -18,6 +18,7 @@ typedef struct {
     int64_t best_epoch, best_step;
     double  loss_sum, flops, seconds; /* training loss of the epoch so far, by rows          */
     double  rate;              /* of the rate asked for: lower in a second attempt         */
+    double  share;             /* of the training gone by at this look                     */
     int64_t loss_rows, earlier_steps, earlier_epochs; /* of the phases before               */
 } tl_place;
 

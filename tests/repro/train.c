@@ -15,6 +15,7 @@
  * evaluations); at `stop_at` the run is interrupted. */
 static int64_t   runs, stop_at;
 static const char *optimizer; /* NULL: the route's */
+static bool      pausing;   /* at a third and at two thirds, too */
 static tl_kernel kernel;
 
 static tl_status counted(tl_ctx *ctx, const tl_call *call)
@@ -141,6 +142,13 @@ static void micro_batches_change_nothing(void **state)
     }
 }
 
+static bool has_steps(const tl_route *route)
+{
+    for (int i = 0; i < route->phases; i++)
+        if (!route->phase[i].solve) return true;
+    return false;
+}
+
 /* A straight run; then one interrupted after every `steps` runs of `op`, as often as it takes.
  * Routes from a base take one trained here. */
 static void interrupt_and_compare(const char *arch, const char *route, const char *op,
@@ -154,7 +162,8 @@ static void interrupt_and_compare(const char *arch, const char *route, const cha
     tl_store     *store;
     float        *straight;
     double        points;
-    int           stops = 0;
+    int           stops = 0, pauses = 0;
+    bool          paused;
     tl_status     rc;
 
     snprintf(path, sizeof path, "%s/checkpoint", folder);
@@ -199,10 +208,19 @@ static void interrupt_and_compare(const char *arch, const char *route, const cha
         atomic_store(&test_ctx()->world->cancel, 0);
         stop_at = runs + steps + stops / 8; /* the last score and a teacher's answers are
                                                made in one go */
+        p.spec.pause_share = pausing && pauses < 2 ? (pauses + 1) / 3.0 : 0.0;
         rc = tl_run_train(test_ctx(), &p.spec, &r);
         if (rc == TL_ECANCEL) assert_null(r.model);
         stops += rc == TL_ECANCEL;
-    } while (rc == TL_ECANCEL && stops < 100);
+        paused = rc == TL_OK && strcmp(r.stopped, "paused") == 0;
+        if (!paused) continue;
+        pauses++;
+        assert_null(r.model); /* its weights lie in the checkpoint */
+        assert_true(r.curve[r.points - 1].share >= p.spec.pause_share - 1e-9);
+        assert_true(r.curve[r.points - 1].share < 1.0);
+        tl_run_result_free(test_ctx(), &r);
+    } while ((rc == TL_ECANCEL || paused) && stops < 100);
+    assert_int_equal(pauses, pausing && has_steps(tl_route_find(route)) ? 2 : 0);
     if (rc == TL_ECANCEL) fail_msg("%s: no end after %d stops", route, stops);
     TEST_OK(rc);
     assert_true(stops > 0);
@@ -250,10 +268,15 @@ static void every_route_resumes(void **state)
         if (!tl_optimizer_at(o)) o = 0;
         optimizer = tl_optimizer_at(o++)->name;
         interrupt_and_compare(norms, route->name, "conv", 5);
+        pausing = true;
         if (!route->phase[0].solve) /* a solution is not saved halfway */
             interrupt_and_compare(norms, route->name, "cross_entropy_grad", 5);
+        pausing = false;
     }
     optimizer = NULL;
+    pausing   = true;
+    interrupt_and_compare(norms, "lp-ft", "conv", 9);
+    pausing = false;
 }
 
 static void hear(void *user, int level, const char *line)

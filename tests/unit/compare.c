@@ -350,6 +350,166 @@ static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+static const json_t *candidate_of(const json_t *verdict, const char *route)
+{
+    json_t *c;
+    size_t  i;
+
+    json_array_foreach(json_object_get(verdict, "candidates"), i, c)
+        if (strcmp(tl_json_text(c, "route", ""), route) == 0) return c;
+    fail_msg("no candidate %s", route);
+    return NULL;
+}
+
+/* Foretellings of a candidate at a rung, and how many of them were stopped there. */
+static int told_at(const json_t *candidate, double least, double most, int *stopped)
+{
+    json_t *t;
+    size_t  i;
+    int     told = 0;
+
+    *stopped = 0;
+    json_array_foreach(json_object_get(candidate, "race"), i, t)
+    {
+        const double share = tl_json_number(t, "share", -1.0);
+        if (share < least || share >= most) continue;
+        told++;
+        *stopped += tl_json_bool(t, "stopped", false);
+        assert_true(tl_json_number(t, "foretold", -1.0) >= tl_json_number(t, "seen", 2.0));
+        if (tl_json_bool(t, "stopped", false))
+            assert_true(json_is_null(json_object_get(t, "ended")));
+    }
+    return told;
+}
+
+static void check_saved(const json_t *verdict)
+{
+    const json_t *saved = json_object_get(json_object_get(verdict, "budget"), "saved");
+    double        sum   = tl_json_number(saved, "runs_seconds", NAN);
+
+    assert_true(tl_json_int(saved, "alone_runs", 0) > tl_json_int(saved, "runs", 1000));
+    assert_true(tl_json_number(saved, "stopping", 0.0) > 0.0);
+    sum += tl_json_number(saved, "caching", NAN) + tl_json_number(saved, "sharing", NAN) +
+           tl_json_number(saved, "stopping", NAN);
+    assert_true(tl_json_number(saved, "alone_seconds", 0.0) >= sum - 1e-9);
+}
+
+/* Every trained route has the same trials and rungs; what was stopped is written down. */
+static void settings_are_raced_fairly(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    char       *more = in(top, "more"), *best = in(out, "best");
+    const char *const only[] = { "scratch", NULL }, *const bases[] = { best, NULL };
+    static const char *const trained[] = { "scratch", "full", "partial", NULL };
+    static const char *const longer[]  = { "epochs=9", "least_steps=0", "patience=0",
+                                           "batch=32", NULL };
+    listener                 l = { 0 };
+    tl_question              q = question(data, out, &l), r = question(data, more, &l);
+    json_t                  *verdict, *race;
+    int                      stopped, ended = 0;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 200, 600, data));
+    q.routes = only;
+    TEST_OK(tl_compare(ctx, &q, &verdict));
+    json_decref(verdict);
+    r.base      = bases;
+    r.routes    = trained;
+    r.overrides = longer;
+    r.budget_s  = 600.0;
+    TEST_OK(tl_compare(ctx, &r, &verdict));
+    holds_to_its_schema(verdict);
+    race = json_object_get(verdict, "race");
+    assert_int_equal(tl_json_int(race, "trials", 0), 5);
+    for (size_t i = 0; trained[i]; i++) {
+        const json_t *c = candidate_of(verdict, trained[i]);
+        assert_int_equal(told_at(c, 0.3, 0.6, &stopped), 5);
+        assert_int_equal(stopped, 3);
+        assert_int_equal(told_at(c, 0.6, 0.99, &stopped), 2);
+        assert_int_equal(stopped, 1);
+        ended += 2; /* of the one that ran on, at both rungs */
+    }
+    assert_int_equal(tl_json_int(race, "ended", 0), ended);
+    assert_true(tl_json_int(race, "missed", 100) <= ended);
+    assert_true(tl_json_int(race, "stopped", 0) >= 12);
+    check_saved(verdict);
+    json_decref(verdict);
+    tl_free(ctx, best);
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    tl_free(ctx, more);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
+/* A route that hardly learns, beside the probe of a base that knows the digits. */
+static void a_route_foretold_to_lose_is_stopped(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    char       *more = in(top, "more"), *broken = in(top, "broken"), *best = in(out, "best");
+    const char *const only[] = { "scratch", NULL }, *const bases[] = { best, NULL };
+    static const char *const two[]  = { "probe", "full", NULL };
+    static const char *const slow[] = { "epochs=9", "least_steps=0", "patience=0", "batch=32",
+                                        "full.optim.lr=1e-7", NULL };
+    static const char *const well[] = { "epochs=12", "batch=16", "optim.lr=0.01", NULL };
+    listener                 l = { 0 }, stopping = { .stop_at = 3 };
+    tl_question q = question(data, out, &l), r = question(data, more, &l),
+                b = question(data, broken, &stopping);
+    json_t     *verdict, *again = NULL;
+    int         stopped;
+    tl_status   rc = TL_ECANCEL;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 600, 600, data));
+    q.routes    = only;
+    q.overrides = well;
+    TEST_OK(tl_compare(ctx, &q, &verdict));
+    json_decref(verdict);
+    r.base      = bases;
+    r.routes    = two;
+    r.overrides = slow;
+    r.budget_s  = 600.0;
+    TEST_OK(tl_compare(ctx, &r, &verdict));
+    holds_to_its_schema(verdict);
+    const json_t *full = candidate_of(verdict, "full");
+    assert_string_equal(tl_json_text(full, "status", ""), "stopped-early");
+    assert_non_null(strstr(tl_json_text(full, "why", ""), "foretold"));
+    assert_int_equal(tl_json_int(full, "seeds", -1), 0);
+    assert_true(json_is_null(json_object_get(full, "test"))); /* nobody asked it */
+    assert_int_equal(told_at(full, 0.6, 0.99, &stopped), 1);
+    assert_int_equal(stopped, 1);
+    assert_true(json_is_null(json_object_get(candidate_of(verdict, "probe"), "why")));
+    assert_int_equal(tl_json_int(json_object_get(verdict, "race"), "regretted", -1), 0);
+    /* interrupted again and again, the same decisions on the same curves */
+    b.base      = bases;
+    b.routes    = two;
+    b.overrides = slow;
+    b.budget_s  = 600.0;
+    for (int stops = 0; rc == TL_ECANCEL && stops < 100; stops++) {
+        ctx->world->cancel = 0;
+        stopping.lines     = 0;
+        stopping.stop_at += 2;
+        rc = tl_compare(ctx, &b, &again);
+    }
+    ctx->world->cancel = 0;
+    TEST_OK(rc);
+    char *x = comparable(verdict), *y = comparable(again);
+    assert_string_equal(x, y);
+    free(x);
+    free(y);
+    json_decref(verdict);
+    json_decref(again);
+    tl_free(ctx, best);
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    tl_free(ctx, more);
+    tl_free(ctx, broken);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
 static void wrong_questions_are_refused(void **state)
 {
     tl_ctx *ctx = fresh();
@@ -454,6 +614,8 @@ int main(void)
         cmocka_unit_test(a_comparison_writes_what_it_promises),
         cmocka_unit_test(an_interrupted_one_goes_on_to_the_same_verdict),
         cmocka_unit_test(few_rows_are_folded_and_a_base_brings_its_routes),
+        cmocka_unit_test(settings_are_raced_fairly),
+        cmocka_unit_test(a_route_foretold_to_lose_is_stopped),
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(a_dry_run_writes_nothing),
         cmocka_unit_test(smaller_batch_statistics_are_a_warning),

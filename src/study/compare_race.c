@@ -1,0 +1,375 @@
+/* compare_race.c -- the first runs as a race.  Within a route so many settings of rate and decay
+ * are trained on the route's own schedule as far as a rung, halted or gone on with from there;
+ * as many trials and rungs for every route.  Across routes nobody is stopped before two thirds
+ * of its schedule, and only where its foretold end lies so far behind the best that it cannot
+ * be within the margin; never the best so far of its way (from a base, anew, baseline), whose
+ * score is asked for.  Decided by validation, in the order of the candidates: gone through
+ * again, the same runs give the same decisions.  Floor 4, study. */
+#include "core/text.h"
+#include "study/update.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of one run: how far a seed moves a route, where no seeds are there to say it. */
+static const double SEED_SD = 0.01;
+
+typedef enum { LANE_RUNS, LANE_ENDED, LANE_OUT } lane_state;
+
+typedef struct {
+    lane_state  state;
+    json_t     *at;      /* what the rung shows; owned; NULL: it ended before */
+    tl_foretold told;    /* of one that ended: what it scored */
+    double      counted; /* of s->used */
+} lane;
+
+typedef struct {
+    int  candidate, trials;
+    lane lane[TL_STUDY_TRIALS];
+} race;
+
+/* One standard error of a metric on the validation rows. */
+static double noise_of(const tl_study *s, double value)
+{
+    const double n = (double)TL_MAX((int64_t)1, s->valid_rows);
+
+    if (!tl_study_metric_of(s)->percent) return fabs(value) / sqrt(2.0 * n);
+    const double p = fmin(0.98, fmax(0.02, value));
+    return sqrt(p * (1.0 - p) / n);
+}
+
+static double seed_sd(const tl_study *s)
+{
+    return tl_study_metric_of(s)->percent ? SEED_SD : s->margin;
+}
+
+static double top_of(const tl_study *s)
+{
+    return tl_study_metric_of(s)->higher ? 1.0 : 0.0;
+}
+
+static double merit_of(const tl_study *s, int candidate, int trial)
+{
+    return tl_study_merit(s, tl_study_valid(s, candidate, trial, 0));
+}
+
+/* The best first run of the others; of all ways, or (`like`) of this one's. NaN: there is none. */
+static double leader_of(const tl_study *s, int candidate, bool like)
+{
+    const tl_way way  = tl_entry_way(&s->entry[candidate]);
+    double       best = NAN;
+
+    for (int i = 0; i < s->entries; i++) {
+        const tl_entry *e = &s->entry[i];
+        const double    v = merit_of(s, i, e->chosen);
+        if (i == candidate || isnan(v) || (like && tl_entry_way(e) != way)) continue;
+        best = isnan(best) ? v : fmax(best, v);
+    }
+    return best;
+}
+
+/* An update is judged by the old rows, too; a limit may take the leader out; folds have no rows
+ * to spare for guesses. */
+static bool may_be_stopped(const tl_study *s, int candidate)
+{
+    return !s->update.model && !s->folds && s->q->max_latency_ms <= 0.0 &&
+           s->q->max_size_mb <= 0.0 && !isnan(leader_of(s, candidate, true));
+}
+
+/* Foretold to lose to the best, and to one of its own way. */
+static bool loses(const tl_study *s, int candidate, const tl_foretold *told, double *leader)
+{
+    const double like = leader_of(s, candidate, true);
+    tl_foretold  mine = *told;
+
+    *leader = leader_of(s, candidate, false);
+    if (!may_be_stopped(s, candidate) || !(like > told->final)) return false;
+    mine.error = sqrt(told->error * told->error + seed_sd(s) * seed_sd(s));
+    const double noise = noise_of(s, fabs(*leader));
+    return tl_race_lost(&mine, *leader, sqrt(noise * noise + seed_sd(s) * seed_sd(s)),
+                        s->margin);
+}
+
+static tl_status note(tl_ctx *ctx, tl_study *s, const tl_study_told *told)
+{
+    const tl_status rc =
+        tl_realloc(ctx, (size_t)(s->tolds + 1) * sizeof *s->told, &s->told);
+
+    if (rc == TL_OK) s->told[s->tolds++] = *told;
+    return rc;
+}
+
+static tl_status foretell(tl_ctx *ctx, const tl_study *s, int rung, const json_t *at,
+                          tl_foretold *out)
+{
+    const json_t  *points = json_object_get(at, "points");
+    const size_t   count  = json_array_size(points);
+    tl_race_point *p      = NULL;
+    tl_status      rc;
+
+    TL_TRY(tl_alloc_array(ctx, count + 1, sizeof *p, &p));
+    int64_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *point = json_array_get(points, i);
+        const json_t *value = json_array_get(point, 1);
+        if (!json_is_number(value)) continue;
+        p[n++] = (tl_race_point){ json_number_value(json_array_get(point, 0)),
+                                  tl_study_merit(s, json_number_value(value)) };
+    }
+    const double seen = tl_json_number(at, "valid_metric", NAN);
+    *out = tl_race_foretell(p, n, noise_of(s, seen), top_of(s), &s->record[rung]);
+done:
+    tl_free(ctx, p);
+    return rc;
+}
+
+/* It ran to its end: what was foretold of it is held against that. */
+static void learn(tl_study *s, int candidate, int trial)
+{
+    const double ended = merit_of(s, candidate, trial);
+
+    for (int i = 0; i < s->tolds && !isnan(ended); i++) {
+        tl_study_told *t = &s->told[i];
+        if (t->candidate != candidate || t->trial != trial || t->rung == TL_RACE_RUNGS) continue;
+        t->ended = ended;
+        tl_race_learn(&s->record[t->rung], &t->told, ended);
+    }
+}
+
+static void end_lane(tl_study *s, race *r, int trial)
+{
+    lane *l = &r->lane[trial];
+
+    l->state = isnan(merit_of(s, r->candidate, trial)) ? LANE_OUT : LANE_ENDED;
+    l->told  = (tl_foretold){ .seen  = merit_of(s, r->candidate, trial),
+                              .final = merit_of(s, r->candidate, trial) };
+    s->used -= l->counted; /* the whole run has just been counted */
+    l->counted = 0.0;
+    json_decref(l->at);
+    l->at = NULL;
+    learn(s, r->candidate, trial);
+}
+
+static void say_rung(tl_study *s, const race *r, int trial)
+{
+    const lane     *l = &r->lane[trial];
+    const tl_hyper *h = &s->entry[r->candidate].trial[trial];
+    char            score[2][32];
+
+    tl_study_say(s, "%s (rate %.2g, decay %.2g), %.0f %% of its schedule: %s on validation, "
+                    "foretold %s",
+                 s->entry[r->candidate].label, h->optim.lr, h->optim.weight_decay,
+                 100.0 * tl_json_number(l->at, "share", 0.0),
+                 tl_study_score(s, tl_study_merit(s, l->told.seen), score[0]),
+                 tl_study_score(s, tl_study_merit(s, l->told.final), score[1]));
+}
+
+/* Every trial that still runs, as far as the rung. */
+static tl_status run_to(tl_ctx *ctx, tl_study *s, race *r, int rung)
+{
+    const tl_entry *e  = &s->entry[r->candidate];
+    tl_status       rc = TL_OK;
+
+    for (int t = 0; t < r->trials; t++) {
+        lane   *l  = &r->lane[t];
+        json_t *at = NULL;
+        if (l->state != LANE_RUNS) continue;
+        TL_TRY(tl_study_run_to(ctx, s, r->candidate, t, rung, &at));
+        if (!at) {
+            end_lane(s, r, t);
+            continue;
+        }
+        json_decref(l->at);
+        l->at             = at;
+        const double took = tl_study_spent(s, e, tl_json_number(at, "flops", 0.0));
+        s->used += took - l->counted;
+        l->counted = took;
+        TL_TRY(foretell(ctx, s, rung, at, &l->told));
+        say_rung(s, r, t);
+    }
+done:
+    return rc;
+}
+
+/* The best by what is foretold, or by what was scored; the first of equals. -1: none is left. */
+static int best_lane(const race *r, const bool *taken)
+{
+    int best = -1;
+
+    for (int t = 0; t < r->trials; t++) {
+        const lane *l = &r->lane[t];
+        if (l->state == LANE_OUT || taken[t] || isnan(l->told.final)) continue;
+        if (best < 0 || l->told.final > r->lane[best].told.final) best = t;
+    }
+    return best;
+}
+
+static tl_status put_out(tl_ctx *ctx, tl_study *s, race *r, int trial)
+{
+    lane     *l = &r->lane[trial];
+    tl_status rc;
+
+    TL_TRY(tl_study_halt(ctx, s, r->candidate, trial, l->at));
+    l->state = LANE_OUT;
+    tl_study_show(ctx, s);
+done:
+    return rc;
+}
+
+/* The foretold best of the trials go on; the others that still run are halted. */
+static tl_status choose(tl_ctx *ctx, tl_study *s, race *r, int rung)
+{
+    bool      kept[TL_STUDY_TRIALS] = { false };
+    double    last = NAN; /* of those who go on, the one foretold least */
+    tl_status rc   = TL_OK;
+
+    for (int n = tl_race_kept(r->trials, rung); n > 0; n--) {
+        const int best = best_lane(r, kept);
+        if (best < 0) break;
+        kept[best] = true;
+        last       = r->lane[best].told.final;
+    }
+    for (int t = 0; t < r->trials; t++) {
+        lane *l = &r->lane[t];
+        if (l->state != LANE_RUNS) continue;
+        TL_TRY(note(ctx, s, &(tl_study_told){ .candidate = r->candidate,
+                                              .trial     = t,
+                                              .rung      = rung,
+                                              .share = tl_json_number(l->at, "share", 0.0),
+                                              .told  = l->told,
+                                              .out   = !kept[t],
+                                              .against = kept[t] ? NAN : last,
+                                              .ended   = NAN }));
+        if (!kept[t]) TL_TRY(put_out(ctx, s, r, t));
+    }
+done:
+    return rc;
+}
+
+static int lanes_left(const race *r)
+{
+    int left = 0;
+
+    for (int t = 0; t < r->trials; t++) left += r->lane[t].state != LANE_OUT;
+    return left;
+}
+
+static void say_lost(tl_study *s, tl_entry *e, const tl_study_told *told)
+{
+    char score[4][32];
+
+    snprintf(e->why, sizeof e->why,
+             "After %.0f %% of its schedule validation had %s and foretold %s in the end (give or "
+             "take %s); the best so far had %s, so it could not be within the margin and was "
+             "stopped.",
+             100.0 * told->share, tl_study_score(s, tl_study_merit(s, told->told.seen), score[0]),
+             tl_study_score(s, tl_study_merit(s, told->told.final), score[1]),
+             tl_study_gap(s, told->told.error, score[2]),
+             tl_study_score(s, tl_study_merit(s, told->against), score[3]));
+    tl_study_say(s, "%s is stopped: %s", e->label, e->why);
+}
+
+/* At the last rung the one that is left is held against the other routes. */
+static tl_status face_others(tl_ctx *ctx, tl_study *s, race *r, bool *lost)
+{
+    const bool none[TL_STUDY_TRIALS] = { false };
+    const int  last = TL_RACE_RUNGS - 1, t = best_lane(r, none);
+    double     leader;
+    tl_status  rc = TL_OK;
+
+    *lost = false;
+    if (t < 0 || r->lane[t].state != LANE_RUNS || s->tolds == 0) return TL_OK;
+    tl_study_told *told = &s->told[s->tolds - 1];
+    while (told->candidate != r->candidate || told->trial != t || told->rung != last) told--;
+    if (!loses(s, r->candidate, &r->lane[t].told, &leader)) return TL_OK;
+    tl_entry *e   = &s->entry[r->candidate];
+    told->out     = true;
+    told->against = leader;
+    *lost = e->stopped = true;
+    e->active          = false;
+    say_lost(s, e, told);
+    TL_TRY(put_out(ctx, s, r, t));
+done:
+    return rc;
+}
+
+static tl_status run_out(tl_ctx *ctx, tl_study *s, race *r)
+{
+    const bool none[TL_STUDY_TRIALS] = { false };
+    tl_entry  *e = &s->entry[r->candidate];
+    tl_status  rc = TL_OK;
+
+    for (int t = 0; t < r->trials; t++) {
+        if (r->lane[t].state != LANE_RUNS) continue;
+        e->chosen = t; /* whose failure is the candidate's */
+        TL_TRY(tl_study_run_once(ctx, s, r->candidate, t, 0));
+        end_lane(s, r, t);
+    }
+    const int best = best_lane(r, none);
+    if (best >= 0) e->chosen = best;
+    e->c.hyper = e->trial[e->chosen];
+done:
+    return rc;
+}
+
+/* None of the trials came to anything: the default's failure is the candidate's. */
+static void fail_if_none(tl_study *s, const race *r)
+{
+    if (lanes_left(r) > 0 || !s->entry[r->candidate].active) return;
+    for (int i = 0; i < s->runs; i++)
+        if (s->run[i].candidate == r->candidate && json_object_get(s->run[i].result, "failed")) {
+            tl_study_fail(s, r->candidate, &s->run[i]);
+            return;
+        }
+}
+
+tl_status tl_study_race(tl_ctx *ctx, tl_study *s, int candidate, int trials)
+{
+    race      r    = { .candidate = candidate, .trials = trials };
+    bool      lost = false;
+    tl_status rc   = TL_OK;
+
+    tl_entry_add_trials(&s->entry[candidate], trials);
+    for (int rung = 0; rung < TL_RACE_RUNGS && !s->folds; rung++) {
+        const bool last = rung + 1 == TL_RACE_RUNGS;
+        if (lanes_left(&r) < 2 && !(last && may_be_stopped(s, candidate))) continue;
+        TL_TRY(run_to(ctx, s, &r, rung));
+        TL_TRY(choose(ctx, s, &r, rung));
+        if (last) TL_TRY(face_others(ctx, s, &r, &lost));
+    }
+    if (!lost) TL_TRY(run_out(ctx, s, &r));
+    if (!lost) fail_if_none(s, &r);
+done:
+    for (int t = 0; t < trials; t++) json_decref(r.lane[t].at);
+    return rc;
+}
+
+tl_status tl_study_needs_no_seeds(tl_ctx *ctx, tl_study *s, int candidate, bool *out)
+{
+    tl_entry     *e    = &s->entry[candidate];
+    tl_study_told told = { .candidate = candidate,
+                           .trial     = e->chosen,
+                           .rung      = TL_RACE_RUNGS,
+                           .share     = 1.0,
+                           .ended     = NAN };
+    char          score[2][32];
+    tl_status     rc = TL_OK;
+
+    *out            = false;
+    told.told.seen  = merit_of(s, candidate, e->chosen);
+    told.told.final = told.told.seen;
+    told.told.error = noise_of(s, tl_study_merit(s, told.told.seen));
+    if (isnan(told.told.seen)) return TL_OK;
+    if (!loses(s, candidate, &told.told, &told.against)) return TL_OK;
+    *out = told.out = e->stopped = true;
+    TL_TRY(note(ctx, s, &told));
+    snprintf(e->why, sizeof e->why,
+             "Its first seed had %s on validation, the best route's %s: more seeds could not bring "
+             "it within the margin, so it got no more.",
+             tl_study_score(s, tl_study_merit(s, told.told.seen), score[0]),
+             tl_study_score(s, tl_study_merit(s, told.against), score[1]));
+    tl_study_say(s, "%s gets no more seeds: %s", e->label, e->why);
+done:
+    return rc;
+}
