@@ -180,6 +180,11 @@ static void erase(const dice *d, const tl_prep *prep, float *x)
     }
 }
 
+bool tl_augment_crops(const tl_augment *a, const tl_prep *prep)
+{
+    return a->resized_crop && TL_MIN(prep->height, prep->width) >= RESIZED_FROM;
+}
+
 /* The picture the window is taken from, and where the window begins. */
 static tl_status place(tl_ctx *ctx, const tl_prep *prep, const tl_augment *a,
                        const dice *d, const tl_image *image, tl_image *sized, bool *owned,
@@ -190,7 +195,7 @@ static tl_status place(tl_ctx *ctx, const tl_prep *prep, const tl_augment *a,
     tl_status     rc;
 
     *top = *left = 0;
-    if (a->resized_crop && TL_MIN(h, w) >= RESIZED_FROM) {
+    if (tl_augment_crops(a, prep)) {
         random_box(d, image, a->least_area, box);
         *owned = true;
         return tl_image_resize(ctx, image, box, h, w, prep->interpolation, sized);

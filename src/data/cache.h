@@ -22,14 +22,23 @@ typedef struct {
 } tl_text_rows;
 void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t);
 
+/* How a picture is asked for: as prep's resize makes it; or what random crops are cut from, with
+ * TL_RICH times the pixels a side, so that a small crop is not blown up from few. */
+typedef enum { TL_FORM_SIZED, TL_FORM_RICH, TL_FORMS } tl_form;
+#define TL_RICH 1.5
+typedef struct {
+    _Atomic(uint8_t *) *data; /* [rows] NULL: not held                             */
+    _Atomic uint64_t   *size; /* [rows] height << 32 | width, written before data  */
+} tl_cache_store;
+
 struct tl_cache {
     const tl_dataset *d;
     tl_prep           prep;
     tl_levels         levels;
     size_t            budget_bytes;
     _Atomic size_t    used_bytes;
-    _Atomic(uint8_t *) *data;      /* [rows] NULL: not held                                  */
-    _Atomic uint64_t  *size;       /* [rows] height << 32 | width, written before data       */
+    tl_cache_store    held[TL_FORMS];
+    tl_prep           richly;      /* prep, its sizes those of TL_FORM_RICH                  */
     int32_t           *map;        /* of a table: tl_dataset_maps; prep.table is held        */
     float             *coded;      /* [rows width] of a table; NULL: over the budget         */
     tl_text_rows       text;       /* of text; prep.text is held                             */
@@ -40,9 +49,10 @@ tl_status tl_cache_of_table(tl_ctx *ctx, const tl_dataset *d, const tl_prep *pre
                             size_t budget_bytes, tl_cache **out);
 /* tl_cache_new for rows of text, which are made ids at once. */
 tl_status tl_cache_of_text(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep, tl_cache **out);
-/* Row `row` with prep's channels: as decoded, or as prep's resize makes it where that is
- * smaller; which of them depends on the row alone.  *owned: the caller ends it. */
-tl_status tl_cache_get(tl_ctx *ctx, tl_cache *cache, int64_t row, tl_image *out, bool *owned);
+/* Row `row` with prep's channels: as decoded, or as the form's resize makes it where that is
+ * smaller; which of them depends on row and form alone.  *owned: the caller ends it. */
+tl_status tl_cache_get(tl_ctx *ctx, tl_cache *cache, int64_t row, tl_form form, tl_image *out,
+                       bool *owned);
 /* Are all rows held as bytes, so that a get costs next to nothing? */
 bool      tl_cache_is_quick(const tl_cache *cache);
 #endif

@@ -205,7 +205,9 @@ static tl_status fill_row(tl_ctx *ctx, tl_loader *l, slot *s, int64_t r)
 
     if (c->prep.text) return TL_OK; /* packed by their numbers, when they are needed */
     if (c->prep.table) return tl_cache_code(ctx, c, s->batch.index[r], x);
-    rc = tl_cache_get(ctx, c, s->batch.index[r], &image, &owned);
+    const bool crops = l->spec.augment && tl_augment_crops(&l->augment, &c->prep);
+    rc = tl_cache_get(ctx, c, s->batch.index[r], crops ? TL_FORM_RICH : TL_FORM_SIZED, &image,
+                      &owned);
     if (rc != TL_OK) return rc;
     if (l->spec.augment)
         rc = tl_augment_apply_with(ctx, &c->prep, &c->levels, &l->augment, l->spec.seed,

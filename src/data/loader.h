@@ -15,10 +15,15 @@ tl_status tl_cache_new(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep, si
 void      tl_cache_free(tl_ctx *ctx, tl_cache *cache);
 /* Row `row` of a table, coded: x [prep.table->width]. */
 tl_status tl_cache_code(tl_ctx *ctx, tl_cache *cache, int64_t row, float *x);
-/* Bytes that reading these rows will add to it, for forecasts; rows of unknown size count as
- * the dataset's first. */
-size_t    tl_cache_bytes(const tl_cache *cache); /* of the rows it holds by now */
-size_t    tl_cache_will_take(const tl_cache *cache, const tl_rows *lists, int count);
+/* For forecasts; pictures of unknown size count as the dataset's first.  tl_cache_full_bytes: of
+ * `rows` pictures, `cropped` of them cut by an augmentation besides; tl_cache_bytes: of those held
+ * by now; tl_cache_will_take: what reading these lists, the first with the augmentation so named,
+ * will add to them. */
+size_t    tl_cache_full_bytes(const tl_dataset *d, const tl_prep *prep, int64_t rows,
+                              int64_t cropped);
+size_t    tl_cache_bytes(const tl_cache *cache);
+size_t    tl_cache_will_take(const tl_cache *cache, const tl_rows *lists, int count,
+                             const char *augment);
 
 typedef struct {
     tl_cache         *cache;

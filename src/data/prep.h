@@ -60,6 +60,8 @@ typedef struct {
  * by 2); crop (flip, window by 4 or area from .35); strong (area from .2, jitter and erasing
  * besides); randaugment (crop, and two of RandAugment's operations at 9 of 30). */
 const char *tl_augment_name_at(size_t i); /* NULL past the end */
+/* Does it cut boxes of random size, from more pixels than prep's resize leaves? */
+bool    tl_augment_crops(const tl_augment *a, const tl_prep *prep);
 bool    tl_augment_named(const char *name, tl_augment *out);
 json_t *tl_augment_to_json(const tl_augment *a);
 /* A function of (seed, epoch, index) and the picture alone.  `image` is as decoded, or as

@@ -184,14 +184,12 @@ static tl_status make_baseline_net(tl_ctx *ctx, const tl_study *s, tl_candidate 
 
 /* Pictures of files are kept decoded, at most as large as they are fed; arrays lie in
  * memory. */
-static size_t cache_fill(const tl_dataset *d, const tl_prep *prep, size_t budget)
+static size_t cache_fill(const tl_study *s, const tl_prep *prep, size_t budget)
 {
-    const int64_t fed   = TL_MAX(prep->resize_short, TL_MAX(prep->height, prep->width));
-    const int64_t side  = TL_MIN(fed, TL_MIN(d->height, d->width));
-    const double  bytes = (double)d->rows * (double)(side * side * prep->channels);
+    const tl_dataset *d = s->data;
 
     if (d->rows == 0 || !d->row_name || !d->row_name[0]) return 0;
-    return (size_t)fmin(bytes, (double)budget);
+    return TL_MIN(tl_cache_full_bytes(d, prep, d->rows, s->slice[0].rest.count), budget);
 }
 
 static void say_cut(tl_study *s, const tl_texter *t, const tl_cache *cache)
@@ -220,7 +218,7 @@ tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
     tl_prepared *view   = &s->view[s->views];
     *view               = (tl_prepared){ .prep = *prep };
     const size_t budget = tl_study_memory(s) / 4 / (size_t)(s->bases + 1);
-    view->fill_bytes    = cache_fill(s->data, prep, budget);
+    view->fill_bytes    = cache_fill(s, prep, budget);
     TL_TRY(tl_cache_new(ctx, s->data, prep, budget, &view->cache));
     *out = s->views++;
     if (prep->text) say_cut(s, prep->text, view->cache);

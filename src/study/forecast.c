@@ -340,7 +340,8 @@ static void count_own(tl_ctx *ctx, const tl_study *s, tl_entry *e, const tl_run_
 {
     const tl_prepared *view    = &s->view[e->view];
     const tl_rows      lists[] = { spec->train, spec->valid };
-    const size_t       will = tl_cache_will_take(view->cache, lists, 2);
+    const size_t       will = tl_cache_will_take(view->cache, lists, 2,
+                                                 spec->candidate.hyper.augment);
     const size_t       rows = TL_MAX(view->fill_bytes, tl_cache_bytes(view->cache) + will);
     const int64_t      width = tl_entry_uses_features(e) ? tl_arch_features(ctx, &e->c.arch) : 0;
     const size_t       features = features_bytes(s, TL_MAX((int64_t)0, width));

@@ -366,7 +366,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
     const size_t  taken   = tl_slab_bytes(spec.slab);
     const tl_rows lists[] = { spec.train, spec.valid };
-    most += tl_cache_will_take(spec.cache, lists, 2);
+    most += tl_cache_will_take(spec.cache, lists, 2, spec.candidate.hyper.augment);
     need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) +
                       most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     need.process_bytes = PROCESS_BYTES + (size_t)k.products * PRODUCT_BYTES;

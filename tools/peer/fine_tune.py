@@ -12,12 +12,13 @@ numbers.  The recipe is what Tailor resolved and wrote.  Every model that Tailor
 PyTorch, too: pictures and weights are the same only where both count the same test pictures.
 A route held where Tailor's mean test accuracy is not more than a point below PyTorch's.
 Lines already in FILE are not run again.  --check: one optimiser step of both tools from the
-same weights instead, and the law of fresh weights."""
+same weights instead, the law of fresh weights, and the first loss of the whole recipe."""
 import argparse
 import copy
 import json
 import os
 import random
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -237,14 +238,38 @@ def check_step(args, route, folder, data, classes):
     return ours < max(3 * theirs, 0.01) and off(after, running) < 0.01
 
 
+def check_first_loss(args, route, folder, data, classes):
+    """The recipe as it is, augmentation and dropout with it: the same crops are cut from the same
+    pixels, so that the first batch's losses differ by what resizing rounds (one level of 255)."""
+    out = folder / f"{route}-first"
+    before = still(args, data, out / "still", route, 1)
+    result, prep, _, _ = tailor(args, data, out / "one", route, 1, epochs=0.01)
+    hyper = known(result["hyperparameters"])
+    net = new_net(args, hyper, classes, route, 1)
+    net.load_state_dict(before, strict=False)
+    net.drop.seed, net.drop.step = 1, 0
+    pictures, how = recipe.Pictures(data / "train", prep), recipe.AUGMENT[hyper["augment"]]
+    batch = next(recipe.epochs_of(len(pictures), {**hyper, "epochs": 1}, False, 1))[0]
+    x = torch.stack([pictures.augmented(i, how, recipe.draws.Dice(1, e, i)) for e, i in batch])
+    y = pictures.labels[[i for _, i in batch]]
+    with torch.no_grad():
+        theirs = float(torch.nn.functional.cross_entropy(net.train()(x), y))
+    with sqlite3.connect(out / "one/runs.db") as db:
+        ours, steps = db.execute("select train_loss, step from points order by step").fetchone()
+    assert steps == 1, steps
+    print(f"{args.data.name} {args.base.name} {route}: the first batch's loss, augmented "
+          f"({hyper['augment']}), is {ours:.5f}, PyTorch's {theirs:.5f}")
+    return abs(ours - theirs) < 0.002 * theirs
+
+
 def check(args):
     args.epochs, args.train_rows = 1, 30
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         classes = cut(args.data, folder / "data", 1, args.train_rows, args.valid_rows)
         args.train_rows = args.train_rows // classes * classes
-        return all([check_step(args, r, folder, folder / "data", classes)
-                    for r in ("full", "scratch")])
+        return all([held(args, r, folder, folder / "data", classes)
+                    for r in ("full", "scratch") for held in (check_step, check_first_loss)])
 
 
 def options():
