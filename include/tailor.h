@@ -84,17 +84,17 @@ typedef struct {
     const char *group;        /* column whose rows of one value stay on one side; NULL: none   */
     const char *order;        /* of ordinal classes: "low,medium,high"; NULL: they are numbers   */
 } tailor_data_options;
-/* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV, TSV or
- * JSONL table or texts (also .gz), a folder with a text file for each class.  A JSONL or JSON file
- * of conversations ("messages", ShareGPT's "conversations", "prompt" with "completion", Alpaca's
- * "instruction" with "output") has the task "language-modelling": tailor_fit trains a causal
- * language model on what the assistant says in them. */
+/* A folder of class folders, an IDX file or a folder of them, CIFAR's binary form, a CSV, TSV,
+ * JSONL (also .gz) or Parquet table or texts, a folder with a text file for each class.  A JSONL,
+ * JSON or Parquet file of conversations ("messages", ShareGPT's "conversations", "prompt" with
+ * "completion", Alpaca's "instruction" with "output") has the task "language-modelling":
+ * tailor_fit trains a causal language model on what the assistant says in them. */
 TAILOR_API tailor_status tailor_data_open(tailor *t, const char *path,
                                           const tailor_data_options *options, tailor_data **out);
-/* Plain text to learn a language from: a .txt file, a CSV, TSV or JSONL of texts, or a folder of
- * them; of the options valid, test, text and seed count.  Where no part is named test or valid, a
- * twentieth of the documents is cut off for each (of fewer than 20 the end of each); with `like`,
- * a language model, only where it was trained on this very text. */
+/* Plain text to learn a language from: a .txt file, a CSV, TSV, JSONL or Parquet of texts, or a
+ * folder of them; of the options valid, test, text and seed count.  Where no part is named test
+ * or valid, a twentieth of the documents is cut off for each (of fewer than 20 the end of each);
+ * with `like`, a language model, only where it was trained on this very text. */
 TAILOR_API tailor_status tailor_corpus_open(tailor *t, const char *path,
                                             const tailor_data_options *options,
                                             tailor_data **out);
@@ -198,8 +198,8 @@ TAILOR_API tailor_status tailor_evaluate(tailor *t, const tailor_model *model,
                                          tailor_metrics *out, char **json);
 /* Pictures by path, one call of `each` a picture in their order (of a table model: tables by
  * path, one call a row, {"input": "new.csv:2", ...}; a number as {"input", "value"}; of a text
- * model: CSV, TSV and JSONL files by row, others by line), with a JSON
- * line such as
+ * model: CSV, TSV, JSONL and Parquet files by row, others by line), with a
+ * JSON line such as
  * {"input": "a.png", "label": "rose", "score": 0.93, "top5": [{"label": ..., "score": ...}]}.
  * An unreadable picture gets {"input": ..., "error": ...} and the call ends with
  * TAILOR_BAD_DATA after the last one.  Non-zero from `each` stops. */

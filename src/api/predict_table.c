@@ -82,8 +82,8 @@ tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t 
     for (size_t i = 0; i < paths && !stop; i++) {
         if (tl_is_picture_name(path[i]))
             TL_FAIL(TL_EDATA, path[i],
-                    "is a picture, and the model takes rows of a table (give a CSV, TSV or "
-                    "JSONL file)");
+                    "is a picture, and the model takes rows of a table (give a CSV, TSV, "
+                    "JSONL or Parquet file)");
         TL_TRY(tl_reader_open(ctx, path[i], limit, m->prep.table, &r));
         TL_TRY(ask_reader(ctx, a, m, &r, each, &stop));
     }

@@ -1,5 +1,5 @@
-/* predict_text.c -- texts asked, a JSON line each: rows of CSV, TSV and JSONL files, lines of any
- * other file, or texts as they are.  Floor 4.5, api. */
+/* predict_text.c -- texts asked, a JSON line each: rows of CSV, TSV, JSONL and Parquet files,
+ * lines of any other file, or texts as they are.  Floor 4.5, api. */
 #include "api/predict.h"
 #include "core/io.h"
 #include "data/delimited.h"

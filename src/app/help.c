@@ -26,10 +26,10 @@ static void print_option(const tl_term *term, const tl_option *o)
 
 static const struct { const char *word, *meaning; } operands[] = {
     { "DATA", "a folder with a folder of pictures for each class; pictures with a CSV of "
-              "file,label; a CSV, TSV or JSONL file of a table or of texts with labels; a "
-              "text file for each class; IDX or CIFAR files" },
-    { "CORPUS", "plain text: a .txt file, a CSV, TSV or JSONL file of texts, or a folder of "
-                "them" },
+              "file,label; a CSV, TSV, JSONL or Parquet file of a table or of texts with "
+              "labels; a text file for each class; IDX or CIFAR files" },
+    { "CORPUS", "plain text: a .txt file, a CSV, TSV, JSONL or Parquet file of texts, or a "
+                "folder of them" },
     { "MODEL", "best/ of an earlier run, a folder from Hugging Face, or a weight file "
                "(.safetensors, .pth, .pt, .bin)" },
     { "INPUT", "pictures or folders of them; of tables and texts files with rows like those "

@@ -28,7 +28,7 @@ static const struct { const char *end, *advice; } mistaken[] = {
     { ".th", WEIGHTS },          { ".bin", WEIGHTS },  { ".gguf", WEIGHTS },
 #define SAVED "is no text (save it as CSV)"
     { ".xlsx", SAVED },          { ".xls", SAVED },    { ".ods", SAVED },
-    { ".parquet", SAVED },
+    { ".parquet.gz", "is packed, and Parquet packs its own pages (unpack it)" },
 #define PACKED "is packed (unpack it, and name the folder)"
     { ".zip", PACKED },          { ".tar", PACKED },   { ".tar.gz", PACKED },
     { ".tgz", PACKED },
@@ -75,7 +75,7 @@ static tl_status not_recognised(tl_ctx *ctx, const char *path)
     return tl_fail(ctx, TL_EDATA, path,
                    "no data that is known here (give a folder of class folders with "
                    "JPEG, PNG or WebP pictures, pictures with a CSV of file,label, IDX "
-                   "or CIFAR files, a CSV, TSV or JSONL table, texts with labels in "
+                   "or CIFAR files, a CSV, TSV, JSONL or Parquet table, texts with labels in "
                    "one, or a text file for each class)");
 done:
     return rc;

@@ -4,6 +4,7 @@
 #include "core/io.h"
 #include "data/chat/talks.h"
 #include "data/delimited.h"
+#include "data/parquet/parquet.h"
 #include "data/part.h"
 
 #include <stdio.h>
@@ -229,22 +230,49 @@ static bool is_array_file(const char *path)
     return tl_ends_with(path, ".json") || tl_ends_with(path, ".json.gz");
 }
 
-tl_status tl_talks_read(tl_ctx *ctx, const char *path, size_t limit, tl_bad *bad, tl_talks *out)
+static tl_status read_json(tl_ctx *ctx, const char *path, size_t limit, tl_bad *bad,
+                           int64_t *room, tl_talks *out)
 {
-    tl_talks  t    = { 0 };
-    int64_t   room = 0;
     char     *text = NULL;
     size_t    bytes;
     tl_status rc;
 
-    *out = t;
     TL_TRY(tl_whole_text(ctx, path, limit, &text, &bytes));
-    TL_TRY((is_array_file(path) ? read_array : read_lines)(ctx, path, text, bytes, bad, &room,
-                                                           &t));
+    TL_TRY((is_array_file(path) ? read_array : read_lines)(ctx, path, text, bytes, bad, room,
+                                                           out));
+done:
+    tl_free(ctx, text);
+    return rc;
+}
+
+typedef struct {
+    tl_ctx     *ctx;
+    const char *path;
+    tl_bad     *bad;
+    int64_t    *room;
+    tl_talks   *out;
+} taking;
+
+static tl_status take_object(void *user, int64_t row, const json_t *object)
+{
+    const taking *t = user;
+
+    return take_row(t->ctx, t->path, row + 1, object, t->bad, t->room, t->out);
+}
+
+tl_status tl_talks_read(tl_ctx *ctx, const char *path, size_t limit, tl_bad *bad, tl_talks *out)
+{
+    tl_talks  t    = { 0 };
+    int64_t   room = 0;
+    taking    all  = { ctx, path, bad, &room, &t };
+    tl_status rc;
+
+    *out = t;
+    TL_TRY(tl_is_parquet_name(path) ? tl_parquet_objects(ctx, path, limit, take_object, &all)
+                                    : read_json(ctx, path, limit, bad, &room, &t));
     *out = t;
     t    = (tl_talks){ 0 };
 done:
-    tl_free(ctx, text);
     tl_talks_free(ctx, &t);
     return rc;
 }
@@ -276,6 +304,16 @@ done:
     return rc;
 }
 
+static tl_status names_talks(tl_ctx *ctx, const char *path, bool *is)
+{
+    json_t         *names = NULL;
+    const tl_status rc    = tl_parquet_names(ctx, path, &names);
+
+    *is = names && form_of(names) >= 0;
+    json_decref(names);
+    return rc;
+}
+
 tl_status tl_talks_in(tl_ctx *ctx, const char *path, bool *is)
 {
     static const char *const ends[] = { ".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz",
@@ -289,7 +327,9 @@ tl_status tl_talks_in(tl_ctx *ctx, const char *path, bool *is)
 
     *is = false;
     for (size_t i = 0; i < TL_COUNT(ends); i++) named |= tl_ends_with(path, ends[i]);
+    named |= tl_is_parquet_name(path);
     if (!named || tl_is_folder(path) || !tl_exists(path)) return TL_OK;
+    if (tl_is_parquet_name(path)) return names_talks(ctx, path, is);
     TL_TRY(first_bytes(ctx, path, &text, &bytes));
     if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) at = 3; /* a byte order mark */
     at += strspn(text + at, " \t\r\n");

@@ -7,13 +7,13 @@ struct tl_bad; /* data/part.h */
 
 typedef struct {
     json_t **talk;  /* [count] each [{"role", "content", ...}, ...]; owned                  */
-    int64_t *line;  /* [count] of the file; of a .json file the number of the item, from 1  */
+    int64_t *line;  /* [count] of the file; .json, Parquet: the number of the row, from 1    */
     int64_t  count;
     const char *form; /* of the first: "messages", "ShareGPT", "Alpaca", "prompt and completion" */
 } tl_talks;
 
-/* Is this a file of conversations?  By its ending (.jsonl, .ndjson, .json) and the keys of its
- * first object. */
+/* Is this a file of conversations?  By its ending (.jsonl, .ndjson, .json, .parquet) and the keys
+ * of its first object. */
 tl_status tl_talks_in(tl_ctx *ctx, const char *path, bool *is);
 /* Rows that are no conversation, or hold no answer, are counted in *bad and left out. */
 tl_status tl_talks_read(tl_ctx *ctx, const char *path, size_t limit, struct tl_bad *bad,

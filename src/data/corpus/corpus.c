@@ -162,7 +162,8 @@ static tl_status read_place(tl_ctx *ctx, const char *path, tl_split split,
             TL_TRY(read_file(ctx, file, said, s, c));
     }
     if (c->documents == before)
-        TL_FAIL(TL_EDATA, path, "holds no texts (give .txt, .md, .jsonl, .csv or .tsv files)");
+        TL_FAIL(TL_EDATA, path, "holds no texts (give .txt, .md, .jsonl, .csv, .tsv or "
+                ".parquet files)");
 done:
     tl_free(ctx, file);
     tl_names_free(ctx, &names);

@@ -15,9 +15,9 @@ typedef struct {
 } tl_corpus_source;
 
 /* A dataset of task language-modelling whose rows are pieces: whole lines of one document, at most
- * 64 KiB where its lines allow, in their order.  A .txt file is one document, a row of a CSV, TSV
- * or JSONL file is one.  Every piece says its part.  Where no part is named test or valid: a
- * twentieth of the documents each, equal ones on one side; of fewer than 20 documents the last
+ * 64 KiB where its lines allow, in their order.  A .txt file is one document, a row of a CSV, TSV,
+ * JSONL or Parquet file is one.  Every piece says its part.  Where no part is named test or valid:
+ * a twentieth of the documents each, equal ones on one side; of fewer than 20 documents the last
  * two twentieths of each.  Where only valid is named there is no test part.
  * TL_EDATA: no text, zero bytes, a folder without texts. */
 tl_status tl_corpus_open(tl_ctx *ctx, const tl_corpus_source *source, tl_dataset **out);

@@ -140,7 +140,8 @@ static tl_status open_records(tl_ctx *ctx, const char *path, tl_split split, tl_
 
 const tl_data_format tl_data_format_records = {
     .name   = "table",
-    .doc    = "a CSV or TSV of numbers, categories and dates, with a target column",
+    .doc    = "a CSV, TSV, JSONL or Parquet of numbers, categories and dates, with a target "
+              "column",
     .source = "RFC 4180",
     .open   = open_records,
 };

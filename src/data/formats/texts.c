@@ -1,6 +1,6 @@
-/* texts.c -- texts with labels: a CSV, TSV or JSONL with a column of each, or a folder with such
- * files called train, valid and test.  Told from an ordinary table by texts/columns.h.
- * Source: Hugging Face datasets' csv and json.  Floor 2, data. */
+/* texts.c -- texts with labels: a CSV, TSV, JSONL or Parquet with a column of each, or a folder
+ * with such files called train, valid and test.  Told from an ordinary table by texts/columns.h.
+ * Source: Hugging Face datasets' csv, json and parquet.  Floor 2, data. */
 #include "core/text.h"
 #include "data/part.h"
 #include "data/several.h"
@@ -161,7 +161,7 @@ static tl_status open_texts(tl_ctx *ctx, const char *path, tl_split split, tl_op
 
 const tl_data_format tl_data_format_texts = {
     .name   = "text",
-    .doc    = "a CSV, TSV or JSONL with a text column (or two) and a label column",
-    .source = "RFC 4180; jsonlines.org",
+    .doc    = "a CSV, TSV, JSONL or Parquet with a text column (or two) and a label column",
+    .source = "RFC 4180; jsonlines.org; github.com/apache/parquet-format",
     .open   = open_texts,
 };

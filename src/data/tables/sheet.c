@@ -1,10 +1,10 @@
 /* sheet.c -- see sheet.h.  Source: RFC 4180.  Floor 2, data. */
 #include "data/tables/sheet.h"
+#include "core/io.h"
 #include "core/text.h"
 #include "data/delimited.h"
 #include "data/part.h"
 #include "data/tables/cell.h"
-#include "data/tables/jsonl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,19 +12,24 @@
 
 enum { HEADER_LOOKS_AT = 200 }; /* rows */
 
-bool tl_is_table_name(const char *name)
-{
-    static const char *const ends[] = { ".csv",    ".tsv",    ".tab",
-                                        ".csv.gz", ".tsv.gz", ".tab.gz" };
+static const tl_sheet_format *const formats[] = {
+#define TL_SHEET_FORMAT(id) &tl_sheet_format_##id,
+#include "data/tables/sheets.def"
+#undef TL_SHEET_FORMAT
+};
 
-    for (size_t i = 0; i < TL_COUNT(ends); i++)
-        if (tl_ends_with(name, ends[i])) return true;
-    return false;
+/* NULL: of none. */
+static const tl_sheet_format *format_of(const char *name)
+{
+    for (size_t i = 0; i < TL_COUNT(formats); i++)
+        for (const char *const *end = formats[i]->ends; *end; end++)
+            if (tl_ends_with(name, *end)) return formats[i];
+    return NULL;
 }
 
 bool tl_is_sheet_name(const char *name)
 {
-    return tl_is_table_name(name) || tl_is_jsonl_name(name);
+    return format_of(name) != NULL;
 }
 
 void tl_sheet_free(tl_ctx *ctx, tl_sheet *g)
@@ -178,19 +183,36 @@ done:
     return rc;
 }
 
-tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
-                        tl_bad *bad, tl_sheet *out)
+static tl_status read_delimited(tl_ctx *ctx, const char *path, size_t limit,
+                                const char *expect, tl_bad *bad, tl_sheet *out)
 {
     tl_delimited d;
     tl_status    rc;
 
     *out = (tl_sheet){ 0 };
-    if (tl_is_jsonl_name(path)) return tl_jsonl_read(ctx, path, limit, bad, out);
     TL_TRY(tl_delimited_open(ctx, path, TL_MIN(limit, (size_t)UINT32_MAX), &d));
     rc = take_sheet(ctx, &d, expect, bad, out);
     tl_delimited_close(ctx, &d);
 done:
     return rc;
+}
+
+const tl_sheet_format tl_sheet_format_delimited = {
+    .name   = "CSV or TSV",
+    .source = "RFC 4180",
+    .ends   = (const char *const[]){ ".csv", ".tsv", ".tab", ".csv.gz", ".tsv.gz", ".tab.gz",
+                                     NULL },
+    .read   = read_delimited,
+};
+
+/* A file that is called otherwise is taken for a CSV. */
+tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
+                        tl_bad *bad, tl_sheet *out)
+{
+    const tl_sheet_format *f = format_of(path);
+
+    *out = (tl_sheet){ 0 };
+    return (f ? f : &tl_sheet_format_delimited)->read(ctx, path, limit, expect, bad, out);
 }
 
 tl_status tl_sheet_of_text(tl_ctx *ctx, const char *name, const char *text, size_t bytes,

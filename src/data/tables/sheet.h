@@ -1,5 +1,5 @@
-/* sheet.h -- a CSV, TSV or JSONL file as rows of texts under names: nothing is read into them yet.
- * Floor 2, data.  Fuzz target: tests/fuzz/table.c. */
+/* sheet.h -- a CSV, TSV, JSONL or Parquet file as rows of texts under names: nothing is read into
+ * them yet.  Floor 2, data.  Fuzz target: tests/fuzz/table.c. */
 #ifndef TL_DATA_TABLES_SHEET_H
 #define TL_DATA_TABLES_SHEET_H
 #include "core/core.h"
@@ -16,10 +16,22 @@ typedef struct {
     bool      header;
 } tl_sheet;
 
-/* Reads the file (also gzip; also JSON lines, jsonl.h) of at most `limit` bytes.  The first record
- * is a header unless one of its fields is a number, a date or missing, or stands again in its
- * column below; with `expect` (may be NULL): when one of its fields is that name.  Rows of another
- * number of fields go to `bad`.  TL_EDATA, TL_ELIMIT "file:line: ...". */
+/* A kind of file that is read as a sheet, told by the ends of its names.  A new one: its file, a
+ * line in sheets.def. */
+typedef struct {
+    const char        *name, *source;
+    const char *const *ends; /* NULL behind the last */
+    tl_status (*read)(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
+                      tl_bad *bad, tl_sheet *out);
+} tl_sheet_format;
+#define TL_SHEET_FORMAT(id) extern const tl_sheet_format tl_sheet_format_##id;
+#include "data/tables/sheets.def"
+#undef TL_SHEET_FORMAT
+
+/* Reads the file as its name says; of at most `limit` bytes.  A CSV's first record is a header
+ * unless one of its fields is a number, a date or missing, or stands again in its column below;
+ * with `expect` (may be NULL): when one of its fields is that name.  Rows of another number of
+ * fields go to `bad`.  TL_EDATA, TL_ELIMIT "file:line: ...". */
 tl_status tl_sheet_read(tl_ctx *ctx, const char *path, size_t limit, const char *expect,
                        tl_bad *bad, tl_sheet *out);
 /* The same of text in memory; `name` stands for the path. */
@@ -35,6 +47,5 @@ static inline const char *tl_sheet_cell(const tl_sheet *g, int64_t row, int64_t 
 }
 /* Keeps the rows of keep[row] != 0. */
 void      tl_sheet_keep(tl_sheet *g, const uint8_t *keep);
-bool      tl_is_table_name(const char *name); /* .csv, .tsv, .tab, each also .gz */
-bool      tl_is_sheet_name(const char *name); /* ... and .jsonl, .ndjson         */
+bool      tl_is_sheet_name(const char *name); /* of a kind that sheets.def lists */
 #endif

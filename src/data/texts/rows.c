@@ -43,8 +43,8 @@ tl_status tl_cache_of_text(tl_ctx *ctx, const tl_dataset *d, const tl_prep *prep
 
     *out = NULL;
     if (!d->text)
-        TL_FAIL(TL_EDATA, d->path, "holds no texts, and the model takes text (give a CSV, TSV or "
-                "JSONL with a text and a label column)");
+        TL_FAIL(TL_EDATA, d->path, "holds no texts, and the model takes text (give a CSV, TSV, "
+                "JSONL or Parquet with a text and a label column)");
     TL_TRY(gather(ctx, d, NULL, &text, &pair));
     TL_TRY(tl_cache_of_texts(ctx, prep, text, pair, d->rows, out));
     (*out)->d = d;
