@@ -236,6 +236,34 @@ def many_lists(rows):
     })
 
 
+def classes():
+    """As Hugging Face's datasets write them: numbers, and their names in the footer's notes."""
+    label = {"names": ["World", "Sports", 'quo"te'], "_type": "ClassLabel"}
+    note = {"info": {"features": {"label": label, "plain": {"dtype": "int64", "_type": "Value"},
+                                  "tags": {"feature": label, "_type": "Sequence"},
+                                  "old": [label]}}}
+    table = pa.table({"label": [0, 2, -1, 1, None, 7], "plain": [0, 1, 2, 0, 1, 2],
+                      "tags": pa.array([[0, 2], [], None, [1], [-1], [None]],
+                                       pa.list_(pa.int32())),
+                      "old": [[1], [0], [2], [1], [0], []]})
+    return table.replace_schema_metadata({"huggingface": json.dumps(note)})
+
+
+def named(cells):
+    """What `classes` holds, with the names that its notes give."""
+    def name(k):
+        return ["World", "Sports", 'quo"te'][k] if 0 <= k < 3 else None if k < 0 else str(k)
+
+    for row in cells:
+        for c in (0, 2, 3):
+            if row[c] is None:
+                continue
+            inner = json.loads(row[c])
+            row[c] = name(inner) if c == 0 else json.dumps(
+                [None if k is None else name(k) for k in inner], separators=(",", ":"))
+    return cells
+
+
 def chat(rows):
     return pa.table({
         "messages": pa.array([[{"role": "user", "content": "how much is %d" % i},
@@ -280,6 +308,8 @@ def main():
           use_dictionary=False, column_encoding={"n": "DELTA_BINARY_PACKED"})
     write("falls-back", table.select(["text", "n"]), dictionary_pagesize_limit=100,
           write_batch_size=8, data_page_size=64)
+    write("classes", classes(), corpus=True)
+    named(cases[-1]["rows"])
     write("required", required(table.select(["f", "text", "code"])))
     write("other-names", nested().select(["labels", "messages"]),
           use_compliant_nested_type=False)

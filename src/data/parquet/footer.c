@@ -297,6 +297,19 @@ done:
     return rc;
 }
 
+static void read_note(tl_thrift *t, tl_pq_file *f)
+{
+    tl_pq_bytes key = { 0 }, text = { 0 };
+    int         id = 0, type;
+
+    while (tl_thrift_field(t, &id, &type)) {
+        if (id == 1) key.at = tl_thrift_bytes(t, type, &key.bytes);
+        else if (id == 2) text.at = tl_thrift_bytes(t, type, &text.bytes);
+        else tl_thrift_skip(t, type);
+    }
+    if (!t->bad) tl_pq_take_note(f, key, text);
+}
+
 static tl_status read_footer(tl_ctx *ctx, tl_thrift *t, uint64_t base, tl_pq_file *f)
 {
     reading   r  = { .ctx = ctx, .t = t, .f = f, .base = base };
@@ -310,6 +323,9 @@ static tl_status read_footer(tl_ctx *ctx, tl_thrift *t, uint64_t base, tl_pq_fil
             if (r.left) t->bad = true;
         } else if (id == 4) {
             TL_TRY(read_groups(&r, type));
+        } else if (id == 5) {
+            const size_t n = tl_thrift_list(t, type, TL_THRIFT_STRUCT);
+            for (size_t i = 0; i < n && !t->bad; i++) read_note(t, f);
         } else {
             tl_thrift_skip(t, type);
         }
@@ -317,6 +333,7 @@ static tl_status read_footer(tl_ctx *ctx, tl_thrift *t, uint64_t base, tl_pq_fil
     if (t->bad || f->nodes == 0)
         return tl_pq_fail(ctx, f, base + t->at, "its footer is damaged (fetch the file again)");
     if (f->leaves == 0) return tl_pq_fail(ctx, f, base, "holds no columns (add some)");
+    tl_pq_name_classes(f);
 done:
     return rc;
 }
@@ -352,6 +369,7 @@ void tl_pq_close(tl_ctx *ctx, tl_pq_file *f)
     for (int64_t i = 0; i < f->nodes; i++) tl_free(ctx, f->node[i].name);
     tl_free(ctx, f->node);
     tl_free(ctx, f->stored);
+    json_decref(f->features);
     tl_free(ctx, f->chunk);
     tl_free(ctx, f->rows);
     *f = (tl_pq_file){ 0 };

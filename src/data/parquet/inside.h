@@ -7,6 +7,8 @@
 #include "core/text.h"
 #include "data/parquet/thrift.h"
 
+#include <jansson.h>
+
 typedef struct {
     const uint8_t *at; /* borrowed */
     size_t         bytes;
@@ -37,6 +39,7 @@ typedef struct {
     int              scale;    /* digits behind a decimal's point                               */
     int64_t          per_second; /* of times                                                    */
     bool             utc;        /* ... in UTC, not of the clock at some place                  */
+    const json_t    *names;      /* of whole numbers that stand for texts: those; borrowed      */
 } tl_pq_node;
 
 typedef struct {
@@ -51,6 +54,7 @@ typedef struct {
     size_t         bytes;
     tl_pq_node  *node;  /* [nodes]; 0 is the root */
     int64_t     *stored; /* [leaves] their nodes */
+    json_t      *features; /* what Hugging Face's datasets say of the columns, or NULL */
     int64_t      nodes, leaves, groups;
     tl_pq_chunk *chunk; /* [groups leaves] */
     int64_t     *rows;  /* [groups]        */
@@ -80,6 +84,13 @@ typedef struct {
 } tl_pq_said;
 /* Sets the node's meaning, else says what its values are called that are not read here. */
 const char *tl_pq_take_meaning(tl_pq_node *n, const tl_pq_said *said);
+/* What the file's own notes say: `text` is the value under `key`.  What cannot be read is passed
+ * over. */
+void tl_pq_take_note(tl_pq_file *f, tl_pq_bytes key, tl_pq_bytes text);
+/* Whole numbers that stand for classes take their names from the notes. */
+void tl_pq_name_classes(tl_pq_file *f);
+/* The name is the node's meaning from now on. */
+void tl_pq_take_class_names(tl_pq_node *n, const json_t *names);
 /* "..." with JSON's escapes. */
 void tl_pq_quote(tl_text *to, const char *text, size_t bytes);
 
@@ -145,6 +156,7 @@ typedef struct {
     size_t            limit;
     tl_pq_room        page, dictionary_page, made, values, dictionary; /* dictionary: of cells */
     int64_t           dictionary_count; /* -1: the chunk has none so far */
+    tl_text           word;             /* a value's text before it is quoted */
 } tl_pq_pages;
 void tl_pq_pages_free(tl_ctx *ctx, tl_pq_pages *p);
 /* Reads a chunk of `node`; texts go to `to`, each with its zero byte, as JSON where `json`.  `to`

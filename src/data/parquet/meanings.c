@@ -246,6 +246,18 @@ static tl_pq_wrote write_int96(const tl_pq_node *n, tl_pq_bytes v, tl_text *to)
     return TL_PQ_WRITTEN;
 }
 
+/* Below 0: not known, as Hugging Face's datasets have it; beyond the names: the number. */
+static tl_pq_wrote write_class(const tl_pq_node *n, tl_pq_bytes v, tl_text *to)
+{
+    const int64_t k    = whole(v);
+    const json_t *name = k >= 0 ? json_array_get(n->names, (size_t)k) : NULL;
+
+    if (k < 0) return TL_PQ_NOTHING;
+    if (!name) return write_whole(n, v, to);
+    tl_text_add_bytes(to, json_string_value(name), json_string_length(name));
+    return TL_PQ_WRITTEN;
+}
+
 static tl_pq_wrote write_uuid(const tl_pq_node *n, tl_pq_bytes v, tl_text *to)
 {
     (void)n;
@@ -267,7 +279,8 @@ static const tl_pq_meaning truth   = { "truth values", false, NULL, write_truth 
                            daytime = { "times", true, "a time that no clock shows", write_time },
                            moment  = { "timestamps", true, NULL, write_timestamp },
                            old     = { "timestamps", true, NULL, write_int96 },
-                           uuid    = { "UUIDs", true, NULL, write_uuid };
+                           uuid    = { "UUIDs", true, NULL, write_uuid },
+                           class   = { "classes", true, NULL, write_class };
 
 #define OF(physical) (1u << TL_PQ_##physical)
 #define TIMES (OF(INT32) | OF(INT64))
@@ -340,6 +353,13 @@ const char *tl_pq_take_meaning(tl_pq_node *n, const tl_pq_said *said)
         return NULL;
     }
     return NULL; /* of a kind that is not known here: as it is stored */
+}
+
+void tl_pq_take_class_names(tl_pq_node *n, const json_t *names)
+{
+    if (n->meaning != &integer) return;
+    n->meaning = &class;
+    n->names   = names;
 }
 
 void tl_pq_quote(tl_text *to, const char *s, size_t bytes)

@@ -27,6 +27,7 @@ void tl_pq_pages_free(tl_ctx *ctx, tl_pq_pages *p)
     tl_free(ctx, p->made.data);
     tl_free(ctx, p->values.data);
     tl_free(ctx, p->dictionary.data);
+    tl_text_free(&p->word);
     *p = (tl_pq_pages){ 0 };
 }
 
@@ -181,24 +182,21 @@ static bool is_infinite(const tl_text *to, size_t at)
 /* A value's text and its zero byte; *cell 0: there is none. */
 static tl_status put_value(const reading *r, const head *h, tl_pq_bytes value, uint32_t *cell)
 {
-    const tl_pq_meaning *m    = r->node->meaning;
-    const bool           text = r->json && m->quoted && r->node->width == 0;
-    const size_t         at   = r->to->bytes;
-    tl_pq_wrote          wrote;
+    const tl_pq_meaning *m      = r->node->meaning;
+    const bool           quoted = r->json && m->quoted;
+    const size_t         at     = r->to->bytes;
+    tl_text             *word   = &r->p->word;
 
-    *cell = (uint32_t)at;
-    if (r->json && m->quoted && !text) tl_text_add(r->to, "\"");
-    wrote = m->write(r->node, value, r->to);
+    *cell       = (uint32_t)at;
+    word->bytes = 0;
+    const tl_pq_wrote wrote = m->write(r->node, value, quoted ? word : r->to);
     if (wrote == TL_PQ_WRONG) return fail_at(r, h, m->wrong);
     if (wrote == TL_PQ_NOTHING || (r->json && is_infinite(r->to, at))) *cell = 0;
-    if (text && r->to->status == TL_OK) { /* written over by itself with its escapes */
-        r->to->bytes = at;
-        tl_pq_quote(r->to, value.bytes ? (const char *)value.at : "", value.bytes);
-    } else if (r->json && m->quoted) {
-        tl_text_add(r->to, "\"");
-    }
+    if (quoted && *cell && word->status == TL_OK)
+        tl_pq_quote(r->to, word->bytes ? word->text : "", word->bytes);
     tl_text_add_bytes(r->to, "", 1);
-    if (r->to->status != TL_OK) return r->to->status;
+    if (r->to->status != TL_OK || word->status != TL_OK)
+        return r->to->status != TL_OK ? r->to->status : word->status;
     if (r->to->bytes <= TL_MIN(r->p->limit, (size_t)UINT32_MAX)) return TL_OK;
     return tl_fail(r->ctx, TL_ELIMIT, r->p->file->path,
                    "its texts are over %zu bytes (raise --memory, or give a part of it)",

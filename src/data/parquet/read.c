@@ -163,6 +163,7 @@ static tl_status read_bytes(tl_ctx *ctx, const char *path, const uint8_t *data, 
     TL_TRY(tl_pq_open(ctx, path, data, bytes, &r.file));
     r.pages.file  = &r.file;
     r.pages.limit = limit;
+    r.pages.word  = tl_text_make(ctx);
     tl_text_add_bytes(&r.text, "", 1); /* where the nulls point to */
     TL_TRY(take_names(&r));
     TL_TRY(tl_alloc_array(ctx, (size_t)r.file.leaves, sizeof *r.leaf, &r.leaf));
