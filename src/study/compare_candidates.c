@@ -404,8 +404,6 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
     while (s->q->base && s->q->base[count - own]) count++;
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->base, &s->base));
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
-    TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->feature_bytes,
-                          &s->feature_bytes));
     if (s->update.model) {
         s->base[s->bases++] = s->update.model;
         say_base(s, s->update.model);
@@ -430,7 +428,7 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
         tl_texter_drop(ctx, s->entry[i].texter);
     }
     for (int i = 0; i < s->views; i++) tl_cache_free(ctx, s->view[i].cache);
-    for (int i = 0; s->features && i < s->bases; i++) tl_free(ctx, s->features[i]);
+    tl_study_close_features(ctx, s);
     for (int i = 0; i < s->bases; i++) tl_model_free(ctx, s->base[i]);
     for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
     for (int i = 0; i < s->parts; i++) json_decref(s->part[i].result);
@@ -439,8 +437,6 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
     tl_free(ctx, s->part);
     tl_free(ctx, s->entry);
     tl_free(ctx, s->view);
-    tl_free(ctx, s->features);
-    tl_free(ctx, s->feature_bytes);
     tl_free(ctx, s->base);
 }
 

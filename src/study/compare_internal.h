@@ -3,6 +3,7 @@
  * Floor 4, study. */
 #ifndef TL_STUDY_COMPARE_INTERNAL_H
 #define TL_STUDY_COMPARE_INTERNAL_H
+#include "core/io.h"
 #include "data/texts/pack.h"
 #include "study/compare.h"
 #include "study/curve.h"
@@ -32,6 +33,12 @@ typedef struct {
     tl_cache *cache;
     size_t    fill_bytes; /* what the cache will hold when all rows were read */
 } tl_prepared;
+
+/* Body outputs of all rows, in a file that is mapped while its base is at work. */
+typedef struct {
+    tl_map map;
+    size_t bytes; /* 0: not made */
+} tl_study_frozen;
 
 /* One training that ended. */
 typedef struct {
@@ -130,8 +137,7 @@ typedef struct {
     int                bases;
     tl_prepared       *view;
     int                views;
-    float            **features; /* [bases] body outputs of all rows, or NULL */
-    size_t            *feature_bytes; /* [bases] of them; 0: none */
+    tl_study_frozen   *features; /* [bases] */
     json_t            *shared;   /* in runs.db: what making them took {seconds,
                                               flops}, by the entry first in need */
     tl_entry          *entry;
@@ -226,20 +232,24 @@ double    tl_study_spent(const tl_study *s, const tl_entry *e,
                          double flops);        /* of a run that
                                                             took so many FLOPs */
 bool      tl_entry_trained(const tl_entry *e); /* by gradient over epochs */
-bool      tl_entry_uses_features(const tl_entry *e); /* its head, or its first, is solved */
 /* FLOPs of a run, were what lies below its cut gone through in every epoch. */
 tl_status tl_study_uncached_flops(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *out);
 /* Of one run on so many rows, all slices of a repeat. */
 tl_status tl_study_part_seconds(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
                                 double *out);
-/* Caches and features in memory now: those of `e`, or of all candidates (NULL). */
+/* Caches in memory now: those of `e`, or of all candidates (NULL). */
 size_t    tl_study_held(const tl_study *s, const tl_entry *e);
 /* Of what was allocated at most, this candidate's part, with what a process of its own holds. */
 size_t    tl_study_own_bytes(const tl_study *s, const tl_entry *e, size_t accounted);
 size_t    tl_study_memory(const tl_study *s);  /* --memory, or what is taken for it */
-/* Body outputs of all rows, shared by the heads over e's base; left out when too big
- * to keep. */
-tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);
+
+/* compare_features.c: body outputs of all rows, shared by the heads over e's base; left out when
+ * too big to keep. */
+tl_status    tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);
+bool         tl_entry_uses_features(const tl_entry *e); /* its head, or its first, is solved */
+size_t       tl_study_features_bytes(const tl_study *s, int64_t width); /* 0: too big to keep */
+const float *tl_study_mapped(const tl_study *s, int base); /* NULL: not at work now */
+void         tl_study_close_features(tl_ctx *ctx, tl_study *s);
 
 /* compare_run.c */
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out);

@@ -77,7 +77,7 @@ static void add_features(const tl_study *s, int base, double *caching, double *s
     const double one  = pass * (double)(s->train_rows + s->valid_rows) / (double)s->data->rows;
     double       uses = 0.0, users = 0.0;
 
-    if (!(pass > 0.0) || !s->features[base]) return;
+    if (!(pass > 0.0) || s->features[base].bytes == 0) return;
     for (int i = 0; i < s->entries; i++) {
         if (s->entry[i].base != base || !tl_entry_uses_features(&s->entry[i])) continue;
         const spent t = spent_of(s, i);

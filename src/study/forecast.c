@@ -25,11 +25,6 @@ bool tl_entry_trained(const tl_entry *e)
     return false;
 }
 
-bool tl_entry_uses_features(const tl_entry *e)
-{
-    return e->c.base && e->c.route->phases > 0 && e->c.route->phase[0].solve;
-}
-
 /* What is measured of a way of training; kept in runs.db. */
 typedef struct {
     double setup_s, s_per_flop, head_s_per_row;
@@ -272,13 +267,6 @@ size_t tl_study_memory(const tl_study *s)
     return s->q->memory_bytes ? s->q->memory_bytes : (size_t)2 << 30;
 }
 
-static size_t features_bytes(const tl_study *s, int64_t width)
-{
-    const double bytes = (double)s->data->rows * (double)width * sizeof(float);
-
-    return bytes > (double)(tl_study_memory(s) / 4) ? 0 : (size_t)bytes;
-}
-
 /* What caches and features will hold by the time `e` runs, beside the run itself. */
 static size_t held_bytes(tl_ctx *ctx, const tl_study *s, const tl_entry *e)
 {
@@ -286,7 +274,7 @@ static size_t held_bytes(tl_ctx *ctx, const tl_study *s, const tl_entry *e)
 
     for (int i = 0; i <= e->view; i++) bytes += s->view[i].fill_bytes;
     if (e->c.base)
-        bytes += features_bytes(s, TL_MAX(0, tl_arch_features(ctx, &e->c.arch)));
+        bytes += tl_study_features_bytes(s, TL_MAX(0, tl_arch_features(ctx, &e->c.arch)));
     return bytes;
 }
 
@@ -322,16 +310,17 @@ size_t tl_study_held(const tl_study *s, const tl_entry *e)
 
     for (int i = 0; i < s->views; i++)
         if (!e || i == e->view) bytes += tl_cache_bytes(s->view[i].cache);
-    for (int i = 0; i < s->bases; i++)
-        if (!e || (e->c.base && i == e->base)) bytes += s->feature_bytes[i];
     return bytes;
 }
 
 size_t tl_study_own_bytes(const tl_study *s, const tl_entry *e, size_t accounted)
 {
     const size_t others = tl_study_held(s, NULL) - tl_study_held(s, e);
+    const size_t mapped = tl_entry_uses_features(e) && tl_study_mapped(s, e->base)
+                              ? s->features[e->base].bytes
+                              : 0; /* no allocation shows it */
 
-    return accounted - TL_MIN(accounted, others) + e->need.process_bytes;
+    return accounted - TL_MIN(accounted, others) + mapped + e->need.process_bytes;
 }
 
 /* What the candidate would take alone: its own rows and features, all of them, and nobody
@@ -344,7 +333,7 @@ static void count_own(tl_ctx *ctx, const tl_study *s, tl_entry *e, const tl_run_
                                                  spec->candidate.hyper.augment);
     const size_t       rows = TL_MAX(view->fill_bytes, tl_cache_bytes(view->cache) + will);
     const int64_t      width = tl_entry_uses_features(e) ? tl_arch_features(ctx, &e->c.arch) : 0;
-    const size_t       features = features_bytes(s, TL_MAX((int64_t)0, width));
+    const size_t       features = tl_study_features_bytes(s, TL_MAX((int64_t)0, width));
 
     e->need.peak_bytes -= TL_MIN(e->need.peak_bytes, tl_study_held(s, NULL) + will);
     e->need.peak_bytes += rows + features;
@@ -386,7 +375,7 @@ done:
 /* A solved head's iterations are not known beforehand: its cost goes by rows. */
 static double seconds_of(const tl_study *s, const tl_entry *e, double flops, int64_t rows)
 {
-    if (tl_entry_uses_features(e) && s->features[e->base])
+    if (tl_entry_uses_features(e) && s->features[e->base].bytes)
         flops -= e->body_flops * (double)(rows + s->valid_rows);
     return e->setup_s + e->s_per_flop * fmax(0.0, flops) + e->head_s_per_row * (double)rows;
 }
@@ -457,65 +446,4 @@ double tl_study_spent(const tl_study *s, const tl_entry *e, double flops)
 {
     if (!tl_entry_trained(e)) return tl_study_slice_seconds(s, e);
     return e->setup_s + e->s_per_flop * flops;
-}
-
-/* The pass over all rows is a cost of the first candidate that needs it, measured
- * once. */
-static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds,
-                             size_t peak)
-{
-    tl_status rc = TL_OK;
-
-    if (!s->shared) TL_TRY(tl_store_get(ctx, s->store, "features", &s->shared));
-    if (!s->shared) s->shared = json_object();
-    if (json_object_get(s->shared, e->label)) return TL_OK;
-    json_object_set_new(s->shared, e->label,
-                        json_pack("{s:f, s:f, s:I}", "seconds", seconds, "flops",
-                                  e->body_flops * (double)s->data->rows, "peak_bytes",
-                                  (json_int_t)peak));
-    TL_TRY(tl_store_set(ctx, s->store, "features", s->shared));
-done:
-    return rc;
-}
-
-/* With the body's outputs at hand a head costs what is left. They are made once for
- * all rows, so that every head, seed and fold shares them. */
-tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
-{
-    tl_status    rc = TL_OK;
-    tl_run_spec  spec;
-    tl_rows      all    = { NULL, s->data->rows };
-    const double before = tl_time_s();
-    tl_world    *world  = ctx->world;
-    const size_t peak   = atomic_load(&world->peak_bytes);
-    bool         deep, solvable;
-
-    if (!tl_entry_uses_features(e) || s->features[e->base]) return TL_OK;
-    const int64_t width = tl_arch_features(ctx, &e->c.arch);
-    if (width < 1) return ctx->status;
-    if (features_bytes(s, width) == 0) return TL_OK;
-    TL_TRY(tl_arch_head(ctx, &e->c.arch, &deep, &solvable));
-    if (deep) return TL_OK; /* each seed draws the layers before the last anew */
-    TL_TRY(tl_study_spec(ctx, s, e, &spec));
-    TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
-    TL_TRY(tl_alloc_array(ctx, (size_t)(all.count * width), sizeof(float),
-                          &s->features[e->base]));
-    for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
-    spec.train = spec.valid = all;
-    s->feature_bytes[e->base] = features_bytes(s, width);
-    atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
-    rc                 = tl_run_features(ctx, &spec, all, s->features[e->base]);
-    const size_t taken = tl_study_own_bytes(s, e, atomic_load(&world->peak_bytes));
-    if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);
-    if (rc != TL_OK) goto done;
-    s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)all.count;
-    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before, taken));
-done:
-    if (rc != TL_OK) {
-        tl_free(ctx, s->features[e->base]);
-        s->features[e->base]      = NULL;
-        s->feature_bytes[e->base] = 0;
-    }
-    tl_free(ctx, all.row);
-    return rc;
 }

@@ -21,6 +21,8 @@ ok table_has_intervals eval 'grep -qE "^ +baseline .*\[[0-9.]+, [0-9.]+\]" peopl
 ok says_what_the_baseline_is eval 'tr -d "\n" <people | grep -qE "classical baseline is (logistic regression|the nearest)"'
 ok says_what_it_costs eval 'grep -qE "whole comparison took [0-9.]+ m?s \([0-9.e-]+ in money\)" people && grep -qE "Trained as often as said, scratch takes a year .*in money" people'
 ok money_is_in_the_verdict eval 'grep -qE "\"money\": [0-9.e-]+" study/verdict.json'
+ok says_what_it_saved eval 'tr "\n" " " <people | tr -s " " | grep -qE "all [0-9]+ runs alone would take about [0-9.]+ .*by stopping early \(estimated\)"'
+ok the_account_is_in_the_verdict eval 'tr -d " \n" <study/verdict.json | grep -qE "\"saved\":[{]\"" && grep -q "\"alone_seconds\"" study/verdict.json'
 ok says_what_next eval 'grep -q "tailor predict study/best" people && grep -q "study/report.html" people'
 for file in verdict.json report.html best/config.json best/model.safetensors best/tailor.json runs.db events; do
     ok "wrote_$(basename "$file")" test -s "study/$file"
@@ -55,6 +57,7 @@ big='conv 64 3 relu, conv 256 3 relu, conv 256 3 relu, conv 256 3 relu, dense 64
 run compare data --arch "$big" --budget 2s --out 'one alone'
 ok alone_is_not_sure eval 'is_status 0 && prints "Nothing to compare it with" && ! grep -q "Confidence" out && tr -d " \n" <"one alone/verdict.json" | grep -q "\"confidence\":null"'
 ok not_run_says_the_budget eval 'tr "\n" " " <out | tr -s " " | grep -qE "scratch: one run would take about .*--budget [0-9]+[mh] runs it"'
+ok a_small_budget_says_what_it_left_out eval 'grep -q "1 of 2 candidates were not run" "one alone/verdict.json" && tr "\n" " " <out | tr -s " " | grep -q "Left out: 1 of 2 candidates were not run"'
 ok not_run_has_a_forecast eval '! tr -d " \n" <"one alone/verdict.json" | grep -qE "\"forecast\":[{]\"seconds\":0(\.0)?,"'
 mkdir -p tailor-runs && mv 'one alone' tailor-runs/ && run runs
 ok a_command_is_quoted_for_the_shell prints "'--out=one alone' -- data"

@@ -1,0 +1,113 @@
+/* compare_features.c -- what a base's frozen body makes of all rows: made once for every head,
+ * trial, seed and fold over it, kept in a file beside the checkpoints, so that a resumed
+ * comparison does not make it again, and mapped for one base at a time, so that many bases take
+ * no more memory than one.  Floor 4, study. */
+#include "core/io.h"
+#include "core/machine.h"
+#include "study/compare_internal.h"
+
+#include <stdio.h>
+
+bool tl_entry_uses_features(const tl_entry *e)
+{
+    return e->c.base && e->c.route->phases > 0 && e->c.route->phase[0].solve;
+}
+
+size_t tl_study_features_bytes(const tl_study *s, int64_t width)
+{
+    const double bytes = (double)s->data->rows * (double)width * sizeof(float);
+
+    return bytes > (double)(tl_study_memory(s) / 4) ? 0 : (size_t)bytes;
+}
+
+const float *tl_study_mapped(const tl_study *s, int base)
+{
+    return s->features ? (const float *)(const void *)s->features[base].map.data : NULL;
+}
+
+/* The pass over all rows is a cost of the first candidate that needs it, measured
+ * once. */
+static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds,
+                             size_t peak)
+{
+    tl_status rc = TL_OK;
+
+    if (json_object_get(s->shared, e->label)) return TL_OK;
+    json_object_set_new(s->shared, e->label,
+                        json_pack("{s:f, s:f, s:I}", "seconds", seconds, "flops",
+                                  e->body_flops * (double)s->data->rows, "peak_bytes",
+                                  (json_int_t)peak));
+    TL_TRY(tl_store_set(ctx, s->store, "features", s->shared));
+done:
+    return rc;
+}
+
+static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, size_t bytes,
+                      const char *path)
+{
+    tl_world    *world  = ctx->world;
+    const double before = tl_time_s();
+    const size_t peak   = atomic_load(&world->peak_bytes);
+    tl_rows      all    = { NULL, s->data->rows };
+    float       *value  = NULL;
+    tl_run_spec  spec;
+    tl_status    rc;
+
+    TL_TRY(tl_study_spec(ctx, s, e, &spec));
+    TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
+    TL_TRY(tl_alloc(ctx, bytes, &value));
+    for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
+    spec.train = spec.valid = all;
+    atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
+    rc                 = tl_run_features(ctx, &spec, all, value);
+    const size_t taken = tl_study_own_bytes(s, e, atomic_load(&world->peak_bytes));
+    if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);
+    if (rc != TL_OK) goto done;
+    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before, taken));
+    TL_TRY(tl_file_write(ctx, path, value, bytes));
+done:
+    tl_free(ctx, value);
+    tl_free(ctx, all.row);
+    return rc;
+}
+
+static void unmap_all(tl_ctx *ctx, tl_study *s)
+{
+    for (int b = 0; b < s->bases; b++) tl_map_close(ctx, &s->features[b].map);
+}
+
+/* With the body's outputs at hand a head costs what is left. */
+tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
+{
+    tl_status rc   = TL_OK;
+    char     *path = NULL, name[40];
+    bool      deep, solvable;
+
+    if (!tl_entry_uses_features(e) || tl_study_mapped(s, e->base)) return TL_OK;
+    const int64_t width = tl_arch_features(ctx, &e->c.arch);
+    if (width < 1) return ctx->status;
+    const size_t bytes = tl_study_features_bytes(s, width);
+    if (bytes == 0) return TL_OK;
+    TL_TRY(tl_arch_head(ctx, &e->c.arch, &deep, &solvable));
+    if (deep) return TL_OK; /* each seed draws the layers before the last anew */
+    unmap_all(ctx, s);
+    if (!s->shared) TL_TRY(tl_store_get(ctx, s->store, "features", &s->shared));
+    if (!s->shared) s->shared = json_object();
+    snprintf(name, sizeof name, "features-%d", e->base);
+    TL_TRY(tl_path_join(ctx, s->checkpoints, name, &path));
+    if (tl_file_bytes(path) != (int64_t)bytes) TL_TRY(make(ctx, s, e, bytes, path));
+    TL_TRY(tl_map_open(ctx, path, &s->features[e->base].map));
+    if (s->features[e->base].bytes == 0) /* made before or now: the plan pays for it once */
+        s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)s->data->rows;
+    s->features[e->base].bytes = bytes;
+done:
+    tl_free(ctx, path);
+    return rc;
+}
+
+void tl_study_close_features(tl_ctx *ctx, tl_study *s)
+{
+    if (s->features) unmap_all(ctx, s);
+    tl_free(ctx, s->features);
+    s->features = NULL;
+}
