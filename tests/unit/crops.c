@@ -65,8 +65,10 @@ static void reads_as_from_files(tl_cache *cache, const tl_augment *augment)
         for (int64_t r = 0; r < b->rows; r++, row++) {
             tl_image image;
             TEST_OK(tl_image_open(test_ctx(), d->row_name[row], 3, &image));
-            if (augment) TEST_OK(tl_augment_apply(test_ctx(), &prep, augment, 3, 0, row, &image, x));
-            else TEST_OK(tl_prep_apply(test_ctx(), &prep, &image, x));
+            if (augment)
+                TEST_OK(tl_augment_apply(test_ctx(), &prep, augment, 3, 0, row, &image, x));
+            else
+                TEST_OK(tl_prep_apply(test_ctx(), &prep, &image, x));
             assert_memory_equal(x, b->x + r * VALUES, sizeof x);
             tl_image_free(test_ctx(), &image);
         }
