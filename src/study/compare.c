@@ -107,12 +107,10 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
                  s->q->budget_s > 0.0 ? "" : " (none was given: --budget)",
                  tl_study_gap(s, s->margin, margin), tl_dtype_name(s->dtype));
     if (s->store) TL_TRY(tl_study_inspect(ctx, s));
-    double before = tl_time_s();
+    const double before = tl_time_s();
     TL_TRY(tl_study_open_bases(ctx, s));
     s->bases_s = tl_time_s() - before;
-    before     = tl_time_s();
     TL_TRY(tl_study_list(ctx, s));
-    s->views_s = tl_time_s() - before;
     TL_TRY(tl_study_make_plan(ctx, s));
 done:
     return rc;

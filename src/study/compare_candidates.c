@@ -1,6 +1,7 @@
 /* compare_candidates.c -- which routes apply to the data and the bases, with which
  * network, preprocessing and settings. Floor 4, study. */
 #include "core/io.h"
+#include "core/machine.h"
 #include "core/text.h"
 #include "study/update.h"
 #include "train/texts.h"
@@ -219,7 +220,9 @@ tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out)
     *view               = (tl_prepared){ .prep = *prep };
     const size_t budget = tl_study_memory(s) / 4 / (size_t)(s->bases + 1);
     view->fill_bytes    = cache_fill(s, prep, budget);
+    const double before = tl_time_s();
     TL_TRY(tl_cache_new(ctx, s->data, prep, budget, &view->cache));
+    s->views_s += tl_time_s() - before; /* texts are tokenised here */
     *out = s->views++;
     if (prep->text) say_cut(s, prep->text, view->cache);
 done:

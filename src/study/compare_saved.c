@@ -105,10 +105,18 @@ done:
     return rc;
 }
 
+/* Of one run alone: its data, its base, and the texts that are its own. */
+static double loading_of(const tl_study *s, const tl_entry *e)
+{
+    return s->data_s + (e->c.base ? s->bases_s / TL_MAX(1, s->bases) : 0.0) +
+           s->views_s / TL_MAX(1, s->views);
+}
+
 tl_status tl_study_count_saved(tl_ctx *ctx, tl_study *s)
 {
-    const int seeds = TL_MIN(s->q->seeds > 0 ? s->q->seeds : ALONE_SEEDS, ALONE_SEEDS);
-    double    caching = 0.0, sharing = 0.0, stopping = 0.0, taken = 0.0;
+    const int    seeds  = TL_MIN(s->q->seeds > 0 ? s->q->seeds : ALONE_SEEDS, ALONE_SEEDS);
+    const double loaded = s->data_s + s->bases_s + s->views_s;
+    double    caching = 0.0, sharing = 0.0, stopping = 0.0, taken = 0.0, loading = 0.0;
     int       runs = 0, alone = 0;
     tl_status rc = TL_OK;
 
@@ -119,18 +127,17 @@ tl_status tl_study_count_saved(tl_ctx *ctx, tl_study *s)
         taken += t.seconds +
                  tl_json_number(json_object_get(s->shared, e->label), "seconds", 0.0);
         runs += t.runs;
+        loading += t.runs * loading_of(s, e);
         alone += TL_MAX(e->trials * seeds * tl_study_slices(s), t.runs);
         stopping += stopping_of(s, i, seeds);
         TL_TRY(add_prefix(ctx, s, i, &caching));
     }
     for (int b = 0; b < s->bases; b++) add_features(s, b, &caching, &sharing);
-    const double loading = s->data_s + s->bases_s / TL_MAX(1, s->bases) +
-                           s->views_s / TL_MAX(1, s->views);
-    sharing += fmax(0.0, (double)(runs - 1)) * loading;
+    sharing += fmax(0.0, loading - loaded);
     json_decref(s->saved);
     s->saved = json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "runs", runs, "alone_runs", alone,
                          "runs_seconds", taken, "alone_seconds",
-                         taken + loading + caching + sharing + stopping, "caching", caching,
+                         taken + loaded + caching + sharing + stopping, "caching", caching,
                          "sharing", sharing, "stopping", stopping);
     if (!s->saved) TL_FAIL(TL_ENOMEM, "compare", "no memory for an account");
 done:
