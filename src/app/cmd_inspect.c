@@ -284,6 +284,7 @@ tl_status tl_cmd_inspect(tl_app *app)
     const char  **bases  = NULL;
     json_t       *result = NULL;
     char         *text   = NULL;
+    tailor_data  *data   = NULL;
     tailor_status status;
     tl_status     rc;
 
@@ -299,13 +300,19 @@ tl_status tl_cmd_inspect(tl_app *app)
                                 .label  = tl_args_text(a, TL_OPT_label),
                                 .skip_bad = 1 };
     tl_term_say(&app->term, "tailor inspect: reading the data");
-    status = tailor_inspect(app->lib, &q, &text);
+    if (tl_args_given(a, TL_OPT_skip_labels)) {
+        TL_TRY(tl_app_open_data(app, a->operand[0], true, NULL, &data));
+        status = tailor_data_inspect(app->lib, data, &text);
+    } else {
+        status = tailor_inspect(app->lib, &q, &text);
+    }
     TL_TRY(tl_app_json(app, status, text, &result));
     tl_term_finish(&app->term);
     if (app->term.json) TL_TRY(tl_app_print_json(app, result));
     else TL_TRY(print_profile(app, result));
 done:
     if (result) json_decref(result);
+    tailor_data_free(app->lib, data);
     tl_free(&app->ctx, bases);
     return rc;
 }

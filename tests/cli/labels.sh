@@ -47,6 +47,10 @@ run evaluate columns/best columns.csv --json
 ok columns_name_the_labels eval 'is_status 0 && above out micro_f1 0.95 && prints "\"class\": \"food\""'
 run inspect bars.csv --json
 ok inspect_counts_labels eval 'is_status 0 && prints food && prints "text-multi-label-classification"'
+run inspect table.csv --target hot --json
+ok inspect_looks_for_wrong_labels eval 'is_status 0 && prints "\"labels\": {"'
+run inspect table.csv --target hot --json --skip-labels
+ok inspect_may_leave_that_out eval 'is_status 0 && prints "\"labels\": null"'
 run compare bars.csv --arch bert-tiny --routes baseline,scratch --epochs 1 --set least_steps=0 --seeds 1 --folds 2 --budget 2m --out study
 ok compare_of_labels eval 'is_status 0 && grep -q micro-f1 out && grep -q "logistic regression of each label" study/verdict.json'
 tr -d '\n ' <study/verdict.json | grep -oE '"winner":.*"runner_up"' >winner
