@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BASES = 6, WIDTH = 200, ROWS = 150, TEST_ROWS = 60 };
+enum { BASES = 5, WIDTH = 200, ROWS = 150, TEST_ROWS = 60 };
 
 typedef struct {
     int64_t lines, stop_at, runs; /* runs of `full` from any base */
@@ -30,7 +30,7 @@ static void on_progress(void *user, const tl_progress *p)
 }
 
 /* A network that has learnt nothing, as anyone would save it. */
-static void write_base(const char *path, uint64_t seed)
+static void write_base(const char *path, const char *words, uint64_t seed)
 {
     tl_ctx     *ctx = test_ctx();
     tl_arch     arch;
@@ -38,7 +38,7 @@ static void write_base(const char *path, uint64_t seed)
     tl_prep     prep;
     const char *name[10] = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" };
 
-    TEST_OK(tl_arch_parse(ctx, "dense 12 relu, dense 200 relu", TL_SHAPE(28, 28, 1), 10, &arch));
+    TEST_OK(tl_arch_parse(ctx, words, TL_SHAPE(28, 28, 1), 10, &arch));
     assert_true(tl_prep_named("unit", &prep));
     prep.height = prep.width = 28;
     prep.channels            = 1;
@@ -67,8 +67,7 @@ static char *ranking_of(const json_t *verdict)
 static void many_candidates_take_no_more_memory(void **state)
 {
     static listener          free_run, stopping;
-    static const char *const routes[]   = { "baseline", "scratch", "probe", "full",
-                                            "lp-ft",    "bitfit",  NULL };
+    static const char *const routes[]   = { "baseline", "scratch", "probe", "full", "lp-ft", NULL };
     static const char *const settings[] = { "epochs=2", "least_steps=0", "batch=32",
                                                 "optim.lr=0.01", NULL };
     tl_ctx     *ctx = test_fresh();
@@ -84,7 +83,7 @@ static void many_candidates_take_no_more_memory(void **state)
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, ROWS, TEST_ROWS, data));
     for (int i = 0; i < BASES; i++) {
         snprintf(base[i], sizeof base[i], "%s/base-%d", top, i);
-        write_base(base[i], (uint64_t)i);
+        write_base(base[i], "dense 12 relu, dense 200 relu", (uint64_t)i);
         bases[i] = base[i];
     }
     snprintf(out[0], sizeof out[0], "%s/straight", top);
@@ -102,7 +101,7 @@ static void many_candidates_take_no_more_memory(void **state)
                       .progress  = on_progress,
                       .user      = &free_run };
     TEST_OK(tl_compare(ctx, &q, &verdict));
-    assert_int_equal(json_array_size(json_object_get(verdict, "candidates")), 2 + 4 * BASES);
+    assert_int_equal(json_array_size(json_object_get(verdict, "candidates")), 2 + 3 * BASES);
     const int64_t n = free_run.lines;
     assert_true(n > 30 && free_run.runs >= BASES);
     /* between them lie most of the runs, and features of all bases but one */
@@ -130,10 +129,59 @@ static void many_candidates_take_no_more_memory(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* Of three bases one sees next to nothing: what its probe has with one seed says enough. */
+static void seeds_in_vain_are_not_run(void **state)
+{
+    static const char *const routes[] = { "baseline", "probe", NULL };
+    tl_ctx     *ctx = test_fresh();
+    char       *top = test_folder(), wide[2][300], narrow[300], data[300], out[300];
+    const char *bases[] = { wide[0], wide[1], narrow, NULL };
+    json_t     *verdict, *c;
+    size_t      i;
+    int         probes = 0;
+
+    (void)state;
+    ctx->world->threads = 1;
+    snprintf(data, sizeof data, "%s/data", top);
+    snprintf(narrow, sizeof narrow, "%s/narrow", top);
+    snprintf(out, sizeof out, "%s/out", top);
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 400, TEST_ROWS, data));
+    for (int k = 0; k < 2; k++) {
+        snprintf(wide[k], sizeof wide[k], "%s/wide-%d", top, k);
+        write_base(wide[k], "dense 200 relu", (uint64_t)k);
+    }
+    write_base(narrow, "dense 1 relu", 2);
+    const tl_question q = { .data      = { .train = data },
+                            .base      = bases,
+                            .routes    = routes,
+                            .budget_s  = 7200.0,
+                            .margin    = NAN,
+                            .seed      = 3,
+                            .seeds     = 3,
+                            .precision = "f32",
+                            .out       = out };
+    TEST_OK(tl_compare(ctx, &q, &verdict));
+    json_array_foreach(json_object_get(verdict, "candidates"), i, c)
+    {
+        const bool few = strstr(tl_json_text(c, "base", ""), "narrow") != NULL;
+        if (strcmp(tl_json_text(c, "route", ""), "probe") != 0) continue;
+        probes++;
+        assert_int_equal(tl_json_int(c, "seeds", 0), few ? 1 : 3);
+        assert_string_equal(tl_json_text(c, "status", ""), few ? "stopped-early" : "done");
+        if (few) assert_non_null(strstr(tl_json_text(c, "why", ""), "more seeds could not"));
+        assert_int_equal(json_array_size(json_object_get(c, "race")), few);
+    }
+    assert_int_equal(probes, 3);
+    json_decref(verdict);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_candidates_take_no_more_memory),
+        cmocka_unit_test(seeds_in_vain_are_not_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
