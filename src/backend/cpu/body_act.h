@@ -5,7 +5,7 @@
 #include "backend/cpu/vec_math.h"
 #include "tensor/ops.h"
 
-/* Expands CALL(act) with the frequent activations as constants. */
+/* Expands CALL(act) with the activations that cost next to nothing as constants. */
 #define BY_ACT(act, CALL)                                                                \
     do {                                                                                 \
         switch (act) {                                                                   \
