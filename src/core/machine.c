@@ -13,6 +13,12 @@
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 
 /* The first number in a small file, or `fallback`. */
 static long long read_number(const char *path, long long fallback)
@@ -114,12 +120,31 @@ size_t tl_machine_rss_peak_bytes(void)
     return (size_t)usage.ru_maxrss * 1024;
 }
 
+#if defined(__x86_64__)
+/* Tiles of bf16 are there, and the kernel lets this process use them, once it was asked.
+ * Sources: Intel SDM, CPUID 7; Linux, Documentation/arch/x86/xstate.rst. */
+static bool has_tiles(void)
+{
+#if defined(__linux__)
+    enum { ASK_PERMISSION = 0x1023, TILE_DATA = 18, BF16 = 1 << 22, TILES = 1 << 24 };
+    unsigned a, b, c, d = 0;
+
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & BF16) && (d & TILES) &&
+           syscall(SYS_arch_prctl, ASK_PERMISSION, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
+#endif
+
 static tl_isa detect_isa(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return __builtin_cpu_supports("avx512bf16") ? TL_ISA_AVX512_BF16 : TL_ISA_AVX512;
+        return !__builtin_cpu_supports("avx512bf16") ? TL_ISA_AVX512
+               : has_tiles()                         ? TL_ISA_AMX
+                                                     : TL_ISA_AVX512_BF16;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return TL_ISA_AVX2;
 #elif defined(__aarch64__)
     return TL_ISA_NEON;
@@ -139,13 +164,16 @@ tl_isa tl_machine_isa(void)
 
 const char *tl_isa_name(tl_isa isa)
 {
-    static const char *const names[] = { "portable", "avx2", "avx512", "avx512-bf16", "neon" };
+    static const char *const names[] = { "portable", "avx2", "avx512", "avx512-bf16",
+                                          "amx", "neon" };
     return names[isa];
 }
 
 bool tl_machine_bf16(void)
 {
-    return tl_machine_isa() == TL_ISA_AVX512_BF16;
+    const tl_isa isa = tl_machine_isa();
+
+    return isa == TL_ISA_AVX512_BF16 || isa == TL_ISA_AMX;
 }
 
 #if defined(__SSE2__)

@@ -13,10 +13,11 @@ size_t tl_machine_rss_bytes(void);    /* resident now; 0 where not readable     
 size_t tl_machine_rss_peak_bytes(void); /* ru_maxrss of this process                   */
 
 typedef enum {
-    TL_ISA_PORTABLE, TL_ISA_AVX2, TL_ISA_AVX512, TL_ISA_AVX512_BF16, TL_ISA_NEON
+    TL_ISA_PORTABLE, TL_ISA_AVX2, TL_ISA_AVX512, TL_ISA_AVX512_BF16, TL_ISA_AMX, TL_ISA_NEON
 } tl_isa;
 tl_isa      tl_machine_isa(void);     /* the best kernels this CPU runs; TAILOR_ISA=
-                                         portable|avx2|avx512 caps it (tests)          */
+                                         portable|avx2|avx512|avx512-bf16 caps it
+                                         (tests)                                       */
 const char *tl_isa_name(tl_isa isa);
 bool        tl_machine_bf16(void);    /* has bf16 dot products                         */
 

@@ -85,7 +85,7 @@ static const tl_resize_passes *passes(void)
 {
 #if defined(__x86_64__) && !defined(TAILOR_PORTABLE)
     const tl_isa isa = tl_machine_isa();
-    if (isa == TL_ISA_AVX2 || isa == TL_ISA_AVX512 || isa == TL_ISA_AVX512_BF16)
+    if (isa >= TL_ISA_AVX2 && isa <= TL_ISA_AMX)
         return &tl_resize_avx2;
 #endif
     return &tl_resize_portable;

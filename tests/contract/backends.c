@@ -397,6 +397,24 @@ static const tl_sample attention[] = {
       ATTEND(2, 1, -1, -1, 100, 0.2f, 0.0f) },
     { .label = "bf16, beside each other", .in = { S(66, 120) }, .dtype = { TL_BF16 },
       .low = -1.0, .high = 1.0, ATTEND(2, 1, -1, 0, 0, 0.2f, 0.0f) },
+    { .label = "bf16, 300 causal rows of two heads for one", .in = { S(300, 256) },
+      .dtype = { TL_BF16 }, .low = -1.0, .high = 1.0, ATTEND(2, 1, -1, 0, 0, 0.125f, 0.0f) },
+    { .label = "bf16, 290 rows, sequences and rows of none",
+      .in = { S(290, 64), S(290, 32), S(290, 32), S(6) },
+      .dtype = { TL_BF16, TL_BF16, TL_BF16, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 8,
+      .number = { [3] = (const int32_t[]){ 2, 3, 100, 100, 257, 288 } },
+      ATTEND(2, 1, -1, 0, 0, 0.3f, 0.0f) },
+    { .label = "bf16, windows, capped", .in = { S(420, 120) }, .dtype = { TL_BF16 }, .low = -1.0,
+      .high = 1.0, ATTEND(1, 1, 20, 50, 140, 0.3f, 1.5f) },
+    { .label = "bf16, 3 queries of 260 keys",
+      .in = { S(6, 80), S(520, 80), S(520, 80) }, .dtype = { TL_BF16, TL_BF16, TL_BF16 },
+      .low = -1.0, .high = 1.0, ATTEND(2, 2, -1, 0, 3, 0.3f, 0.0f) },
+    { .label = "bf16, offsets of both, sequences of no keys",
+      .in = { S(60, 32), S(90, 32), S(90, 32), S(4), S(4) },
+      .dtype = { TL_BF16, TL_BF16, TL_BF16, TL_I32, TL_I32 }, .low = -1.0, .high = 1.0,
+      .no_grad = 24, .number = { [3] = (const int32_t[]){ 0, 20, 40, 60 },
+                                 [4] = (const int32_t[]){ 0, 50, 50, 90 } },
+      ATTEND(2, 2, -1, -1, 0, 0.4f, 0.0f) },
 };
 /* Of 80 rows six count, among them the ends of blocks of words; one is beyond the last. */
 static const int32_t few_targets[80] = {
@@ -510,6 +528,11 @@ static void test_avx512(void **state)
     (void)state;
     test_all("avx512");
 }
+static void test_avx512_bf16(void **state)
+{
+    (void)state;
+    test_all("avx512-bf16");
+}
 
 /* Every name in the backend's list is an op, so that no kernel is dead. */
 static void test_names(void **state)
@@ -540,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_names), cmocka_unit_test(test_judge),
         cmocka_unit_test(test_best),  cmocka_unit_test(test_portable),
         cmocka_unit_test(test_avx2),  cmocka_unit_test(test_avx512),
+        cmocka_unit_test(test_avx512_bf16),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * backward a sequence and a head of keys at a time.  What a piece computes does not depend on
  * which thread takes it.  Floor 1, backend/cpu. */
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/tiles.h"
 
 #include <string.h>
 
@@ -11,11 +12,12 @@ static const int64_t small_work = 1 << 16; /* multiply-adds worth no second thre
 
 /* The call's work: sequences, blocks before each, rooms of the workers, dq where it is bf16. */
 typedef struct {
-    const tl_simd *loops;
-    tl_attend      t;
-    tl_sequence   *seq;
+    const tl_simd  *loops;
+    const tl_tiles *tiles; /* NULL: by loops; else there are no loops */
+    tl_attend       t;
+    tl_sequence    *seq;
     int64_t *before; /* [count + 1] forward: blocks of queries before each sequence */
-    int64_t  count, workers, units;
+    int64_t  count, workers, units, rows;
     float   *room;
     size_t   room_floats;
     tl_view  dq; /* backward: where bf16 gradients go from t.dq; else data NULL */
@@ -35,10 +37,17 @@ static tl_heads heads_of(const tl_call *call, int q)
                        call->node->in[q + 1] ? &call->in[q + 1].shape : NULL);
 }
 
-static size_t room_floats(const tl_heads *h, bool backward)
+/* What prepare chose and keeps as the call's state: these, or the table of loops. */
+static const tl_tiles *tiles_of(const tl_call *call)
+{
+    return call->state == tl_tiles_built() ? call->state : NULL;
+}
+
+static size_t room_floats(const tl_tiles *tiles, const tl_heads *h, bool backward)
 {
     const size_t d = (size_t)h->d, rows = TL_ATTEND_ROWS, keys = TL_ATTEND_KEYS;
 
+    if (tiles) return tiles->attend_room(h->d, backward) / sizeof(float);
     if (backward) return 5 * keys * d + 2 * rows * d + 2 * rows * keys;
     return 2 * rows * d + 2 * keys * d + rows * keys + 2 * rows;
 }
@@ -59,12 +68,15 @@ static tl_status attend_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                                 size_t *work_bytes)
 {
     const bool      back = is_backward(call);
-    const tl_heads  h    = heads_of(call, back ? GQ : Q);
+    const int       q    = back ? GQ : Q;
+    const tl_heads  h    = heads_of(call, q);
     const tl_status rc   = tl_cpu_ready(ctx, g, call, work_bytes);
 
+    if (tl_is_bf(&call->in[q]) && tl_tiles_best())
+        call->state = (void *)(uintptr_t)tl_tiles_best();
     *work_bytes =
-        list_bytes(sequences_most(call, back ? GQ : Q, back ? GOFFSETS : OFFSETS)) +
-        tl_padded(room_floats(&h, back) * sizeof(float)) *
+        list_bytes(sequences_most(call, q, back ? GOFFSETS : OFFSETS)) +
+        tl_padded(room_floats(tiles_of(call), &h, back) * sizeof(float)) *
             (size_t)TL_MIN(call->threads, MOST_WORKERS);
     if (back && tl_is_bf(&call->in[GQ]))
         *work_bytes += tl_padded((size_t)(h.rows * h.heads * h.d) * sizeof(float));
@@ -85,11 +97,12 @@ static void list_sequences(job *j, tl_sequences walk, int64_t rows)
 
 static job job_of(const tl_call *call, int q, int offsets)
 {
-    job           j     = { .loops = tl_loops(call) };
+    job           j     = { .tiles = tiles_of(call) };
     const bool    apart = call->in[q + 1].data != NULL;
     const int64_t most  = sequences_most(call, q, offsets);
     char         *work  = call->work;
 
+    if (!j.tiles) j.loops = tl_loops(call);
     j.t           = (tl_attend){ .a  = call->node->attr,
                                  .h  = heads_of(call, q),
                                  .q  = call->in[q].data,
@@ -99,12 +112,14 @@ static job job_of(const tl_call *call, int q, int offsets)
     j.seq         = (void *)work;
     j.before      = (void *)(work + tl_padded((size_t)most * sizeof *j.seq));
     j.room        = (void *)(work + list_bytes(most));
-    j.room_floats = tl_padded(room_floats(&j.t.h, is_backward(call)) * sizeof(float)) / 4;
+    j.rows        = j.tiles ? j.tiles->attend_rows : TL_ATTEND_ROWS;
+    j.room_floats =
+        tl_padded(room_floats(j.tiles, &j.t.h, is_backward(call)) * sizeof(float)) / 4;
     j.workers     = TL_MIN(call->threads, MOST_WORKERS);
     list_sequences(&j,
                    tl_sequences_of(&call->in[offsets], &call->in[offsets + 1],
                                    j.t.a->length, j.t.h.rows, j.t.h.keys),
-                   TL_ATTEND_ROWS);
+                   j.rows);
     return j;
 }
 
@@ -123,17 +138,22 @@ static int64_t sequence_of(const job *j, int64_t at)
     return low;
 }
 
-/* A worker takes every workers-th piece: long and short ones spread evenly. */
+/* A worker takes every workers-th piece: long and short ones spread evenly.  The heads of one block
+ * of rows, which lie side by side, follow each other. */
 static void forward_workers(void *arg, int64_t low, int64_t high)
 {
-    const job    *j      = arg;
-    const int64_t blocks = j->before[j->count];
+    const job    *j     = arg;
+    const int64_t heads = j->t.h.heads;
 
     for (int64_t w = low; w < high; w++)
         for (int64_t u = w; u < j->units; u += j->workers) {
-            const int64_t at = u % blocks, s = sequence_of(j, at);
-            j->loops->attend(&j->t, &j->seq[s], (at - j->before[s]) * TL_ATTEND_ROWS,
-                             u / blocks, j->room + (size_t)w * j->room_floats);
+            const int64_t at = u / heads, s = sequence_of(j, at);
+            const int64_t first = (at - j->before[s]) * j->rows;
+            float        *room  = j->room + (size_t)w * j->room_floats;
+            if (j->tiles)
+                j->tiles->attend(&j->t, &j->seq[s], first, u % heads, room);
+            else
+                j->loops->attend(&j->t, &j->seq[s], first, u % heads, room);
         }
 }
 
@@ -142,9 +162,14 @@ static void backward_workers(void *arg, int64_t low, int64_t high)
     const job *j = arg;
 
     for (int64_t w = low; w < high; w++)
-        for (int64_t u = w; u < j->units; u += j->workers)
-            j->loops->attend_grad(&j->t, &j->seq[u % j->count], u / j->count,
-                                  j->room + (size_t)w * j->room_floats);
+        for (int64_t u = w; u < j->units; u += j->workers) {
+            const tl_sequence *s    = &j->seq[u / j->t.h.kv];
+            float             *room = j->room + (size_t)w * j->room_floats;
+            if (j->tiles)
+                j->tiles->attend_grad(&j->t, s, u % j->t.h.kv, room);
+            else
+                j->loops->attend_grad(&j->t, s, u % j->t.h.kv, room);
+        }
 }
 
 static void run_workers(job *j, void (*body)(void *, int64_t, int64_t))
@@ -195,6 +220,18 @@ static void narrow_rows(void *arg, int64_t low, int64_t high)
                        tl_place(&j->dq, r * j->t.h.q_step), true);
 }
 
+/* Tiles write each row of a sequence, so that only others need be cleared before. */
+static bool covers_all(const job *j)
+{
+    int64_t rows = 0, keys = 0;
+
+    for (int64_t s = 0; s < j->count; s++) {
+        rows += j->seq[s].q_end - j->seq[s].q;
+        keys += j->seq[s].k_end - j->seq[s].k;
+    }
+    return j->tiles && rows == j->t.h.rows && keys == j->t.h.keys;
+}
+
 static void clear_out(const tl_view *v)
 {
     if (v->data) memset(v->data, 0, (size_t)tl_count(v) * tl_dtype_bytes(v->dtype));
@@ -206,7 +243,8 @@ static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
     const bool apart = call->in[GK].data != NULL;
 
     (void)ctx;
-    for (int k = 0; k < 3; k++) clear_out(&call->out[k]);
+    for (int k = 0; k < 3; k++)
+        if ((k > 0 && !apart) || !covers_all(&j)) clear_out(&call->out[k]);
     j.t.dy      = call->in[DY].data;
     j.t.y       = call->in[Y].data;
     j.t.lse     = call->in[LSE].data;
@@ -217,8 +255,9 @@ static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
     if (j.t.bf && call->out[0].data) {
         j.t.dq = j.room + j.room_floats * (size_t)TL_MIN(call->threads, MOST_WORKERS);
         j.t.dq_step = j.t.h.heads * j.t.h.d;
-        j.dq        = call->out[0];
-        memset(j.t.dq, 0, (size_t)(j.t.h.rows * j.t.dq_step) * sizeof(float));
+        j.t.dq_out  = call->out[0].data;
+        if (!j.tiles) j.dq = call->out[0];
+        if (!j.tiles) memset(j.t.dq, 0, (size_t)(j.t.h.rows * j.t.dq_step) * sizeof(float));
     }
     j.units = j.count * j.t.h.kv;
     run_workers(&j, backward_workers);

@@ -7,7 +7,8 @@ const tl_simd *tl_simd_at(tl_isa isa)
 #if defined(__x86_64__) && !defined(TAILOR_PORTABLE)
     case TL_ISA_AVX2: return &tl_simd_avx2;
     case TL_ISA_AVX512: return &tl_simd_avx512;
-    case TL_ISA_AVX512_BF16: return &tl_simd_avx512bf16;
+    case TL_ISA_AVX512_BF16:
+    case TL_ISA_AMX: /* and tiles.h beside it */ return &tl_simd_avx512bf16;
 #elif defined(__aarch64__)
     case TL_ISA_NEON: return &tl_simd_portable; /* its vectors are NEON's there */
 #endif

@@ -49,6 +49,7 @@ typedef struct {
     float                   *lse;       /* [rows heads] the same                          */
     const void              *dy;        /* backward                                       */
     float                   *dq;        /* += ; rows of dq_step; NULL: not wanted         */
+    void                    *dq_out;    /* of bf16: where dq belongs, places as q         */
     void                    *dk, *dv;   /* places as k and v; NULL: not wanted            */
     int64_t                  dq_step;
     bool                     bf;

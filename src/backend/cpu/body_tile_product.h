@@ -1,0 +1,148 @@
+/* body_tile_product.h -- products of matrices of bf16 by tiles.  The right operand's columns of one
+ * call are laid out first, rounded where they are f32; then 32 rows of the left one at a time, read
+ * as they lie where their lines do not crowd the first cache, meet all of them, along pieces of k
+ * that stay near.  A sum runs over k in order.  A body of tiles.h's table.
+ * Source: Goto and van de Geijn 2008 for the blocking.  Floor 1, backend/cpu. */
+#ifndef TL_BACKEND_CPU_BODY_TILE_PRODUCT_H
+#define TL_BACKEND_CPU_BODY_TILE_PRODUCT_H
+#include "backend/cpu/body_act.h"
+#include "backend/cpu/body_tiles.h"
+#include "backend/cpu/tiles.h"
+
+enum {
+    STRIP_ROWS = 32,
+    NEAR_DEEP  = 16,     /* tiles along k that are worked on at once */
+    NEAR_BYTES = 1024 << 10 /* of the right operand in one call         */
+};
+
+/* The parts of one thread's room. */
+typedef struct {
+    uint16_t *a, *b;
+    float    *c;
+} product_room;
+
+static product_room product_room_of(const tl_tile_product *p, int64_t columns, cutter *c)
+{
+    const int64_t deep = tiles_of(p->k, TILE_DEEP), wide = tiles_of(columns, TILE_ROWS);
+
+    return (product_room){ .a = cut_tiles(c, 2 * deep),
+                           .b = cut_tiles(c, wide * deep),
+                           .c = cut_floats(c, STRIP_ROWS * wide * TILE_ROWS) };
+}
+
+/* Even pieces of at most what stays near, no fewer than there are threads, in whole tiles. */
+static int64_t product_columns(const tl_tile_product *p, int threads)
+{
+    const int64_t tiles = tiles_of(p->n, 2 * TILE_ROWS);
+    const int64_t line  = tiles_of(p->k, TILE_DEEP) * TILE * 2 * (int64_t)sizeof(uint16_t);
+    const int64_t most  = TL_MAX(1, NEAR_BYTES / line);
+    const int64_t parts = TL_MAX(tiles_of(tiles, most), TL_MIN(threads, tiles));
+
+    return tiles_of(tiles, parts) * 2 * TILE_ROWS;
+}
+
+static size_t product_bytes(const tl_tile_product *p, int64_t columns)
+{
+    cutter c = { 0 };
+
+    (void)product_room_of(p, columns, &c);
+    return c.used;
+}
+
+static void lay_right(const tl_tile_product *p, int64_t first, int64_t columns, uint16_t *to)
+{
+    const int64_t deep = tiles_of(p->k, TILE_DEEP);
+    const float  *wide = p->b;
+
+    if (p->b_turned)
+        lay_turned_of(wide + first * p->k, false, p->k, columns, p->k, to);
+    else if (p->b_bf)
+        lay_pairs_of((const uint16_t *)p->b + first, true, p->n, p->k, columns, deep, to);
+    else
+        lay_pairs_of(wide + first, false, p->n, p->k, columns, deep, to);
+}
+
+/* Rows of whole tiles whose lines fall into different places of the first cache are read as they
+ * lie; others are laid out. */
+static bool lies_well(const tl_tile_product *p, int64_t rows)
+{
+    return !p->a_turned && rows == STRIP_ROWS && p->k % TILE_DEEP == 0 && p->k % 512 != 0;
+}
+
+/* A strip of rows with all columns of the call; sums into c. */
+static void strip_sums(const tl_tile_product *p, int64_t row, int64_t rows, int64_t wide,
+                       const product_room *o)
+{
+    const int64_t deep = tiles_of(p->k, TILE_DEEP);
+    const int64_t near = tiles_of(deep, tiles_of(deep, NEAR_DEEP));
+    tile_product  t    = { LAID(o->a, deep),
+                           .tall   = tiles_of(rows, TILE_ROWS),
+                           .wide   = wide,
+                           .b_step = deep,
+                           .c      = o->c,
+                           .step   = wide * TILE_ROWS };
+
+    if (lies_well(p, rows)) {
+        t.a      = p->a + row * p->k;
+        t.a_line = p->k;
+        t.a_next = TILE_DEEP;
+        t.a_step = TILE_ROWS * p->k;
+    } else if (p->a_turned) {
+        lay_columns(p->a + row, p->m, p->k, rows, o->a);
+    } else {
+        lay_rows(p->a + row * p->k, p->k, rows, p->k, o->a);
+    }
+    const uint16_t *a = t.a;
+    for (int64_t k = 0; k < deep; k += near) {
+        t.a    = a + k * t.a_next;
+        t.b    = o->b + k * TILE;
+        t.deep = TL_MIN(near, deep - k);
+        t.add  = k > 0;
+        tiles_multiply(&t);
+    }
+}
+
+/* n f32 that will not be read soon, past the caches where they lie in whole lines. */
+static void put_far(float *to, const float *x, int64_t n)
+{
+    int64_t i = 0;
+
+    if ((uintptr_t)to % 64 == 0)
+        for (; i + VL <= n; i += VL) _mm512_stream_ps(to + i, (__m512)vf_load(x + i));
+    for (; i < n; i += VL) give(to, i, take(x, i, n - i, false), n - i, false);
+}
+
+static void put_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64_t first,
+                      int64_t columns, int64_t wide, const float *c)
+{
+    for (int64_t r = 0; r < rows; r++, c += wide * TILE_ROWS) {
+        const int64_t at = (row + r) * p->n + first;
+        if (!p->c_bf && !p->bias && p->act == TL_ACT_NONE) {
+            put_far((float *)p->c + at, c, columns);
+            continue;
+        }
+        for (int64_t j = 0; j < columns; j += VL) {
+            vf v = vf_load(c + j);
+            if (p->bias) v += take(p->bias, first + j, columns - j, false);
+            give(p->c, at + j, act_value(p->act, v), columns - j, p->c_bf);
+        }
+    }
+}
+
+static void tile_product_columns(const tl_tile_product *p, int64_t first, int64_t columns,
+                                 void *room)
+{
+    const product_room o    = product_room_of(p, columns, &(cutter){ .at = room });
+    const int64_t      wide = tiles_of(columns, TILE_ROWS);
+
+    lay_right(p, first, columns, o.b);
+    tiles_begin();
+    for (int64_t row = 0; row < p->m; row += STRIP_ROWS) {
+        const int64_t rows = TL_MIN(STRIP_ROWS, p->m - row);
+        strip_sums(p, row, rows, wide, &o);
+        put_strip(p, row, rows, first, columns, wide, o.c);
+    }
+    tiles_end();
+    _mm_sfence();
+}
+#endif

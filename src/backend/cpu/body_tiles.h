@@ -1,0 +1,262 @@
+/* body_tiles.h -- products of tiles: how operands in bf16 are laid out for them, and the product
+ * itself.  A tile of the left operand is 16 rows of 32 values of k; of the right one 16 pairs of k
+ * by 16 columns, a column's pair side by side; of the result 16 rows of 16 f32.  Everything laid
+ * out here is filled up with zeros, so that no edge is left to the products.
+ * Source: Intel SDM, volume 1, chapter 18.  Floor 1, backend/cpu. */
+#ifndef TL_BACKEND_CPU_BODY_TILES_H
+#define TL_BACKEND_CPU_BODY_TILES_H
+#include "backend/cpu/vec_turn.h"
+
+enum { TILE = 512 /* values of bf16 in a tile */, TILE_ROWS = 16, TILE_DEEP = 32 };
+
+typedef struct {
+    uint8_t  palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t  rows[16];
+} tile_shapes;
+
+/* All eight tiles of full size.  Between begin and end no library may be called. */
+static inline void tiles_begin(void)
+{
+    tile_shapes s = { .palette = 1 };
+
+    for (int i = 0; i < 8; i++) s.row_bytes[i] = 64, s.rows[i] = TILE_ROWS;
+    __asm__ volatile("" ::"m"(s) : "memory");
+    _tile_loadconfig(&s);
+}
+static inline void tiles_end(void)
+{
+    _tile_release();
+}
+
+VEC int64_t tiles_of(int64_t n, int64_t size)
+{
+    return (n + size - 1) / size;
+}
+
+/* Thirty-two f32 as bf16. */
+VEC vf narrow_two(vf low, vf high)
+{
+    const __m512bh h = _mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    vf             v;
+
+    memcpy(&v, &h, sizeof v);
+    return v;
+}
+
+/* One 64-byte line: 32 values of bf16 from element `at` on, `left` of them there, zeros behind;
+ * f32 are rounded. */
+VEC vf line_of(const void *x, int64_t at, int64_t left, bool bf)
+{
+    if (left <= 0) return vf_all(0.0f);
+    if (!bf)
+        return narrow_two(take(x, at, left, false),
+                          left > VL ? take(x, at + VL, left - VL, false) : vf_all(0.0f));
+    if (left >= TILE_DEEP) return (vf)_mm512_loadu_ps((const uint16_t *)x + at);
+    return (vf)_mm512_maskz_loadu_epi16((__mmask32)((1u << left) - 1u),
+                                        (const uint16_t *)x + at);
+}
+
+/* x[rows][columns] as a left operand, k along the columns: tiles [rows][columns].  Memory is read
+ * row by row here and below: that is what it is quick at. */
+static void lay_rows(const uint16_t *x, int64_t step, int64_t rows, int64_t columns,
+                            uint16_t *to)
+{
+    const int64_t deep = tiles_of(columns, TILE_DEEP);
+
+    for (int64_t r = 0; r < tiles_of(rows, TILE_ROWS) * TILE_ROWS; r++) {
+        uint16_t *out = to + r / TILE_ROWS * deep * TILE + r % TILE_ROWS * TILE_DEEP;
+        for (int64_t c = 0; c < columns; c += TILE_DEEP, out += TILE)
+            vf_store((float *)out,
+                     line_of(x, r * step + c, r < rows ? columns - c : 0, true));
+    }
+}
+
+/* x [rows][columns], f32 or bf16, as a right operand, turned, k along the columns: tiles
+ * [rows][columns]. */
+VEC void lay_turned_of(const void *x, bool bf, int64_t step, int64_t rows, int64_t columns,
+                       uint16_t *to)
+{
+    for (int64_t r = 0; r < rows; r += TILE_ROWS)
+        for (int64_t c = 0; c < columns; c += TILE_DEEP, to += TILE) {
+            vf v[VL];
+            UNROLL
+            for (int i = 0; i < TILE_ROWS; i++)
+                v[i] = r + i < rows ? line_of(x, (r + i) * step + c, columns - c, bf)
+                                    : vf_all(0.0f);
+            turn_lanes(v);
+            UNROLL
+            for (int i = 0; i < TILE_ROWS; i++)
+                vf_store((float *)(to + i * TILE_DEEP), v[i]);
+        }
+}
+
+/* Sixteen columns of two rows, side by side. */
+VEC vf woven_low(vf a, vf b)
+{
+    return (vf)_mm512_or_si512(
+        _mm512_cvtepu16_epi32(_mm512_castsi512_si256((__m512i)a)),
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256((__m512i)b)), 16));
+}
+VEC vf woven_high(vf a, vf b)
+{
+    return (vf)_mm512_or_si512(
+        _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64((__m512i)a, 1)),
+        _mm512_slli_epi32(
+            _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64((__m512i)b, 1)), 16));
+}
+
+/* x [rows][columns] as a right operand, k along the rows: tiles [columns][`deep` of k]. */
+VEC void lay_pairs_of(const void *x, bool bf, int64_t step, int64_t rows, int64_t columns,
+                      int64_t deep, uint16_t *to)
+{
+    for (int64_t r = 0; r < tiles_of(rows, TILE_DEEP) * TILE_DEEP; r += 2)
+        for (int64_t c = 0; c < columns; c += 2 * TILE_ROWS) {
+            const int64_t at = c / TILE_ROWS * deep * TILE + r * TILE_ROWS, left = columns - c;
+            const vf      a  = line_of(x, r * step + c, r < rows ? left : 0, bf);
+            const vf      b  = line_of(x, (r + 1) * step + c, r + 1 < rows ? left : 0, bf);
+            vf_store((float *)(to + at), woven_low(a, b));
+            if (left > TILE_ROWS) vf_store((float *)(to + at + deep * TILE), woven_high(a, b));
+        }
+}
+
+/* x [rows][columns] as a left operand, turned, k along the rows: tiles [columns][rows]. */
+static void lay_columns(const uint16_t *x, int64_t step, int64_t rows, int64_t columns,
+                               uint16_t *to)
+{
+    const int64_t deep = tiles_of(rows, TILE_DEEP);
+
+    for (int64_t r = 0; r < rows; r += TILE_DEEP)
+        for (int64_t c = 0; c < columns; c += 2 * TILE_ROWS) {
+            vf v[2][VL];
+            UNROLL
+            for (int i = 0; i < VL; i++) {
+                const int64_t at = r + 2 * i;
+                const vf a = at < rows ? line_of(x, at * step + c, columns - c, true)
+                                       : vf_all(0.0f);
+                const vf b = at + 1 < rows ? line_of(x, (at + 1) * step + c, columns - c, true)
+                                           : vf_all(0.0f);
+                v[0][i] = woven_low(a, b);
+                v[1][i] = woven_high(a, b);
+            }
+            for (int64_t half = 0; half < 2 && c + half * TILE_ROWS < columns; half++) {
+                uint16_t *out = to + ((c / TILE_ROWS + half) * deep + r / TILE_DEEP) * TILE;
+                turn_lanes(v[half]);
+                for (int i = 0; i < VL; i++)
+                    vf_store((float *)(out + i * TILE_DEEP), v[half][i]);
+            }
+        }
+}
+
+/* A product of tiles: c [16 tall, 16 wide] (rows of `step` f32) = a b, or += it.  A row of a tile
+ * of a is a_line values from the next, tiles a_next along k, a_step down; tile (k, j) of b lies at
+ * (j * b_step + k) * TILE. */
+typedef struct {
+    int64_t         tall, wide, deep;
+    const uint16_t *a, *b;
+    int64_t         a_line, a_next, a_step, b_step;
+    float          *c;
+    int64_t         step;
+    bool            add;
+} tile_product;
+
+/* Up to two by two tiles of the result. */
+VEC void tile_square(const tile_product *p, const uint16_t *a, const uint16_t *b, float *c,
+                     bool tall, bool wide)
+{
+    const uint16_t *a2 = a + p->a_step, *b2 = b + p->b_step * TILE;
+    float          *c2   = c + TILE_ROWS * p->step;
+    const int64_t   line = p->step * (int64_t)sizeof *c, a_line = 2 * p->a_line;
+
+    if (p->add) {
+        _tile_loadd(0, c, line);
+        if (wide) _tile_loadd(1, c + TILE_ROWS, line);
+        if (tall) _tile_loadd(2, c2, line);
+        if (tall && wide) _tile_loadd(3, c2 + TILE_ROWS, line);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int64_t k = 0; k < p->deep; k++, a += p->a_next, a2 += p->a_next) {
+        _tile_loadd(6, b + k * TILE, 64);
+        _tile_loadd(4, a, a_line);
+        _tile_dpbf16ps(0, 4, 6);
+        if (wide) _tile_loadd(7, b2 + k * TILE, 64);
+        if (wide) _tile_dpbf16ps(1, 4, 7);
+        if (tall) _tile_loadd(5, a2, a_line);
+        if (tall) _tile_dpbf16ps(2, 5, 6);
+        if (tall && wide) _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, c, line);
+    if (wide) _tile_stored(1, c + TILE_ROWS, line);
+    if (tall) _tile_stored(2, c2, line);
+    if (tall && wide) _tile_stored(3, c2 + TILE_ROWS, line);
+}
+
+/* The operand a of tiles laid out here, `deep` of them a row. */
+#define LAID(at, deep_) .a = (at), .a_line = TILE_DEEP, .a_next = TILE, .a_step = (deep_) * TILE
+
+static void tiles_multiply(const tile_product *p)
+{
+    __asm__ volatile("" ::: "memory"); /* gcc does not know that tiles are read from memory */
+    for (int64_t i = 0; i < p->tall; i += 2)
+        for (int64_t j = 0; j < p->wide; j += 2) {
+            const uint16_t *a = p->a + i * p->a_step, *b = p->b + j * p->b_step * TILE;
+            float          *c = p->c + i * TILE_ROWS * p->step + j * TILE_ROWS;
+            const bool      tall = i + 1 < p->tall, wide = j + 1 < p->wide;
+            if (tall && wide) tile_square(p, a, b, c, true, true);
+            else if (tall) tile_square(p, a, b, c, true, false);
+            else if (wide) tile_square(p, a, b, c, false, true);
+            else tile_square(p, a, b, c, false, false);
+        }
+}
+
+/* Hands out pieces of a thread's room; where there is none it only counts them. */
+typedef struct {
+    char  *at;
+    size_t used;
+} cutter;
+
+static inline void *cut(cutter *c, int64_t count, size_t size)
+{
+    void *piece = c->at ? c->at + c->used : NULL;
+
+    c->used += ((size_t)count * size + 63) / 64 * 64;
+    return piece;
+}
+static inline uint16_t *cut_tiles(cutter *c, int64_t tiles)
+{
+    return cut(c, tiles * TILE, sizeof(uint16_t));
+}
+static inline float *cut_floats(cutter *c, int64_t count)
+{
+    return cut(c, count, sizeof(float));
+}
+
+/* 2^x of x <= 0, to about one part in ten million; the lanes of `m`, 0 elsewhere. */
+VEC vf power_of_two(__mmask16 m, vf x)
+{
+    x          = vf_max(vf_all(-126.0f), x); /* no subnormal numbers; a NaN stays one */
+    const vf n = (vf)_mm512_roundscale_ps((__m512)x, 8); /* nearest */
+    const vf r = x - n;
+    vf       p = vf_all(1.535336188319500e-4f);
+
+    p = vf_fma(p, r, vf_all(1.339887440266574e-3f));
+    p = vf_fma(p, r, vf_all(9.618437357674640e-3f));
+    p = vf_fma(p, r, vf_all(5.550332471162809e-2f));
+    p = vf_fma(p, r, vf_all(2.402264791363012e-1f));
+    p = vf_fma(p, r, vf_all(6.931472028550421e-1f));
+    p = vf_fma(p, r, vf_all(1.0f));
+    return (vf)_mm512_maskz_scalef_ps(m, (__m512)p, (__m512)n);
+}
+
+/* Lanes [low, high) of the sixteen from `at` on. */
+VEC __mmask16 lanes_between(int64_t at, int64_t low, int64_t high)
+{
+    const int64_t first = TL_MIN(TL_MAX(low - at, 0), 16), end = TL_MIN(TL_MAX(high - at, 0), 16);
+
+    return (__mmask16)(((1u << end) - 1u) & ~((1u << first) - 1u));
+}
+#endif

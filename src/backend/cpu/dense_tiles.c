@@ -1,0 +1,172 @@
+/* dense_tiles.c -- dense layers in bf16 on tiles, weights in training: they are read as the f32
+ * that they are, and rounded and laid out where they are needed.  (Frozen ones are packed once, by
+ * library_dnnl.c.)  Floor 1, backend/cpu. */
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/tiles.h"
+
+enum { MOST_WORKERS = 256 };
+
+typedef struct {
+    const tl_tiles        *tiles;
+    const tl_tile_product *p;
+    int64_t                columns, workers;
+    char                  *room;
+    size_t                 room_bytes;
+} job;
+
+static tl_tile_product forward_product(const tl_call *call)
+{
+    const tl_act_attr *a = call->node->attr;
+    const tl_view     *x = &call->in[0], *y = &call->out[0];
+
+    return (tl_tile_product){ .m        = tl_rows(x),
+                              .n        = tl_columns(y),
+                              .k        = tl_columns(x),
+                              .a        = x->data,
+                              .b        = call->in[1].data,
+                              .b_turned = true,
+                              .c        = y->data,
+                              .c_bf     = tl_is_bf(y),
+                              .bias     = call->in[2].data,
+                              .act      = a->act };
+}
+
+static tl_tile_product dx_product(const tl_call *call)
+{
+    const tl_view *dy = &call->in[0], *dx = &call->out[0];
+
+    return (tl_tile_product){ .m    = tl_rows(dy),
+                              .n    = tl_columns(dx),
+                              .k    = tl_columns(dy),
+                              .a    = dy->data,
+                              .b    = call->in[1].data,
+                              .c    = dx->data,
+                              .c_bf = tl_is_bf(dx) };
+}
+
+static tl_tile_product dw_product(const tl_call *call)
+{
+    const tl_view *dy = &call->in[0], *dw = &call->out[0];
+
+    return (tl_tile_product){ .m        = tl_columns(dy),
+                              .n        = tl_columns(dw),
+                              .k        = tl_rows(dy),
+                              .a        = dy->data,
+                              .a_turned = true,
+                              .b        = call->in[1].data,
+                              .b_bf     = true,
+                              .c        = dw->data };
+}
+
+static bool is_frozen(const tl_call *call)
+{
+    return call->constant >> 1 & 1;
+}
+
+static size_t room_of(const tl_tiles *tiles, const tl_tile_product *p, int threads)
+{
+    return tl_padded(tiles->product_bytes(p, tiles->product_columns(p, threads)));
+}
+
+static tl_status ready(tl_call *call, const tl_tile_product *p, size_t *work_bytes)
+{
+    const tl_tiles *tiles = tl_tiles_best();
+
+    *work_bytes = 0;
+    if (!tiles || !tl_is_bf(&call->in[0])) return TL_EUSAGE;
+    call->state = (void *)(uintptr_t)tiles;
+    *work_bytes = room_of(tiles, p, call->threads) *
+                  (size_t)TL_MIN(call->threads, MOST_WORKERS);
+    return TL_OK;
+}
+
+static tl_status dense_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                               size_t *work_bytes)
+{
+    const tl_tile_product p = forward_product(call);
+
+    (void)ctx;
+    (void)g;
+    return is_frozen(call) ? TL_EUSAGE : ready(call, &p, work_bytes);
+}
+
+static tl_status dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_t *work_bytes)
+{
+    const tl_tile_product p = dx_product(call);
+
+    (void)ctx;
+    (void)g;
+    return is_frozen(call) ? TL_EUSAGE : ready(call, &p, work_bytes);
+}
+
+static tl_status dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_t *work_bytes)
+{
+    const tl_tile_product p  = dw_product(call);
+    const tl_status       rc = ready(call, &p, work_bytes);
+
+    (void)ctx;
+    (void)g;
+    *work_bytes = TL_MAX(*work_bytes, tl_column_work(p.k, p.m));
+    return rc;
+}
+
+static void workers(void *arg, int64_t low, int64_t high)
+{
+    const job *j = arg;
+
+    for (int64_t w = low; w < high; w++)
+        for (int64_t c = w * j->columns; c < j->p->n; c += j->workers * j->columns)
+            j->tiles->product(j->p, c, TL_MIN(j->columns, j->p->n - c),
+                              j->room + (size_t)w * j->room_bytes);
+}
+
+static void multiply(const tl_call *call, const tl_tile_product *p)
+{
+    job j = { .tiles      = call->state,
+              .p          = p,
+              .workers    = TL_MIN(call->threads, MOST_WORKERS),
+              .room       = call->work,
+              .room_bytes = room_of(call->state, p, call->threads) };
+
+    if (!p->c) return;
+    j.columns = j.tiles->product_columns(p, call->threads);
+    tl_par_for((int)j.workers, j.workers, 1, workers, &j);
+}
+
+static tl_status dense_run(tl_ctx *ctx, const tl_call *call)
+{
+    const tl_tile_product p = forward_product(call);
+
+    (void)ctx;
+    multiply(call, &p);
+    return TL_OK;
+}
+
+static tl_status dx_run(tl_ctx *ctx, const tl_call *call)
+{
+    const tl_tile_product p = dx_product(call);
+
+    (void)ctx;
+    multiply(call, &p);
+    return TL_OK;
+}
+
+static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
+{
+    const tl_tile_product p  = dw_product(call);
+    const tl_view        *dy = &call->in[0];
+
+    (void)ctx;
+    multiply(call, &p);
+    if (call->out[1].data)
+        tl_column_sums(tl_simd_at(TL_ISA_AMX), call->threads, p.k, p.m, dy, NULL, call->work,
+                       call->out[1].data);
+    return TL_OK;
+}
+
+static const tl_kernel kernels[] = {
+    { "dense", dense_prepare, dense_run, NULL },
+    { "dense_dx", dx_prepare, dx_run, NULL },
+    { "dense_dw", dw_prepare, dw_run, NULL },
+};
+const tl_kernel_list tl_cpu_tiles = { kernels, TL_COUNT(kernels) };

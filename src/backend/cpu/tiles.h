@@ -1,0 +1,38 @@
+/* tiles.h -- bodies for machines with tiles of bf16 (AMX), beside the table of simd.h: each takes
+ * the place of one that the table has, or of a library's product.  As there, a sum's order depends
+ * on shapes alone.  Floor 1, backend/cpu. */
+#ifndef TL_BACKEND_CPU_TILES_H
+#define TL_BACKEND_CPU_TILES_H
+#include "backend/cpu/simd.h"
+
+/* c [m n] = act(a b + bias), of bf16; sums in f32. */
+typedef struct {
+    int64_t         m, n, k;
+    const uint16_t *a;
+    bool            a_turned; /* it lies as [k m]                                          */
+    const void     *b;        /* bf16 as [k n] where b_bf; else f32, rounded               */
+    bool            b_bf, b_turned; /* turned: f32 that lie as [n k]                       */
+    void           *c;
+    bool            c_bf;
+    const float    *bias; /* NULL or [n] */
+    tl_activation   act;
+} tl_tile_product;
+
+typedef struct {
+    /* as in simd.h, activations in bf16 only; the gradient writes t->dq_out itself; room: of one
+     * thread, attend_room(values of a head, backward) bytes */
+    int64_t attend_rows;
+    size_t (*attend_room)(int64_t d, bool backward);
+    void (*attend)(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t head,
+                   void *room);
+    void (*attend_grad)(const tl_attend *t, const tl_sequence *s, int64_t kv, void *room);
+
+    /* how many columns are best made at once; room for that many; columns [first, + columns) */
+    int64_t (*product_columns)(const tl_tile_product *p, int threads);
+    size_t (*product_bytes)(const tl_tile_product *p, int64_t columns);
+    void (*product)(const tl_tile_product *p, int64_t first, int64_t columns, void *room);
+} tl_tiles;
+
+const tl_tiles *tl_tiles_built(void); /* NULL: this build has none                  */
+const tl_tiles *tl_tiles_best(void);  /* NULL: this machine, or this build, has none */
+#endif
