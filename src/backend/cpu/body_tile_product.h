@@ -30,13 +30,13 @@ static product_room product_room_of(const tl_tile_product *p, int64_t columns, c
                            .c = cut_floats(c, STRIP_ROWS * wide * TILE_ROWS) };
 }
 
-/* Even pieces of at most what stays near, no fewer than there are threads, in whole tiles. */
+/* Even pieces of at most what stays near, as many for each thread, in whole tiles. */
 static int64_t product_columns(const tl_tile_product *p, int threads)
 {
     const int64_t tiles = tiles_of(p->n, 2 * TILE_ROWS);
     const int64_t line  = tiles_of(p->k, TILE_DEEP) * TILE * 2 * (int64_t)sizeof(uint16_t);
     const int64_t most  = TL_MAX(1, NEAR_BYTES / line);
-    const int64_t parts = TL_MAX(tiles_of(tiles, most), TL_MIN(threads, tiles));
+    const int64_t parts = tiles_of(tiles_of(tiles, most), threads) * threads;
 
     return tiles_of(tiles, parts) * 2 * TILE_ROWS;
 }

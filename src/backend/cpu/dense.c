@@ -2,6 +2,7 @@
  * for the others they are what is left where there is no oneDNN.  Floor 1, backend/cpu. */
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/tiles.h"
 
 enum { DOT_ROWS = 4 }; /* rows of a strip, whatever the vectors      */
 static const int64_t work_per_thread =
@@ -82,11 +83,16 @@ static tl_status dense_dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 }
 
 #ifndef TAILOR_PORTABLE
-static const double small_products = 20e6; /* multiply-adds up to which ours are faster */
+/* Multiply-adds up to which ours are faster than a library's products, than tiles. */
+static const double small_products = 20e6, small_for_tiles = 1e6;
 
 static bool is_small(const tl_call *call, const tl_view *w)
 {
-    return (double)tl_rows(&call->in[0]) * (double)tl_count(w) <= small_products;
+    const bool   frozen = w != &call->out[0] && (call->constant >> 1 & 1);
+    const double most   = !frozen && tl_is_bf(&call->in[0]) && tl_tiles_best() ? small_for_tiles
+                                                                               : small_products;
+
+    return (double)tl_rows(&call->in[0]) * (double)tl_count(w) <= most;
 }
 
 static tl_status small_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
