@@ -50,6 +50,16 @@ typedef struct {
     int         threads;
 } tl_dnn_run_args;
 tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args);
+/* c [m n] = a b, or += it, of f32 in plain order.  Turns: lies as [k m], as [n k]. */
+typedef struct {
+    int64_t      m, n, k;
+    bool         a_turns, b_turns, adds;
+    const float *a, *b;
+    float       *c;
+    int          threads;
+} tl_dnn_sgemm;
+tl_status tl_dnn_sgemm_run(tl_ctx *ctx, const tl_dnn_sgemm *g);
+
 /* "2.6.3": of the library that is loaded. */
 char     *tl_dnn_version(char buffer[32]);
 #endif
