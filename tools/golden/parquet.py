@@ -304,6 +304,8 @@ def main():
               data_page_size=64, write_batch_size=8, compression="gzip")
     few = table.slice(0, 9)
     write("delta-few", few, use_dictionary=False, column_encoding=delta, corpus=True)
+    for codec in ("gzip", "zstd", "lz4"):
+        write("few-" + codec, few.select(["text", "word"]), compression=codec, corpus=True)
     write("long-deltas", pa.table({"n": pa.array([i * 977 % 1009 for i in range(400)])}),
           use_dictionary=False, column_encoding={"n": "DELTA_BINARY_PACKED"})
     write("falls-back", table.select(["text", "n"]), dictionary_pagesize_limit=100,
