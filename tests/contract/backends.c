@@ -308,6 +308,10 @@ static const tl_sample dense[] = {
     BOTH("37 x 65 to 50", .in = { S(37, 65), S(50, 65), S(50) }, ATTR(tl_act_attr, TL_ACT_RELU)),
     BOTH("300 x 130 to 70", .in = { S(300, 130), S(70, 130), NONE },
          ATTR(tl_act_attr, TL_ACT_NONE)),
+    { .label = "2,100 x 40 to 50, bf16", .in = { S(2100, 40), S(50, 40), S(50) },
+      .dtype = { TL_BF16 }, .low = -1.0, .high = 1.0, ATTR(tl_act_attr, TL_ACT_NONE) },
+    { .label = "5 x 4,100 to 40, bf16", .in = { S(5, 4100), S(40, 4100), NONE },
+      .dtype = { TL_BF16 }, .low = -1.0, .high = 1.0, ATTR(tl_act_attr, TL_ACT_NONE) },
 };
 static const tl_sample conv[] = {
     BOTH("3x3 of 16", .in = { S(2, 9, 7, 16), S(24, 16, 3, 3), S(24) },

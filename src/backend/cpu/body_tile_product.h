@@ -117,13 +117,14 @@ static void put_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64
 {
     for (int64_t r = 0; r < rows; r++, c += wide * TILE_ROWS) {
         const int64_t at = (row + r) * p->n + first;
-        if (!p->c_bf && !p->bias && p->act == TL_ACT_NONE) {
+        if (!p->c_bf && !p->adds && !p->bias && p->act == TL_ACT_NONE) {
             put_far((float *)p->c + at, c, columns);
             continue;
         }
         for (int64_t j = 0; j < columns; j += VL) {
             vf v = vf_load(c + j);
             if (p->bias) v += take(p->bias, first + j, columns - j, false);
+            if (p->adds) v += take(p->c, at + j, columns - j, false);
             give(p->c, at + j, act_value(p->act, v), columns - j, p->c_bf);
         }
     }

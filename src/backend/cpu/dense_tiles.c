@@ -4,7 +4,11 @@
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/tiles.h"
 
-enum { MOST_WORKERS = 256 };
+enum {
+    MOST_WORKERS = 256,
+    MOST_DEEP    = 4096, /* deeper, too few columns of weights stay near: a library's product */
+    DW_ROWS      = 2048  /* a weight's gradient sums over so many rows at once                */
+};
 
 typedef struct {
     const tl_tiles        *tiles;
@@ -63,9 +67,19 @@ static bool is_frozen(const tl_call *call)
     return call->constant >> 1 & 1;
 }
 
+/* Of a product over so many rows of k. */
+static size_t room_for(const tl_tiles *tiles, tl_tile_product p, int64_t k, int threads)
+{
+    p.k = k;
+    return tl_padded(tiles->product_bytes(&p, tiles->product_columns(&p, threads)));
+}
+
+/* Of all pieces of a product whose left operand is turned; others are one. */
 static size_t room_of(const tl_tiles *tiles, const tl_tile_product *p, int threads)
 {
-    return tl_padded(tiles->product_bytes(p, tiles->product_columns(p, threads)));
+    if (!p->a_turned || p->k <= DW_ROWS) return room_for(tiles, *p, p->k, threads);
+    return TL_MAX(room_for(tiles, *p, DW_ROWS, threads),
+                  room_for(tiles, *p, (p->k - 1) % DW_ROWS + 1, threads));
 }
 
 static tl_status ready(tl_call *call, const tl_tile_product *p, size_t *work_bytes)
@@ -74,6 +88,7 @@ static tl_status ready(tl_call *call, const tl_tile_product *p, size_t *work_byt
 
     *work_bytes = 0;
     if (!tiles || !tl_is_bf(&call->in[0])) return TL_EUSAGE;
+    if (!p->a_turned && p->k > MOST_DEEP) return TL_EUSAGE;
     call->state = (void *)(uintptr_t)tiles;
     *work_bytes = room_of(tiles, p, call->threads) *
                   (size_t)TL_MIN(call->threads, MOST_WORKERS);
@@ -120,15 +135,14 @@ static void workers(void *arg, int64_t low, int64_t high)
                               j->room + (size_t)w * j->room_bytes);
 }
 
-static void multiply(const tl_call *call, const tl_tile_product *p)
+static void multiply(const tl_call *call, const tl_tile_product *p, size_t room_bytes)
 {
     job j = { .tiles      = call->state,
               .p          = p,
               .workers    = TL_MIN(call->threads, MOST_WORKERS),
               .room       = call->work,
-              .room_bytes = room_of(call->state, p, call->threads) };
+              .room_bytes = room_bytes };
 
-    if (!p->c) return;
     j.columns = j.tiles->product_columns(p, call->threads);
     tl_par_for((int)j.workers, j.workers, 1, workers, &j);
 }
@@ -138,7 +152,7 @@ static tl_status dense_run(tl_ctx *ctx, const tl_call *call)
     const tl_tile_product p = forward_product(call);
 
     (void)ctx;
-    multiply(call, &p);
+    if (p.c) multiply(call, &p, room_of(call->state, &p, call->threads));
     return TL_OK;
 }
 
@@ -147,7 +161,7 @@ static tl_status dx_run(tl_ctx *ctx, const tl_call *call)
     const tl_tile_product p = dx_product(call);
 
     (void)ctx;
-    multiply(call, &p);
+    if (p.c) multiply(call, &p, room_of(call->state, &p, call->threads));
     return TL_OK;
 }
 
@@ -157,7 +171,14 @@ static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
     const tl_view        *dy = &call->in[0];
 
     (void)ctx;
-    multiply(call, &p);
+    for (int64_t k = 0; k < p.k && p.c; k += DW_ROWS) {
+        tl_tile_product piece = p;
+        piece.k               = TL_MIN(DW_ROWS, p.k - k);
+        piece.a               = p.a + k * p.m;
+        piece.b               = (const uint16_t *)p.b + k * p.n;
+        piece.adds            = k > 0;
+        multiply(call, &piece, room_of(call->state, &p, call->threads));
+    }
     if (call->out[1].data)
         tl_column_sums(tl_simd_at(TL_ISA_AMX), call->threads, p.k, p.m, dy, NULL, call->work,
                        call->out[1].data);

@@ -13,7 +13,7 @@ typedef struct {
     const void     *b;        /* bf16 as [k n] where b_bf; else f32, rounded               */
     bool            b_bf, b_turned; /* turned: f32 that lie as [n k]                       */
     void           *c;
-    bool            c_bf;
+    bool            c_bf, adds; /* adds: c f32, +=; without bias and act */
     const float    *bias; /* NULL or [n] */
     tl_activation   act;
 } tl_tile_product;
