@@ -172,6 +172,7 @@ typedef struct {
     int         find_rate;  /* 1: only a range test of learning rates: losses and a suggestion    */
 } tailor_fit_options;
 /* Trains; the model then holds the best weights by validation, with a head for the data's classes.
+ * Of route qlora the model's own weights go before the first step: after an error open it again.
  * `json` (may be NULL): what was run, curve, scores with intervals, cost. */
 TAILOR_API tailor_status tailor_fit(tailor *t, tailor_model *model, const tailor_data *data,
                                     const tailor_fit_options *options, char **json);

@@ -171,7 +171,7 @@ done:
     return rc;
 }
 
-static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data *data,
+static tl_status prepare(tailor *t, tailor_model *model, const tailor_data *data,
                          const tailor_fit_options *o, tl_fitting *f)
 {
     tl_ctx      *ctx = &t->ctx;
@@ -181,6 +181,7 @@ static tl_status prepare(tailor *t, const tailor_model *model, const tailor_data
 
     if (data->set->task->words) TL_TRY(tl_fit_words(t, model, data, o, f));
     else TL_TRY(prepare_rows(t, model, data, o, f));
+    if (s->candidate.hyper.adapt.nf4 && !o->dry_run) TL_TRY(tl_model_pack(ctx, model->model));
     TL_TRY(tl_slab_new(ctx, tl_api_backend(), &s->slab));
     s->dataset  = data->set;
     s->train    = f->train;

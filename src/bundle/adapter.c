@@ -265,9 +265,8 @@ tl_status tl_model_merged(tl_ctx *ctx, const tl_model *m, tl_model **out)
     TL_TRY(tl_model_new(ctx, &arch, &m->prep, m->class_name, 0, &made));
     for (int32_t i = 0; i < made->params->count; i++) {
         const tl_param *p = &made->params->param[i];
-        memcpy(tl_params_value(made->params, p),
-               tl_params_value(m->params, tl_params_find(m->params, p->name)),
-               (size_t)p->count * sizeof(float));
+        tl_params_read(m->params, tl_params_find(m->params, p->name),
+                       tl_params_value(made->params, p));
     }
     TL_TRY(tl_adapt_merge(ctx, &m->arch.adapt, m->params, made->params));
     TL_TRY(tl_adapter_of(ctx, m, &made->adapter));

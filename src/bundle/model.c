@@ -95,17 +95,18 @@ done:
 /* The values of every parameter by name; of the head where it `keeps` what the base has of it. */
 static tl_status copy_values(tl_ctx *ctx, const tl_params *from, bool keeps, tl_params *to)
 {
-    for (int32_t i = 0; i < to->count; i++) {
+    tl_status rc = TL_OK;
+
+    for (int32_t i = 0; i < to->count && rc == TL_OK; i++) {
         const tl_param *p = &to->param[i], *q = tl_params_find(from, p->name);
         if (p->head && !(keeps && q)) continue;
         if ((!q && (p->adapter || p->optional))) continue; /* they begin anew */
         if (!q || !tl_shape_equal(&p->shape, &q->shape))
             return tl_fail(ctx, TL_EDATA, p->name,
                            "is not in the base (give another base)");
-        memcpy(tl_params_value(to, p), tl_params_value(from, q),
-               (size_t)p->count * sizeof(float));
+        rc = tl_params_take(ctx, to, p, from, q);
     }
-    return TL_OK;
+    return rc;
 }
 
 tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
@@ -195,6 +196,25 @@ tl_status tl_model_with_classes(tl_ctx *ctx, const tl_model *base, int64_t outpu
     m    = NULL;
 done:
     tl_model_free(ctx, m);
+    return rc;
+}
+
+tl_status tl_model_pack(tl_ctx *ctx, tl_model *m)
+{
+    tl_params *packed = NULL;
+    tl_arch    arch   = m->arch; /* borrowed parts: never freed here */
+    tl_status  rc;
+
+    if (arch.adapt.nf4) return TL_OK;
+    arch.adapt.nf4 = true;
+    TL_TRY(tl_arch_params(ctx, &arch, &packed));
+    TL_TRY(copy_values(ctx, m->params, true, packed));
+    m->arch.adapt.nf4 = true;
+    tl_params_free(ctx, m->params);
+    m->params = packed;
+    packed    = NULL;
+done:
+    tl_params_free(ctx, packed);
     return rc;
 }
 

@@ -50,6 +50,9 @@ const tl_task *tl_model_task(const tl_arch *arch, const tl_prep *prep);
 tl_status tl_model_with_classes(tl_ctx *ctx, const tl_model *base, int64_t outputs,
                                 char *const *class_name, double dropout, uint64_t seed,
                                 tl_model **out);
+/* Its products and tables into four bits (tensor/nf4.h), for good: only as the frozen base of
+ * routes that take them so, which then share them.  The full weights are given back. */
+tl_status tl_model_pack(tl_ctx *ctx, tl_model *m);
 tl_status tl_model_copy(tl_ctx *ctx, const tl_model *from, tl_model **out);
 void      tl_model_free(tl_ctx *ctx, tl_model *model);
 /* Atomic, file by file, tailor.json last.  `extra` (borrowed, may be NULL) goes into

@@ -37,7 +37,7 @@ struct tl_predictor {
 /* Each parameter and state of the graph to its place in the store's block. */
 static tl_status bind_params(tl_ctx *ctx, const tl_predictor *p, const asked *a)
 {
-    float    *block = p->values ? p->values : p->params->value;
+    float    *block = p->values;
     tl_status rc    = TL_OK;
 
     for (tl_tensor t = 1; t <= tl_graph_tensors(a->graph); t++) {
@@ -46,7 +46,11 @@ static tl_status bind_params(tl_ctx *ctx, const tl_predictor *p, const asked *a)
         if (info->kind != TL_PARAM && info->kind != TL_STATE) continue;
         param = tl_params_find(p->params, info->name);
         if (!param) TL_FAIL(TL_EUSAGE, info->name, "is not among the model's parameters");
-        TL_TRY(tl_plan_bind(ctx, a->plan, t, block + param->at));
+        if (block && param->packed)
+            TL_FAIL(TL_EUSAGE, p->backend->name,
+                    "takes no weights in four bits (use --backend cpu)");
+        TL_TRY(tl_plan_bind(ctx, a->plan, t,
+                            block ? block + param->at : tl_params_place(p->params, param)));
     }
 done:
     return rc;

@@ -103,6 +103,8 @@ tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra,
     char      hex[65];
     tl_status rc;
 
+    if (m->arch.adapt.nf4)
+        TL_FAIL(TL_EUSAGE, folder, "its model lies in four bits, which no file holds (merge it)");
     TL_TRY(tl_make_folders(ctx, folder));
     TL_TRY(tl_path_join(ctx, folder, "model.safetensors", &path));
     TL_TRY(save_config(ctx, m, folder));

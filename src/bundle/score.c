@@ -31,7 +31,7 @@ static tl_status build(tl_ctx *ctx, tl_scorer *s, const tl_model *model,
     for (int32_t i = 0; i < model->params->count; i++) {
         const tl_param *p = &model->params->param[i];
         const tl_tensor t = tl_graph_find(s->graph, p->name);
-        if (t) TL_TRY(tl_plan_bind(ctx, s->plan, t, tl_params_value(model->params, p)));
+        if (t) TL_TRY(tl_plan_bind(ctx, s->plan, t, tl_params_place(model->params, p)));
     }
 done:
     return rc;

@@ -83,7 +83,7 @@ static tl_status bind_params(tl_ctx *ctx, const tl_writer *w, const reader *r)
         if (info->kind != TL_PARAM && info->kind != TL_STATE) continue;
         p = tl_params_find(params, info->name);
         if (!p) TL_FAIL(TL_EUSAGE, info->name, "is not among the model's parameters");
-        TL_TRY(tl_plan_bind(ctx, r->plan, t, params->value + p->at));
+        TL_TRY(tl_plan_bind(ctx, r->plan, t, tl_params_place(params, p)));
     }
 done:
     return rc;

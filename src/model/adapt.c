@@ -114,7 +114,7 @@ static const tl_param *beside(const tl_params *params, const tl_param *p, const 
     return tl_params_find(params, name);
 }
 
-/* One product and what joined it; a and b are NULL for (IA)3. */
+/* One product with the values of its weight, and what joined it. */
 typedef struct {
     const float *w, *a, *b;
     int64_t      out, in, r;
@@ -122,14 +122,14 @@ typedef struct {
 } product;
 
 static bool product_of(const tl_adapt *how, const tl_params *params, const tl_param *w,
-                       product *out)
+                       const float *value, product *out)
 {
     const tl_param *a = beside(params, w, "lora_A.weight"),
                    *b = beside(params, w, "lora_B.weight");
 
     if (w->role != TL_ROLE_WEIGHT || w->shape.ndim != 2 || w->adapter || !a || !b)
         return false;
-    *out = (product){ .w     = tl_params_value(params, w),
+    *out = (product){ .w     = value,
                       .a     = tl_params_value(params, a),
                       .b     = tl_params_value(params, b),
                       .out   = w->shape.dim[0],
@@ -166,7 +166,7 @@ void tl_adapt_start(const tl_adapt *a, const tl_params *params)
         const tl_param *w = &params->param[i],
                        *m = beside(params, w, "lora_magnitude_vector");
         product p;
-        if (!m || !product_of(a, params, w, &p)) continue;
+        if (!m || w->packed || !product_of(a, params, w, tl_params_value(params, w), &p)) continue;
         for (int64_t o = 0; o < p.out; o++)
             tl_params_value(params, m)[o] = (float)row_length(&p, o);
     }
@@ -210,7 +210,7 @@ tl_status tl_adapt_merge(tl_ctx *ctx, const tl_adapt *a, const tl_params *params
                        *l = beside(params, w, "ia3_l"), *bias = beside(merged, w, "bias");
         product p;
         if (!to || w->role != TL_ROLE_WEIGHT || w->shape.ndim != 2) continue;
-        if (product_of(a, params, w, &p))
+        if (product_of(a, params, w, tl_params_value(merged, to), &p)) /* row by row in place */
             merge_product(&p, m ? tl_params_value(params, m) : NULL,
                           tl_params_value(merged, to));
         else if (l)

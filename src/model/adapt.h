@@ -27,6 +27,8 @@ typedef struct {
     double  alpha;       /* s is alpha / r                                                  */
     double  dropout;     /* of what enters A, while training                                */
     bool    rs;          /* s is alpha / sqrt(r)                                            */
+    bool    nf4;         /* the body's products, and tables that are only read, lie in four
+                            bits (tensor/nf4.h), whatever the kind; not in files            */
     char    targets[TL_TARGETS_BYTES]; /* "all": every product outside the head, or the
                             paper's places; else ends of layer names, "query,*.output.dense",
                             a star for the number of the block                              */

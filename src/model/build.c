@@ -148,6 +148,7 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     net->text      = (tl_text_inputs){ 0 };
     net->adapt     = &arch->adapt;
     net->adapted   = 0;
+    net->packs_tables = arch->adapt.nf4 && !tl_arch_words(arch); /* whose head may be the table */
     net->pasts     = 0;
     const bool ids = arch->family->text && part != TL_PART_HEAD;
     built.x        = tl_graph_input(net->g, "x", ids ? TL_I32 : TL_F32, shape);

@@ -74,6 +74,7 @@ void tl_params_init(tl_params *params, uint64_t seed, bool head_only)
 {
     for (int32_t i = 0; i < params->count; i++) {
         const tl_param *p = &params->param[i];
-        if (p->head || p->optional || !head_only) start(p, tl_params_value(params, p), seed);
+        if (!p->packed && (p->head || p->optional || !head_only))
+            start(p, tl_params_value(params, p), seed);
     }
 }

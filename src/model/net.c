@@ -5,6 +5,7 @@
 #include "model/net.h"
 
 #include "core/rand.h"
+#include "tensor/nf4.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -160,6 +161,39 @@ static float weight_scale(const tl_net *net, tl_init init)
     return net->init_sd > 0.0f ? net->init_sd : 0.01f;
 }
 
+/* "weight" frozen in four bits, as it lies. */
+static tl_tensor packed_param(tl_net *net, tl_shape shape, tl_role role)
+{
+    char      full[NAME_BYTES];
+    tl_param *p;
+    tl_tensor known;
+
+    if (broken(net) || !full_name(net, "weight", full)) return 0;
+    const tl_param like = { .name     = full,
+                            .shape    = shape,
+                            .role     = role,
+                            .packed   = true,
+                            .turned   = net->turned && role == TL_ROLE_WEIGHT,
+                            .block    = net->block };
+    net->status = tl_params_declare(net->ctx, net->params, &like, &p);
+    if (net->status != TL_OK) {
+        tl_graph_fail(net->g, "%s", net->ctx->message);
+        return 0;
+    }
+    known = tl_graph_find(net->g, full);
+    return known ? known : tl_graph_packed(net->g, full, tl_nf4_bytes(p->count));
+}
+
+/* The weight of a product [out in].  What a file may lack begins anew, and stays as it is. */
+static tl_tensor product_weight(tl_net *net, int64_t out, int64_t in, tl_init init)
+{
+    const tl_shape shape = TL_SHAPE(out, in);
+
+    if (net->adapt && net->adapt->nf4 && !net->head && !net->optional)
+        return tl_nf4(net->g, packed_param(net, shape, TL_ROLE_WEIGHT), shape);
+    return tl_net_param(net, "weight", shape, TL_ROLE_WEIGHT, init, weight_scale(net, init));
+}
+
 tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
                         bool bias, tl_activation act, tl_init init)
 {
@@ -170,8 +204,7 @@ tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
     if (net->head) net->neck = x;
     tl_net_layer(net, name);
     tl_net_push(net, "%s", name);
-    w = tl_net_param(net, "weight", TL_SHAPE(out, in), TL_ROLE_WEIGHT, init,
-                     weight_scale(net, init));
+    w = product_weight(net, out, in, init);
     if (bias) b = bias_param(net, out, init, in);
     if (!tl_net_adapted(net, x, w, b, out, act, &y)) y = linear(net, x, w, b, act);
     tl_net_pop(net);
@@ -303,11 +336,17 @@ tl_tensor tl_net_rms_norm(tl_net *net, const char *name, tl_tensor x, float eps,
 tl_tensor tl_net_embedding(tl_net *net, const char *name, tl_tensor ids, int64_t rows,
                            int64_t width)
 {
-    tl_tensor table;
+    const tl_shape shape = TL_SHAPE(rows, width);
+    tl_tensor      table, made;
 
     tl_net_layer(net, name);
     tl_net_push(net, "%s", name);
-    table = tl_net_param(net, "weight", TL_SHAPE(rows, width), TL_ROLE_EMBED, TL_INIT_NORMAL,
+    if (net->packs_tables) {
+        made = tl_nf4_rows(net->g, packed_param(net, shape, TL_ROLE_EMBED), shape, ids);
+        tl_net_pop(net);
+        return tl_cast(net->g, made, net->dtype);
+    }
+    table = tl_net_param(net, "weight", shape, TL_ROLE_EMBED, TL_INIT_NORMAL,
                          weight_scale(net, TL_INIT_NORMAL));
     tl_net_pop(net);
     return tl_cast(net->g, tl_embedding(net->g, table, ids), net->dtype);

@@ -47,6 +47,7 @@ typedef struct {
     float      init_sd;     /* of TL_INIT_NORMAL; 0 reads as 0.01, as in nets for pictures  */
     bool       turned;      /* files hold the products declared next [in out]               */
     const tl_adapt *adapt;  /* what joins the products; set by tl_arch_build                */
+    bool       packs_tables; /* tables lie in four bits, too; set by tl_arch_build           */
     bool       adapter;     /* the parameters declared next belong to it                    */
     int        adapted;     /* products it has joined                                       */
     uint64_t   dropouts;    /* numbers the dropout streams                                  */

@@ -1,7 +1,9 @@
 /* params.c -- the parameter store: declaring, sealing, and what the optimiser walks over.
  * Floor 2, model. */
 #include "model/params.h"
+#include "tensor/nf4.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Parameters start at multiples of this many floats: one cache line, one AVX-512 register. */
@@ -19,9 +21,39 @@ tl_status tl_params_new(tl_ctx *ctx, tl_params **out)
     return tl_alloc(ctx, sizeof **out, out);
 }
 
+static tl_packed *packed_hold(tl_packed *p)
+{
+    if (p) atomic_fetch_add(&p->holders, 1);
+    return p;
+}
+
+static void packed_drop(tl_ctx *ctx, tl_packed *p)
+{
+    if (!p || atomic_fetch_sub(&p->holders, 1) > 1) return;
+    tl_free(ctx, p->data);
+    tl_free(ctx, p);
+}
+
+static tl_status packed_new(tl_ctx *ctx, size_t bytes, tl_packed **out)
+{
+    tl_packed *p = NULL;
+    tl_status  rc;
+
+    TL_TRY(tl_alloc(ctx, sizeof *p, &p));
+    p->holders = 1;
+    p->bytes   = bytes;
+    TL_TRY(tl_alloc(ctx, bytes, &p->data));
+    *out = p;
+    p    = NULL;
+done:
+    packed_drop(ctx, p);
+    return rc;
+}
+
 void tl_params_free(tl_ctx *ctx, tl_params *params)
 {
     if (!params) return;
+    packed_drop(ctx, params->packed);
     for (int32_t i = 0; i < params->count; i++) tl_free(ctx, params->param[i].name);
     tl_free(ctx, params->param);
     tl_free(ctx, params->value);
@@ -65,11 +97,12 @@ static tl_status append(tl_ctx *ctx, tl_params *params, const tl_param *like,
     p  = &params->param[params->count];
     *p = *like;
     TL_TRY(tl_strdup(ctx, like->name, &p->name));
-    p->trainable = p->role != TL_ROLE_STATE;
+    p->trainable = p->role != TL_ROLE_STATE && !p->packed;
     p->lr_scale  = 1.0f;
-    p->at        = params->floats;
+    p->at        = p->packed ? (int64_t)params->packed_bytes : params->floats;
     p->count     = count;
-    params->floats += aligned(count);
+    if (p->packed) params->packed_bytes += (tl_nf4_bytes(count) + 63) / 64 * 64;
+    else params->floats += aligned(count);
     params->count++;
     *out = p;
 done:
@@ -113,7 +146,64 @@ tl_status tl_params_seal(tl_ctx *ctx, tl_params *params)
 
 float *tl_params_value(const tl_params *params, const tl_param *p)
 {
+    assert(!p->packed);
     return params->value + p->at;
+}
+
+void *tl_params_place(const tl_params *params, const tl_param *p)
+{
+    if (!p->packed) return params->value + p->at;
+    return params->packed ? params->packed->data + p->at : NULL;
+}
+
+void tl_params_read(const tl_params *params, const tl_param *p, float *to)
+{
+    if (p->packed) tl_nf4_unpack(tl_params_place(params, p), p->count, 0, p->count, to);
+    else memcpy(to, tl_params_value(params, p), (size_t)p->count * sizeof *to);
+}
+
+tl_status tl_params_write(tl_ctx *ctx, tl_params *params, const tl_param *p, const float *from)
+{
+    tl_status rc = TL_OK;
+
+    if (!p->packed) {
+        memcpy(tl_params_value(params, p), from, (size_t)p->count * sizeof *from);
+        return TL_OK;
+    }
+    if (!params->packed) TL_TRY(packed_new(ctx, params->packed_bytes, &params->packed));
+    tl_nf4_pack(from, p->count, tl_params_place(params, p));
+done:
+    return rc;
+}
+
+/* Do the packed parameters of both lie alike? */
+static bool packed_alike(const tl_params *a, const tl_params *b)
+{
+    if (a->packed_bytes != b->packed_bytes) return false;
+    for (int32_t i = 0; i < a->count; i++) {
+        const tl_param *p = &a->param[i], *q = p->packed ? tl_params_find(b, p->name) : NULL;
+        if (p->packed && (!q || !q->packed || q->at != p->at || q->count != p->count))
+            return false;
+    }
+    return true;
+}
+
+tl_status tl_params_take(tl_ctx *ctx, tl_params *to, const tl_param *p, const tl_params *from,
+                         const tl_param *q)
+{
+    tl_status rc = TL_OK;
+
+    if (!q->packed) return tl_params_write(ctx, to, p, tl_params_value(from, q));
+    if (!p->packed) {
+        tl_params_read(from, q, tl_params_value(to, p));
+        return TL_OK;
+    }
+    if (!to->packed && packed_alike(to, from)) to->packed = packed_hold(from->packed);
+    if (to->packed == from->packed) return TL_OK;
+    if (!to->packed) TL_TRY(packed_new(ctx, to->packed_bytes, &to->packed));
+    memcpy(tl_params_place(to, p), tl_params_place(from, q), tl_nf4_bytes(p->count));
+done:
+    return rc;
 }
 
 int64_t tl_params_numel(const tl_params *params, bool trainable_only)
@@ -144,6 +234,7 @@ tl_status tl_params_copy(tl_ctx *ctx, const tl_params *from, tl_params **out)
     if (from->sealed) {
         TL_TRY(tl_params_seal(ctx, to));
         memcpy(to->value, from->value, (size_t)from->floats * sizeof *from->value);
+        to->packed = packed_hold(from->packed);
     }
     *out = to;
     to   = NULL;
@@ -154,7 +245,7 @@ done:
 
 static bool trained(const tl_param *p)
 {
-    return p->trainable && p->role != TL_ROLE_STATE;
+    return p->trainable && p->role != TL_ROLE_STATE && !p->packed;
 }
 
 static bool decays(const tl_param *p)

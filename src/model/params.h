@@ -31,11 +31,20 @@ typedef struct {
     bool     head;      /* belongs to the task's head                                       */
     bool     adapter;   /* joined a product (adapt.h); a base lacks it                      */
     bool     optional;  /* a file may lack it: it then starts fresh (BERT's pooler)         */
+    bool     packed;    /* frozen in four bits (tensor/nf4.h) behind `packed` of the store, `at`
+                           in bytes there; not among its floats                             */
     bool     turned;    /* files hold this product's weight [in out] (GPT-2)                */
     bool     trainable; /* as the current phase says                                        */
     float    lr_scale;  /* of its learning rate, 1 by default                               */
     int64_t  at, count; /* place in the block, in floats                                    */
 } tl_param;
+
+/* The packed weights of a store, or of several that are alike; held by each. */
+typedef struct {
+    atomic_int holders;
+    size_t     bytes;
+    uint8_t   *data;
+} tl_packed;
 
 typedef struct {
     tl_param *param;
@@ -44,6 +53,8 @@ typedef struct {
                            gaps are zero                                                    */
     float    *value;    /* [floats] once sealed; owned                                      */
     bool      sealed;
+    size_t    packed_bytes; /* that packed ones take                                        */
+    tl_packed *packed;  /* NULL before the first is written                                 */
 } tl_params;
 
 tl_status tl_params_new(tl_ctx *ctx, tl_params **out);
@@ -56,7 +67,14 @@ bool      tl_params_have_state(const tl_params *params); /* running statistics *
 tl_status tl_params_seal(tl_ctx *ctx, tl_params *params); /* allocates value, zero */
 void      tl_params_init(tl_params *params, uint64_t seed, bool head_only); /* values by rule;
                                              head_only: of the head and what is optional */
-float    *tl_params_value(const tl_params *params, const tl_param *p);
+float    *tl_params_value(const tl_params *params, const tl_param *p); /* not of packed ones */
+void     *tl_params_place(const tl_params *params, const tl_param *p); /* what a plan is bound to */
+/* The values of any parameter, [p->count]. */
+void      tl_params_read(const tl_params *params, const tl_param *p, float *to);
+tl_status tl_params_write(tl_ctx *ctx, tl_params *params, const tl_param *p, const float *from);
+/* The values of q into p; a store whose packed parameters are all those of `from` shares them. */
+tl_status tl_params_take(tl_ctx *ctx, tl_params *to, const tl_param *p, const tl_params *from,
+                         const tl_param *q);
 int64_t   tl_params_numel(const tl_params *params, bool trainable_only); /* states not counted */
 tl_status tl_params_copy(tl_ctx *ctx, const tl_params *from, tl_params **out);
 

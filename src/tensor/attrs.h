@@ -135,6 +135,10 @@ typedef struct { tl_pooling kind; tl_shape shape; /* of dx */ } tl_pool_rows_gra
  * scale       in  x                                  out y = x * factor tl_scale_attr in place: x
  * lora_norm   in  w [out in], a [r in], b [out r]    out [out]: 1 / length of each row of
  *             w + factor * b a, 0 where that is 0    tl_scale_attr
+ * nf4         in  packed U8[tl_nf4_bytes of the shape]   out w f32[shape], made anew for each
+ *             reader (tl_op.again)                   tl_shape_attr: w's shape
+ * nf4_rows    in  packed U8, ids I32[..]             out y f32[.. d], as embedding of the table
+ *             [v d] that is packed                   tl_shape_attr: the table's shape
  * cast        in  x                                  out y of attr's dtype (f32, bf16) tl_cast_attr
  * fill        no inputs                              out y              tl_fill_attr */
 typedef struct { tl_activation act; bool from_output; } tl_act_grad_attr;

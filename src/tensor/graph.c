@@ -146,6 +146,13 @@ tl_tensor tl_graph_param(tl_graph *g, const char *name, tl_shape shape, bool tra
                                             .node = -1, .name = keep_name(g, name) });
 }
 
+tl_tensor tl_graph_packed(tl_graph *g, const char *name, size_t bytes)
+{
+    return add_tensor(g, &(tl_tensor_info){ .kind = TL_PARAM, .dtype = TL_U8,
+                                            .shape = TL_SHAPE((int64_t)bytes),
+                                            .node = -1, .name = keep_name(g, name) });
+}
+
 tl_tensor tl_graph_state(tl_graph *g, const char *name, tl_shape shape)
 {
     return add_tensor(g, &(tl_tensor_info){ .kind = TL_STATE, .dtype = TL_F32, .shape = shape,

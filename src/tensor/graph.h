@@ -51,6 +51,8 @@ tl_status tl_graph_fail(tl_graph *g, const char *format, ...)
 
 tl_tensor tl_graph_input(tl_graph *g, const char *name, tl_dtype dtype, tl_shape shape);
 tl_tensor tl_graph_param(tl_graph *g, const char *name, tl_shape shape, bool trainable); /* f32 */
+/* A frozen parameter that is no f32 as it lies: so many bytes for an op that knows them. */
+tl_tensor tl_graph_packed(tl_graph *g, const char *name, size_t bytes);
 tl_tensor tl_graph_state(tl_graph *g, const char *name, tl_shape shape);                 /* f32 */
 void      tl_graph_layer(tl_graph *g, const char *name); /* following nodes belong to it */
 void      tl_graph_keep(tl_graph *g, tl_tensor t, const char *name);

@@ -59,6 +59,8 @@ struct tl_op {
     unsigned    inplace;    /* bit i: output 0 may take the place of input i               */
     bool        alias;      /* output 0 is input 0 seen as another shape: a plan shares the
                                memory and runs nothing where it can                        */
+    bool        again;      /* made for each reader and not kept: whoever reads it may not hold a
+                               copy from run to run, though its inputs be constant         */
     unsigned    writes;     /* bit i: input i (a TL_STATE) is written                      */
     bool        reads_tick; /* draws random numbers                                         */
     tl_status (*shape)(tl_graph *g, const tl_node *node, tl_tensor_info out[TL_MOST_OUT]);

@@ -118,6 +118,13 @@ tl_tensor tl_mul(tl_graph *g, tl_tensor a, tl_tensor b);
 /* One over the length of each row of w + scale * b a: w [out in], a [r in], b [out r] -> [out].  No
  * gradient. */
 tl_tensor tl_lora_norm(tl_graph *g, tl_tensor w, tl_tensor a, tl_tensor b, float scale);
+/* A frozen weight of this shape, unpacked from its tl_nf4_bytes (tensor/nf4.h); rows of such a
+ * table [v d] by number. */
+tl_tensor tl_nf4(tl_graph *g, tl_tensor packed, tl_shape shape);
+tl_tensor tl_nf4_rows(tl_graph *g, tl_tensor packed, tl_shape shape, tl_tensor ids);
+/* For gradients: w, or where tl_nf4 made it the same unpacked again, so that it need not be kept
+ * from forward to backward. */
+tl_tensor tl_nf4_again(tl_graph *g, tl_tensor w);
 tl_tensor tl_scale(tl_graph *g, tl_tensor x, float factor);
 tl_tensor tl_concat(tl_graph *g, const tl_tensor *x, int n, int axis); /* n <= TL_MOST_IN */
 tl_tensor tl_reshape(tl_graph *g, tl_tensor x, tl_shape shape);

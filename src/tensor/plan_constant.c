@@ -16,7 +16,7 @@ static void unmark_written(tl_plan *plan)
 
 static bool follows_from_constants(const tl_plan *plan, const tl_node *n)
 {
-    if (n->op->reads_tick || n->op->writes) return false;
+    if (n->op->reads_tick || n->op->writes || n->op->again) return false;
     for (int k = 0; k < n->n_in; k++)
         if (n->in[k] && !plan->constant[n->in[k]]) return false;
     return true;

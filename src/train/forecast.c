@@ -271,7 +271,8 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     k->cut_floats          = 0;
     if (phase->cached) TL_TRY(sketch_below(ctx, spec, arch, phase->from, k, &below));
     size_t before = 0;
-    if (phase->pretrained) TL_TRY(sketch_masked(ctx, spec, arch, k, &before, out));
+    if (phase->pretrained && !arch->family->text)
+        TL_TRY(sketch_masked(ctx, spec, arch, k, &before, out));
     TL_TRY(sketch_training(ctx, spec, arch, phase, k));
     TL_TRY(loop_bytes(ctx, spec, k, bytes));
     *bytes = TL_MAX(*bytes, before);
@@ -288,16 +289,14 @@ static void settle_groups(const tl_params *params, tl_run_spec *spec)
         spec->micro_batch = spec->candidate.hyper.batch / spec->candidate.hyper.shards;
 }
 
-/* The teacher's run comes first, beside this run's own parameters. */
-static tl_status forecast_teacher(tl_ctx *ctx, const tl_run_spec *spec, size_t beside,
-                                  tl_run_need *need)
+/* A run that comes first, a teacher's or one without labels, beside this run's own parameters. */
+static tl_status forecast_before(tl_ctx *ctx, const tl_run_spec *before, size_t beside,
+                                 tl_run_need *need)
 {
-    tl_run_spec taught;
     tl_run_need first;
     tl_status   rc;
 
-    TL_TRY(tl_teach_spec(ctx, spec, &taught));
-    TL_TRY(tl_run_forecast(ctx, &taught, &first));
+    TL_TRY(tl_run_forecast(ctx, before, &first));
     need->flops += first.flops;
     need->rows += first.rows;
     need->peak_bytes    = TL_MAX(need->peak_bytes, first.peak_bytes + beside);
@@ -335,6 +334,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     tl_arch         arch;
     sketch          k    = { 0 };
     size_t          most = 0, bytes;
+    tl_run_spec     before;
+    tl_words_lesson lesson;
     tl_run_need     need = { 0 };
     tl_status       rc;
 
@@ -360,20 +361,31 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
-    if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
+    if (spec.candidate.hyper.adapt.nf4) /* merged in full, and that is the best */
+        most = TL_MAX(most, floats(2 * tl_params_numel(k.params, false)));
+    else if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
         most = TL_MAX(most, floats(k.params->floats));
     else if (rivals)
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
     const size_t  taken   = tl_slab_bytes(spec.slab);
     const tl_rows lists[] = { spec.train, spec.valid };
     most += tl_cache_will_take(spec.cache, lists, 2, spec.candidate.hyper.augment);
+    if (spec.candidate.base && !spec.candidate.base->arch.adapt.nf4)
+        most += k.params->packed_bytes;
     need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) +
                       most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     need.process_bytes = PROCESS_BYTES + (size_t)k.products * PRODUCT_BYTES;
     need.peak_bytes += need.process_bytes + BOOKS_BYTES;
     if (rivals) TL_TRY(forecast_rivals(ctx, &spec, &k, arch.row, &need));
-    if (route->teacher)
-        TL_TRY(forecast_teacher(ctx, &spec, floats(2 * k.params->floats), &need));
+    const size_t beside = floats(2 * k.params->floats);
+    if (route->teacher) {
+        TL_TRY(tl_teach_spec(ctx, &spec, &before));
+        TL_TRY(forecast_before(ctx, &before, beside, &need));
+    }
+    if (route->phase[0].pretrained && arch.family->text) {
+        tl_pretrain_words_ask(&spec, &lesson);
+        TL_TRY(forecast_before(ctx, &lesson.spec, beside, &need));
+    }
     *out = need;
 done:
     tl_params_free(ctx, k.params);

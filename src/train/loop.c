@@ -380,7 +380,8 @@ tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
     tl_status rc;
 
     if (phase->taught && !t->taught) TL_TRY(tl_teach_run(ctx, t));
-    if (phase->pretrained && !from) TL_TRY(tl_pretrain_run(ctx, t));
+    if (phase->pretrained && !from)
+        TL_TRY((t->model->arch.family->text ? tl_pretrain_words_run : tl_pretrain_run)(ctx, t));
     if (phase->cached)
         TL_TRY(tl_features_below(ctx, t, phase->from, &l.below[0], &l.below[1]));
     TL_TRY(open_loop(ctx, t, &l, from));

@@ -108,7 +108,7 @@ tl_asking tl_words_asking(const tl_arch *arch, const tl_texter *t, double share,
     return (tl_asking){ .hidden = true,
                         .whole  = whole,
                         .share  = share,
-                        .mask   = tl_tokenizer_special(t->tokenizer, "mask"),
+                        .mask   = t->learns ? 0 : tl_tokenizer_special(t->tokenizer, "mask"),
                         .size   = (int32_t)t->size };
 }
 

@@ -125,7 +125,7 @@ static bool is_bias(const tl_param *p)
 
 static bool moves(const tl_param *p, const tl_phase *phase)
 {
-    if (p->role == TL_ROLE_STATE) return false;
+    if (p->role == TL_ROLE_STATE || p->packed) return false;
     if (p->head) return phase->which != TL_TRAIN_NOTHING;
     switch (phase->which) {
     case TL_TRAIN_BIASES: return is_bias(p);

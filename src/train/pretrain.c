@@ -48,8 +48,7 @@ static void settings(tl_run_spec *spec)
     h->depth_rate = h->head_rate = 1.0;
 }
 
-/* Values with the same name, from one store to the other. */
-static void take_values(const tl_params *from, tl_params *to)
+void tl_take_body(const tl_params *from, tl_params *to)
 {
     for (int32_t i = 0; i < from->count; i++) {
         const tl_param *p = &from->param[i], *q = tl_params_find(to, p->name);
@@ -67,7 +66,7 @@ static tl_status open_model(tl_ctx *ctx, pretraining *p)
     p->model.params = NULL;
     TL_TRY(tl_decoder_params(ctx, &p->t->model->arch, &p->model.params));
     tl_params_init(p->model.params, p->spec.seed, false);
-    take_values(p->t->model->params, p->model.params);
+    tl_take_body(p->t->model->params, p->model.params);
 done:
     return rc;
 }
@@ -253,7 +252,7 @@ tl_status tl_pretrain_run(tl_ctx *ctx, tl_trainer *t)
     TL_TRY(open_all(ctx, &p));
     TL_TRY(restore(ctx, &p));
     TL_TRY(run_steps(ctx, &p));
-    take_values(p.model.params, t->model->params);
+    tl_take_body(p.model.params, t->model->params);
     tl_log(ctx, TL_LOG_INFO, "pretrained for %lld steps without labels, loss %.4g",
            (long long)p.step, p.loss);
 done:

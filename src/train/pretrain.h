@@ -1,4 +1,4 @@
-/* pretrain.h -- what comes before a phase's first step: the body learns from the pictures
+/* pretrain.h -- what comes before a phase's first step: the body learns from the pictures or texts
  * without their labels, or a teacher is trained and asked.  Floor 3, train. */
 #ifndef TL_TRAIN_PRETRAIN_H
 #define TL_TRAIN_PRETRAIN_H
@@ -19,6 +19,17 @@ void      tl_mask_batch(const tl_decoder *d, const tl_batch *in, double mask, ui
 /* The body of t->model learns to fill in masked patches of the training rows. */
 tl_status tl_pretrain_run(tl_ctx *ctx, tl_trainer *t);
 double    tl_pretrain_steps(const tl_run_spec *spec);
+/* Values with the same name, but for the head's, from one store to the other. */
+void      tl_take_body(const tl_params *from, tl_params *to);
+/* The same of texts, a language model's run.  It points into itself: it stays where it is, and the
+ * run that asks outlives it. */
+typedef struct {
+    tl_run_spec spec;
+    tl_dataset  dataset; /* the run's own, of another task; borrows all of it               */
+    tl_route    route;
+} tl_words_lesson;
+void      tl_pretrain_words_ask(const tl_run_spec *spec, tl_words_lesson *out);
+tl_status tl_pretrain_words_run(tl_ctx *ctx, tl_trainer *t);
 /* t->taught: what a teacher trained by the route's `teacher` gives each training row. */
 tl_status tl_teach_run(tl_ctx *ctx, tl_trainer *t);
 /* The teacher's run, as this run asks it; its arch is owned by the caller's spec. */

@@ -186,7 +186,7 @@ tl_status tl_student(tl_ctx *ctx, const tl_arch *base, const tl_prep *base_prep,
     tl_shape row = base->row;
 
     *prep = *base_prep;
-    if (base->family->text) return tl_student_text(ctx, base_prep, outputs, arch);
+    if (base->family->text) return tl_student_text(ctx, base, base_prep, outputs, arch);
     if (row.ndim != 3) return tl_arch_parse(ctx, "mlp:64", row, outputs, arch);
     if (TL_MAX(row.dim[0], row.dim[1]) > SIDE) {
         prep->resize_short = prep->resize_short * SIDE / TL_MAX(prep->height, (int64_t)1);

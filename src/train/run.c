@@ -27,7 +27,8 @@ tl_status tl_route_takes_words(tl_ctx *ctx, const tl_route *route)
     bool classes = route->own_net || route->teacher;
 
     for (int i = 0; i < route->phases; i++)
-        classes |= route->phase[i].solve || route->phase[i].taught;
+        classes |= route->phase[i].solve || route->phase[i].taught ||
+                   route->phase[i].pretrained;
     if (!classes) return TL_OK;
     return tl_fail(ctx, TL_EUSAGE, route->name,
                    "is for classes, not for language models (take scratch, full or lora)");
@@ -57,18 +58,11 @@ done:
 /* What routes and settings of pictures do not do to text, and which data a network takes. */
 static tl_status check_text(tl_ctx *ctx, const tl_run_spec *spec)
 {
-    const tl_route *route = spec->candidate.route;
-
     if (!spec->candidate.prep.text != !spec->dataset->task->text)
         return tl_fail(ctx, TL_EDATA, spec->dataset->path,
                        "holds %s, and the model takes %s (give data like its own)",
                        spec->dataset->task->rows, tl_prep_task(&spec->candidate.prep)->rows);
     if (!spec->dataset->task->text) return TL_OK;
-    for (int i = 0; i < route->phases; i++)
-        if (route->phase[i].pretrained)
-            return tl_fail(ctx, TL_EUSAGE, route->name,
-                           "fills in hidden parts of pictures; of text it is not there yet "
-                           "(take full, or scratch)");
     if (spec->dataset->task->words) return check_words(ctx, spec);
     if (tl_hyper_augments(&spec->candidate.hyper))
         return tl_fail(ctx, TL_EUSAGE, "augment",
@@ -111,6 +105,9 @@ static tl_status check_spec(tl_ctx *ctx, const tl_run_spec *spec)
     TL_TRY(check_text(ctx, spec));
     if (spec->candidate.route->needs_base && !spec->candidate.base)
         TL_FAIL(TL_EUSAGE, spec->candidate.route->name, "needs a base (give --base)");
+    if (spec->candidate.base && spec->candidate.base->arch.adapt.nf4 && !h->adapt.nf4)
+        TL_FAIL(TL_EUSAGE, spec->candidate.route->name,
+                "the base was brought to four bits by a run before (open it again)");
     if (h->adapt.kind != TL_ADAPT_NONE && spec->candidate.base->arch.adapt.kind)
         TL_FAIL(TL_EUSAGE, spec->candidate.route->name,
                 "the base holds adapters already (give the base they were trained from)");

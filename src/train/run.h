@@ -39,6 +39,7 @@ typedef struct {
     int64_t      store_run;             /* its id there                                     */
     const float *features;              /* [dataset->rows, width] cached body outputs for
                                            heads, of tl_run_features; NULL: by the run      */
+    bool         aside;                 /* part of another run: writes no tales of its own  */
     void (*progress)(void *user, const tl_progress *p);
     void        *user;
 } tl_run_spec;

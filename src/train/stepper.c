@@ -122,7 +122,7 @@ tl_status tl_stepper_bind(tl_ctx *ctx, tl_stepper *s)
         const tl_tensor t = tl_graph_find(s->g, p->name);
         const int64_t   at = tl_params_grad_at(params, p);
         if (!t) continue;
-        TL_TRY(tl_plan_bind(ctx, s->plan, t, tl_params_value(params, p)));
+        TL_TRY(tl_plan_bind(ctx, s->plan, t, tl_params_place(params, p)));
         if (at >= 0 && tl_graph_gradient(s->g, t))
             TL_TRY(tl_plan_bind(ctx, s->plan, tl_graph_gradient(s->g, t), s->part + at));
     }

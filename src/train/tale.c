@@ -37,7 +37,7 @@ tl_status tl_trainer_tale(tl_ctx *ctx, tl_trainer *t)
     tl_told          told   = { 0 };
     tl_status        rc     = TL_OK;
 
-    if (!t->spec.dataset->task->words || t->model->arch.ask != TL_ASK_NEXT ||
+    if (!t->spec.dataset->task->words || t->spec.aside || t->model->arch.ask != TL_ASK_NEXT ||
         t->model->arch.row.dim[0] < LEAST_PLACES)
         goto done;
     TL_TRY(begin(ctx, t, &prompt));

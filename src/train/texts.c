@@ -5,6 +5,7 @@
 #include "data/tokenizer/unicode.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -102,12 +103,21 @@ done:
     return rc;
 }
 
-tl_status tl_student_text(tl_ctx *ctx, const tl_prep *base, int64_t outputs, tl_arch *arch)
+tl_status tl_student_text(tl_ctx *ctx, const tl_arch *teacher, const tl_prep *base,
+                          int64_t outputs, tl_arch *arch)
 {
-    const tl_status rc = tl_arch_parse(ctx, "bert-mini", TL_SHAPE(USUAL_MOST), outputs, arch);
+    static const char *const ids[] = { "pad_token_id", "bos_token_id", "eos_token_id" };
+    char                     net[80];
+    tl_status                rc;
 
-    if (rc == TL_OK)
-        json_object_set_new(arch->config, "vocab_size", json_integer(base->text->size));
+    snprintf(net, sizeof net, "%s:4x256", teacher->family->name);
+    TL_TRY(tl_arch_parse(ctx, net, TL_SHAPE(USUAL_MOST), outputs, arch));
+    json_object_set_new(arch->config, "vocab_size", json_integer(base->text->size));
+    for (size_t i = 0; i < TL_COUNT(ids); i++) {
+        json_t *id = json_object_get(teacher->config, ids[i]);
+        if (id) json_object_set(arch->config, ids[i], id);
+    }
+done:
     return rc;
 }
 

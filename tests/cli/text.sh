@@ -51,8 +51,12 @@ run train data --arch gpt2:1x64 --epochs 8 --lr 0.002 --out causal --json
 ok a_decoder_learns eval 'is_status 0 && above out test 0.9'
 run train data --base causal/best --route probe
 ok a_head_without_a_bias_is_told fails_with 2 'a linear layer with a bias'
-run train data --base scratch/best --route continue
-ok continue_is_for_pictures fails_with 2 'of text it is not there yet'
+run train data --base scratch/best --route continue --epochs 2 --set pretrain_epochs=1 --out on --json
+ok continue_from_the_base eval 'is_status 0 && above out test 0.9'
+run train data --base scratch/best --route qlora --epochs 2 --lr 0.005 --out of-qlora --json
+ok qlora_from_the_base eval 'is_status 0 && above out test 0.9 && [ -s of-qlora/best/adapter/adapter_model.safetensors ]'
+run predict of-qlora/best data/train.csv
+ok its_best_is_an_ordinary_model is_status 0
 
 printf 'text\na lovely story\nan awful song\n' >new.csv
 run predict of-full/best new.csv

@@ -113,7 +113,7 @@ static void same_adapter(const tl_adapter *a, const tl_adapter *b)
  * adapter. */
 static void merged_as_it_was_apart(void **state)
 {
-    static const char *const names[] = { "lora", "rslora", "dora", "ia3" };
+    static const char *const names[] = { "lora", "rslora", "dora", "ia3", "qlora" };
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(names); i++) {

@@ -9,6 +9,29 @@
 
 enum { DRAW_BITS = 24, ROW_BITS = 32 };
 
+static bool goes_on(const tl_tokenizer *t, int32_t id)
+{
+    size_t      bytes;
+    const char *token = tl_tokenizer_token(t, id, &bytes);
+
+    return token && bytes > 2 && memcmp(token, "##", 2) == 0;
+}
+
+tl_status tl_cache_mark_words(tl_ctx *ctx, tl_cache *c)
+{
+    const tl_tokenizer *tokens = c->prep.text->tokenizer;
+    tl_text_rows       *t      = &c->text;
+    const int64_t       count  = tl_cache_total(c);
+    tl_status           rc;
+
+    TL_TRY(tl_alloc(ctx, (size_t)TL_MAX(count, (int64_t)1), &t->mark));
+    for (int64_t i = 0; i < count; i++)
+        if (tl_tokenizer_is_special(tokens, t->id[i])) t->mark[i] = TL_NOT_ASKED | TL_WORD_BEGINS;
+        else t->mark[i] = goes_on(tokens, t->id[i]) ? 0 : TL_WORD_BEGINS;
+done:
+    return rc;
+}
+
 int64_t tl_asked_room(const tl_asking *how, int64_t rows, int64_t tokens)
 {
     return how->hidden ? (int64_t)ceil(how->share * (double)tokens) + rows : tokens;

@@ -11,6 +11,9 @@ tl_status tl_cache_of_texts(tl_ctx *ctx, const tl_prep *prep, const tl_string *t
                             const tl_string *pair, int64_t count, tl_cache **out);
 /* Is this cache of the rows as `prep` takes them?  (Of pictures: always.) */
 bool      tl_cache_fits(const tl_cache *cache, const tl_prep *prep);
+/* What a language model asks rows that are texts of their own: no special token; words that go on
+ * by "##" are told apart.  Not of a cache that others read. */
+tl_status tl_cache_mark_words(tl_ctx *ctx, tl_cache *cache);
 int64_t   tl_cache_tokens(const tl_cache *cache, int64_t row);
 int64_t   tl_cache_texts(const tl_cache *cache); /* that stand in one row at most: usually 1   */
 /* The row's ids, and of weighed words their weights (else NULL); borrowed.  How many. */

@@ -29,7 +29,7 @@ static void dense_backward(tl_graph *g, const tl_node *n, const tl_tensor *dy, t
                          tl_wants(g, n, 1) ? n->in[0] : 0);
         dx[2] = tl_graph_out(g, dx[1], 1);
     }
-    if (tl_wants(g, n, 0)) dx[0] = TL_APPLY_BARE(g, dense_dx, d, n->in[1]);
+    if (tl_wants(g, n, 0)) dx[0] = TL_APPLY_BARE(g, dense_dx, d, tl_nf4_again(g, n->in[1]));
 }
 
 static double dense_flops(const tl_graph *g, const tl_node *n)
