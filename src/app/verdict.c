@@ -345,8 +345,8 @@ static void print_saved(const tl_app *app, const json_t *v)
 
     if (!(alone > 0.0) || !(alone > took)) return;
     snprintf(line, sizeof line,
-             "its training took %s; all %" PRId64 " runs alone would take about %s: saved %s by "
-             "caching, %s by sharing, %s by stopping early (estimated)",
+             "its training, learning curve aside, took %s; all %" PRId64 " runs alone would take "
+             "about %s: saved %s by caching, %s by sharing, %s by stopping early (estimated)",
              tl_say_seconds(took, time[0]), tl_json_int(saved, "alone_runs", 0),
              tl_say_seconds(alone, time[1]),
              tl_say_seconds(tl_json_number(saved, "caching", 0.0), time[2]),

@@ -118,8 +118,8 @@ void tl_study_race_words(const tl_study *s, json_t *reasons)
     if (b.stopped == 0) return;
     tl_reason(reasons,
               "%d %s stopped early because of what validation foretold.  Of %d foretellings that "
-              "could be checked %d %s off by more than two errors%s%s; in hindsight %d of the "
-              "stopped should have gone on.",
+              "could be checked %d %s off by more than two errors%s%s; %d of the stopped had been "
+              "foretold more than what went on in their place reached.",
               b.stopped, tl_plural(b.stopped, "run was", "runs were"), b.ended, b.missed,
               tl_plural(b.missed, "was", "were"), b.ended ? ", the middle one by " : "",
               b.ended ? tl_study_gap(s, b.typical, off) : "", b.regretted);
