@@ -123,7 +123,7 @@ size_t tl_machine_rss_peak_bytes(void)
 #if defined(__x86_64__)
 /* Tiles of bf16 are there, and the kernel lets this process use them, once it was asked.
  * Sources: Intel SDM, CPUID 7; Linux, Documentation/arch/x86/xstate.rst. */
-static bool has_tiles(void)
+static bool ask_for_tiles(void)
 {
 #if defined(__linux__)
     enum { ASK_PERMISSION = 0x1023, TILE_DATA = 18, BF16 = 1 << 22, TILES = 1 << 24 };
@@ -134,6 +134,17 @@ static bool has_tiles(void)
 #else
     return false;
 #endif
+}
+
+/* A hypervisor takes 50 us to answer CPUID, and kernels are chosen row by row: asked once.  Threads
+ * that ask at the same time find the same. */
+static bool has_tiles(void)
+{
+    enum { NOT_ASKED, NO, YES };
+    static _Atomic int known = NOT_ASKED;
+
+    if (atomic_load(&known) == NOT_ASKED) atomic_store(&known, ask_for_tiles() ? YES : NO);
+    return atomic_load(&known) == YES;
 }
 #endif
 
