@@ -39,7 +39,7 @@ static uint64_t unpack(const uint8_t *from, uint64_t i, int width)
 
     for (int have = 0; have < width;) {
         const int      skip = (int)(bit % 8), take = TL_MIN(8 - skip, width - have);
-        const uint64_t part = from[bit / 8] >> skip & ((1 << take) - 1);
+        const uint64_t part = (uint64_t)(from[bit / 8] >> skip) & ((UINT64_C(1) << take) - 1);
         value |= part << have;
         have += take;
         bit += (uint64_t)take;
