@@ -250,12 +250,19 @@ static int next_seeds(const tl_study *s, int have, int most)
     return 0;
 }
 
-/* Before others and the curve: the one seed more without which nothing could be `better`. */
+/* Before others and the curve: the seeds of the next look, or at least the one more without which
+ * nothing could be `better`; a little over, for a machine that slows down meanwhile. */
 static void keep_for_a_win(tl_study *s, int most)
 {
-    const double cost = cost_of_seeds(s, true, 4);
+    static const double spare = 1.1;
 
-    s->reserve = most >= 4 && cost <= tl_study_left(s) ? cost : 0.0;
+    s->reserve = 0.0;
+    for (int seeds = TL_MIN(5, most); seeds >= 4; seeds--) {
+        const double cost = spare * cost_of_seeds(s, true, seeds);
+        if (cost > tl_study_left(s)) continue;
+        s->reserve = cost;
+        return;
+    }
 }
 
 static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
