@@ -107,12 +107,14 @@ static double share_gone(const loop *l)
 /* Only where the run looks anyway: one that was paused is the same as one that was not. */
 static bool pause_due(const loop *l)
 {
-    const tl_place *at   = &l->t->at;
-    const double    gone = share_gone(l);
+    const tl_run_spec *spec = &l->t->spec;
+    const tl_place    *at   = &l->t->at;
 
-    return l->t->spec.pause_share > 0.0 && l->t->spec.checkpoint && at->has_best &&
-           at->evaluated == at->step && gone >= l->t->spec.pause_share - 1e-9 &&
-           gone < 1.0 - 1e-9 && (at->step < last_step(l) || last_step(l) == l->length.steps);
+    if (!(spec->pause_share > 0.0) || !spec->checkpoint) return false; /* asked at every step */
+    if (!at->has_best || at->evaluated != at->step) return false;
+    const double gone = share_gone(l);
+    return gone >= spec->pause_share - 1e-9 && gone < 1.0 - 1e-9 &&
+           (at->step < last_step(l) || last_step(l) == l->length.steps);
 }
 
 static bool epoch_over(const loop *l)

@@ -18,12 +18,6 @@ const tl_route tl_route_adapter = {
     .decision   = "fine-tune",
     .action     = "train small layers inside @, itself frozen",
     .plain      = "small layers are put into the frozen network, and they learn",
-    .needs_base = true,
-    .by_request = true,
-    .start      = TL_START_BASE,
-    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
-                      .lr_scale     = 1.0,
-                      .budget_share = 1.0 } },
-    .phases     = 1,
+    TL_ROUTE_OF_ADAPTERS,
     .defaults   = defaults,
 };

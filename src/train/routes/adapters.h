@@ -9,6 +9,12 @@
  * validation, and keeps the adapter beside; TL_EFAIL where they do not agree (adapters.c). */
 tl_status tl_adapters_finish(tl_ctx *ctx, struct tl_trainer *t);
 
+/* Of a route's record: the base stays, its adapters learn in one phase. */
+#define TL_ROUTE_OF_ADAPTERS                                                                   \
+    .needs_base = true, .by_request = true, .start = TL_START_BASE,                            \
+    .phase  = { { .which = TL_TRAIN_ADAPTERS, .lr_scale = 1.0, .budget_share = 1.0 } },        \
+    .phases = 1
+
 static inline void tl_hyper_adapters(tl_hyper *h, const tl_arch *arch, int64_t train_rows,
                                      tl_adapt_kind kind, double lr)
 {

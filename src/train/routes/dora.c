@@ -16,13 +16,7 @@ const tl_route tl_route_dora = {
     .action     = "train small corrections of @ and the length of its weights, and merge "
                   "them",
     .plain      = "as lora; how strong each output is, is learnt apart",
-    .needs_base = true,
-    .by_request = true,
-    .start      = TL_START_BASE,
-    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
-                      .lr_scale     = 1.0,
-                      .budget_share = 1.0 } },
-    .phases     = 1,
+    TL_ROUTE_OF_ADAPTERS,
     .defaults   = defaults,
     .finish     = tl_adapters_finish,
 };

@@ -17,13 +17,7 @@ const tl_route tl_route_ia3 = {
     .action     = "rescale @ by a few learned vectors",
     .plain      = "the pretrained network stays as it is; only how loud some of its parts are is "
                   "learnt",
-    .needs_base = true,
-    .by_request = true,
-    .start      = TL_START_BASE,
-    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
-                      .lr_scale     = 1.0,
-                      .budget_share = 1.0 } },
-    .phases     = 1,
+    TL_ROUTE_OF_ADAPTERS,
     .defaults   = defaults,
     .finish     = tl_adapters_finish,
 };

@@ -20,13 +20,7 @@ const tl_route tl_route_lora = {
     .action     = "train small corrections of @ and merge them",
     .plain      = "the pretrained network stays as it is; small corrections to its products are "
                   "learnt",
-    .needs_base = true,
-    .by_request = true,
-    .start      = TL_START_BASE,
-    .phase      = { { .which        = TL_TRAIN_ADAPTERS,
-                      .lr_scale     = 1.0,
-                      .budget_share = 1.0 } },
-    .phases     = 1,
+    TL_ROUTE_OF_ADAPTERS,
     .defaults   = defaults,
     .finish     = tl_adapters_finish,
 };
