@@ -30,6 +30,7 @@ import torch
 from safetensors.torch import load_file
 
 import recipe
+import steps
 
 NETS = {"mobilenet-v2-imagenet": recipe.MobileNet, "squeezenet-v1.0": recipe.SqueezeNet}
 POINT = 0.01
@@ -122,24 +123,6 @@ def key_of(args, route, seed, tool):
             "valid_rows": args.valid_rows, "image_size": args.image_size}
 
 
-class Lines:
-    """The lines of FILE, found by their key."""
-
-    def __init__(self, path):
-        self.path, self.lines = path, []
-        if path and path.exists():
-            self.lines = [json.loads(s) for s in path.read_text().splitlines() if s.endswith("}")]
-
-    def find(self, key):
-        return next((x for x in self.lines if key.items() <= x.items()), None)
-
-    def add(self, line):
-        self.lines.append(line)
-        if self.path:
-            with open(self.path, "a", encoding="utf-8") as f:
-                f.write(json.dumps(line) + "\n")
-
-
 def one_seed(args, lines, route, seed):
     ours, theirs = (key_of(args, route, seed, tool) for tool in ("tailor", "torch"))
     if lines.find(ours) and lines.find(theirs):
@@ -182,16 +165,12 @@ def report(args, lines, route):
 
 # One step -------------------------------------------------------------------------------------
 
-def norm(tensors):
-    return sum(float(t.double().square().sum()) for t in tensors) ** 0.5
-
-
 def torch_step(net, hyper, pictures, dtype):
     """The state after one step of all pictures, computed in `dtype`."""
     net = copy.deepcopy(net).to(dtype).train()
     x, y = next(pictures.batches(len(pictures)))
-    recipe.step_once(net, recipe.optimiser(net, hyper), hyper, x.to(dtype), y,
-                     recipe.factor(hyper, 0, 1))
+    steps.advance(recipe.optimiser(net, hyper), hyper, recipe.loss_of(net, hyper, x.to(dtype), y),
+                  steps.factor(hyper, 0, 1))
     return net.state_dict()
 
 
@@ -226,8 +205,8 @@ def check_step(args, route, folder, data, classes):
     start = net.state_dict()
 
     def off(state, names):
-        moved = norm(exact[k] - start[k] for k in names)
-        return norm(state[k] - exact[k] for k in names) / moved if names else 0.0
+        moved = steps.norm(exact[k] - start[k] for k in names)
+        return steps.norm(state[k] - exact[k] for k in names) / moved if names else 0.0
 
     running = [k for k in after if "running" in k]
     ours, theirs = off(after, list(fresh)), off(single, list(fresh))
@@ -296,7 +275,7 @@ def main():
     torch.set_num_threads(args.threads)
     if args.check:
         sys.exit(not check(args))
-    lines, routes = Lines(args.out), args.routes.split(",")
+    lines, routes = steps.Lines(args.out), args.routes.split(",")
     for route in routes:
         for seed in range(1, args.seeds + 1):
             one_seed(args, lines, route, seed)

@@ -4,7 +4,6 @@ and choice of the best weights, from the settings a run of Tailor writes.  For f
 Pictures are read and resized by Pillow, networks are torchvision's, PyTorch trains them.  The
 same order of rows, crops and dropout masks are drawn (draws.py), so that what differs between
 two runs is their arithmetic and not their luck."""
-import copy
 import math
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import nn
 from torchvision.models import mobilenet_v2, squeezenet1_0
 
 import draws
+import steps
 
 PENALTIES = (1e3, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4)
 AUGMENT = {"none": {}, "shift": {"pad": 2}, "light": {"pad": 2, "flip": True},
@@ -206,25 +206,9 @@ def score(net, pictures):
 
 
 def optimiser(net, h):
-    """Norms and biases are spared decay; the head has its own rate."""
-    o, groups = h["optim"], []
     head = {id(p) for p in net.head().parameters()}
-    for p in net.parameters():
-        groups.append({"params": [p], "scale": h["head_rate"] if id(p) in head else 1.0,
-                       "weight_decay": o["weight_decay"] if p.ndim > 1 else 0.0})
-    if h["optimizer"] == "sgd":
-        return torch.optim.SGD(groups, lr=o["lr"], momentum=o["momentum"], nesterov=o["nesterov"])
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[h["optimizer"]]
-    return kind(groups, lr=o["lr"], betas=(o["beta1"], o["beta2"]), eps=o["eps"])
-
-
-def factor(h, step, steps):
-    """Warmup, then half a cosine (what every picture route takes)."""
-    assert h["schedule"] == "cosine", h["schedule"]
-    warmup = int(h["warmup"] * steps)
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+    ours = {name for name, p in net.named_parameters() if id(p) in head}
+    return steps.optimiser(net.named_parameters(), h, lambda name: name in ours)
 
 
 def epochs_of(rows, h, whole_batches, seed):
@@ -238,46 +222,22 @@ def epochs_of(rows, h, whole_batches, seed):
         yield cuts
 
 
-def step_once(net, optim, h, x, y, rate):
-    loss = F.cross_entropy(net(x), y, label_smoothing=h["smoothing"])
-    optim.zero_grad(set_to_none=True)
-    loss.backward()
-    if h["clip"] > 0:
-        nn.utils.clip_grad_norm_(net.parameters(), h["clip"])
-    for g in optim.param_groups:
-        g["lr"] = h["optim"]["lr"] * rate * g["scale"]
-    optim.step()
+def loss_of(net, h, x, y):
+    return F.cross_entropy(net(x), y, label_smoothing=h["smoothing"])
 
 
 def train_net(net, h, train, valid, seed):
     """All weights; those best on validation are left in `net`."""
     how = AUGMENT[h["augment"]]
     norms = any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
-    epochs = list(epochs_of(len(train), h, norms, seed))
-    steps, step = sum(map(len, epochs)), 0
-    optim, best, best_epoch = optimiser(net, h), None, 0
 
-    def look(epoch):
-        nonlocal best, best_epoch
-        accuracy, loss = score(net, valid)
-        if math.isfinite(loss) and (best is None or (accuracy, -loss) > best[0]):
-            best, best_epoch = ((accuracy, -loss), copy.deepcopy(net.state_dict())), epoch
+    def loss(batch, step):
+        x = torch.stack([train.augmented(i, how, draws.Dice(seed, e, i)) for e, i in batch])
+        net.drop.seed, net.drop.step = seed, step
+        return loss_of(net, h, x, train.labels[[i for _, i in batch]])
 
-    net.train()
-    for epoch, cuts in enumerate(epochs):
-        for batch in cuts:
-            x = torch.stack([train.augmented(i, how, draws.Dice(seed, e, i)) for e, i in batch])
-            y = train.labels[[i for _, i in batch]]
-            net.drop.seed, net.drop.step = seed, step
-            step_once(net, optim, h, x, y, factor(h, step, steps))
-            step += 1
-            early = epoch == 0 and step & (step - 1) == 0 and step * h["batch"] >= 2 * len(valid)
-            if early and batch is not cuts[-1]:
-                look(0)
-        look(epoch + 1)
-        if h["patience"] > 0 and epoch + 1 - best_epoch >= h["patience"]:
-            break
-    net.load_state_dict(best[1])
+    steps.train(net, optimiser(net, h), h, list(epochs_of(len(train), h, norms, seed)), loss,
+                lambda: score(net, valid), len(valid))
 
 
 @torch.no_grad()
