@@ -29,7 +29,7 @@ static void add_row(tl_grid *table, const json_t *b)
 {
     const json_t *probe = json_object_get(b, "probe"), *ci = json_object_get(probe, "ci95");
     const json_t *place = json_object_get(b, "rank_ci95");
-    char          cell[7][48], number[32];
+    char          cell[8][48], number[32];
 
     snprintf(cell[0], sizeof cell[0], "%g [%g, %g]", tl_json_number(b, "rank", NAN),
              json_number_value(json_array_get(place, 0)),
@@ -44,11 +44,13 @@ static void add_row(tl_grid *table, const json_t *b)
     snprintf(cell[4], sizeof cell[4], "%s",
              say_number("%.3f", tl_json_number(b, "logme", NAN), number));
     snprintf(cell[5], sizeof cell[5], "%s",
+             say_number("%.3f", tl_json_number(b, "leep", NAN), number));
+    snprintf(cell[6], sizeof cell[6], "%s",
              tl_say_count(tl_json_int(b, "parameters", 0), number));
-    snprintf(cell[6], sizeof cell[6], "%.2g ms", tl_json_number(b, "ms_per_row", NAN));
+    snprintf(cell[7], sizeof cell[7], "%.2g ms", tl_json_number(b, "ms_per_row", NAN));
     tl_grid_row(table, TL_PLAIN,
                 (const char *[]){ cell[0], name_of(tl_json_text(b, "base", "?")), cell[1],
-                                  cell[2], cell[3], cell[4], cell[5], cell[6] });
+                                  cell[2], cell[3], cell[4], cell[5], cell[6], cell[7] });
 }
 
 static tl_status print_ranking(tl_app *app, const json_t *result)
@@ -56,7 +58,7 @@ static tl_status print_ranking(tl_app *app, const json_t *result)
     const json_t *bases = json_object_get(result, "bases");
     const json_t *data  = json_object_get(result, "data");
     const json_t *first = json_array_get(bases, 0);
-    tl_grid       table = tl_grid_make(&app->ctx, 8, 0xf8u);
+    tl_grid       table = tl_grid_make(&app->ctx, 9, 0x1f8u);
     char          rows[32];
     json_t       *b;
     size_t        i;
@@ -64,7 +66,7 @@ static tl_status print_ranking(tl_app *app, const json_t *result)
 
     tl_grid_row(&table, TL_BOLD,
                 (const char *[]){ "rank [95 %]", "base", "new head [95 %]", "kNN", "H-score",
-                                  "LogME", "parameters", "a row" });
+                                  "LogME", "LEEP", "parameters", "a row" });
     json_array_foreach(bases, i, b) add_row(&table, b);
     printf("Bases by a new head on frozen features, cross-validated on %s training rows:\n\n",
            tl_say_count(tl_json_int(data, "rows", 0), rows));

@@ -1,6 +1,7 @@
 /* rank.c -- one pass of every base over some training rows, then scores of its features: a
- * cross-validated head, nearest neighbours, H-score, LogME; beside them the blind rule, which
- * takes the largest.  The head's order counts: it is the one with an interval.  Floor 4, study.
+ * cross-validated head, nearest neighbours, H-score, LogME, and, of a head that the base came
+ * with, LEEP and NCE; beside them the blind rule, which takes the largest.  The cross-validated
+ * head's order counts: it is the one with an interval.  Floor 4, study.
  * Source: research notes 3.3; Garbas 2024 (TransformerRanker). */
 #include "study/rank.h"
 #include "core/machine.h"
@@ -16,7 +17,7 @@
 enum { ROWS = 1000, ROWS_OF_CLASS = 20, ROWS_MOST = 2000, FOLDS = 5, NEIGHBOURS = 5, DRAWS = 500 };
 
 typedef struct {
-    double   probe, knn, hscore, logme, ms_per_row;
+    double   probe, knn, hscore, logme, leep, nce, ms_per_row;
     double   rank, rank_low, rank_high, blind;
     int64_t  parameters;
     uint8_t *right; /* [rows] the head's, out of fold */
@@ -53,6 +54,37 @@ static void gather(float *value, tl_rows rows, int64_t width)
         memmove(value + i * width, value + rows.row[i] * width, (size_t)width * sizeof *value);
 }
 
+/* The base came with a head that tells one of several classes. */
+static bool has_own_classes(const tl_model *base)
+{
+    return base->arch.outputs >= 2 && base->arch.ask == TL_ASK_CLASSES && !base->task->numbers &&
+           !tl_task_has_marks(base->task) && base->loaded.n_fresh == 0;
+}
+
+static tl_status score_own_head(tl_ctx *ctx, ranking *r, const tl_run_spec *spec, score *x)
+{
+    const tl_model *base  = spec->candidate.base;
+    const int64_t   n     = r->rows.count;
+    tl_predictor   *whole = NULL;
+    float          *p     = NULL;
+    tl_status       rc    = TL_OK;
+
+    x->leep = x->nce = NAN;
+    if (!has_own_classes(base)) return TL_OK;
+    TL_TRY(tl_predictor_new(ctx, base, TL_PART_WHOLE, 32, spec->backend, spec->slab,
+                            spec->dtype, &whole));
+    const int64_t sources = tl_predictor_width(whole);
+    TL_TRY(tl_alloc_array(ctx, (size_t)(n * sources), sizeof *p, &p));
+    TL_TRY(tl_predictor_rows(ctx, whole, spec->cache, r->rows, p));
+    tl_model_answer(base, p, n);
+    const tl_sourced f = { p, r->label, n, sources, r->s.data->classes };
+    TL_TRY(tl_transfer_source(ctx, &f, &x->leep, &x->nce));
+done:
+    tl_predictor_free(ctx, whole);
+    tl_free(ctx, p);
+    return rc;
+}
+
 static tl_status score_base(tl_ctx *ctx, ranking *r, int i)
 {
     tl_entry   *e     = &r->s.entry[i];
@@ -81,6 +113,7 @@ static tl_status score_base(tl_ctx *ctx, ranking *r, int i)
     TL_TRY(tl_transfer_knn(ctx, &f, NEIGHBOURS, near));
     TL_TRY(or_unknown(tl_transfer_hscore(ctx, &f, &x->hscore), &x->hscore));
     TL_TRY(or_unknown(tl_transfer_logme(ctx, &f, &x->logme), &x->logme));
+    TL_TRY(score_own_head(ctx, r, &spec, x));
     x->probe = share(x->right, n);
     x->knn   = share(near, n);
 done:
@@ -151,16 +184,20 @@ done:
     return rc;
 }
 
+static double value_of(const ranking *r, size_t member, int i)
+{
+    return *(const double *)(const void *)((const char *)&r->score[i] + member);
+}
+
 /* Kendall's tau of a score's order with the heads'; NaN where all are even. */
-static double agreement(const ranking *r, size_t member)
+static double agreement(const ranking *r, size_t member, int unused)
 {
     double sum = 0.0, pairs = 0.0;
 
+    (void)unused;
     for (int i = 0; i < r->s.entries; i++)
         for (int k = 0; k < i; k++) {
-            const char  *one = (const char *)&r->score[i], *two = (const char *)&r->score[k];
-            const double a = *(const double *)(const void *)(one + member) -
-                             *(const double *)(const void *)(two + member),
+            const double a = value_of(r, member, i) - value_of(r, member, k),
                          b = r->score[i].probe - r->score[k].probe;
             if (!isfinite(a)) return NAN;
             sum += (double)((a > 0.0) - (a < 0.0)) * (double)((b > 0.0) - (b < 0.0));
@@ -169,19 +206,39 @@ static double agreement(const ranking *r, size_t member)
     return pairs > 0.0 ? sum / pairs : NAN;
 }
 
+/* The scores under their names, as `told` has them. */
+static json_t *scores_json(const ranking *r, double (*told)(const ranking *, size_t, int), int i)
+{
+    static const struct { const char *name; size_t member; } scores[] = {
+        { "knn", offsetof(score, knn) },     { "hscore", offsetof(score, hscore) },
+        { "logme", offsetof(score, logme) }, { "leep", offsetof(score, leep) },
+        { "nce", offsetof(score, nce) },
+    };
+    json_t *value = json_object();
+
+    for (size_t k = 0; k < TL_COUNT(scores); k++)
+        json_object_set_new(value, scores[k].name,
+                            tl_json_real(told(r, scores[k].member, i)));
+    return value;
+}
+
 static json_t *base_json(const ranking *r, int i)
 {
     const score      *x  = &r->score[i];
     const tl_entry   *e  = &r->s.entry[i];
     const double      n  = (double)r->rows.count;
     const tl_interval ci = tl_wilson(x->probe * n, n, 0.95);
+    json_t           *value =
+        json_pack("{s:s, s:s, s:I, s:f, s:[f, f], s:f, s:{s:f, s:[f, f]}, s:f}", "base",
+                  e->c.base->path, "family", e->c.base->arch.name, "parameters",
+                  (json_int_t)x->parameters, "rank", x->rank, "rank_ci95", x->rank_low,
+                  x->rank_high, "blind_rank", x->blind, "probe", "mean", x->probe, "ci95",
+                  ci.low, ci.high, "ms_per_row", x->ms_per_row);
+    json_t *scores = scores_json(r, value_of, i);
 
-    return json_pack("{s:s, s:s, s:I, s:f, s:[f, f], s:f, s:{s:f, s:[f, f]}, s:f, s:o, s:o, s:f}",
-                     "base", e->c.base->path, "family", e->c.base->arch.name, "parameters",
-                     (json_int_t)x->parameters, "rank", x->rank, "rank_ci95", x->rank_low,
-                     x->rank_high, "blind_rank", x->blind, "probe", "mean", x->probe, "ci95",
-                     ci.low, ci.high, "knn", x->knn, "hscore", tl_json_real(x->hscore),
-                     "logme", tl_json_real(x->logme), "ms_per_row", x->ms_per_row);
+    json_object_update(value, scores);
+    json_decref(scores);
+    return value;
 }
 
 static json_t *result_json(const ranking *r)
@@ -192,12 +249,9 @@ static json_t *result_json(const ranking *r)
         for (int i = 0; i < r->s.entries; i++)
             if (fabs(r->score[i].rank - place) < 0.1)
                 json_array_append_new(bases, base_json(r, i));
-    return json_pack("{s:{s:s, s:I, s:I}, s:o, s:{s:o, s:o, s:o}}", "data", "path",
-                     r->s.data->path, "rows", (json_int_t)r->rows.count, "classes",
-                     (json_int_t)r->s.data->classes, "bases", bases, "agreement", "knn",
-                     tl_json_real(agreement(r, offsetof(score, knn))), "hscore",
-                     tl_json_real(agreement(r, offsetof(score, hscore))), "logme",
-                     tl_json_real(agreement(r, offsetof(score, logme))));
+    return json_pack("{s:{s:s, s:I, s:I}, s:o, s:o}", "data", "path", r->s.data->path, "rows",
+                     (json_int_t)r->rows.count, "classes", (json_int_t)r->s.data->classes,
+                     "bases", bases, "agreement", scores_json(r, agreement, 0));
 }
 
 static tl_status take_rows(tl_ctx *ctx, ranking *r)

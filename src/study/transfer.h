@@ -20,6 +20,16 @@ tl_status tl_transfer_hscore(tl_ctx *ctx, const tl_features *f, double *out);
 /* Evidence of a Bayesian ridge regression a class, a row: the mean over classes.
  * Source: You et al. 2021, arXiv:2102.11005. */
 tl_status tl_transfer_logme(tl_ctx *ctx, const tl_features *f, double *out);
+/* p [rows sources]: the probabilities that a base's own head gives its own classes. */
+typedef struct {
+    const float   *p;
+    const int32_t *label;
+    int64_t        rows, sources, classes;
+} tl_sourced;
+/* leep: mean log-likelihood of the labels where each class of the base is read as the mix of labels
+ * that come with it (Nguyen et al. 2020, arXiv:2002.12462); nce: minus the entropy of the labels
+ * given the base's likeliest class (Tran et al. 2019, arXiv:1908.08142).  Both at most 0. */
+tl_status tl_transfer_source(tl_ctx *ctx, const tl_sourced *f, double *leep, double *nce);
 /* probability [rows classes]: out of fold by logistic regression, fold[rows] in 0 .. folds-1, each
  * row told by a head that has not seen it; rows marked in `skip` (NULL: none) are seen by none. */
 tl_status tl_transfer_probabilities(tl_ctx *ctx, const tl_features *f, const int8_t *fold,

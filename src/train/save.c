@@ -109,6 +109,8 @@ static json_t *place_to_json(tl_trainer *t)
 
     json_object_set_new(value, "phase", json_integer(t->at.phase));
     json_object_set_new(value, "has_best", json_boolean(t->at.has_best));
+    json_object_set_new(value, "paused",
+                        json_boolean(t->stopped && strcmp(t->stopped, "paused") == 0));
     json_object_set_new(value, "seconds", json_real(tl_trainer_seconds(t)));
     json_object_set_new(value, "tally_rows", json_integer(t->tally.rows));
     json_object_set_new(value, "tally_loss", tl_json_real(t->tally.loss));
@@ -208,8 +210,9 @@ tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c)
     TL_TRY(place_from_json(ctx, t, c->state));
     if (t->at.phase >= tl_run_phases(&t->spec, t->model->params))
         TL_FAIL(TL_EDATA, c->path, "names a phase this route has not (delete it)");
-    tl_log(ctx, TL_LOG_INFO, "goes on from step %lld (%s)", (long long)t->at.step,
-           c->path);
+    if (!tl_json_bool(c->state, "paused", false)) /* a pause is part of the plan */
+        tl_log(ctx, TL_LOG_INFO, "goes on from step %lld (%s)", (long long)t->at.step,
+               c->path);
 done:
     return rc;
 }

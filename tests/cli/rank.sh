@@ -12,7 +12,7 @@ run rank data --base drawn/best --base learnt/best --json
 cp out first
 ok ranks is_status 0
 ok the_trained_base_is_first eval 'tr -d "\n " <out | grep -oE "\"base\":\"[a-z]+" | head -n 1 | grep -q learnt'
-ok every_score_is_there eval 'for k in probe knn hscore logme ms_per_row rank_ci95 blind_rank agreement; do prints "\"$k\"" || exit 1; done'
+ok every_score_is_there eval 'for k in probe knn hscore logme leep nce ms_per_row rank_ci95 blind_rank agreement; do prints "\"$k\"" || exit 1; done'
 run rank data --base learnt/best --base drawn/best --json
 scores() { grep -vE 'ms_per_row' "$1"; }
 ok same_scores_in_another_order eval '[ "$(scores out | tr -d " ,\n" | grep -oE "hscore\":[0-9.]+" )" = "$(scores first | tr -d " ,\n" | grep -oE "hscore\":[0-9.]+")" ]'

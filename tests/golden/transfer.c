@@ -50,6 +50,21 @@ static void same(const uint8_t *right, const json_t *c, const char *name, int64_
         assert_int_equal(right[r], number(json_object_get(c, name), r));
 }
 
+static void own_head_scores_as_the_papers_write(const json_t *c, const sample *s)
+{
+    static float    p[MOST * 6];
+    const json_t   *source = json_object_get(c, "source");
+    const tl_sourced f = { p, s->label, s->f.rows, tl_json_int(c, "sources", 0), s->f.classes };
+    double          leep, nce;
+
+    assert_true(f.sources <= 6);
+    for (int64_t i = 0; i < f.rows * f.sources; i++)
+        p[i] = (float)json_number_value(json_array_get(source, (size_t)i));
+    TEST_OK(tl_transfer_source(test_ctx(), &f, &leep, &nce));
+    near(leep, c, "leep", 1e-9);
+    near(nce, c, "nce", 1e-9);
+}
+
 static void scores_are_those_of_the_judges(void **state)
 {
     static sample s;
@@ -73,6 +88,7 @@ static void scores_are_those_of_the_judges(void **state)
         same(right, c, "knn", s.f.rows);
         TEST_OK(tl_transfer_probe(test_ctx(), &s.f, s.fold, 5, &tl_backend_ref, slab, right));
         same(right, c, "probe", s.f.rows);
+        own_head_scores_as_the_papers_write(c, &s);
     }
     assert_int_equal(i, 2);
     tl_slab_free(test_ctx(), slab);

@@ -2,7 +2,7 @@
 """Golden scores of features -> tests/golden/transfer.json (no class is fitted without rest, where
 the evidence has no maximum): H-score with scikit-learn's Ledoit-Wolf
 covariance, LogME's evidence by dense matrices and a general optimiser, neighbours and heads by
-scikit-learn."""
+scikit-learn; LEEP and NCE as their papers write them."""
 import json
 import pathlib
 
@@ -68,16 +68,34 @@ def probe(x, y, fold):
     return right.tolist()
 
 
+def source(p, y, classes):
+    """LEEP (equations 1 and 2 of Nguyen et al. 2020) and NCE (minus H(Y|Z), Tran et al. 2019)."""
+    joint = np.stack([p[y == c].sum(0) for c in range(classes)]) / len(y)
+    given = joint / joint.sum(0)
+    leep = np.mean([np.log(given[y[i]] @ p[i]) for i in range(len(y))])
+    z, entropy = p.argmax(1), 0.0
+    for s in set(z):
+        share = np.bincount(y[z == s], minlength=classes) / (z == s).sum()
+        entropy -= (z == s).mean() * np.sum(share[share > 0] * np.log(share[share > 0]))
+    return float(leep), float(-entropy)
+
+
 def main():
+    drawn = np.random.default_rng(12)
     rng, cases = np.random.default_rng(11), []
     for n, d, classes, apart in ((60, 6, 3, 1.0), (50, 55, 2, 0.3)):
         y = rng.permutation(np.arange(n) % classes)
         x = (rng.normal(size=(classes, d))[y] * apart + rng.normal(size=(n, d)) + 0.3)
         x = x.round(3).astype(np.float32).astype(float)
         fold = np.arange(n) // classes % 5
+        sources = 2 * classes
+        p = drawn.dirichlet(np.full(sources, 0.5), n) + 0.3 * np.eye(sources)[y]
+        p = (p / p.sum(1, keepdims=True)).astype(np.float32)
+        leep, nce = source(p.astype(float), y, classes)
         cases.append(dict(rows=n, width=d, classes=classes, x=x.astype(np.float32).ravel().tolist(),
                           label=y.tolist(), fold=fold.tolist(), hscore=hscore(x, y, classes),
-                          logme=logme(x, y, classes), knn=knn(x, y, 5), probe=probe(x, y, fold)))
+                          logme=logme(x, y, classes), knn=knn(x, y, 5), probe=probe(x, y, fold),
+                          sources=sources, source=p.ravel().tolist(), leep=leep, nce=nce))
     out = dict(made_by="tools/golden/transfer.py", sklearn=sklearn.__version__,
                scipy=scipy.__version__, case=cases)
     path = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "transfer.json"
