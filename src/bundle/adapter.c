@@ -1,5 +1,6 @@
 /* adapter.c -- see adapter.h.  Floor 3, bundle. */
 #include "bundle/adapter.h"
+#include "bundle/prefix.h"
 #include "core/io.h"
 #include "core/text.h"
 
@@ -19,12 +20,14 @@ void tl_adapter_free(tl_ctx *ctx, tl_adapter *a)
     tl_free(ctx, a);
 }
 
-/* "base_model.model." and the name Transformers gives it in memory. */
-static bool peft_name(const tl_family *family, const char *name, char out[NAME_BYTES])
+/* "base_model.model." and the name Transformers gives it in memory; beside a prefix, which wraps
+ * no module, "base_model.". */
+static bool peft_name(const tl_arch *arch, const char *name, char out[NAME_BYTES])
 {
-    const int bytes = snprintf(out, NAME_BYTES, "base_model.model.");
+    const bool prefix = arch->adapt.kind == TL_ADAPT_PREFIX;
+    const int  bytes  = snprintf(out, NAME_BYTES, prefix ? "base_model." : "base_model.model.");
 
-    return tl_names_outside(family, name, out + bytes, (size_t)(NAME_BYTES - bytes));
+    return tl_names_outside(arch->family, name, out + bytes, (size_t)(NAME_BYTES - bytes));
 }
 
 /* PEFT keeps the vectors of (IA)3 as matrices, lying as they multiply. */
@@ -38,13 +41,12 @@ static tl_shape peft_shape(const tl_param *p)
     return tl_adapt_scales_input(layer) ? TL_SHAPE(1, p->count) : TL_SHAPE(p->count, 1);
 }
 
-static tl_status declare(tl_ctx *ctx, const tl_family *family, const tl_param *p,
-                         tl_params *to)
+static tl_status declare(tl_ctx *ctx, const tl_arch *arch, const tl_param *p, tl_params *to)
 {
     char      name[NAME_BYTES];
     tl_param *made;
 
-    if (!peft_name(family, p->name, name))
+    if (!peft_name(arch, p->name, name))
         return tl_fail(ctx, TL_EDATA, p->name, "its name is too long (rename the layer)");
     const tl_param like = {
         .name = name, .shape = peft_shape(p), .role = TL_ROLE_WEIGHT, .turned = p->turned
@@ -52,25 +54,39 @@ static tl_status declare(tl_ctx *ctx, const tl_family *family, const tl_param *p
     return tl_params_declare(ctx, to, &like, &made);
 }
 
-static bool kept(const tl_param *p)
+/* As it is; a prefix is kept in one tensor. */
+static bool kept(const tl_arch *arch, const tl_param *p)
 {
-    return p->adapter || p->head;
+    return p->head || (p->adapter && arch->adapt.kind != TL_ADAPT_PREFIX);
+}
+
+static tl_status declare_prefix(tl_ctx *ctx, const tl_model *m, tl_params *to)
+{
+    const tl_param like = { .name  = (char *)(uintptr_t)tl_prefix_tensor,
+                            .shape = tl_prefix_shape(m->params),
+                            .role  = TL_ROLE_WEIGHT };
+    tl_param      *made;
+
+    return tl_params_declare(ctx, to, &like, &made);
 }
 
 static tl_status copy_kept(tl_ctx *ctx, const tl_model *m, tl_params **out)
 {
     const tl_params *from = m->params;
     tl_params       *to   = NULL;
-    int32_t          k    = 0;
+    const bool       prefix = m->arch.adapt.kind == TL_ADAPT_PREFIX;
+    int32_t          k      = prefix;
     tl_status        rc;
 
     TL_TRY(tl_params_new(ctx, &to));
+    if (prefix) TL_TRY(declare_prefix(ctx, m, to));
     for (int32_t i = 0; i < from->count; i++)
-        if (kept(&from->param[i]))
-            TL_TRY(declare(ctx, m->arch.family, &from->param[i], to));
+        if (kept(&m->arch, &from->param[i]))
+            TL_TRY(declare(ctx, &m->arch, &from->param[i], to));
     TL_TRY(tl_params_seal(ctx, to));
+    if (prefix) tl_prefix_gather(from, tl_params_value(to, &to->param[0]));
     for (int32_t i = 0; i < from->count; i++)
-        if (kept(&from->param[i])) {
+        if (kept(&m->arch, &from->param[i])) {
             memcpy(tl_params_value(to, &to->param[k]),
                    tl_params_value(from, &from->param[i]),
                    (size_t)from->param[i].count * sizeof(float));
@@ -138,20 +154,26 @@ static json_t *task_of(const tl_arch *arch)
 static json_t *config_of(const tl_model *m)
 {
     const tl_adapt *a   = &m->arch.adapt;
-    const bool      ia3 = a->kind == TL_ADAPT_IA3;
+    const bool      ia3 = a->kind == TL_ADAPT_IA3, prefix = a->kind == TL_ADAPT_PREFIX;
     json_t         *all = json_object(), *targets = json_array(), *heads = json_array(),
            *scaled = json_array();
     bool turned    = false;
 
     list_modules(m, targets, scaled, heads, &turned);
-    json_object_set_new(all, "peft_type", json_string(ia3 ? "IA3" : "LORA"));
+    json_object_set_new(all, "peft_type", json_string(prefix ? "PREFIX_TUNING" : ia3 ? "IA3" : "LORA"));
     json_object_set_new(all, "base_model_name_or_path",
                         m->path ? json_string(m->path) : json_null());
     json_object_set_new(all, "task_type", task_of(&m->arch));
     json_object_set_new(all, "inference_mode", json_true());
+    json_object_set_new(all, "modules_to_save", heads);
+    if (prefix) {
+        tl_prefix_settings(m, all);
+        json_decref(targets);
+        json_decref(scaled);
+        return all;
+    }
     json_object_set_new(all, "fan_in_fan_out", json_boolean(turned));
     json_object_set_new(all, "target_modules", targets);
-    json_object_set_new(all, "modules_to_save", heads);
     if (ia3) {
         json_object_set_new(all, "feedforward_modules", scaled);
         return all;
@@ -173,7 +195,8 @@ tl_status tl_adapter_of(tl_ctx *ctx, const tl_model *m, tl_adapter **out)
 
     *out = NULL;
     if (m->arch.adapt.kind == TL_ADAPT_NONE ||
-        m->arch.adapt.kind == TL_ADAPT_BOTTLENECK || !m->arch.family->class_of)
+        m->arch.adapt.kind == TL_ADAPT_BOTTLENECK || !m->arch.family->class_of ||
+        (m->arch.adapt.kind == TL_ADAPT_PREFIX && !tl_prefix_in_peft(&m->arch)))
         return TL_OK;
     TL_TRY(tl_alloc(ctx, sizeof *a, &a));
     TL_TRY(copy_kept(ctx, m, &a->params));

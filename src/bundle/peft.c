@@ -1,8 +1,9 @@
-/* peft.c -- a folder of PEFT is a base: the model it names, with the adapter merged into it.
- * adapter_config.json says which kind; which products it joins, the tensors themselves say.
- * What would change the numbers and is not supported is an error by name.
- * Source: PEFT 0.21, LoraConfig and IA3Config.  Floor 3, bundle. */
+/* peft.c -- a folder of PEFT is a base: the model it names, with the adapter merged into it, or
+ * with its prefix.  adapter_config.json says which kind; which products it joins, the tensors
+ * themselves say.  What would change the numbers and is not supported is an error by name.
+ * Source: PEFT 0.21, LoraConfig, IA3Config and PrefixTuningConfig.  Floor 3, bundle. */
 #include "bundle/adapter.h"
+#include "bundle/prefix.h"
 #include "core/io.h"
 #include "core/text.h"
 #include "model/settings.h"
@@ -13,7 +14,8 @@
 #include <string.h>
 
 enum { NAME_BYTES = 512, CONFIG_MOST = 1 << 20 };
-static const char prefix[] = "base_model.model.";
+/* In front of names; the second where nothing is wrapped. */
+static const char wrapped[] = "base_model.model.", bare[] = "base_model.";
 
 typedef struct {
     char               *config_path, *weights_path;
@@ -34,13 +36,20 @@ static const tl_setting lora_settings[] = {
     TL_ONLY("init_lora_weights", "true|false|null|\"gaussian\"|\"eva\"|\"orthogonal\""),
 };
 
-/* What says how it was trained or found, and changes no numbers here. */
+static const tl_setting prefix_settings[] = {
+    TL_INT_AT(tl_adapt, "num_virtual_tokens", r, 20, 1, 4096),
+    TL_ONLY("num_transformer_submodules", "1|null"),
+};
+
+/* What says how it was trained or found, and changes no numbers here; sizes the tensors tell, and
+ * of a projected prefix the file holds what was projected. */
 static const char *const passed[] = {
     "auto_mapping",   "base_model_name_or_path", "exclude_modules", "fan_in_fan_out",
     "inference_mode", "init_ia3_weights",        "layers_pattern",  "feedforward_modules",
     "megatron_core",  "modules_to_save",         "peft_type",       "peft_version",
     "revision",       "qalora_group_size",       "target_modules",  "task_type",
-    "eva_config",
+    "eva_config",     "token_dim",               "num_layers",      "num_attention_heads",
+    "init_weights",   "encoder_hidden_size",     "prefix_projection",
 };
 
 bool tl_is_peft(const char *path)
@@ -52,12 +61,12 @@ bool tl_is_peft(const char *path)
            tl_exists(name);
 }
 
-static bool is_passed(const char *key)
+static bool is_passed(const char *key, const tl_setting *settings, size_t count)
 {
     for (size_t i = 0; i < TL_COUNT(passed); i++)
         if (strcmp(passed[i], key) == 0) return true;
-    for (size_t i = 0; i < TL_COUNT(lora_settings); i++)
-        if (strcmp(lora_settings[i].key, key) == 0) return true;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(settings[i].key, key) == 0) return true;
     return false;
 }
 
@@ -72,6 +81,9 @@ tl_status tl_peft_config(tl_ctx *ctx, const char *where, json_t *config, tl_adap
 {
     const char *type = tl_json_text(config, "peft_type", "(none)");
     const bool  dora = json_is_true(json_object_get(config, "use_dora"));
+    const bool  prefix = strcmp(type, "PREFIX_TUNING") == 0, ia3 = strcmp(type, "IA3") == 0;
+    const tl_setting *settings = prefix ? prefix_settings : lora_settings;
+    const size_t count = prefix ? TL_COUNT(prefix_settings) : TL_COUNT(lora_settings);
     const char *key;
     json_t     *value;
     tl_adapt    a = { 0 };
@@ -80,25 +92,25 @@ tl_status tl_peft_config(tl_ctx *ctx, const char *where, json_t *config, tl_adap
     *out = a;
     if (!json_is_object(config))
         TL_FAIL(TL_EDATA, where, "is no JSON object (fetch it again)");
-    if (strcmp(type, "LORA") != 0 && strcmp(type, "IA3") != 0)
-        TL_FAIL(
-            TL_EDATA, where,
-            "peft_type \"%.40s\" is not supported (LORA and IA3 are: merge it with PEFT)",
-            type);
+    if (strcmp(type, "LORA") != 0 && !ia3 && !prefix)
+        TL_FAIL(TL_EDATA, where,
+                "peft_type \"%.40s\" is not supported (LORA, IA3 and PREFIX_TUNING are: merge "
+                "it with PEFT)",
+                type);
     json_object_foreach(config, key, value)
     {
-        if (!is_passed(key) && !is_empty(value))
+        if (!is_passed(key, settings, count) && !is_empty(value))
             TL_FAIL(
                 TL_EDATA, where,
                 "\"%.60s\" is not supported (merge the adapter with PEFT and give the "
                 "merged model)",
                 key);
     }
-    TL_TRY(
-        tl_settings_read(ctx, where, config, lora_settings, TL_COUNT(lora_settings), &a));
-    a.kind = strcmp(type, "IA3") == 0 ? TL_ADAPT_IA3
-             : dora                   ? TL_ADAPT_DORA
-                                      : TL_ADAPT_LORA;
+    TL_TRY(tl_settings_read(ctx, where, config, settings, count, &a));
+    a.kind = prefix ? TL_ADAPT_PREFIX
+             : ia3  ? TL_ADAPT_IA3
+             : dora ? TL_ADAPT_DORA
+                    : TL_ADAPT_LORA;
     *out   = a;
 done:
     return rc;
@@ -136,18 +148,20 @@ done:
 
 static tl_status open_weights(tl_ctx *ctx, reading *r)
 {
-    const size_t bytes = strlen(prefix);
+    const bool   in_front = r->adapt.kind == TL_ADAPT_PREFIX;
+    const char  *prefix   = in_front ? bare : wrapped;
+    const size_t bytes    = strlen(prefix);
     tl_status    rc;
 
     TL_TRY(tl_weights_open(ctx, r->weights_path, &r->weights));
     for (size_t i = 0; i < r->weights.count; i++) {
         char *name = r->weights.weight[i].name;
+        if (in_front && strcmp(name, tl_prefix_tensor) == 0) continue;
         if (strncmp(name, prefix, bytes) != 0)
-            TL_FAIL(
-                TL_EDATA, r->weights_path,
-                "holds \"%.120s\", which is no tensor of LoRA or (IA)3 (save the adapter "
-                "with PEFT)",
-                name);
+            TL_FAIL(TL_EDATA, r->weights_path,
+                    "holds \"%.120s\", which is no tensor of its kind of adapter (save the "
+                    "adapter with PEFT)",
+                    name);
         memmove(name, name + bytes, strlen(name) + 1 - bytes);
     }
 done:
@@ -168,12 +182,33 @@ static bool layer_of(const tl_names_map *map, const char *name, char layer[NAME_
     return false;
 }
 
+/* Beside a prefix only heads have names. */
+static void choose_head_names(reading *r)
+{
+    const tl_family *family = r->base->arch.family;
+    char             ours[NAME_BYTES];
+
+    r->map = &family->maps[0];
+    for (size_t k = 0; k < family->n_maps; k++)
+        for (size_t i = 0; i < r->weights.count; i++)
+            if (tl_names_apply(&family->maps[k], r->weights.weight[i].name, ours, sizeof ours) &&
+                tl_params_find(r->base->params, ours)) {
+                r->map = &family->maps[k];
+                return;
+            }
+}
+
 /* The naming under which the first adapted layer is one of the base's. */
 static tl_status choose_names(tl_ctx *ctx, reading *r)
 {
     const tl_family *family = r->base->arch.family;
     char             layer[NAME_BYTES], weight[NAME_BYTES + 8];
     const char      *first = NULL;
+
+    if (r->adapt.kind == TL_ADAPT_PREFIX) {
+        choose_head_names(r);
+        return TL_OK;
+    }
 
     for (size_t k = 0; k < family->n_maps; k++)
         for (size_t i = 0; i < r->weights.count; i++) {
@@ -213,7 +248,8 @@ static tl_status find_targets(tl_ctx *ctx, reading *r)
     tl_adapt  so_far = { .kind = TL_ADAPT_LORA };
     tl_status rc     = TL_OK;
 
-    for (size_t i = 0; i < r->weights.count; i++) {
+    if (r->adapt.kind == TL_ADAPT_PREFIX) snprintf(list, TL_TARGETS_BYTES, "all");
+    for (size_t i = 0; i < r->weights.count && r->adapt.kind != TL_ADAPT_PREFIX; i++) {
         if (!layer_of(r->map, r->weights.weight[i].name, layer)) continue;
         const size_t used = strlen(list);
         memcpy(so_far.targets, list, sizeof so_far.targets);
@@ -257,6 +293,39 @@ static bool fits(const tl_param *p, const tl_shape *shape)
     return shape->ndim == 2 && shape->dim[scaled] == p->count && shape->dim[!scaled] == 1;
 }
 
+static tl_status check_finite(tl_ctx *ctx, const reading *r, const tl_weight *w,
+                              const float *value, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(value[i]))
+            return tl_fail(ctx, TL_EDATA, r->weights_path,
+                           "%.120s holds a value that is not a number (train it again)",
+                           w->name);
+    return TL_OK;
+}
+
+/* All keys and values of a prefix. */
+static tl_status take_prefix(tl_ctx *ctx, const reading *r, const tl_weight *w, tl_model *m,
+                             bool *got)
+{
+    const tl_shape needs = tl_prefix_shape(m->params);
+    float         *value = NULL;
+    char           had[96], need[96];
+    tl_status      rc;
+
+    if (!tl_shape_equal(&w->shape, &needs))
+        TL_FAIL(TL_EDATA, r->weights_path, "%s is %s, the base needs %s (is it another base's?)",
+                w->name, tl_say_shape(&w->shape, had), tl_say_shape(&needs, need));
+    TL_TRY(tl_alloc_array(ctx, (size_t)tl_shape_count(&needs), sizeof *value, &value));
+    TL_TRY(tl_weight_read(ctx, w, value));
+    TL_TRY(check_finite(ctx, r, w, value, tl_shape_count(&needs)));
+    tl_prefix_scatter(m->params, value);
+    for (int32_t i = 0; i < m->params->count; i++) got[i] |= m->params->param[i].adapter;
+done:
+    tl_free(ctx, value);
+    return rc;
+}
+
 static tl_status take_tensor(tl_ctx *ctx, const reading *r, const tl_weight *w,
                              tl_model *m, bool *got)
 {
@@ -265,6 +334,8 @@ static tl_status take_tensor(tl_ctx *ctx, const reading *r, const tl_weight *w,
     float    *value;
     tl_status rc;
 
+    if (r->adapt.kind == TL_ADAPT_PREFIX && strcmp(w->name, tl_prefix_tensor) == 0)
+        return take_prefix(ctx, r, w, m, got);
     if (tl_names_apply(r->map, w->name, ours, sizeof ours))
         p = tl_params_find(m->params, ours);
     if (!p || p->turned)
@@ -277,11 +348,7 @@ static tl_status take_tensor(tl_ctx *ctx, const reading *r, const tl_weight *w,
                 tl_say_shape(&w->shape, had), tl_say_shape(&p->shape, needs));
     value = tl_params_value(m->params, p);
     TL_TRY(tl_weight_read(ctx, w, value));
-    for (int64_t i = 0; i < p->count; i++)
-        if (!isfinite(value[i]))
-            TL_FAIL(TL_EDATA, r->weights_path,
-                    "%.120s holds a value that is not a number (train it again)",
-                    w->name);
+    TL_TRY(check_finite(ctx, r, w, value, p->count));
     got[p - m->params->param] = true;
 done:
     return rc;
@@ -336,6 +403,23 @@ done:
     return rc;
 }
 
+/* The first places are the prefix's. */
+static tl_status leave_places(tl_ctx *ctx, tl_model *m)
+{
+    const int64_t left = m->arch.row.dim[0] - tl_adapt_places(&m->arch.adapt);
+    tl_texter    *shorter;
+    tl_status     rc;
+
+    if (!m->prep.text || m->prep.text->most <= left) return TL_OK;
+    if (left < 1)
+        TL_FAIL(TL_EDATA, m->arch.name, "its prefix leaves no room for a text (train it again)");
+    TL_TRY(tl_texter_shorter(ctx, m->prep.text, left, &shorter));
+    tl_texter_drop(ctx, m->prep.text);
+    m->prep.text = shorter;
+done:
+    return rc;
+}
+
 static void end_reading(tl_ctx *ctx, reading *r)
 {
     tl_model_free(ctx, r->base);
@@ -368,7 +452,14 @@ tl_status tl_peft_open(tl_ctx *ctx, const char *folder, tl_model **out)
     TL_TRY(find_targets(ctx, &r));
     TL_TRY(widen(ctx, &r, &wide));
     TL_TRY(take_tensors(ctx, &r, wide));
-    TL_TRY(tl_model_merged(ctx, wide, &m));
+    if (tl_adapt_stays(wide->arch.adapt.kind)) {
+        TL_TRY(tl_adapter_of(ctx, wide, &wide->adapter));
+        TL_TRY(leave_places(ctx, wide));
+        m    = wide;
+        wide = NULL;
+    } else {
+        TL_TRY(tl_model_merged(ctx, wide, &m));
+    }
     tl_free(ctx, m->path);
     m->path = NULL;
     TL_TRY(tl_strdup(ctx, folder, &m->path));

@@ -148,7 +148,7 @@ tl_status tl_writer_new(tl_ctx *ctx, const tl_model *model, int64_t places,
     w->where   = where;
     w->backend = backend;
     w->words   = model->arch.outputs;
-    w->places  = model->arch.row.dim[0];
+    w->places  = model->arch.row.dim[0] - tl_adapt_places(&model->arch.adapt);
     if (places > 0) w->places = TL_MIN(w->places, places);
     TL_TRY(tl_alloc_array(ctx, (size_t)w->places, sizeof *w->had, &w->had));
     TL_TRY(tl_slab_new(ctx, backend, &w->slab));

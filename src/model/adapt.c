@@ -12,7 +12,7 @@
 enum { NAME_BYTES = 256, MOST_RANK = 4096 };
 
 static const char *const kinds[TL_ADAPTS] = { "none", "lora", "dora", "ia3",
-                                              "bottleneck" };
+                                              "bottleneck", "prefix" };
 
 /* Where the papers put them, by the names families give their layers.  PEFT's table for (IA)3
  * counts the end of the attention of BERT as the end of a feed-forward part, too. */
@@ -31,6 +31,16 @@ double tl_adapt_scale(const tl_adapt *a)
 const char *tl_adapt_name(tl_adapt_kind kind)
 {
     return kinds[kind];
+}
+
+bool tl_adapt_stays(tl_adapt_kind kind)
+{
+    return kind == TL_ADAPT_BOTTLENECK || kind == TL_ADAPT_PREFIX;
+}
+
+int64_t tl_adapt_places(const tl_adapt *a)
+{
+    return a->kind == TL_ADAPT_PREFIX ? a->r : 0;
 }
 
 /* Is the layer called so, to its end behind a dot?  "*.output.dense": right behind a number. */
@@ -56,7 +66,7 @@ static bool listed(const char *list, const char *layer)
 
 bool tl_adapt_targets(const tl_adapt *a, const char *layer)
 {
-    if (a->kind == TL_ADAPT_NONE) return false;
+    if (a->kind == TL_ADAPT_NONE || a->kind == TL_ADAPT_PREFIX) return false;
     if (strcmp(a->targets, "all") != 0) return listed(a->targets, layer);
     if (a->kind == TL_ADAPT_IA3) return listed(ia3_targets, layer);
     return a->kind != TL_ADAPT_BOTTLENECK || listed(ends_sublayer, layer);
@@ -201,9 +211,9 @@ static void merge_scales(const tl_param *w, const float *l, float *to, float *bi
 tl_status tl_adapt_merge(tl_ctx *ctx, const tl_adapt *a, const tl_params *params,
                          tl_params *merged)
 {
-    if (a->kind == TL_ADAPT_BOTTLENECK)
+    if (tl_adapt_stays(a->kind))
         return tl_fail(ctx, TL_EUSAGE, "adapter",
-                       "bottlenecks are no products and cannot be merged (keep them)");
+                       "a %s is no product and cannot be merged (keep it)", kinds[a->kind]);
     for (int32_t i = 0; i < params->count; i++) {
         const tl_param *w = &params->param[i], *to = tl_params_find(merged, w->name),
                        *m = beside(params, w, "lora_magnitude_vector"),

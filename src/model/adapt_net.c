@@ -101,6 +101,29 @@ static tl_tensor bottleneck(tl_net *net, tl_tensor y, int64_t out)
     return tl_add(net->g, y, tl_dense(net->g, down, up, up_b, TL_ACT_NONE), TL_ACT_NONE);
 }
 
+/* As large as a family's own embeddings are drawn: from N(0, 1), as PEFT begins, attention looks
+ * at noise. */
+static const float prefix_sd = 0.02f;
+
+bool tl_net_prefixed(tl_net *net, tl_tensor offsets, tl_tensor *k, tl_tensor *v,
+                     tl_tensor *key_offsets)
+{
+    const int64_t r = net->adapt ? tl_adapt_places(net->adapt) : 0;
+    tl_tensor     front[2];
+
+    if (!r || !offsets || tl_graph_status(net->g) != TL_OK) return false;
+    for (int i = 0; i < 2; i++)
+        front[i] = param(net, i ? "prefix_values" : "prefix_keys",
+                         TL_SHAPE(r, tl_net_dim(net, i ? *v : *k, 1)), TL_ROLE_EMBED,
+                         TL_INIT_NORMAL, prefix_sd);
+    tl_net_layer(net, "prefix");
+    *k           = tl_front_rows(net->g, *k, front[0], offsets);
+    *v           = tl_front_rows(net->g, *v, front[1], offsets);
+    *key_offsets = tl_count_on(net->g, offsets, 0, r);
+    net->adapted++;
+    return true;
+}
+
 bool tl_net_adapted(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, int64_t out,
                     tl_activation act, tl_tensor *y)
 {

@@ -153,16 +153,20 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
     const bool ids = arch->family->text && part != TL_PART_HEAD;
     built.x        = tl_graph_input(net->g, "x", ids ? TL_I32 : TL_F32, shape);
     if (ids) text_inputs(net, rows);
+    const tl_tensor positions = net->text.positions;
+    if (ids && tl_adapt_places(&arch->adapt) > 0)
+        net->text.positions = tl_count_on(net->g, positions, tl_adapt_places(&arch->adapt), 0);
     if (part == TL_PART_LOSS) word_inputs(net, rows);
     build(net, arch, part, &built);
     built.text  = net->text;
+    built.text.positions = positions; /* as they are bound */
     built.words = net->words;
     TL_TRY(net->status);
     TL_TRY(tl_graph_status(net->g));
     if (arch->adapt.kind != TL_ADAPT_NONE && part != TL_PART_HEAD && !net->adapted)
         TL_FAIL(TL_EUSAGE, arch->name,
-                "has no dense layer that %s joins, by the targets \"%.60s\" (name ends of "
-                "its layers in lora.targets, or take a transformer)",
+                "has no layer that %s joins, by the targets \"%.60s\" (name ends of its dense "
+                "layers in lora.targets, or take a transformer; a prefix is for texts)",
                 tl_adapt_name(arch->adapt.kind), arch->adapt.targets);
     if ((part == TL_PART_BELOW || part == TL_PART_ABOVE) && !net->at_cut)
         TL_FAIL(TL_EUSAGE, arch->name, "has no block %d to be cut below", net->cut);

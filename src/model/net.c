@@ -1,7 +1,7 @@
 /* net.c -- layers: parameters from the store, ops into the graph.
  *
- * What a route may do to a network happens where tl_net_linear asks adapt_net.c, and nowhere
- * else: families do not know how they are trained.  Floor 2, model. */
+ * What a route may do to a network happens where tl_net_linear and tl_net_attention ask
+ * adapt_net.c, and nowhere else: families do not know how they are trained.  Floor 2, model. */
 #include "model/net.h"
 
 #include "core/rand.h"
@@ -409,7 +409,10 @@ static tl_tensor columns(tl_net *net, tl_tensor x, int64_t start, int64_t count)
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
                            tl_tensor offsets, const tl_attention_attr *attr)
 {
-    if (net->past == 0) return tl_attention(net->g, q, k, v, offsets, 0, attr);
+    const bool front = net->adapt && tl_adapt_places(net->adapt) > 0;
+    tl_tensor  keys  = 0; /* where they begin, if not where the queries do */
+
+    if (net->past == 0 && !front) return tl_attention(net->g, q, k, v, offsets, 0, attr);
     if (!k) { /* all three side by side */
         const int64_t part = tl_net_dim(net, q, 1) / (attr->heads + 2 * attr->kv_heads);
         const int64_t wide = part * attr->heads, less = part * attr->kv_heads;
@@ -417,9 +420,13 @@ tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
         v = columns(net, q, wide + less, less);
         q = columns(net, q, 0, wide);
     }
-    k = with_past(net, k);
-    v = with_past(net, v);
-    return tl_attention(net->g, q, k, v, offsets, net->text.seen, attr);
+    if (net->past > 0) {
+        k    = with_past(net, k);
+        v    = with_past(net, v);
+        keys = net->text.seen;
+    }
+    tl_net_prefixed(net, keys ? keys : offsets, &k, &v, &keys);
+    return tl_attention(net->g, q, k, v, offsets, keys, attr);
 }
 
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p)

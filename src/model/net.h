@@ -1,6 +1,6 @@
 /* net.h -- layers: they ask the parameter store for weights and append ops.  Families are
  * written in these words and do not know how they are trained; a route acts in here only
- * (linear, conv, act).  Floor 2, model. */
+ * (linear, conv, act, attention).  Floor 2, model. */
 #ifndef TL_MODEL_NET_H
 #define TL_MODEL_NET_H
 #include "model/adapt.h"
@@ -79,6 +79,9 @@ tl_tensor tl_net_linear(tl_net *net, const char *name, tl_tensor x, int64_t out,
  * false: none joins it. */
 bool      tl_net_adapted(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, int64_t out,
                          tl_activation act, tl_tensor *y);
+/* Learned rows in front of each sequence's keys and values; false: there are none. */
+bool      tl_net_prefixed(tl_net *net, tl_tensor offsets, tl_tensor *k, tl_tensor *v,
+                          tl_tensor *key_offsets);
 typedef struct {
     int64_t out;
     int  kernel[2];        /* height, width; a width of 0 reads as the height               */

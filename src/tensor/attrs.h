@@ -202,6 +202,10 @@ typedef struct { float delta; } tl_huber_attr;
  * embedding   in  table a[v d], ids I32[..]  out y a[.. d]; an id outside 0..v-1 gives zeros
  * embedding_grad  in dy a[.. d], ids         out dtable a[v d]; ids outside are skipped
  *                                                                            tl_shape_attr
+ * front_rows  in  x a[t w], front f32[v w], offsets I32[n + 1] (attend.h)   out y a[t + n v, w]:
+ *             before each sequence of x the rows of front; sequence s begins at offset s + s v
+ * front_rows_grad  in dy, offsets   out dx a[t w], dfront f32[v w]   tl_shape_attr: front's shape
+ * count_on    in  x I32[n]          out y I32[n] = x + start + step * place  tl_count_on_attr
  * vote        in  scores f32[n e], classes f32[e]   out y f32[n c]: log((votes + 1/c) / (k + 1))
  *             for the k best entries after `skip`; the first between equals      tl_vote_attr
  * forest      in  x f32[n d], node f32[m 6], bits f32[w], root f32[t], base f32[s]  out y f32[n s]
@@ -219,5 +223,6 @@ typedef struct { tl_slice_attr slice; tl_shape shape; /* of dx */ } tl_slice_gra
 typedef struct { int order[TL_DIMS]; } tl_transpose_attr;
 typedef struct { int64_t before[TL_DIMS], after[TL_DIMS]; } tl_pad_attr;
 typedef struct { int axis; int64_t count; float scale; } tl_broadcast_attr;
+typedef struct { int64_t start, step; } tl_count_on_attr;
 typedef struct { tl_shape shape; tl_dtype dtype; } tl_sum_tail_attr;
 #endif

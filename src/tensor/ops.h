@@ -137,6 +137,11 @@ tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids);
 /* The table [v d] with rows [at, at + t) of it replaced by x [t d], as far as they lie within; at
  * I32 [1].  The output may be bound to where the table lies.  No gradient. */
 tl_tensor tl_put_rows(tl_graph *g, tl_tensor table, tl_tensor x, tl_tensor at);
+/* x [t w], packed by offsets I32 [n + 1], with the rows of front [v w] before each of its n
+ * sequences: [t + n v, w], packed by tl_count_on(offsets, 0, v). */
+tl_tensor tl_front_rows(tl_graph *g, tl_tensor x, tl_tensor front, tl_tensor offsets);
+/* x I32 [n]: x + start + step * place. */
+tl_tensor tl_count_on(tl_graph *g, tl_tensor x, int64_t start, int64_t step);
 /* scores [n entries], classes f32 [entries] -> [n classes]: log of each class's share among the
  * k best-scored entries, the `skip` best left out. */
 enum { TL_MOST_VOTES = 64 };

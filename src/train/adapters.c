@@ -98,6 +98,37 @@ done:
     return rc;
 }
 
+tl_status tl_adapters_keep(tl_ctx *ctx, tl_trainer *t)
+{
+    tl_model *m = t->model;
+
+    memcpy(m->params->value, t->best, (size_t)m->params->floats * sizeof *t->best);
+    tl_adapter_free(ctx, m->adapter);
+    return tl_adapter_of(ctx, m, &m->adapter);
+}
+
+/* Of positions the network has only so many, and the prefix takes the first ones. */
+tl_status tl_trainer_leave_places(tl_ctx *ctx, tl_trainer *t)
+{
+    tl_candidate *c     = &t->spec.candidate;
+    const int64_t taken = tl_adapt_places(&c->hyper.adapt);
+    const int64_t left  = c->arch.row.dim[0] - taken;
+    tl_status     rc    = TL_OK;
+
+    if (!taken || !c->prep.text || tl_cache_most(t->spec.cache) <= left) return TL_OK;
+    if (left < 1 || t->spec.dataset->task->words)
+        TL_FAIL(TL_EUSAGE, c->route->name,
+                "%" PRId64 " tokens in front leave no room in %" PRId64
+                " places (lower lora.r, or of plain text block)",
+                taken, c->arch.row.dim[0]);
+    TL_TRY(tl_texter_shorter(ctx, c->prep.text, left, &t->texter));
+    c->prep.text = t->texter;
+    TL_TRY(tl_cache_new(ctx, t->spec.dataset, &c->prep, 0, &t->cache));
+    t->spec.cache = t->cache;
+done:
+    return rc;
+}
+
 /* One copy of the weights at a time goes before the next one comes. */
 tl_status tl_adapters_finish(tl_ctx *ctx, tl_trainer *t)
 {

@@ -80,6 +80,9 @@ tl_status tl_route_defaults(tl_ctx *ctx, const tl_route *route, const tl_arch *a
     tl_status       rc   = tl_arch_batch_norms(ctx, arch, &told.batch_norms);
 
     if (rc != TL_OK) return rc;
+    if (route->of_texts && !arch->family->text)
+        return tl_fail(ctx, TL_EUSAGE, route->name, "is for networks of text, and %s is none "
+                       "(take another route)", arch->name);
     route->defaults(out, &told, train_rows);
     lengthen_patience(out, train_rows);
     if (out->adapt.kind == TL_ADAPT_NONE) return TL_OK;

@@ -501,6 +501,7 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
     if (t->spec.dataset->schema) TL_TRY(fit_table(ctx, t));
     if (t->spec.candidate.prep.text && t->spec.candidate.prep.text->learns)
         TL_TRY(fit_text(ctx, t));
+    TL_TRY(tl_trainer_leave_places(ctx, t));
     fit_numbers(t);
     TL_TRY(tl_trainer_model(ctx, &t->spec, &t->model));
     if (t->schema) take_schema(ctx, t);

@@ -77,6 +77,8 @@ double    tl_run_epochs(const tl_run_spec *spec); /* of all phases with steps */
 bool      tl_hyper_augments(const tl_hyper *h);   /* is a picture never seen twice alike? */
 bool      tl_run_groups(const tl_run_spec *spec, const tl_params *params); /* batch statistics
                                                       are taken while the body is trained   */
+/* adapters.c: texts so short that the places of a prefix are left; nothing where they are. */
+tl_status tl_trainer_leave_places(tl_ctx *ctx, tl_trainer *t);
 /* loop.c: a phase of optimiser steps, from t->at on. */
 tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
                       const tl_checkpoint *from);

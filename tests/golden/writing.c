@@ -97,14 +97,17 @@ static void bad_settings_are_told(void **state)
     }
 }
 
-/* A model of a case's config with weights by formula; without a tokenizer. */
-static tl_model *made_model(const json_t *c)
+/* A model of a case's config with weights by formula; without a tokenizer.  The places that a
+ * prefix takes are added to it. */
+static tl_model *made_model(const json_t *c, int64_t prefix)
 {
     tl_ctx   *ctx = test_ctx();
     tl_model *m;
 
     TEST_OK(tl_alloc(ctx, sizeof *m, &m));
     TEST_OK(tl_arch_from_config(ctx, "config.json", json_object_get(c, "config"), &m->arch));
+    if (prefix) m->arch.adapt = (tl_adapt){ .kind = TL_ADAPT_PREFIX, .r = prefix };
+    m->arch.row.dim[0] += prefix;
     TEST_OK(tl_arch_params(ctx, &m->arch, &m->params));
     for (int32_t i = 0; i < m->params->count; i++) {
         const tl_param *p = &m->params->param[i];
@@ -156,12 +159,12 @@ static void expect(const char *what, const float *got, const float *want, int64_
 }
 
 /* In pieces of several sizes, token by token, and again from a place before. */
-static void check_writer(const json_t *c, const tl_backend *backend)
+static void check_writer(const json_t *c, const tl_backend *backend, int64_t prefix)
 {
     static const int pieces[] = { 5, 1, 1, 4, 1, 3, 1 };
     const char      *kind     = tl_json_text(c, "kind", "");
     tl_ctx          *ctx      = test_ctx();
-    tl_model        *m        = made_model(c);
+    tl_model        *m        = made_model(c, prefix);
     const int64_t    words    = m->arch.outputs;
     const float     *logits;
     tl_writer       *w;
@@ -203,8 +206,9 @@ static void kept_keys_give_the_whole_networks_logits(void **state)
     {
         const char *kind = tl_json_text(c, "kind", "");
         if (!strstr(kind, "CausalLM") && !strstr(kind, "LMHead")) continue;
-        check_writer(c, &tl_backend_ref);
-        check_writer(c, &tl_backend_cpu);
+        check_writer(c, &tl_backend_ref, 0);
+        check_writer(c, &tl_backend_cpu, 0);
+        check_writer(c, &tl_backend_cpu, 3);
         causal++;
     }
     if (causal < 8) fail_msg("only %zu causal models were looked at", causal);

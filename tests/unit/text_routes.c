@@ -130,7 +130,8 @@ static void each_learns(void **state)
     static const struct {
         const char *route, *net;
     } all[] = { { "self", "bert:2x64" },    { "continue", "bert:2x64" }, { "distill", "bert:2x64" },
-                { "gradual", "bert:2x64" }, { "self", "gpt2:2x64" },     { "qlora", "gpt2:2x64" } };
+                { "gradual", "bert:2x64" }, { "self", "gpt2:2x64" },     { "qlora", "gpt2:2x64" },
+                { "prefix", "bert:2x64" },  { "prefix", "llama:2x64" } };
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(all); i++) {
@@ -138,7 +139,7 @@ static void each_learns(void **state)
         tl_run_result  r;
         tl_run_need    need;
         open_run(&s, all[i].net, all[i].route, 12.0);
-        s.spec.candidate.hyper.optim.lr       = 2e-3;
+        s.spec.candidate.hyper.optim.lr       = strcmp(all[i].route, "prefix") ? 2e-3 : 2e-2;
         s.spec.candidate.hyper.teacher_epochs = 6.0;
         tl_world *world = test_ctx()->world;
         TEST_OK(tl_run_forecast(test_ctx(), &s.spec, &need));
@@ -207,7 +208,8 @@ static void interrupted_at_any_step(void **state)
                 { "continue", "bert:1x64", "cross_entropy_grad", 4 },
                 { "distill", "bert:1x64", "cross_entropy_grad", 10 },
                 { "gradual", "bert:2x64", "cross_entropy_grad", 5 },
-                { "qlora", "bert:1x64", "cross_entropy_grad", 7 } };
+                { "qlora", "bert:1x64", "cross_entropy_grad", 7 },
+                { "prefix", "gpt2:1x64", "cross_entropy_grad", 7 } };
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(all); i++) {

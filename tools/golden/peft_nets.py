@@ -3,7 +3,7 @@
 tests/golden/peft.json.
 
 The networks, weights, inputs and kept numbers of transformers_nets.py; beside the frozen weights
-LoRA, rsLoRA, DoRA or (IA)3 of PEFT, their parameters by the same formula under the names that
+LoRA, rsLoRA, DoRA, (IA)3 or a prefix of PEFT, their parameters by the same formula under the names that
 Tailor gives them (PEFT's, on the name the product has in the model's file).  Gradients and ten
 AdamW steps are those of the adapter and the head.  No dropout.
 
@@ -32,7 +32,8 @@ RENAMES = [(r"^vit\.layers\.", "vit.encoder.layer."),
 
 def ours(name):
     """The name Tailor has for a parameter of the wrapped model."""
-    name = name.replace("base_model.model.", "", 1).replace(".base_layer.", ".")
+    name = name.replace("base_model.model.", "", 1).replace("base_model.", "", 1)
+    name = name.replace(".base_layer.", ".")
     name = name.replace(".modules_to_save.default.", ".")
     name = name.replace(".lora_magnitude_vector.default.weight", ".lora_magnitude_vector")
     name = name.replace(".default.weight", ".weight").replace(".ia3_l.default", ".ia3_l")
@@ -54,13 +55,36 @@ def value(name, t):
     return nets.value(name, t).double()
 
 
+# Where each family's layers are that a prefix's keys and values stand in front of.
+LAYERS = dict(bert="bert.encoder.layer.{}.", roberta="roberta.encoder.layer.{}.",
+              gpt2="transformer.h.{}.")
+
+
+def parts(model, name, t):
+    """What learns, under our names: all keys and values of a prefix are one tensor of PEFT's."""
+    if "prompt_encoder" not in name:
+        return {ours(name): t}
+    layer = LAYERS.get(model.config.model_type, "model.layers.{}.self_attn.")
+    tables = t.chunk(2 * model.active_peft_config.num_layers, dim=1)
+    return {layer.format(i // 2) + ("prefix_values" if i % 2 else "prefix_keys"): table
+            for i, table in enumerate(tables)}
+
+
+def learning(model, of=lambda p: p):
+    """{our name: what `of` gives of the parameter, or of its part}"""
+    made = {}
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            made.update(parts(model, name, of(p)))
+    return made
+
+
 def adapted(model, config):
     """The filled model with an adapter, all that learns filled as well."""
     wrapped = peft.get_peft_model(nets.filled(model), config).double().eval()
     with torch.no_grad():
-        for name, p in wrapped.named_parameters():
-            if p.requires_grad:
-                p.copy_(value(ours(name), p))
+        for name, p in learning(wrapped).items():
+            p.copy_(value(name, p))
     return wrapped
 
 
@@ -94,8 +118,8 @@ def case_of(how, more):
 
         logits = logits_of(wrapped).detach()
         loss().backward()
-        learn = {ours(n): p for n, p in wrapped.named_parameters() if p.requires_grad}
-        grads = {n: nets.probe(n, p.grad) for n, p in learn.items()}
+        learn = learning(wrapped)
+        grads = {n: nets.probe(n, t) for n, t in learning(wrapped, lambda p: p.grad).items()}
         shapes = {k: list(t.shape) for k, t in tensors.items()}
         shapes.update({n: [p.numel()] if special(n) else list(p.shape) for n, p in learn.items()})
         losses = train(wrapped, loss)
@@ -115,6 +139,11 @@ def lora(head, dora=False, rs=False, targets="all-linear", **more):
 
 def ia3(head, **more):
     return dict(kind="ia3"), peft.IA3Config(modules_to_save=[head], **more)
+
+
+def prefix(tokens=5):
+    return dict(kind="prefix", r=tokens), peft.PrefixTuningConfig(task_type="SEQ_CLS",
+                                                                  num_virtual_tokens=tokens)
 
 
 def cases():
@@ -138,6 +167,14 @@ def cases():
     yield text(llama, nets.LLAMA, lora("score", **seq))
     yield text(llama, nets.LLAMA, lora("score", dora=True, rs=True, **seq))
     yield text(llama, nets.LLAMA, ia3("score", **seq))
+    yield text(bert, nets.BERT, prefix())
+    yield text("RobertaForSequenceClassification", dict(
+        nets.BERT, max_position_embeddings=18, type_vocab_size=1, pad_token_id=1), prefix())
+    yield text(gpt2, nets.GPT2, prefix(7))
+    yield text(llama, nets.LLAMA, prefix())
+    yield text("Gemma3TextForSequenceClassification", dict(
+        nets.GEMMA, sliding_window=6, query_pre_attn_scalar=12, num_hidden_layers=3,
+        sliding_window_pattern=3), prefix())
     for how in (lora("classifier"), lora("classifier", dora=True)):
         nets.run = case_of(*how)
         yield nets.picture_case(nets.vit(t.ViTForImageClassification, t.ViTConfig), 20, [3, 0, 4])

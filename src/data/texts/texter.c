@@ -284,6 +284,26 @@ done:
     return rc;
 }
 
+tl_status tl_texter_shorter(tl_ctx *ctx, const tl_texter *like, int64_t most, tl_texter **out)
+{
+    tl_texter *t      = NULL;
+    char      *folder = NULL;
+    tl_status  rc;
+
+    *out = NULL;
+    TL_TRY(own_folder(ctx, &folder));
+    TL_TRY(tl_texter_save(ctx, like, folder));
+    TL_TRY(tl_texter_open(ctx, folder, most, &t));
+    TL_TRY(tl_text_columns_copy(ctx, &like->columns, &t->columns));
+    *out = t;
+    t    = NULL;
+done:
+    if (folder) tl_remove_tree(ctx, folder);
+    tl_free(ctx, folder);
+    tl_texter_drop(ctx, t);
+    return rc;
+}
+
 tl_texter *tl_texter_hold(tl_texter *t)
 {
     if (t) atomic_fetch_add(&t->holders, 1);

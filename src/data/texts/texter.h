@@ -40,6 +40,8 @@ tl_status tl_texter_take_columns(tl_ctx *ctx, tl_texter *t, const tl_text_column
 /* What `like`, which learns, learns from these texts; pair may be NULL. */
 tl_status tl_texter_learn(tl_ctx *ctx, const tl_texter *like, const tl_string *text,
                           const tl_string *pair, int64_t count, tl_texter **out);
+/* The same one that cuts rows at `most` tokens. */
+tl_status tl_texter_shorter(tl_ctx *ctx, const tl_texter *like, int64_t most, tl_texter **out);
 tl_texter *tl_texter_hold(tl_texter *t);             /* NULL is fine                       */
 void       tl_texter_drop(tl_ctx *ctx, tl_texter *t); /* the last one frees; NULL is fine   */
 /* One file more to be written with the model: one that the tokenizer does not depend on. */

@@ -9,6 +9,9 @@
  * validation, and keeps the adapter beside; TL_EFAIL where they do not agree (adapters.c). */
 tl_status tl_adapters_finish(tl_ctx *ctx, struct tl_trainer *t);
 
+/* What cannot be merged: kept beside, where PEFT has a form for it. */
+tl_status tl_adapters_keep(tl_ctx *ctx, struct tl_trainer *t);
+
 /* Of a route's record: the base stays, its adapters learn in one phase. */
 #define TL_ROUTE_OF_ADAPTERS                                                                   \
     .needs_base = true, .by_request = true, .start = TL_START_BASE,                            \
