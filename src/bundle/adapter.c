@@ -160,7 +160,8 @@ static json_t *config_of(const tl_model *m)
     bool turned    = false;
 
     list_modules(m, targets, scaled, heads, &turned);
-    json_object_set_new(all, "peft_type", json_string(prefix ? "PREFIX_TUNING" : ia3 ? "IA3" : "LORA"));
+    json_object_set_new(all, "peft_type",
+                        json_string(prefix ? "PREFIX_TUNING" : ia3 ? "IA3" : "LORA"));
     json_object_set_new(all, "base_model_name_or_path",
                         m->path ? json_string(m->path) : json_null());
     json_object_set_new(all, "task_type", task_of(&m->arch));

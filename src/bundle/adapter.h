@@ -24,8 +24,8 @@ tl_status tl_adapter_load(tl_ctx *ctx, const char *folder, tl_adapter **out);
 tl_status tl_model_merged(tl_ctx *ctx, const tl_model *model, tl_model **out);
 
 /* A folder of PEFT's: the model that its adapter_config.json names (a path as it is or beside the
- * folder), the adapter merged into it, or its prefix in front.  TL_EDATA with place and remedy for a kind or a setting that
- * is not supported, another base's tensors, values that are not finite. */
+ * folder), the adapter merged into it, or its prefix in front.  TL_EDATA with place and remedy for
+ * a kind or a setting that is not supported, another base's tensors, values that are not finite. */
 bool      tl_is_peft(const char *path);
 /* What an adapter_config.json says; the targets are left to the tensors. */
 tl_status tl_peft_config(tl_ctx *ctx, const char *where, json_t *config, tl_adapt *out);

@@ -38,7 +38,8 @@ typedef struct {
 } tl_adapt;
 
 double      tl_adapt_scale(const tl_adapt *a);
-const char *tl_adapt_name(tl_adapt_kind kind); /* "none", "lora", "dora", "ia3", "bottleneck", "prefix" */
+const char *tl_adapt_name(tl_adapt_kind kind); /* "none", "lora", "dora", "ia3", "bottleneck",
+                                                  "prefix" */
 /* Does it stay beside the network?  Bottlenecks and prefixes are no products. */
 bool        tl_adapt_stays(tl_adapt_kind kind);
 /* Places that the tokens of a prefix take from each text; else 0. */
