@@ -100,7 +100,7 @@ static void kept_as_peft_keeps_it(void **state)
         TEST_OK(tl_model_open(test_ctx(), path, NULL, &m));
         assert_int_equal(m->arch.adapt.kind, TL_ADAPT_PREFIX);
         assert_int_equal(m->arch.adapt.r, TOKENS);
-        assert_int_equal(m->prep.text->most, m->arch.row.dim[0] - TOKENS);
+        assert_true(m->prep.text->most <= m->arch.row.dim[0] - TOKENS);
         answers(&s, m, 12, again);
         assert_memory_equal(again, y, (size_t)n * sizeof *y);
         for (int32_t k = 0; k < m->params->count; k++)
@@ -178,10 +178,47 @@ static void long_texts_leave_its_places(void **state)
     test_sentences_close(&s);
 }
 
+/* Beside a base that has learnt these sentences a new head and a prefix do, too; as much memory is
+ * taken as was forecast. */
+static void learns_beside_a_base(void **state)
+{
+    static const char *const nets[] = { "bert:2x64", "llama:2x64" };
+
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(nets); i++) {
+        test_sentences s;
+        tl_run_result  first, r;
+        tl_run_need    need;
+        test_sentences_open(&s, ROWS, nets[i], "full", 12.0);
+        s.spec.candidate.hyper.optim.lr = 2e-3;
+        TEST_OK(tl_run_train(test_ctx(), &s.spec, &first));
+        tl_candidate *c = &s.spec.candidate;
+        c->route        = tl_route_find("prefix");
+        c->base         = first.model;
+        TEST_OK(tl_route_defaults(test_ctx(), c->route, &s.arch, s.train.count, &c->hyper));
+        c->hyper.epochs      = 8.0;
+        c->hyper.least_steps = 0;
+        c->hyper.batch       = 4;
+        tl_world *world      = test_ctx()->world;
+        TEST_OK(tl_run_forecast(test_ctx(), &s.spec, &need));
+        atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
+        TEST_OK(tl_run_train(test_ctx(), &s.spec, &r));
+        const double was  = (double)atomic_load(&world->peak_bytes);
+        const double said = (double)(need.peak_bytes - need.process_bytes);
+        if (!(r.valid_metric > 0.8)) fail_msg("%s: %g", nets[i], r.valid_metric);
+        if (said < 0.5 * was || said > 2.0 * was)
+            fail_msg("%s: forecast %.0f, was %.0f", nets[i], said, was);
+        tl_run_result_free(test_ctx(), &r);
+        tl_run_result_free(test_ctx(), &first);
+        test_sentences_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_frozen_keeps_its_bits),
+        cmocka_unit_test(learns_beside_a_base),
         cmocka_unit_test(kept_as_peft_keeps_it),
         cmocka_unit_test(odd_prefixes_are_errors),
         cmocka_unit_test(long_texts_leave_its_places),

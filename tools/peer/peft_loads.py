@@ -122,6 +122,33 @@ def written_by_peft(at, data, base, name, config):
     compare(f"{base}-{name}, written by PEFT", ours, answers(out + "-merged", f"{at}/{data}"))
 
 
+def texts_of(path):
+    return [line.rsplit(",", 1)[0] for line in Path(path).read_text().splitlines()[1:]]
+
+
+def probabilities(model, tokenizer, texts):
+    with torch.no_grad():
+        rows = [model(**tokenizer(t, return_tensors="pt")).logits[0] for t in texts]
+    return torch.softmax(torch.stack(rows), -1).numpy()
+
+
+def prefixes(at, data, base):
+    """What is not merged: probabilities of the same texts, over adapters of both."""
+    out, texts = f"{base}-prefix", texts_of(f"{at}/{data}")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(f"{at}/{base}")
+    train(at, data, out, "--base", f"{at}/{base}", "--route", "prefix")
+    wrapped = peft.PeftModel.from_pretrained(load(f"{at}/{base}"), f"{at}/{out}/best/adapter")
+    compare(f"{out}, written by Tailor", answers(f"{at}/{out}/best", f"{at}/{data}"),
+            probabilities(wrapped.eval(), tokenizer, texts))
+    torch.manual_seed(1)
+    model = peft.get_peft_model(load(f"{at}/{base}"), peft.PrefixTuningConfig(
+        task_type="SEQ_CLS", num_virtual_tokens=7)).eval()
+    model.save_pretrained(f"{at}/{base}-peft-prefix")
+    compare(f"{base}-prefix, written by PEFT",
+            answers(f"{at}/{base}-peft-prefix", f"{at}/{data}"),
+            probabilities(model, tokenizer, texts))
+
+
 def lora(**more):
     return peft.LoraConfig(**{**dict(r=3, lora_alpha=6, target_modules="all-linear"), **more})
 
@@ -148,6 +175,7 @@ with tempfile.TemporaryDirectory() as at:
     for base in ("bert", "gpt2"):
         written_by_peft(at, "texts.csv", base, "lora", lora(**text))
         written_by_peft(at, "texts.csv", base, "dora", lora(use_dora=True, **text))
+        prefixes(at, "texts.csv", base)
         written_by_peft(at, "texts.csv", base, "ia3", peft.IA3Config(**text))
 print(f"PEFT {peft.__version__}, Transformers {transformers.__version__}: worst {worst:.2e}")
 sys.exit(int(not worst < 1e-4))

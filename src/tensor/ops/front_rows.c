@@ -125,11 +125,6 @@ static const tl_sample samples[] = {
     SAMPLE("rows behind the last sequence", TL_F32, 7, 3, 2, 3),
     SAMPLE("bf16", TL_BF16, 9, 2, 8, 5),
 };
-static const tl_sample count_samples[] = {
-    { .label = "from 3 on, by 5", .in = { { 1, { 4 } } }, .dtype = { TL_I32 }, .no_grad = 1,
-      .high = 9.0, .attr = &(const tl_count_on_attr){ 3, 5 },
-      .attr_bytes = sizeof(tl_count_on_attr) },
-};
 
 const tl_op tl_op_front_rows = {
     .name = "front_rows", .doc = "the same rows in front of each sequence",
@@ -144,8 +139,7 @@ const tl_op tl_op_front_rows_grad = {
 const tl_op tl_op_count_on = {
     .name = "count_on", .doc = "whole numbers, and what their place adds to them",
     .source = "arithmetic", .least_in = 1, .most_in = 1, .n_out = 1,
-    .shape = count_shape, .ref = count_ref, .samples = count_samples,
-    .n_samples = TL_COUNT(count_samples),
+    .shape = count_shape, .ref = count_ref,
 };
 
 tl_tensor tl_front_rows(tl_graph *g, tl_tensor x, tl_tensor front, tl_tensor offsets)
