@@ -329,4 +329,5 @@ def main():
     sys.exit(not all(held))
 
 
-main()
+if __name__ == "__main__":
+    main()
