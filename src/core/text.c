@@ -264,7 +264,7 @@ char *tl_say_number(double value, int digits, char buffer[32])
 
 char *tl_say_points(double share, char buffer[32])
 {
-    const int len = snprintf(buffer, 24, "%.3g", 100.0 * share);
+    const int len = snprintf(buffer, 24, fabs(share) < 0.01 ? "%.2g" : "%.3g", 100.0 * share);
 
     snprintf(buffer + len, 8, strcmp(buffer, "1") == 0 ? " point" : " points");
     return buffer;

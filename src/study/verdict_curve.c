@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const tl_entry *entry_of(const tl_study *s, int route)
 {
@@ -113,6 +114,13 @@ static void say_worth(const tl_study *s, const tl_judged *j, json_t *list)
         tl_reason(list, "The base is worth about %s more training rows.", say_rows(w, rows));
 }
 
+/* "0.8 points" as "0.8", where the unit was said. */
+static const char *without_unit(char *text)
+{
+    text[strcspn(text, " ")] = '\0';
+    return text;
+}
+
 static void say_gain(const tl_study *s, const tl_judged *j, json_t *list)
 {
     const tl_decision *d = &j->decision;
@@ -123,7 +131,8 @@ static void say_gain(const tl_study *s, const tl_judged *j, json_t *list)
         if (s->curve.entry[i] != j->entry[d->winner] || !isfinite(g.mean)) continue;
         tl_reason(list, "1,000 more labels would bring %s about %s (%s to %s).",
             entry_of(s, i)->label, tl_study_gap(s, g.mean, text[0]),
-            tl_study_gap(s, g.low, text[1]), tl_study_gap(s, g.high, text[2]));
+            without_unit(tl_study_gap(s, g.low, text[1])),
+            without_unit(tl_study_gap(s, g.high, text[2])));
     }
 }
 

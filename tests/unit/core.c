@@ -160,6 +160,7 @@ static void people_read_numbers_and_hints(void **state)
     assert_string_equal(tl_say_seconds(65.2, b), "1m 05s");
     assert_string_equal(tl_say_points(0.01, b), "1 point");
     assert_string_equal(tl_say_points(0.025, b), "2.5 points");
+    assert_string_equal(tl_say_points(0.000327, b), "0.033 points");
     assert_string_equal(tl_plural(1, "row", "rows"), "row");
     assert_string_equal(tl_plural(0, "row", "rows"), "rows");
     assert_true(tl_parse_seconds("1h30m", &s) && fabs(s - 5400.0) < 1e-9);
