@@ -1,9 +1,9 @@
 /* study.c -- tailor_compare: the question handed to the study.  Floor 4.5, api. */
 #include "api/handles.h"
 #include "core/io.h"
-#include "data/inspect.h"
 #include "study/audit.h"
 #include "study/compare.h"
+#include "study/profile.h"
 #include "study/rank.h"
 #include "train/store.h"
 
@@ -143,7 +143,7 @@ tailor_status tailor_inspect(tailor *t, const tailor_question *question, char **
         TL_FAIL(TL_EUSAGE, "tailor_inspect", "data and json must be given");
     q.data.skip_bad = true;
     TL_TRY(tl_dataset_open(ctx, &q.data, &d));
-    TL_TRY(tl_inspect(ctx, d, &result));
+    TL_TRY(tl_profile(ctx, d, &result));
     tl_dataset_close(ctx, d);
     d = NULL;
     /* Damaged pictures are found by now; nothing can be trained on them. */

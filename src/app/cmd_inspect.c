@@ -173,6 +173,51 @@ static tl_status print_labels(tl_app *app, const json_t *labels)
     return rc;
 }
 
+/* The plain facts that foretell the label, the worst first. */
+static void print_shortcuts(const json_t *shortcuts)
+{
+    json_t *f;
+    size_t  i;
+    int     shown = 0;
+
+    json_array_foreach(json_object_get(shortcuts, "facts"), i, f)
+        if (tl_json_bool(f, "said", false))
+            printf("  %-11s %s alone is right in %.0f %% (chance %.0f %%)\n",
+                   shown++ ? "" : "shortcuts", tl_json_text(f, "fact", "?"),
+                   100.0 * tl_json_number(f, "score", 0.0),
+                   100.0 * tl_json_number(shortcuts, "chance", 0.0));
+    if (i > 0 && shown == 0)
+        printf("  shortcuts   none of %zu plain facts foretells the label\n", i);
+}
+
+static void print_drift(const json_t *drift)
+{
+    json_t *part, *f;
+    size_t  i, k;
+
+    json_array_foreach(drift, i, part) {
+        int     differ = 0;
+        size_t  all    = json_array_size(json_object_get(part, "facts"));
+        json_array_foreach(json_object_get(part, "facts"), k, f)
+            differ += tl_json_bool(f, "said", false);
+        printf("  %-11s %s against training: %d of %zu facts differ\n", i ? "" : "drift",
+               tl_json_text(part, "part", "?"), differ, all);
+    }
+}
+
+static void print_languages(const json_t *languages)
+{
+    json_t *one;
+    size_t  i;
+
+    json_array_foreach(json_object_get(languages, "found"), i, one) {
+        char n[32];
+        printf("%s%s %s", i ? ", " : "  languages   ", tl_json_text(one, "name", "?"),
+               say(one, "rows", n));
+    }
+    if (i > 0) putchar('\n');
+}
+
 static void print_unreadable(const json_t *found)
 {
     json_t *text;
@@ -220,7 +265,7 @@ static void print_findings(const tl_app *app, const json_t *findings)
         const tl_paint paint = strcmp(level, "problem") == 0   ? TL_RED
                                : strcmp(level, "warning") == 0 ? TL_YELLOW
                                                                : TL_DIM;
-        char           line[1200];
+        char           line[2400];
         printf("%s  %s%-9s%s ", i ? "" : "\n", tl_term_out(&app->term, paint), level,
                tl_term_out(&app->term, TL_PLAIN));
         snprintf(line, sizeof line, *todo ? "%s (%s)" : "%s%s", tl_json_text(f, "text", ""), todo);
@@ -266,6 +311,9 @@ static tl_status print_profile(tl_app *app, const json_t *r)
     print_faults(r);
     print_near(r);
     if (texts) print_texts(json_object_get(r, "texts"));
+    print_languages(json_object_get(r, "languages"));
+    print_shortcuts(json_object_get(r, "shortcuts"));
+    print_drift(json_object_get(r, "drift"));
     if (table) rc = tl_inspect_print_table(app, r);
     if (rc == TL_OK && !numbers) rc = print_classes(app, classes, has_parts(r));
     if (rc == TL_OK) rc = print_labels(app, json_object_get(r, "labels"));

@@ -536,6 +536,9 @@ static json_t *assemble(survey *s)
     json_array_extend(found, s->warnings);
     json_array_extend(found, s->notes);
     json_object_set_new(out, "labels", json_null());
+    json_object_set_new(out, "shortcuts", json_null());
+    json_object_set_new(out, "drift", json_null());
+    json_object_set_new(out, "languages", json_null());
     json_object_set_new(out, "findings", found);
     return out;
 }

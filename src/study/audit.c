@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "study/compare_internal.h"
 #include "study/labels.h"
+#include "study/profile.h"
 #include "study/transfer.h"
 
 #include <math.h>
@@ -16,7 +17,7 @@
 
 static const double MORE = 1.1; /* are listed than are taken to be wrong */
 
-enum { FOLDS = 5, ROUNDS = 2, MOST_ROWS = 10000, LEAST_ROWS = 50 };
+enum { FOLDS = 5, ROUNDS = 2, MOST_ROWS = 10000, LEAST_ROWS = 50, LEAST_TESTED = 100 };
 
 typedef struct {
     tl_study s;
@@ -249,21 +250,79 @@ done:
     return rc;
 }
 
+/* The test part's own rows where the files name one, else all: chance cuts it then. */
+static tl_status count_noise(tl_ctx *ctx, const auditing *a, const tl_label_audit *found,
+                             int64_t *rows, double *noise, bool *tested)
+{
+    const tl_dataset *d       = a->s.data;
+    const int64_t     classes = d->classes;
+    tl_label_audit    test    = { 0 };
+    float            *said    = NULL;
+    int32_t          *label   = NULL;
+    int64_t           n       = 0;
+    tl_status         rc      = TL_OK;
+
+    for (int64_t i = 0; i < a->rows.count; i++)
+        n += d->split[a->rows.row[i]] == TL_SPLIT_TEST;
+    *tested = n >= LEAST_TESTED;
+    *rows   = *tested ? n : a->rows.count;
+    *noise  = found->noise;
+    if (!*tested) goto done;
+    TL_TRY(tl_alloc_array(ctx, (size_t)(n * classes), sizeof *said, &said));
+    TL_TRY(tl_alloc_array(ctx, (size_t)n, sizeof *label, &label));
+    for (int64_t i = 0, k = 0; i < a->rows.count; i++) {
+        if (d->split[a->rows.row[i]] != TL_SPLIT_TEST) continue;
+        memcpy(said + k * classes, a->probability + i * classes, (size_t)classes * sizeof *said);
+        label[k++] = a->label[i];
+    }
+    TL_TRY(tl_labels_audit(ctx, said, label, n, (int32_t)classes, 0.0, &test));
+    *noise = test.noise;
+done:
+    tl_label_audit_free(ctx, &test);
+    tl_free(ctx, said);
+    tl_free(ctx, label);
+    return rc;
+}
+
+/* What wrong labels of the test part leave to be shown by any score. */
+static tl_status add_ceiling(tl_ctx *ctx, const auditing *a, const tl_label_audit *found,
+                             json_t *profile)
+{
+    int64_t   rows;
+    double    noise;
+    bool      tested;
+    tl_status rc;
+
+    TL_TRY(count_noise(ctx, a, found, &rows, &noise, &tested));
+    const tl_interval w = tl_wilson(noise * (double)rows, (double)rows, 0.95);
+    json_object_set_new(json_object_get(profile, "labels"), "ceiling",
+                        json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "part",
+                                  tested ? "test" : "all", "rows", (json_int_t)rows, "noise",
+                                  noise, "low", w.low, "high", w.high, "score", 1.0 - noise));
+    if (noise > 0.0)
+        tl_profile_say(profile, "note",
+                       "mend the labels of the test part first: believe no score above that, and "
+                       "no difference smaller than what it leaves out",
+                       "a ceiling by the labels: a model without any mistake would score about "
+                       "%.1f %% (%.1f to %.1f %%), for about %.1f %% of the labels of %s are "
+                       "probably wrong",
+                       100.0 * (1.0 - noise), 100.0 * (1.0 - w.high), 100.0 * (1.0 - w.low),
+                       100.0 * noise, tested ? "the test part" : "the data");
+done:
+    return rc;
+}
+
 static void add_finding(json_t *profile, const char *by, const tl_label_audit *found,
                         int64_t rows)
 {
-    char text[500];
-
     if (found->count == 0) return;
-    snprintf(text, sizeof text,
-             "about %.0f of %" PRId64 " labels (%.1f %%) are probably wrong, by %s; %" PRId64
-             " are listed for a look, and a difference between routes below that share is below "
-             "the labels' own noise",
-             found->noise * (double)rows, rows, 100.0 * found->noise, by, found->count);
-    json_array_append_new(json_object_get(profile, "findings"),
-                          json_pack("{s:s, s:s, s:s}", "level", "warning", "text", text, "todo",
-                                    "look at the first of them; correct those that are wrong, in "
-                                    "the test part first"));
+    tl_profile_say(profile, "warning",
+                   "look at the first of them; correct those that are wrong, in the test part "
+                   "first",
+                   "about %.0f of %" PRId64 " labels (%.1f %%) are probably wrong, by %s; %" PRId64
+                   " are listed for a look, and a difference between routes below that share is "
+                   "below the labels' own noise",
+                   found->noise * (double)rows, rows, 100.0 * found->noise, by, found->count);
 }
 
 static tl_status write_down(tl_ctx *ctx, const auditing *a, const tl_label_audit *found,
@@ -280,6 +339,7 @@ static tl_status write_down(tl_ctx *ctx, const auditing *a, const tl_label_audit
                                   (json_int_t)found->count, "noise", found->noise, "found",
                                   list));
     add_finding(profile, a->by, found, a->rows.count);
+    TL_TRY(add_ceiling(ctx, a, found, profile));
 done:
     json_decref(list);
     return rc;

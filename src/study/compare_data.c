@@ -3,7 +3,7 @@
 #include "study/update.h"
 #include "core/machine.h"
 #include "core/text.h"
-#include "data/inspect.h"
+#include "study/profile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -305,7 +305,7 @@ tl_status tl_study_inspect(tl_ctx *ctx, tl_study *s)
 
     TL_TRY(tl_store_get(ctx, s->store, "profile", &s->profile));
     if (!s->profile) {
-        TL_TRY(tl_inspect(ctx, s->data, &s->profile));
+        TL_TRY(tl_profile(ctx, s->data, &s->profile));
         TL_TRY(tl_store_set(ctx, s->store, "profile", s->profile));
     }
     json_array_foreach(json_object_get(s->profile, "findings"), i, finding)

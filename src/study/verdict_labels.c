@@ -59,8 +59,9 @@ done:
 json_t *tl_study_labels_json(const tl_study *s, const tl_judged *j)
 {
     if (!j->labels.joint) return json_null();
-    return json_pack("{s:I, s:I, s:f}", "rows", (json_int_t)s->test.count, "suspects",
-                     (json_int_t)j->labels.count, "noise", j->labels.noise);
+    return json_pack("{s:I, s:I, s:f, s:f}", "rows", (json_int_t)s->test.count, "suspects",
+                     (json_int_t)j->labels.count, "noise", j->labels.noise, "ceiling",
+                     1.0 - j->labels.noise);
 }
 
 void tl_study_labels_words(const tl_study *s, const tl_judged *j, json_t *reasons)
@@ -73,6 +74,12 @@ void tl_study_labels_words(const tl_study *s, const tl_judged *j, json_t *reason
               "%" PRId64 " of the %" PRId64 " test labels are probably wrong (about %.1f %%)%s.",
               j->labels.count, s->test.count, 100.0 * j->labels.noise,
               few ? ": the difference between the first two is below the labels' own noise" : "");
+    if (strcmp(s->metric, "accuracy") == 0 &&
+        d->test[d->winner].high >= 1.0 - j->labels.noise)
+        tl_reason(reasons,
+                  "A model without any mistake would score about %.1f %% on such labels, and the "
+                  "winner is within reach of that: what is left cannot be told from wrong labels.",
+                  100.0 * (1.0 - j->labels.noise));
 }
 
 tl_status tl_study_labels_detail(tl_ctx *ctx, const tl_study *s, const tl_judged *j, json_t **out)

@@ -360,6 +360,12 @@ function data() {
   const P = D.profile || {}, d = V.data || {}, parts = [];
   parts.push(table(['training rows', 'validation rows', 'test rows', 'classes'], [[count(d.train), count(d.valid), count(d.test), count(d.classes)]]));
   for (const f of P.findings || []) parts.push(el('div', { class: 'finding ' + (f.level || f.severity || '') }, el('div', {}, f.text || f.what || f.finding || String(f)), f.todo || f.remedy || f.what_to_do ? el('div', { class: 'small' }, f.todo || f.remedy || f.what_to_do) : null));
+  const facts = f => `${(100 * f).toFixed(0)} %`;
+  if (P.shortcuts) parts.push(fold(`what one plain fact alone foretells of the label (${P.shortcuts.tests} looked at)`, el('p', { class: 'note' }, `In ${count(P.shortcuts.rows)} rows, each told by others; every class counts alike, chance is ${facts(P.shortcuts.chance)}; the interval is corrected for the number of facts.`),
+    table(['fact', 'right', 'interval', ''], P.shortcuts.facts.map(f => [f.fact, facts(f.score), `${facts(f.low)} to ${facts(f.high)}`, f.said ? 'look at it' : '']))));
+  for (const p of P.drift || []) parts.push(fold(`the ${p.part} part beside the training part: ${p.facts.filter(f => f.said).length} of ${p.facts.length} facts differ`, el('p', { class: 'note' }, `${count(p.rows)} rows beside ${count(p.training_rows)}: Kolmogorov and Smirnov's test of numbers, Pearson's of categories; p is corrected for ${p.tests} tests. Difference: 0 alike, 1 nothing in common. Of categories the level that differs most.`),
+    table(['fact', 'training', p.part, 'difference', 'p', ''], p.facts.map(f => [f.fact, ...[f.training, f.there].map(x => known(x) ? f.kind === 'category' ? facts(x) : x.toPrecision(4) : '–'), f.effect.toFixed(2), f.p < 0.001 ? '< 0.001' : f.p.toFixed(3), f.said ? 'differs' : '']))));
+  if (P.languages) parts.push(fold('languages', table(['language', `texts of ${count(P.languages.rows)}`], P.languages.found.map(l => [l.name, count(l.rows)]))));
   const classes = P.classes && Array.isArray(P.classes) ? P.classes : [];
   if (classes.length && classes.length <= 100) {
     const keys = ['train', 'valid', 'test'].filter(k => classes.some(c => known(c[k])));
