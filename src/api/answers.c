@@ -341,6 +341,11 @@ tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out)
     out->accuracy_high = accuracy.high;
     out->macro_f1      = tl_macro_f1(a->label, a->predicted, a->rows, (int32_t)a->classes);
     TL_TRY(f1_interval(ctx, a, out));
+    /* All right, or all wrong: drawing rows again shows no more of it; rows at large do. */
+    if (!(out->macro_f1_low < out->macro_f1_high)) {
+        out->macro_f1_low  = fmin(out->macro_f1, accuracy.low);
+        out->macro_f1_high = fmax(out->macro_f1, accuracy.high);
+    }
     if (a->ranks) rc = tl_measure_ranks(ctx, a, out);
 done:
     return rc;

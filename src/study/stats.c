@@ -171,6 +171,29 @@ static double pairs_won(const scored *s, int64_t rows)
     return won;
 }
 
+/* Of an area `a` of so many pairs. */
+static double auc_error(double a, double yes, double no)
+{
+    const double q1 = a / (2.0 - a), q2 = 2.0 * a * a / (1.0 + a);
+    const double variance =
+        (a * (1.0 - a) + (yes - 1.0) * (q1 - a * a) + (no - 1.0) * (q2 - a * a)) / (yes * no);
+
+    return sqrt(fmax(0.0, variance));
+}
+
+/* Where, between `at` and `end`, an area would lie 1.96 of its own errors from `at`. */
+static double auc_bound(double at, double end, double yes, double no)
+{
+    double near = at, far = end;
+
+    for (int i = 0; i < 60; i++) {
+        const double mid = 0.5 * (near + far);
+        if (fabs(at - mid) <= 1.959963984540054 * auc_error(mid, yes, no)) near = mid;
+        else far = mid;
+    }
+    return 0.5 * (near + far);
+}
+
 tl_status tl_roc_auc(tl_ctx *ctx, const float *score, const int32_t *label, int64_t rows,
                      tl_interval *out)
 {
@@ -188,11 +211,7 @@ tl_status tl_roc_auc(tl_ctx *ctx, const float *score, const int32_t *label, int6
     if (yes < 1.0 || no < 1.0) goto done;
     qsort(s, (size_t)rows, sizeof *s, by_score);
     const double a = pairs_won(s, rows) / (yes * no);
-    const double q1 = a / (2.0 - a), q2 = 2.0 * a * a / (1.0 + a);
-    const double variance =
-        (a * (1.0 - a) + (yes - 1.0) * (q1 - a * a) + (no - 1.0) * (q2 - a * a)) / (yes * no);
-    const double half = 1.959963984540054 * sqrt(fmax(0.0, variance));
-    *out = (tl_interval){ a, fmax(0.0, a - half), fmin(1.0, a + half) };
+    *out = (tl_interval){ a, auc_bound(a, 0.0, yes, no), auc_bound(a, 1.0, yes, no) };
 done:
     tl_free(ctx, s);
     return rc;

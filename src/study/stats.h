@@ -85,7 +85,8 @@ tl_interval tl_mean_t(const double *x, int n, double confidence);
 double      tl_student_quantile(double p, double df), tl_student_cdf(double t, double df);
 
 /* Area under the ROC curve of class 1's scores against class 0's, ties a half each; NaN where
- * one of them has no row.  95 % interval by Hanley and McNeil 1982. */
+ * one of them has no row.  95 % interval: the areas that lie within 1.96 of their own errors
+ * (Hanley and McNeil 1982) of it, so that a full area has a lower bound, too (Newcombe 2006). */
 tl_status tl_roc_auc(tl_ctx *ctx, const float *score, const int32_t *label, int64_t rows,
                      tl_interval *out);
 /* scikit-learn's average_precision_score of scores and labels `step` apart; NaN where no row has

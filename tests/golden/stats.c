@@ -75,6 +75,27 @@ static void calibration_is_by_its_definitions(void **state)
     near(tl_temperature(p, golden_truth, N, K), golden_calibration[1][0], 1e-4);
 }
 
+static void areas_under_the_curve_have_bounds_even_where_they_are_full(void **state)
+{
+    enum { N = 24 };
+    float   score[N];
+    int32_t label[N];
+
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(golden_areas); i++) {
+        tl_interval auc;
+        for (int r = 0; r < N; r++) {
+            score[r] = (float)golden_scores[4 * i + (size_t)r / 6][r % 6];
+            label[r] = r % 3 == 0;
+        }
+        TEST_OK(tl_roc_auc(test_fresh(), score, label, N, &auc));
+        near(auc.mean, golden_areas[i][0], 1e-9);
+        near(auc.low, golden_areas[i][1], 1e-6);
+        near(auc.high, golden_areas[i][2], 1e-6);
+    }
+    assert_true(golden_areas[2][0] == 1.0 && golden_areas[2][1] < 0.9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +103,7 @@ int main(void)
         cmocka_unit_test(intervals_are_scipys),
         cmocka_unit_test(metrics_are_scikit_learns),
         cmocka_unit_test(calibration_is_by_its_definitions),
+        cmocka_unit_test(areas_under_the_curve_have_bounds_even_where_they_are_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,11 @@ static void scores_are_those_worked_out_by_hand(void **state)
     assert_true(fabs(m.macro_f1 - (8.0 / 9.0 + 6.0 / 7.0 + 0.5) / 3.0) < 1e-12);
     assert_true(m.macro_f1_low < m.macro_f1 && m.macro_f1 < m.macro_f1_high);
     assert_true(fabs(m.loss - 1.5) < 1e-12);
+    /* All ten right: it may be luck still; Wilson's lower bound by hand: 10 / (10 + 1.96^2). */
+    memcpy(predicted, label, sizeof label);
+    TEST_OK(tl_api_measure(test_fresh(), &a, &m));
+    assert_true(m.macro_f1 == 1.0 && m.macro_f1_high == 1.0);
+    assert_true(fabs(m.macro_f1_low - 0.7225) < 1e-4);
 }
 
 static int stop_at_once(void *user, const tailor_progress *p)
