@@ -190,6 +190,8 @@ typedef struct {
     double  micro_f1, micro_f1_low, micro_f1_high;  /* of several labels, else NaN: bootstrap    */
     double  map, map_low, map_high;                 /* ... mean of their average precisions      */
     double  qwk, qwk_low, qwk_high;                 /* of ranks, else NaN: bootstrap; mae, too   */
+    double  entity_f1, entity_f1_low, entity_f1_high; /* of words with tags, else NaN: bootstrap
+                                                       over texts, as accuracy's there          */
 } tailor_metrics;
 /* part: "train", "valid", "test" or "all"; NULL: the test part if there is one, else all.  Where
  * the files name no test part, "test" is what was cut off when the model was trained.

@@ -181,6 +181,7 @@ tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl
     TL_TRY((set->task->numbers   ? take_numbers
             : set->task->several ? take_labels
                                  : take_classes)(ctx, model, set, rows, logit, out));
+    if (set->task->tags) TL_TRY(tl_count_texts(ctx, model, set, rows, out));
 done:
     tl_predictor_free(ctx, p);
     tl_slab_free(ctx, slab);
@@ -201,6 +202,7 @@ void tl_answers_free(tl_ctx *ctx, tl_answers *a)
     tl_free(ctx, a->has);
     tl_free(ctx, a->says);
     tl_free(ctx, a->probability);
+    tl_free(ctx, a->of_text);
     *a = (tl_answers){ 0 };
 }
 
@@ -265,6 +267,7 @@ static void no_marks(tailor_metrics *out)
     out->micro_f1 = out->micro_f1_low = out->micro_f1_high = NAN;
     out->map = out->map_low = out->map_high = NAN;
     out->qwk = out->qwk_low = out->qwk_high = NAN;
+    out->entity_f1 = out->entity_f1_low = out->entity_f1_high = NAN;
 }
 
 static void no_classes(tailor_metrics *out)
@@ -347,6 +350,7 @@ tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out)
         out->macro_f1_high = fmax(out->macro_f1, accuracy.high);
     }
     if (a->ranks) rc = tl_measure_ranks(ctx, a, out);
+    if (a->of_text) rc = tl_measure_tags(ctx, a, out);
 done:
     return rc;
 }

@@ -140,19 +140,20 @@ done:
 static tl_status result(tl_ctx *ctx, const tl_model *m, const tl_answers *a,
                         const tailor_metrics *s, const char *split, char **out)
 {
-    json_t   *classes = NULL, *auc, *mae = NULL, *qwk = NULL;
+    json_t   *classes = NULL, *auc, *mae = NULL, *qwk = NULL, *entities = NULL;
     tl_status rc;
 
     if (a->has) return result_of_labels(ctx, m, a, s, split, out);
     if (a->truth) return result_of_numbers(ctx, a, s, split, out);
     if (a->ranks) mae = interval(s->mae, s->mae_low, s->mae_high);
     if (a->ranks) qwk = interval(s->qwk, s->qwk_low, s->qwk_high);
+    if (a->of_text) entities = interval(s->entity_f1, s->entity_f1_low, s->entity_f1_high);
     auc = a->score ? interval(s->roc_auc, s->roc_auc_low, s->roc_auc_high) : NULL;
     TL_TRY(per_class(ctx, m, a, &classes));
     TL_TRY(tl_api_text(
         ctx,
-        json_pack("{s:s, s:I, s:o, s:o, s:o*, s:o*, s:o*, s:o, s:o, s:o}", "split", split,
-                  "rows", (json_int_t)s->rows, "accuracy",
+        json_pack("{s:s, s:I, s:o*, s:o, s:o, s:o*, s:o*, s:o*, s:o, s:o, s:o}", "split", split,
+                  "rows", (json_int_t)s->rows, "entity_f1", entities, "accuracy",
                   interval(s->accuracy, s->accuracy_low, s->accuracy_high), "macro_f1",
                   interval(s->macro_f1, s->macro_f1_low, s->macro_f1_high), "roc_auc", auc,
                   "mae", mae, "qwk", qwk, "loss", loss_interval(a), "per_class", classes,

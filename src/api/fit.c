@@ -110,7 +110,7 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
         TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
         c->arch.outputs     = classes;
         c->arch.source_head = false;
-        c->arch.ask         = TL_ASK_CLASSES;
+        c->arch.ask         = tl_ask_of_task(d->task);
     }
     TL_TRY(tl_route_defaults(ctx, c->route, &c->arch, rows, &c->hyper));
     TL_TRY(tl_fit_hyper(ctx, &c->hyper, o));
@@ -239,6 +239,7 @@ static json_t *metric_score(const tailor_metrics *m, const char *metric)
         { "macro-f1", m->macro_f1, m->macro_f1_low, m->macro_f1_high },
         { "micro-f1", m->micro_f1, m->micro_f1_low, m->micro_f1_high },
         { "qwk", m->qwk, m->qwk_low, m->qwk_high },
+        { "entity-f1", m->entity_f1, m->entity_f1_low, m->entity_f1_high },
         { "rmse", m->rmse, m->rmse_low, m->rmse_high },
         { "mae", m->mae, m->mae_low, m->mae_high },
         { "r2", m->r2, m->r2_low, m->r2_high },

@@ -80,12 +80,21 @@ typedef struct {
     float   *probability;
     bool     ranks;              /* the classes are ranks                                    */
     double  *loss;               /* [rows] natural log; owned                                */
+    int64_t  texts;              /* of words with tags: what those of each text add up to,   */
+    double  *of_text;            /* [texts TL_OF_TEXT]; else NULL                            */
 } tl_answers;
+enum { TL_TEXT_RIGHT, TL_TEXT_WORDS, TL_TEXT_SPANS_RIGHT, TL_TEXT_SPANS_SAID, TL_TEXT_SPANS_THERE,
+       TL_OF_TEXT };
 tl_status tl_api_ask(tailor *t, const tl_model *model, const tl_dataset *set, tl_rows rows,
                      tl_answers *out);
 void      tl_answers_free(tl_ctx *ctx, tl_answers *a);
 /* measure_marks.c: of several labels, and of ranks what accuracy and F1 do not say. */
 tl_status tl_measure_labels(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out);
 tl_status tl_measure_ranks(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out);
+/* measure_tags.c: of words with tags what each text adds, and the scores of words and entities with
+ * intervals over texts. */
+tl_status tl_count_texts(tl_ctx *ctx, const tl_model *m, const tl_dataset *d, tl_rows rows,
+                         tl_answers *a);
+tl_status tl_measure_tags(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out);
 tl_status tl_api_measure(tl_ctx *ctx, const tl_answers *a, tailor_metrics *out);
 #endif

@@ -172,7 +172,9 @@ tailor_status tailor_predict(tailor *t, const tailor_model *model, const char *c
     const tl_each_line lines = { each, user };
 
     TL_TRY(asker_open(t, model->model, &a));
-    if (model->model->prep.text)
+    if (model->model->task->tags)
+        TL_TRY(tl_predict_tags(ctx, &a, model->model, tl_api_cache_bytes(t), path, paths, &lines));
+    else if (model->model->prep.text)
         TL_TRY(tl_predict_texts(ctx, &a, model->model, tl_api_cache_bytes(t), path, paths,
                                 &lines));
     else if (model->model->prep.table)
@@ -223,7 +225,8 @@ tailor_status tailor_predict_text(tailor *t, const tailor_model *model, const ch
         TL_FAIL(TL_EUSAGE, "tailor_predict_text", "the model takes %s (give their paths)",
                 model->model->task->rows);
     TL_TRY(asker_open(t, model->model, &a));
-    TL_TRY(tl_predict_given(ctx, &a, model->model, text, count, &lines));
+    TL_TRY((model->model->task->tags ? tl_predict_given_tags : tl_predict_given)(
+        ctx, &a, model->model, text, count, &lines));
     if (a.bad) TL_FAIL(TL_EDATA, "predict", "some texts are empty (see their \"error\")");
 done:
     asker_close(ctx, &a);

@@ -39,4 +39,9 @@ tl_status tl_predict_texts(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t l
                            const char *const *path, size_t paths, const tl_each_line *each);
 tl_status tl_predict_given(tl_ctx *ctx, tl_asker *a, const tl_model *m, const char *const *text,
                            size_t count, const tl_each_line *each);
+/* predict_tags.c, the same where words are told apart: {"input", "entities", "words"}. */
+tl_status tl_predict_tags(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t limit,
+                          const char *const *path, size_t paths, const tl_each_line *each);
+tl_status tl_predict_given_tags(tl_ctx *ctx, tl_asker *a, const tl_model *m,
+                                const char *const *text, size_t count, const tl_each_line *each);
 #endif

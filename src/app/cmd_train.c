@@ -130,6 +130,13 @@ static bool is_table(const tailor_data *data)
     return strncmp(tailor_data_task(data), "table", 5) == 0;
 }
 
+static bool is_text(const tailor_data *data)
+{
+    const char *task = tailor_data_task(data);
+
+    return strncmp(task, "text", 4) == 0 || strcmp(task, "token-classification") == 0;
+}
+
 static void print_rates(const json_t *r)
 {
     enum { LINES = 20 };
@@ -163,7 +170,7 @@ static tl_status open_model(tl_app *app, const tailor_data *data, tailor_model *
         return tl_fail(&app->ctx, TL_EUSAGE, "--base",
                        "conversations are for a language model (give --base MODEL; `tailor "
                        "pretrain` makes one of plain text)");
-    if (!arch && strncmp(tailor_data_task(data), "text", 4) == 0)
+    if (!arch && is_text(data))
         return tl_app_lib(app, tailor_model_new(app->lib, NULL, data, tl_app_seed(app), out));
     if (!arch && route && strcmp(route, "baseline") == 0) arch = "mlp";
     if (!arch && is_table(data)) arch = "mlp";

@@ -49,7 +49,8 @@ static tl_status print_classes(tl_app *app, const json_t *classes)
 static tl_status print_evaluation(tl_app *app, const json_t *r)
 {
     static const struct { const char *key, *name; } scores[] = {
-        { "accuracy", "accuracy" }, { "macro_f1", "macro-F1" }, { "roc_auc", "ROC AUC" },
+        { "entity_f1", "entity F1" }, { "accuracy", "accuracy" },
+        { "macro_f1", "macro-F1" }, { "roc_auc", "ROC AUC" },
         { "micro_f1", "micro-F1" }, { "map", "mean AP" }, { "qwk", "kappa" },
         { "rmse", "RMSE" }, { "mae", "MAE" }, { "r2", "R2" }, { "perplexity", "perplexity" },
         { "loss", "loss" },

@@ -32,9 +32,17 @@ tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out)
     return TL_OK;
 }
 
+tl_ask tl_ask_of_task(const tl_task *task)
+{
+    return task->tags ? TL_ASK_TOKENS : TL_ASK_CLASSES;
+}
+
 const tl_task *tl_model_task(const tl_arch *arch, const tl_prep *prep)
 {
-    return prep->text && tl_arch_words(arch) ? &tl_task_language_modelling : tl_prep_task(prep);
+    if (prep->text && tl_arch_words(arch)) return &tl_task_language_modelling;
+    if (prep->text && arch->family->text && arch->ask == TL_ASK_TOKENS)
+        return &tl_task_token_classification;
+    return tl_prep_task(prep);
 }
 
 static tl_status copy_names(tl_ctx *ctx, char *const *from, int64_t count, char ***out)
@@ -121,7 +129,7 @@ tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
     arch.outputs     = outputs;
     arch.dropout     = dropout;
     arch.source_head = false;
-    arch.ask         = TL_ASK_CLASSES;
+    arch.ask         = tl_ask_of_task(tl_prep_task(&base->prep));
     TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
     TL_TRY(copy_values(ctx, base->params, false, m->params));
     tl_adapt_start(&arch.adapt, m->params);

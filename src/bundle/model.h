@@ -26,6 +26,8 @@ typedef struct {
     char       sha256[65]; /* of the weight files */
 } tl_model;
 
+/* What a network is asked where the task is this. */
+tl_ask tl_ask_of_task(const tl_task *task);
 /* What `arch` was made for, at its own input size. */
 tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out);
 

@@ -139,7 +139,7 @@ tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int
     tl_status     rc;
 
     *out = NULL;
-    if (model->arch.family->text && model->arch.ask != TL_ASK_CLASSES)
+    if (model->arch.family->text && tl_arch_words(&model->arch))
         TL_FAIL(TL_EDATA, model->path ? model->path : model->arch.name,
                 "is no classifier of texts (train it with labels first: tailor train DATA --base)");
     TL_TRY(tl_alloc(ctx, sizeof *p, &p));
@@ -156,7 +156,8 @@ tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int
     }
     TL_TRY(add_shape(ctx, p, is_packed(p) ? tl_tokens_room(2 * rows) : 0));
     p->row_floats = tl_shape_count(tl_graph_shape(p->shape->graph, p->shape->x)) / rows;
-    p->width      = tl_shape_count(tl_graph_shape(p->shape->graph, p->shape->y)) / rows;
+    const tl_shape *y = tl_graph_shape(p->shape->graph, p->shape->y);
+    p->width          = is_packed(p) ? y->dim[y->ndim - 1] : tl_shape_count(y) / rows;
     if (!is_packed(p)) TL_TRY(make_buffers(ctx, p));
     else TL_TRY(bind_params(ctx, p, p->shape));
     *out = p;
@@ -253,6 +254,44 @@ done:
     return rc;
 }
 
+/* As many words as those of the windows that one run takes: each word's own token answers. */
+static tl_status run_words(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                           int64_t *taken, float *y)
+{
+    int64_t  *window = NULL, tokens = 0, windows = 0, n = 0, w = -1;
+    asked    *a;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *window, &window));
+    for (; n < rows.count; n++) {
+        if (tl_cache_window(cache, rows.row[n]) == w) continue;
+        const int64_t more = tl_cache_tokens(cache, rows.row[n]);
+        if (windows == p->rows || (windows > 0 && tokens + more > MOST_TOKENS)) break;
+        window[windows++] = rows.row[n];
+        w                 = tl_cache_window(cache, rows.row[n]);
+        tokens += more;
+    }
+    TL_TRY(shape_for(ctx, p, tokens, &a));
+    TL_TRY(tl_pack_reserve(ctx, p->rows, a->tokens, &p->pack));
+    tl_pack_rows(cache, window, windows, &p->pack);
+    TL_TRY(tl_packed_bind(ctx, a->plan, a->x, &a->text, &p->pack));
+    TL_TRY(tl_plan_run(ctx, a->plan, (tl_tick){ 0 }));
+    const float *made = tl_plan_data(a->plan, a->y);
+    w                 = 0;
+    for (int64_t i = 0; i < n; i++) {
+        bool own;
+        w += i > 0 && tl_cache_window(cache, rows.row[i]) !=
+                          tl_cache_window(cache, rows.row[i - 1]);
+        memcpy(y + i * p->width,
+               made + (p->pack.offset[w] + tl_cache_token(cache, rows.row[i], &own)) * p->width,
+               (size_t)p->width * sizeof *y);
+    }
+    *taken = n;
+done:
+    tl_free(ctx, window);
+    return rc;
+}
+
 /* As many rows as one run takes, packed and asked. */
 static tl_status run_packed(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
                             int64_t *taken, float *y)
@@ -287,7 +326,8 @@ static tl_status packed_rows(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache
     for (int64_t at = 0; at < rows.count; at += n) {
         const tl_rows rest = { rows.row + at, rows.count - at };
         if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
-        TL_TRY(run_packed(ctx, p, cache, rest, &n, y + at * p->width));
+        TL_TRY((tl_cache_asks_words(cache) ? run_words : run_packed)(ctx, p, cache, rest, &n,
+                                                                     y + at * p->width));
     }
 done:
     return rc;

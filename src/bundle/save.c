@@ -61,8 +61,8 @@ static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
         json_object_del(config, "num_labels");
         return save_json(ctx, folder, "config.json", config);
     }
-    json_object_set_new(config, "problem_type",
-                        json_string(m->task->problem_type));
+    if (m->task->problem_type)
+        json_object_set_new(config, "problem_type", json_string(m->task->problem_type));
     add_labels(config, m);
     return save_json(ctx, folder, "config.json", config);
 }

@@ -19,6 +19,11 @@ typedef struct {
     int64_t  most_texts; /* that begin in one row; 0 reads as 1                                */
     tl_map   id_map, mark_map; /* where they are, if not in memory                            */
     int64_t  cut_rows, cut_tokens;
+    int32_t *of;         /* of words that are asked one by one (texts/tagged.h): the dataset's rows
+                            are [words], those here are windows of texts, and this is which window
+                            a word is asked in; NULL: both are the same                        */
+    int32_t *token;      /* [words] where it begins there; ~token: where nothing of it stands  */
+    int64_t *word_at;    /* [rows + 1] the first word that each window asks                    */
 } tl_text_rows;
 void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t);
 

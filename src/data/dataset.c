@@ -410,6 +410,31 @@ done:
     return rc;
 }
 
+/* Words of one text are a group: splits keep them together, statistics take them as one. */
+static tl_status take_tags(tl_ctx *ctx, const tl_opening *o, tl_dataset *d)
+{
+    int64_t   row = 0;
+    tl_tags  *t;
+    tl_status rc;
+
+    if (d->rows > INT32_MAX)
+        TL_FAIL(TL_ELIMIT, d->path, "over two billion words (part the data)");
+    TL_TRY(tl_alloc(ctx, sizeof *t, &t));
+    d->tags = t;
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *t->text, &t->text));
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->rows + 1, sizeof *t->first, &t->first));
+    TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *d->group, &d->group));
+    for (size_t p = 0; p < o->parts; p++)
+        for (int64_t r = 0; r < o->part[p].rows; r++, row++) {
+            if (r == 0 || o->part[p].begins[r]) t->first[t->texts++] = row;
+            t->text[row] = d->group[row] = (int32_t)t->texts - 1;
+        }
+    t->first[t->texts] = row;
+    d->groups          = t->texts;
+done:
+    return rc;
+}
+
 static tl_status join(tl_ctx *ctx, tl_opening *o, const tl_dataset_source *source, tl_dataset *d)
 {
     const char  *path  = source->train;
@@ -436,6 +461,7 @@ static tl_status join(tl_ctx *ctx, tl_opening *o, const tl_dataset_source *sourc
     for (size_t i = 0; i < o->parts; i++)
         TL_TRY(fill_rows(ctx, d, &o->part[i], h->start[i], entry, count));
     TL_TRY(label_by_rarest(ctx, d));
+    if (d->task->tags) TL_TRY(take_tags(ctx, o, d));
     pthread_mutex_init(&h->lock, NULL);
     h->part  = o->part;
     h->parts = o->parts;
@@ -521,10 +547,13 @@ static void close_rows(tl_ctx *ctx, tl_dataset *d)
     tl_free(ctx, d->path);
     tl_free(ctx, d->target);
     tl_free(ctx, d->group);
-    for (int64_t g = 0; g < d->groups; g++) tl_free(ctx, d->group_name[g]);
+    for (int64_t g = 0; d->group_name && g < d->groups; g++) tl_free(ctx, d->group_name[g]);
     tl_free(ctx, d->group_name);
     tl_free(ctx, d->group_column);
     tl_free(ctx, d->mark);
+    if (d->tags) tl_free(ctx, d->tags->first);
+    if (d->tags) tl_free(ctx, d->tags->text);
+    tl_free(ctx, d->tags);
     tl_schema_drop(ctx, d->schema);
     if (d->text) tl_text_columns_free(ctx, d->text);
     tl_free(ctx, d->text);

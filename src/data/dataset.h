@@ -15,6 +15,13 @@ typedef enum {
 /* Index lists; owned by the caller's one tl_free each. */
 typedef struct { int64_t *row; int64_t count; } tl_rows;
 
+/* Rows that are words of texts: which text each is of, and where texts begin. */
+typedef struct {
+    int64_t  texts;
+    int64_t *first; /* [texts + 1] the row of each text's first word */
+    int32_t *text;  /* [rows]                                        */
+} tl_tags;
+
 typedef struct tl_dataset tl_dataset;
 struct tl_dataset {
     const tl_task *task;
@@ -44,7 +51,9 @@ struct tl_dataset {
     uint8_t    *mark;       /* [rows classes] 1 where the class holds, of tasks with several labels;
                                label is the rarest of a row's then, for stratifying; else NULL */
     tl_text_columns *text;  /* of texts: where they stand; else NULL                          */
-    int32_t    *group;      /* [rows] as --group says, -1: none; NULL: it was not asked       */
+    tl_tags    *tags;       /* of words with a tag each: their texts; else NULL               */
+    int32_t    *group;      /* [rows] as --group says, or words by their text (unnamed); -1:
+                               none; NULL: it was not asked                                    */
     int64_t     groups;
     char      **group_name; /* [groups] the column's values, sorted                           */
     char       *group_column;

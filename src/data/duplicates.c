@@ -62,12 +62,32 @@ static void hash_record(const tl_dataset *d, int64_t i, char hex[65])
     snprintf(hex, 65, "%016" PRIx64 "%016" PRIx64 "%032d", h[0], h[1], 0);
 }
 
+/* A word is the copy of another at the same place of the same text. */
+static void hash_word(const tl_dataset *d, int64_t i, char hex[65])
+{
+    const int64_t text = d->tags->text[i], first = d->tags->first[text];
+    uint64_t      h    = 0x9e3779b97f4a7c15u;
+    tl_string     word[2];
+
+    for (int64_t r = first; r < d->tags->first[text + 1]; r++) {
+        tl_dataset_text(d, r, word);
+        h = (h ^ tl_bytes_hash(word[0].text, word[0].bytes)) * 0xff51afd7ed558ccdu;
+        h ^= h >> 33;
+    }
+    snprintf(hex, 65, "%016" PRIx64 "%016" PRIx64 "%032" PRIx64, h, (uint64_t)(i - first),
+             (uint64_t)(d->tags->first[text + 1] - first));
+}
+
 /* Texts are copies of each other whatever else their rows hold. */
 static void hash_texts(const tl_dataset *d, int64_t i, char hex[65])
 {
     tl_string text[2];
     uint64_t h[2];
 
+    if (d->tags) {
+        hash_word(d, i, hex);
+        return;
+    }
     tl_dataset_text(d, i, text);
     for (int k = 0; k < 2; k++)
         h[k] = text[k].text ? tl_bytes_hash(text[k].text, text[k].bytes) : 0;

@@ -50,6 +50,9 @@ tl_status tl_dataset_take_groups(tl_ctx *ctx, tl_dataset *d, const char *column)
     int64_t   count;
     tl_status rc;
 
+    if (d->tags)
+        return tl_fail(ctx, TL_EUSAGE, "--group",
+                       "words are grouped by their texts already (leave it out)");
     TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *all, &all));
     TL_TRY(gather(ctx, d->hold, column, all, &count));
     qsort(all, (size_t)count, sizeof *all, by_text_then_row);

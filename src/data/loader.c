@@ -34,6 +34,7 @@ struct tl_loader {
     slot           slot[MOST_SLOTS];
     int64_t        slots, chunk, row_values;
     int64_t       *by_class, *class_at, *turn, occur; /* of balanced loaders */
+    int64_t       *windows; /* of rows that are words: one row of each window; else NULL */
     struct {
         int64_t epoch, *order;
     } shuffled[2];        /* two, as a batch may span two epochs */
@@ -295,6 +296,24 @@ static int choose_readers(const tl_ctx *ctx, const tl_loader_spec *spec)
     return spec->table || tl_cache_is_quick(spec->cache) ? 1 : TL_MIN(ctx->world->threads, 8);
 }
 
+/* Rows that are words come by the windows they are asked in, each once: by its first row. */
+static tl_status take_windows(tl_ctx *ctx, tl_loader *l)
+{
+    const tl_cache *c    = l->spec.cache;
+    const tl_rows   rows = l->spec.rows;
+    int64_t         n    = 0;
+    tl_status       rc   = TL_OK;
+
+    if (!c || l->spec.table || !tl_cache_asks_words(c)) return TL_OK;
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *l->windows, &l->windows));
+    for (int64_t i = 0; i < rows.count; i++)
+        if (n == 0 || tl_cache_window(c, l->windows[n - 1]) != tl_cache_window(c, rows.row[i]))
+            l->windows[n++] = rows.row[i];
+    l->spec.rows = (tl_rows){ l->windows, n };
+done:
+    return rc;
+}
+
 tl_status tl_loader_new(tl_ctx *ctx, const tl_loader_spec *spec, tl_loader **out)
 {
     tl_loader *l = NULL;
@@ -312,6 +331,7 @@ tl_status tl_loader_new(tl_ctx *ctx, const tl_loader_spec *spec, tl_loader **out
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->work, NULL);
     pthread_cond_init(&l->ready, NULL);
+    TL_TRY(take_windows(ctx, l));
     TL_TRY(make_slots(ctx, l));
     if (spec->balanced) TL_TRY(sort_by_class(ctx, l));
     for (int want = choose_readers(ctx, spec); l->threads < want; l->threads++)
@@ -339,6 +359,7 @@ void tl_loader_free(tl_ctx *ctx, tl_loader *l)
     for (int i = 0; i < 2; i++) tl_free(ctx, l->shuffled[i].order);
     tl_free(ctx, l->by_class);
     tl_free(ctx, l->class_at);
+    tl_free(ctx, l->windows);
     tl_free(ctx, l->turn);
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->work);

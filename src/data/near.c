@@ -272,7 +272,7 @@ done:
 
 static bool can_look(const tl_dataset *d)
 {
-    if (d->schema) return false;
+    if (d->schema || d->tags) return false;
     return d->text || (double)d->rows * (double)d->height * (double)d->width < MOST_PIXELS;
 }
 

@@ -128,6 +128,7 @@ void tl_part_free(tl_ctx *ctx, tl_part *p)
     tl_free(ctx, p->map);
     tl_free(ctx, p->target);
     tl_free(ctx, p->targets);
+    tl_free(ctx, p->begins);
     tl_sheet_free(ctx, &p->sheet);
     *p = (tl_part){ 0 };
 }

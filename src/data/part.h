@@ -52,6 +52,7 @@ typedef struct {
     double     *target;      /* [rows] of regression                                        */
     int64_t    *targets;     /* [n_targets] the sheet's columns of what is asked            */
     int64_t     n_targets;
+    uint8_t    *begins;      /* [rows] of words: 1 where a text begins; else NULL             */
 } tl_part;
 
 /* What is being opened, and what has been found so far. */

@@ -170,7 +170,7 @@ tl_status tl_study_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base
     if (rc != TL_OK) return rc;
     c->arch.outputs     = s->data->classes;
     c->arch.source_head = false;
-    c->arch.ask         = TL_ASK_CLASSES;
+    c->arch.ask         = tl_ask_of_task(s->data->task);
     return TL_OK;
 }
 

@@ -126,9 +126,9 @@ static tl_status take_shifted(tl_ctx *ctx, tl_study *s)
 
     for (int64_t i = 0; i < s->data->rows; i++) count += s->data->split[i] == TL_SPLIT_SHIFTED;
     if (count == 0) return TL_OK;
-    if (tl_task_has_marks(s->data->task))
+    if (tl_task_has_marks(s->data->task) || s->data->task->tags)
         TL_FAIL(TL_EUSAGE, "--shifted", "is for one class of several and for numbers; of several "
-                "labels and ranks it is not there yet (leave it out)");
+                "labels, ranks and tags it is not there yet (leave it out)");
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *s->shifted.row, &s->shifted.row));
     for (int64_t i = 0; i < s->data->rows; i++)
         if (s->data->split[i] == TL_SPLIT_SHIFTED) s->shifted.row[s->shifted.count++] = i;
@@ -156,7 +156,7 @@ static tl_status take_clusters(tl_ctx *ctx, tl_study *s)
         tl_free(ctx, s->cluster);
         s->cluster = NULL;
     }
-    if (s->data->group)
+    if (s->data->group_column)
         tl_study_say(s, "groups: %" PRId64 " by %.80s, %d of them tested; none is on two sides",
                      s->data->groups, s->data->group_column, (int)units);
 done:
@@ -273,6 +273,9 @@ static tl_status count_rows(tl_ctx *ctx, tl_study *s)
     s->valid_rows = valid.count;
     if (s->data->schema) say_columns(s);
     if (s->data->text) say_texts(s);
+    if (s->data->tags)
+        tl_study_say(s, "texts: %s, whose words are the rows; those of one text stay together",
+                     tl_say_count(s->data->tags->texts, rows[0]));
     if (s->data->task->numbers)
         tl_study_say(s, "task: %s; metric: %s", s->data->task->name, s->metric);
     else

@@ -380,6 +380,7 @@ tl_status tl_study_stored(tl_ctx *ctx, const tl_study *s, const tl_study_run *ru
                           const char *name, int64_t rows, float **out);
 /* verdict_marks.c, of several labels and of ranks: what is said (of several labels whether all of
  * a row's are right) and what each row adds to the metric, more is better. */
+bool      tl_study_scores_marks(const tl_study *s); /* or entities */
 tl_status tl_study_score_marks(tl_ctx *ctx, const tl_study *s, int entry, int repeat,
                                int64_t trained, int32_t *predicted, float *score);
 tl_status tl_study_metric_of_marks(tl_ctx *ctx, const tl_study *s, const float *threshold,

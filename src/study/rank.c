@@ -281,7 +281,7 @@ static tl_status open_all(tl_ctx *ctx, ranking *r)
         TL_FAIL(TL_EUSAGE, "--base", "is missing (give two or more: --base A --base B)");
     TL_TRY(tl_slab_new(ctx, s->backend, &s->slab));
     TL_TRY(tl_study_open_data(ctx, s));
-    if (s->data->task->numbers || tl_task_has_marks(s->data->task))
+    if (!tl_task_of_one_class(s->data->task))
         TL_FAIL(TL_EUSAGE, s->data->path, "does not ask for one of several classes (bases "
                                           "are ranked for these; try tailor compare)");
     TL_TRY(tl_study_precision(ctx, s));

@@ -23,10 +23,11 @@ static tl_status check_model(tl_ctx *ctx, const tl_model *m)
         return tl_fail(ctx, TL_EUSAGE, m->path,
                        "is a language model, and update is for classes and numbers (tailor "
                        "pretrain goes on with it)");
-    if (tl_task_has_marks(m->task))
+    if (tl_task_has_marks(m->task) || m->task->tags)
         return tl_fail(ctx, TL_EUSAGE, m->path,
-                       "is for several labels or ranks, and update is for one class of several "
-                       "and numbers (tailor compare makes it anew from all data)");
+                       "is for several labels, ranks or tags of words, and update is for one "
+                       "class of several and numbers (tailor compare makes it anew from all "
+                       "data)");
     if (!learns)
         return tl_fail(
             ctx, TL_EUSAGE, m->path,

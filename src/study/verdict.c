@@ -167,7 +167,7 @@ static tl_status collect(tl_ctx *ctx, tl_study *s, tl_judged *j)
     if (j->truth)
         TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->said,
                               &j->said));
-    if (tl_task_has_marks(s->data->task))
+    if (tl_study_scores_marks(s))
         TL_TRY(tl_alloc_array(ctx, (size_t)(j->count * j->most) * rows, sizeof *j->score,
                               &j->score));
     for (int i = 0; i < j->count; i++)

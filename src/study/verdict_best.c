@@ -185,7 +185,7 @@ tl_status tl_study_score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows,
         *out = tl_study_metric_of_numbers(ctx, s, truth, answer, count);
         goto done;
     }
-    if (tl_task_has_marks(s->data->task))
+    if (tl_study_scores_marks(s))
         return tl_study_metric_of_marks(ctx, s, threshold, rows, answer, out);
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *label, &label));
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *said, &said));

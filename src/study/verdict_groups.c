@@ -149,7 +149,7 @@ tl_status tl_study_judge_groups(tl_ctx *ctx, tl_study *s, tl_judged *j)
     tl_status rc;
 
     j->gap_group = -1;
-    if (!s->data->group || tl_task_has_marks(s->data->task)) return TL_OK;
+    if (!s->data->group_column || tl_task_has_marks(s->data->task)) return TL_OK;
     TL_TRY(count_rows(ctx, s, &rows));
     TL_TRY(find_gap(ctx, s, j, rows));
     list = json_array();

@@ -4,9 +4,15 @@
  * the row moves it, to first order (the delta method).  Floor 4, study. */
 #include "study/compare_internal.h"
 #include "tensor/marks.h"
+#include "train/spans.h"
 
 #include <math.h>
 #include <string.h>
+
+bool tl_study_scores_marks(const tl_study *s)
+{
+    return tl_task_has_marks(s->data->task) || strcmp(s->metric, "entity-f1") == 0;
+}
 
 tl_status tl_study_keep_thresholds(tl_ctx *ctx, const tl_study *s, int64_t run,
                                    const tl_model *model)
@@ -25,6 +31,7 @@ static void say_rows(const tl_study *s, const float *p, const float *threshold, 
 
     for (int64_t r = 0; r < rows; r++, p += n) {
         if (s->data->task->ordered) predicted[r] = tl_rank_said(p, n);
+        if (s->data->task->tags) predicted[r] = tl_study_top(p, n);
         for (int64_t c = 0; said && c < n; c++)
             said[r * n + c] = p[c] >= (threshold ? threshold[c] : 0.5f);
     }
@@ -125,6 +132,35 @@ static void score_ranks(const tl_study *s, tl_rows rows, const int32_t *said, do
     }
 }
 
+/* 2 right / all spans; a span counts at the word it begins with, rightly found at its last. */
+static tl_status score_spans(tl_ctx *ctx, const tl_study *s, tl_rows rows, const int32_t *said,
+                             double *score)
+{
+    const tl_dataset *d     = s->data;
+    double           *right = NULL, *both = NULL, hit = 0.0, all = 0.0;
+    tl_spans          spans = { 0 };
+    tl_status         rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count + 1, sizeof *right, &right));
+    TL_TRY(tl_alloc_array(ctx, (size_t)rows.count + 1, sizeof *both, &both));
+    for (int64_t r = 0; r <= rows.count; r++) {
+        const bool          last = r == rows.count;
+        const tl_span_count n    = tl_spans_next(&spans, d, last ? -1 : rows.row[r],
+                                                 last ? NULL : d->class_name[said[r]]);
+        if (r > 0) right[r - 1] += 2.0 * n.right;
+        both[r] = n.said + n.there;
+        hit += 2.0 * n.right;
+        all += both[r];
+    }
+    const double f = all > 0.0 ? hit / all : 0.0;
+    for (int64_t r = 0; r < rows.count; r++)
+        score[r] = all > 0.0 ? f + (double)rows.count * (right[r] - f * both[r]) / all : 0.0;
+done:
+    tl_free(ctx, right);
+    tl_free(ctx, both);
+    return rc;
+}
+
 static tl_status score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows, const uint8_t *said,
                             int32_t *predicted, float *score)
 {
@@ -132,7 +168,8 @@ static tl_status score_rows(tl_ctx *ctx, const tl_study *s, tl_rows rows, const 
     tl_status rc;
 
     TL_TRY(tl_alloc_array(ctx, (size_t)rows.count, sizeof *sum, &sum));
-    if (s->data->task->several) score_several(s, rows, said, sum, predicted);
+    if (s->data->task->tags) TL_TRY(score_spans(ctx, s, rows, predicted, sum));
+    else if (s->data->task->several) score_several(s, rows, said, sum, predicted);
     else score_ranks(s, rows, predicted, sum);
     for (int64_t r = 0; r < rows.count; r++) score[r] = (float)sum[r];
 done:

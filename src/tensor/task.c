@@ -43,6 +43,16 @@ const tl_task tl_task_text_regression = {
     .name = "text-regression", .problem_type = number, TEXT, NUMBERS
 };
 
+const tl_task tl_task_token_classification = {
+    .name        = "token-classification",
+    .row         = "word",
+    .rows        = "words",
+    .text        = true,
+    .tags        = true,
+    .metric      = "entity-f1",
+    .rare_metric = "entity-f1",
+};
+
 const tl_task tl_task_language_modelling = {
     .name         = "language-modelling",
     .row          = "text",
@@ -59,7 +69,7 @@ const tl_task *tl_task_at(size_t i)
         &tl_task_image_classification, &tl_task_table_classification, &tl_task_table_several,
         &tl_task_table_ordinal,        &tl_task_table_regression,     &tl_task_text_classification,
         &tl_task_text_several,         &tl_task_text_ordinal,         &tl_task_text_regression,
-        &tl_task_language_modelling
+        &tl_task_token_classification, &tl_task_language_modelling
     };
 
     return i < TL_COUNT(tasks) ? tasks[i] : NULL;
@@ -90,6 +100,7 @@ const tl_task *tl_task_asked(const tl_task *like, const char *word)
     for (size_t w = 0; w < TL_COUNT(words); w++)
         for (size_t i = 0; strcmp(words[w].word, word) == 0 && (task = tl_task_at(i)); i++)
             if (task->table == like->table && task->text == like->text &&
+                task->tags == like->tags && !task->words &&
                 task->numbers == words[w].numbers && task->several == words[w].several &&
                 task->ordered == words[w].ordered)
                 return task;

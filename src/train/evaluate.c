@@ -26,6 +26,10 @@ tl_status tl_metric_choose(tl_ctx *ctx, const tl_dataset *d, const char *asked,
 {
     const int64_t rarest = d->task->words ? 0 : tl_rarest_class(ctx, d);
 
+    if (d->task->tags) { /* parts of speech are no entities */
+        *out = tl_tags_are_spans(d) ? "entity-f1" : "accuracy";
+        return asked ? tl_metric_named(ctx, d->task, asked, out) : TL_OK;
+    }
     *out = rarest * 10 < d->rows ? d->task->rare_metric : d->task->metric;
     if (rarest < 0) return ctx->status;
     return asked ? tl_metric_named(ctx, d->task, asked, out) : TL_OK;
@@ -58,6 +62,7 @@ void tl_tally_add(tl_tally *t, const tl_run_spec *spec, const float *y, int64_t 
     const tl_dataset *d = spec->dataset;
 
     if (!d->mark) {
+        tl_tally_at(t, d, row);
         tl_tally_row(t, y, d->label[row], tl_scaled_target(spec, row));
         return;
     }
@@ -182,6 +187,7 @@ tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
         for (int64_t i = 0; i < piece.count; i++)
             tl_tally_add(&e->tally, e->spec, e->logits + i * classes, piece.row[i], e->mark);
     }
+    tl_tally_at(&e->tally, e->spec->dataset, -1);
 done:
     return rc;
 }

@@ -58,6 +58,10 @@ static tl_status new_table(tl_ctx *ctx, const tl_trainer *t, tl_rows rows, int64
     const int64_t   piece = tl_linear_piece(t->spec.train.count); /* one plan takes both */
     const tl_status rc    = tl_table_new(ctx, rows.count, width, piece, out);
 
+    if (rc == TL_OK && t->spec.dataset->tags) {
+        out->tagged = t->spec.dataset;
+        out->row    = rows.row;
+    }
     for (int64_t i = 0; rc == TL_OK && i < rows.count; i++)
         out->label[i] = t->spec.dataset->label[rows.row[i]];
     return rc == TL_OK ? add_targets(ctx, t, rows, out) : rc;

@@ -83,7 +83,9 @@ static tl_status sketch_forward(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     k->forward_flops = tl_graph_flops(g) / (double)rows;
     k->products += tl_graph_products(g);
     k->row_floats    = tl_shape_count(tl_graph_shape(g, built.x)) / rows;
-    if (built.features)
+    if (built.features && arch->ask == TL_ASK_TOKENS)
+        k->width = tl_graph_shape(g, built.features)->dim[1];
+    else if (built.features)
         k->width = tl_shape_count(tl_graph_shape(g, built.features)) / rows;
     rc = plan_bytes(ctx, spec, g, k);
 done:
@@ -238,8 +240,9 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
                                 const tl_phase *phase, sketch *k, size_t *bytes,
                                 tl_run_need *out)
 {
-    const double rows = (double)spec->train.count, valid = (double)spec->valid.count;
-    tl_status    rc   = TL_OK;
+    const double rows  = (double)tl_run_units(spec, spec->train),
+                 valid = (double)tl_run_units(spec, spec->valid);
+    tl_status    rc    = TL_OK;
 
     if (tl_arch_is_trees(arch)) {
         *bytes = tl_trees_bytes(spec);
@@ -256,7 +259,8 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
         *bytes = solve_bytes(spec, k);
         out->flops +=
             passes * k->forward_flops +
-            SOLVE_CALLS * 6.0 * rows * (double)(k->width * spec->dataset->classes);
+            SOLVE_CALLS * 6.0 * (double)spec->train.count *
+                (double)(k->width * spec->dataset->classes);
         out->rows += passes / 3.0;
         return TL_OK;
     }
@@ -349,7 +353,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     arch.ask         = spec.candidate.arch.ask;
     if (!spec.dataset->task->words) {
         arch.outputs = spec.dataset->classes;
-        arch.ask     = TL_ASK_CLASSES;
+        arch.ask     = tl_arch_is_tfidf(&arch) ? TL_ASK_CLASSES
+                                               : tl_ask_of_task(spec.dataset->task);
     }
     TL_TRY(tl_params_new(ctx, &k.params));
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));

@@ -239,6 +239,7 @@ static void tally_piece(tl_linear *l, const tl_table *t, int64_t at, tl_tally *t
     for (int64_t r = 0; r < l->rows && at + r < t->rows; r++) {
         const float *y = logits + r * l->classes;
         const float *target = t->target ? t->target + (at + r) * t->targets : NULL;
+        if (t->tagged) tl_tally_at(tally, t->tagged, t->row[at + r]);
         if (l->task && l->task->several) tl_tally_row_marks(tally, y, target);
         else tl_tally_row(tally, y, t->label[at + r],
                           l->task && l->task->numbers ? (double)*target : 0.0);
@@ -273,6 +274,7 @@ tl_status tl_linear_loss(tl_ctx *ctx, tl_linear *l, const tl_table *t, const dou
             *loss += (double)l->row_loss[r] / total;
         if (gradient) add_piece(l, gradient);
         if (tally) tally_piece(l, t, at, tally);
+        if (tally && t->tagged && at + l->rows >= t->rows) tl_tally_at(tally, t->tagged, -1);
     }
 done:
     return rc;

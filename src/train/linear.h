@@ -17,6 +17,9 @@ typedef struct {
     int32_t *label; /* [room]; owned       */
     int64_t  targets;
     float   *target; /* [room targets] marks, or a number; NULL: label says it; owned */
+    const tl_dataset *tagged; /* of words with tags: whose rows `row` [rows] are; else NULL; both
+                                 borrowed                                              */
+    const int64_t    *row;
 } tl_table;
 int64_t   tl_linear_piece(int64_t rows); /* a good piece for a table of so many rows */
 tl_status tl_table_new(tl_ctx *ctx, int64_t rows, int64_t width, int64_t piece,

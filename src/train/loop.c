@@ -32,7 +32,7 @@ static int64_t batches(const tl_run_spec *spec, const tl_loader *loader, int64_t
     const int64_t batch = spec->candidate.hyper.batch;
 
     return loader ? tl_loader_batches(loader, epoch)
-                  : (spec->train.count + batch - 1) / batch;
+                  : (tl_run_units(spec, spec->train) + batch - 1) / batch;
 }
 
 tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
@@ -76,7 +76,8 @@ static bool early_look(const loop *l)
 
     return step > 0 && (step & (step - 1)) == 0 && l->t->at.epoch == 0 &&
            l->t->at.earlier_epochs == 0 &&
-           step * l->t->spec.candidate.hyper.batch >= 2 * l->t->spec.valid.count;
+           step * l->t->spec.candidate.hyper.batch >=
+               2 * tl_run_units(&l->t->spec, l->t->spec.valid);
 }
 
 /* A language model sees its text once or twice: it is looked at on the way, so often that
@@ -194,7 +195,8 @@ static tl_status look(tl_ctx *ctx, loop *l)
     if (rc != TL_OK) exchange(t);
     TL_TRY(rc);
     t->at.flops +=
-        l->stepper.flops / 3.0 / (double)l->stepper.rows * (double)t->spec.valid.count;
+        l->stepper.flops / 3.0 / (double)l->stepper.rows *
+        (double)tl_run_units(&t->spec, t->spec.valid);
     rc = tl_trainer_judge(ctx, t, epochs,
                           tl_tally_metric(&l->evaluator.tally, t->spec.metric),
                           tl_tally_loss(&l->evaluator.tally), p.lr);

@@ -33,8 +33,9 @@ size_t tl_tally_bytes(const tl_tally *t)
 void tl_tally_clear(tl_tally *t)
 {
     memset(t->right, 0, tl_tally_bytes(t));
-    t->rows = 0;
-    t->loss = 0.0;
+    t->rows  = 0;
+    t->loss  = 0.0;
+    t->spans = (tl_spans){ 0 };
 }
 
 static void count_number(tl_tally *t, double y, double target)
@@ -68,6 +69,13 @@ static void count_class(tl_tally *t, const float *y, int32_t label)
         best = tl_rank_of_logits(y, t->classes);
         count_number(t, (double)best, (double)label);
         t->rows--; /* counted below */
+    }
+    if (t->spans.d) {
+        const tl_span_count n = tl_spans_next(&t->spans, t->spans.d, t->at,
+                                              t->spans.d->class_name[best]);
+        t->sum[TL_SUM_RIGHT] += n.right;
+        t->sum[TL_SUM_SAID] += n.said;
+        t->sum[TL_SUM_THERE] += n.there;
     }
     t->said[best]++;
     t->there[label]++;
@@ -187,16 +195,25 @@ static double r2(const tl_tally *t)
     return spread > 0.0 ? 1.0 - t->sum[TL_SUM_SQUARE] / spread : (double)NAN;
 }
 
+static double entity_f1(const tl_tally *t)
+{
+    const double all = t->sum[TL_SUM_SAID] + t->sum[TL_SUM_THERE];
+
+    return all > 0.0 ? 2.0 * t->sum[TL_SUM_RIGHT] / all : 0.0;
+}
+
 static double perplexity(const tl_tally *t)
 {
     return exp(t->loss / (double)t->rows);
 }
 
 static const tl_metric metrics[] = {
-    { "accuracy", "right", "share of rows that are right", TL_OF_CLASSES | TL_OF_RANKS, true,
-      true, accuracy },
+    { "accuracy", "right", "share of rows (of words with tags: of words) that are right",
+      TL_OF_CLASSES | TL_OF_RANKS | TL_OF_TAGS, true, true, accuracy },
+    { "entity-f1", "entity F1", "F1 of whole entities, as their B- and I- tags mark them",
+      TL_OF_TAGS, true, true, entity_f1 },
     { "macro-f1", "macro-F1", "F1 of each class, the plain mean of them",
-      TL_OF_CLASSES | TL_OF_SEVERAL | TL_OF_RANKS, true, true, macro_f1 },
+      TL_OF_CLASSES | TL_OF_SEVERAL | TL_OF_RANKS | TL_OF_TAGS, true, true, macro_f1 },
     { "micro-f1", "micro-F1", "F1 of all labels of all rows together", TL_OF_SEVERAL, true, true,
       micro_f1 },
     { "rmse", "RMSE", "root of the mean squared error, in the target's unit", TL_OF_NUMBERS,
@@ -226,6 +243,7 @@ const tl_metric *tl_metric_find(const char *name)
 static int kind_of(const tl_task *task)
 {
     if (task->words) return TL_OF_WORDS;
+    if (task->tags) return TL_OF_TAGS;
     if (task->numbers) return TL_OF_NUMBERS;
     return task->several ? TL_OF_SEVERAL : task->ordered ? TL_OF_RANKS : TL_OF_CLASSES;
 }
@@ -262,6 +280,14 @@ double tl_tally_metric(const tl_tally *t, const char *name)
 
     if (!t->rows || !m || isnan(t->loss)) return (double)NAN;
     return m->of(t);
+}
+
+void tl_tally_at(tl_tally *t, const tl_dataset *d, int64_t row)
+{
+    if (!d->tags) return;
+    if (!t->spans.d) t->spans = (tl_spans){ .d = d, .text = -1 };
+    t->at = row;
+    if (row < 0) t->sum[TL_SUM_RIGHT] += tl_spans_next(&t->spans, d, -1, NULL).right;
 }
 
 void tl_tally_words(tl_tally *t, double loss, int64_t tokens)

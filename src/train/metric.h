@@ -5,7 +5,7 @@
 #ifndef TL_TRAIN_METRIC_H
 #define TL_TRAIN_METRIC_H
 #include "core/core.h"
-#include "tensor/task.h"
+#include "train/spans.h"
 
 typedef struct {
     const tl_task *task; /* NULL: one of several classes                                     */
@@ -16,8 +16,11 @@ typedef struct {
     double  *sum;   /* [TL_TALLY_SUMS] over rows of numbers                                  */
     double   scale; /* one unit of the network's in the target's; of ranks 1                 */
     double   loss;  /* sum over rows                                                         */
+    tl_spans spans; /* of words with tags: where their counting stands                       */
+    int64_t  at;    /* ... the row that is counted next                                      */
 } tl_tally;
-enum { TL_SUM_SQUARE, TL_SUM_AWAY, TL_SUM_TARGET, TL_SUM_TARGET_SQUARE, TL_TALLY_SUMS };
+enum { TL_SUM_SQUARE, TL_SUM_AWAY, TL_SUM_TARGET, TL_SUM_TARGET_SQUARE, TL_TALLY_SUMS,
+       TL_SUM_RIGHT = 0, TL_SUM_SAID, TL_SUM_THERE /* spans of words with tags */ };
 
 tl_status tl_tally_new(tl_ctx *ctx, int64_t classes, tl_tally *out);
 void      tl_tally_free(tl_ctx *ctx, tl_tally *t);
@@ -32,6 +35,8 @@ void      tl_tally_row(tl_tally *t, const float *y, int32_t label, double target
 void      tl_tally_count_marks(tl_tally *t, const float *y, const float *mark);
 void      tl_tally_row_marks(tl_tally *t, const float *y, const float *mark);
 
+/* Of words with tags, before each is counted: which row it is; -1: the last was counted. */
+void      tl_tally_at(tl_tally *t, const tl_dataset *d, int64_t row);
 /* So many tokens of a language model, and the sum of their losses. */
 void      tl_tally_words(tl_tally *t, double loss, int64_t tokens);
 
@@ -44,7 +49,8 @@ typedef struct {
     double (*of)(const tl_tally *t); /* rows are there */
 } tl_metric;
 enum { TL_OF_CLASSES = 1, TL_OF_NUMBERS = 2, TL_OF_SEVERAL = 4, TL_OF_RANKS = 8,
-       TL_OF_WORDS = 16 /* of language models: the tally's rows are tokens */ };
+       TL_OF_WORDS = 16 /* of language models: the tally's rows are tokens */,
+       TL_OF_TAGS = 32 };
 const tl_metric *tl_metric_at(size_t i);            /* NULL past the end */
 const tl_metric *tl_metric_find(const char *name);  /* NULL: none        */
 /* The metric of this name for the task, else TL_EUSAGE with those it has. */

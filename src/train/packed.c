@@ -93,6 +93,15 @@ tl_status tl_stepper_pack(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     TL_TRY(tl_pack_reserve(ctx, s->rows * tl_cache_texts(s->spec->cache), s->tokens, &s->pack));
     tl_pack_rows(s->spec->cache, batch->index + at, rows, &s->pack);
     TL_TRY(tl_packed_bind(ctx, s->plan, s->x, &s->text, &s->pack));
+    if (s->counts) {
+        TL_TRY(tl_pack_reserve_asked(ctx, s->tokens, 1, &s->pack));
+        tl_pack_tags(s->spec->cache, batch->index + at, rows, s->spec->dataset->label, s->counts,
+                     &s->pack);
+        for (int64_t i = 0; i < s->pack.asked_room; i++)
+            s->pack.weight[i] *= (float)s->word_weight;
+        TL_TRY(tl_plan_bind(ctx, s->plan, s->label, s->pack.target));
+        TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->pack.weight));
+    }
     if (!s->words.target) goto done;
     TL_TRY(tl_pack_reserve_asked(ctx, tl_asked_room(&s->asking, s->rows, s->tokens), 1, &s->pack));
     tl_pack_ask(s->spec->cache, batch->index + at, rows, &s->asking, (float)s->word_weight,
@@ -137,4 +146,61 @@ tl_status tl_stepper_ask(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int6
     s->word_weight = *asked ? 1.0 / (double)*asked : 0.0;
 done:
     return rc;
+}
+
+/* Calls `call` for each word that the batch's windows ask and training has. */
+static double each_word(const tl_stepper *s, const tl_batch *batch, int64_t at, int64_t rows,
+                        void (*call)(void *arg, int64_t row, int64_t place), void *arg,
+                        int64_t *count)
+{
+    const tl_cache *cache = s->spec->cache;
+    const int32_t  *label = s->spec->dataset->label;
+    double          sum   = 0.0;
+
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t low, high;
+        if (batch->index[at + r] < 0) continue;
+        tl_cache_words(cache, batch->index[at + r], &low, &high);
+        for (int64_t k = low; k < high; k++) {
+            bool          own;
+            const int32_t token = tl_cache_token(cache, k, &own);
+            if (!own || s->counts[k] == 0.0f) continue;
+            sum += (double)s->counts[k] *
+                   (s->class_weight ? (double)s->class_weight[label[k]] : 1.0);
+            ++*count;
+            if (call) call(arg, k, s->pack.offset[r] + token);
+        }
+    }
+    return sum;
+}
+
+/* As PyTorch's mean over the tokens whose label is not ignored. */
+int64_t tl_stepper_weigh_tags(tl_stepper *s, const tl_batch *batch)
+{
+    int64_t      count = 0;
+    const double sum   = each_word(s, batch, 0, batch->rows, NULL, NULL, &count);
+
+    s->word_weight = sum > 0.0 ? 1.0 / sum : 0.0;
+    return count;
+}
+
+typedef struct { tl_stepper *s; tl_tally *tally; const float *logits; } counting;
+
+static void count_word(void *arg, int64_t row, int64_t place)
+{
+    const counting *c = arg;
+
+    tl_tally_at(c->tally, c->s->spec->dataset, row);
+    tl_tally_count(c->tally, c->logits + place * c->tally->classes,
+                   c->s->spec->dataset->label[row], 0.0);
+}
+
+void tl_stepper_count_tags(tl_stepper *s, const tl_batch *batch, int64_t at, tl_tally *tally)
+{
+    const int64_t rows  = TL_MAX((int64_t)0, TL_MIN(s->rows, batch->rows - at));
+    counting      c     = { s, tally, tl_plan_data(s->plan, s->logits) };
+    int64_t       count = 0;
+
+    each_word(s, batch, at, rows, count_word, &c, &count);
+    tl_tally_at(tally, s->spec->dataset, -1);
 }

@@ -29,12 +29,20 @@ static int stages_of(const tl_run_spec *spec, const tl_params *params)
     return (int)TL_MAX((int64_t)1, TL_MIN((int64_t)blocks, h->stages ? h->stages : most));
 }
 
+int64_t tl_run_units(const tl_run_spec *spec, tl_rows rows)
+{
+    if (!spec->dataset->tags || !spec->cache || !tl_cache_asks_words(spec->cache))
+        return rows.count;
+    return tl_cache_windows(spec->cache, rows);
+}
+
 double tl_run_epochs(const tl_run_spec *spec)
 {
     const tl_hyper *h = &spec->candidate.hyper;
 
     return fmax(h->epochs,
-                (double)h->least_steps * (double)h->batch / (double)spec->train.count);
+                (double)h->least_steps * (double)h->batch /
+                    (double)tl_run_units(spec, spec->train));
 }
 
 int tl_run_phases(const tl_run_spec *spec, const tl_params *params)

@@ -55,6 +55,25 @@ done:
     return rc;
 }
 
+/* Words with a tag each. */
+static tl_status check_tags(tl_ctx *ctx, const tl_run_spec *spec)
+{
+    const tl_candidate *c = &spec->candidate;
+    tl_status           rc = TL_OK;
+
+    if (c->route->teacher || c->route->phase[0].pretrained)
+        TL_FAIL(TL_EUSAGE, c->route->name, "is for whole texts, and the data ask for a tag a word "
+                "(take full, lora, partial or scratch)");
+    if (c->hyper.balanced || tl_hyper_mixes(&c->hyper))
+        TL_FAIL(TL_EUSAGE, c->route->name, "balanced and mixup are for rows of their own, and "
+                "words come in texts (leave them out)");
+    if (!tl_arch_is_tfidf(&c->arch) && !c->arch.family->class_of(&c->arch))
+        TL_FAIL(TL_EUSAGE, c->arch.name, "has no head for tags of words (take bert, roberta, "
+                "distilbert, gpt2 or llama)");
+done:
+    return rc;
+}
+
 /* What routes and settings of pictures do not do to text, and which data a network takes. */
 static tl_status check_text(tl_ctx *ctx, const tl_run_spec *spec)
 {
@@ -64,6 +83,7 @@ static tl_status check_text(tl_ctx *ctx, const tl_run_spec *spec)
                        spec->dataset->task->rows, tl_prep_task(&spec->candidate.prep)->rows);
     if (!spec->dataset->task->text) return TL_OK;
     if (spec->dataset->task->words) return check_words(ctx, spec);
+    if (spec->dataset->task->tags && check_tags(ctx, spec) != TL_OK) return ctx->status;
     if (tl_hyper_augments(&spec->candidate.hyper))
         return tl_fail(ctx, TL_EUSAGE, "augment",
                        "mixup, cutmix, erase and augmentation are for pictures (leave them out)");
@@ -138,9 +158,10 @@ tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out)
     h     = &out->candidate.hyper;
     if (h->adapt.kind != TL_ADAPT_NONE) out->candidate.arch.adapt = h->adapt;
     shard = h->batch / h->shards;
-    if (h->batch > out->train.count) {
-        h->shards = TL_MAX((int64_t)1, out->train.count / shard);
-        shard     = TL_MIN(shard, out->train.count);
+    const int64_t units = tl_run_units(out, out->train);
+    if (h->batch > units) {
+        h->shards = TL_MAX((int64_t)1, units / shard);
+        shard     = TL_MIN(shard, units);
         h->batch  = h->shards * shard;
     }
     out->micro_batch = out->micro_batch > 0 ? divisor(shard, out->micro_batch) : shard;

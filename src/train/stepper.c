@@ -86,10 +86,23 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
     out->x      = built.x;
     out->text   = built.text;
     out->logits = built.logits;
+    rows        = tl_graph_shape(g, built.logits)->dim[0]; /* tokens where each is asked */
     out->weight = tl_graph_input(g, "weight", TL_F32, TL_SHAPE(rows));
     out->loss   = loss_of(g, spec, arch, built.logits, out);
     if (phase->taught) add_teacher(g, h, rows, arch->outputs, out);
     rc = close_graph(g, out);
+done:
+    return rc;
+}
+
+/* Words of training weigh 1, or as much as their class. */
+static tl_status weigh_words(tl_ctx *ctx, tl_stepper *s)
+{
+    const tl_run_spec *spec = s->spec;
+    tl_status          rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)spec->dataset->rows, sizeof *s->counts, &s->counts));
+    for (int64_t i = 0; i < spec->train.count; i++) s->counts[spec->train.row[i]] = 1.0f;
 done:
     return rc;
 }
@@ -235,6 +248,7 @@ tl_status tl_stepper_new(tl_ctx *ctx, const tl_run_spec *spec, tl_model *model,
     TL_TRY(open_plan(ctx, &s));
     TL_TRY(new_buffers(ctx, &s));
     if (h->class_weights && !s.target) TL_TRY(weigh_classes(ctx, &s));
+    if (spec->dataset->task->tags) TL_TRY(weigh_words(ctx, &s));
     TL_TRY(tl_stepper_bind(ctx, &s));
 done:
     *out = s;
@@ -265,6 +279,7 @@ void tl_stepper_free(tl_ctx *ctx, tl_stepper *s)
     tl_free(ctx, s->mixed);
     tl_free(ctx, s->shares);
     tl_free(ctx, s->class_weight);
+    tl_free(ctx, s->counts);
     tl_free(ctx, s->state_kept);
     *s = (tl_stepper){ 0 };
 }
@@ -309,12 +324,14 @@ static tl_status run_part(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     if (s->tokens) TL_TRY(tl_stepper_pack(ctx, s, batch, at));
     else TL_TRY(tl_plan_bind(ctx, s->plan, s->x,
                              (s->mixed ? s->mixed : batch->x) + at * width));
+    if (s->counts) goto ready; /* labels and weights are packed with the words */
     if (s->label) TL_TRY(tl_plan_bind(ctx, s->plan, s->label, batch->label + at));
     if (s->target)
         TL_TRY(bind_shares(ctx, s, s->target, s->shares ? s->shares : batch->target, at));
     if (s->taught) TL_TRY(bind_shares(ctx, s, s->taught, batch->target, at));
     if (s->weight)
         TL_TRY(tl_plan_bind(ctx, s->plan, s->weight, s->row_weight + at * s->units));
+ready:
     rc = tl_plan_run(ctx, s->plan, tick);
 done:
     return rc;
@@ -329,7 +346,8 @@ static void count_part(tl_stepper *s, const tl_batch *batch, int64_t part,
     if (tally && s->words.loss)
         tl_tally_words(tally, *(const float *)tl_plan_data(s->plan, s->loss) / s->word_weight,
                        s->pack.asked);
-    if (!tally || s->words.loss) return;
+    if (tally && s->counts) tl_stepper_count_tags(s, batch, at, tally);
+    if (!tally || s->words.loss || s->counts) return;
     logits = tl_plan_data(s->plan, s->logits);
     for (int64_t r = 0; r < s->rows && at + r < batch->rows; r++) {
         const float *y = logits + r * tally->classes;
@@ -432,6 +450,7 @@ tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
 
     *out = (tl_step_result){ .lr = lr, .rows = batch->rows, .counted = batch->rows };
     if (s->words.loss) TL_TRY(tl_stepper_ask(ctx, s, batch, step, &out->counted));
+    else if (s->counts) out->counted = tl_stepper_weigh_tags(s, batch);
     else weigh_rows(s, batch);
     copy_states(s, false);
     if (s->mixed)

@@ -38,6 +38,8 @@ typedef struct {
     tl_word_loss words;            /* of a language model; loss is its                      */
     tl_asking asking;              /* ... what the step that runs asks                      */
     double    word_weight;         /* ... what each token counts: one over all of the batch */
+    float    *counts;              /* of words with tags: [dataset rows] what each weighs in
+                                      the loss, 0: it is not learnt; else NULL              */
     tl_step_shape *shape;          /* [shapes] of text                                      */
     int       shapes;
     tl_pack   pack;
@@ -77,6 +79,9 @@ bool      tl_hyper_mixes(const tl_hyper *h);
  * every evaluation: the same hidden tokens whatever the seed. */
 tl_asking tl_words_asking(const tl_arch *arch, const tl_texter *t, double share, bool whole);
 tl_asking tl_run_asking(const tl_run_spec *spec, uint64_t draw);
+/* What a batch counts: rows, or where these are words the windows of texts that they are asked in
+ * (phases.c). */
+int64_t   tl_run_units(const tl_run_spec *spec, tl_rows rows);
 /* packed.c, of text: tokens that rows take, at most so many rows: an average, or the longest. */
 int64_t   tl_run_tokens(const tl_run_spec *spec, int64_t rows);
 int64_t   tl_run_most_tokens(tl_ctx *ctx, const tl_run_spec *spec, int64_t rows);
@@ -84,6 +89,11 @@ int64_t   tl_run_most_tokens(tl_ctx *ctx, const tl_run_spec *spec, int64_t rows)
 tl_status tl_stepper_use(tl_ctx *ctx, tl_stepper *s, int64_t tokens);
 /* Rows `at` and on of the batch, packed and bound, in the shape that takes them. */
 tl_status tl_stepper_pack(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t at);
+/* Of words with tags: what those of this step's batch weigh together; settles what each counts. */
+int64_t   tl_stepper_weigh_tags(tl_stepper *s, const tl_batch *batch);
+/* ... and those of the part that ran, counted. */
+void      tl_stepper_count_tags(tl_stepper *s, const tl_batch *batch, int64_t at,
+                                tl_tally *tally);
 /* Of a language model: tokens that this step's batch is asked; settles what each counts. */
 tl_status tl_stepper_ask(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
                          int64_t *asked);

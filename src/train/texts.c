@@ -76,6 +76,7 @@ tl_status tl_scratch_text(tl_ctx *ctx, const tl_dataset *d, const char *text, tl
     const tl_training_kind how  = kind_for(arch);
     const int64_t          size = TL_MAX((int64_t)USUAL_SIZE, 2 * characters + LEAST_PIECES);
     const int64_t          most = TL_MIN(arch->row.dim[0], (int64_t)USUAL_MOST);
+    arch->ask = tl_ask_of_task(d->task);
     json_object_set_new(arch->config, "vocab_size", json_integer(size));
     json_object_set_new(arch->config, "pad_token_id", json_integer(how == TL_TRAIN_BPE));
     TL_TRY(tl_texter_new(ctx, d->text, false, how, size, most, texter));

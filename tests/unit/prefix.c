@@ -1,6 +1,7 @@
 /* prefix.c -- the route `prefix` on small transformers: what is frozen keeps its bits, what was
  * learnt is kept as PEFT keeps it and read back to the same answers, long texts leave the prefix
  * its places, packed rows see their own prefix alone. */
+#include "backend/cpu/cpu.h"
 #include "bundle/adapter.h"
 #include "bundle/prefix.h"
 #include "core/io.h"
@@ -16,6 +17,7 @@ enum { ROWS = 48, TOKENS = 5 };
 static void open_run(test_sentences *s, const char *net)
 {
     test_sentences_open(s, ROWS, net, "prefix", 2.0);
+    s->spec.backend                  = &tl_backend_cpu;
     s->spec.candidate.hyper.adapt.r  = TOKENS;
     s->spec.candidate.hyper.optim.lr = 2e-2;
 }
@@ -190,6 +192,7 @@ static void learns_beside_a_base(void **state)
         tl_run_result  first, r;
         tl_run_need    need;
         test_sentences_open(&s, ROWS, nets[i], "full", 12.0);
+        s.spec.backend                  = &tl_backend_cpu;
         s.spec.candidate.hyper.optim.lr = 2e-3;
         TEST_OK(tl_run_train(test_ctx(), &s.spec, &first));
         tl_candidate *c = &s.spec.candidate;

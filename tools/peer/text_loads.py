@@ -1,5 +1,6 @@
 """A model of texts that Tailor wrote, loaded by Transformers with its own tokenizer files: the same
-answers for the same texts, be they one class of several, several labels, ranks or a number.
+answers for the same texts, be they one class of several, several labels, ranks, a number or a tag
+for each word.
 
     tailor predict BEST TEXTS.txt >said.jsonl
     text_loads.py BEST TEXTS.txt said.jsonl
@@ -11,12 +12,15 @@ sys.path.pop(0)  # this folder has a tokenizers.py of its own
 
 import torch
 import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (AutoModelForSequenceClassification, AutoModelForTokenClassification,
+                          AutoTokenizer)
 
 best, texts, said = sys.argv[1:4]
 tokenizer = AutoTokenizer.from_pretrained(best)
-model = AutoModelForSequenceClassification.from_pretrained(best).eval()
 about = json.load(open(f"{best}/tailor.json"))
+tags = about["task"] == "token-classification"
+kind = AutoModelForTokenClassification if tags else AutoModelForSequenceClassification
+model = kind.from_pretrained(best).eval()
 prep, labels = about["prep"], about["labels"]
 lines = [line.rstrip("\n") for line in open(texts, encoding="utf-8") if line.strip()]
 answers = [json.loads(line) for line in open(said, encoding="utf-8")]
@@ -44,12 +48,28 @@ def apart(logits, answer):
                for s in answer["top5"])
 
 
+def tags_apart(line, answer):
+    """Each word by its first token; Tailor counts bytes, the tokenizer characters."""
+    batch = tokenizer(line, return_tensors="pt", return_offsets_mapping=True)
+    spans = batch.pop("offset_mapping")[0].tolist()
+    p, data = torch.softmax(model(**batch).logits[0].double(), -1), line.encode()
+    worst = 0.0
+    for word in answer["words"]:
+        start, end = (len(data[:word[k]].decode()) for k in ("start", "end"))
+        token = next(i for i, (a, b) in enumerate(spans) if b > start and a < end)
+        worst = max(worst, abs(float(p[token][model.config.label2id[word["tag"]]]) - word["score"]))
+    return worst
+
+
 worst = 0.0
 with torch.no_grad():
     for line, answer in zip(lines, answers):
+        if tags:
+            worst = max(worst, tags_apart(line, answer))
+            continue
         batch = tokenizer(line, return_tensors="pt", truncation=True,
                           max_length=prep["text"]["most"])
         worst = max(worst, apart(model(**batch).logits[0].double(), answer))
 print(f"transformers {transformers.__version__}: {len(lines)} texts, {type(model).__name__}, "
-      f"{model.config.problem_type}, {type(tokenizer).__name__}, largest difference {worst:.2e}")
+      f"{about['task']}, {type(tokenizer).__name__}, largest difference {worst:.2e}")
 sys.exit(worst > 1e-4)

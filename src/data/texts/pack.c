@@ -121,6 +121,9 @@ void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t)
     else tl_free(ctx, t->mark);
     tl_free(ctx, t->part);
     tl_free(ctx, t->value);
+    tl_free(ctx, t->of);
+    tl_free(ctx, t->token);
+    tl_free(ctx, t->word_at);
     *t = (tl_text_rows){ 0 };
 }
 
@@ -147,20 +150,64 @@ int64_t tl_cache_most(const tl_cache *c)
 {
     int64_t most = 1;
 
-    for (int64_t i = 0; i < c->text.rows; i++) most = TL_MAX(most, tl_cache_tokens(c, i));
+    for (int64_t i = 0; i < c->text.rows; i++)
+        most = TL_MAX(most, c->text.start[i + 1] - c->text.start[i]);
     return most;
+}
+
+bool tl_cache_asks_words(const tl_cache *c)
+{
+    return c->text.of != NULL;
+}
+
+void tl_cache_words(const tl_cache *c, int64_t row, int64_t *low, int64_t *high)
+{
+    const int64_t w = c->text.of[row];
+
+    *low  = c->text.word_at[w];
+    *high = c->text.word_at[w + 1];
+}
+
+int64_t tl_cache_window(const tl_cache *c, int64_t row)
+{
+    return c->text.of ? c->text.of[row] : row;
+}
+
+int32_t tl_cache_token(const tl_cache *c, int64_t row, bool *own)
+{
+    const int32_t at = c->text.token[row];
+
+    *own = at >= 0;
+    return at >= 0 ? at : ~at;
+}
+
+/* Is row k of them asked in the window of the one before it? */
+static bool again(const tl_cache *c, tl_rows rows, int64_t k)
+{
+    return c->text.of && k > 0 && c->text.of[rows.row[k]] == c->text.of[rows.row[k - 1]];
+}
+
+int64_t tl_cache_windows(const tl_cache *c, tl_rows rows)
+{
+    int64_t n = 0;
+
+    for (int64_t k = 0; k < rows.count && c->text.of; k++) n += !again(c, rows, k);
+    return c->text.of ? n : rows.count;
 }
 
 int64_t tl_cache_tokens(const tl_cache *c, int64_t row)
 {
-    return c->text.start[row + 1] - c->text.start[row];
+    const int64_t i = tl_cache_window(c, row);
+
+    return c->text.start[i + 1] - c->text.start[i];
 }
 
 int64_t tl_cache_ids(const tl_cache *c, int64_t row, const int32_t **id, const float **value)
 {
+    row    = tl_cache_window(c, row);
     *id    = c->text.id + c->text.start[row];
     *value = c->text.value ? c->text.value + c->text.start[row] : NULL;
-    return tl_cache_tokens(c, row);
+    return c->text.start[row + 1] - c->text.start[row];
 }
 
 void tl_cache_cut(const tl_cache *c, int64_t *rows, int64_t *tokens)
@@ -178,23 +225,26 @@ static int by_length(const void *a, const void *b)
 
 int64_t tl_cache_longest(tl_ctx *ctx, const tl_cache *c, tl_rows rows, int64_t count)
 {
-    int64_t *length = NULL, sum = 0;
+    int64_t *length = NULL, sum = 0, n = 0;
 
     if (tl_alloc_array(ctx, (size_t)rows.count, sizeof *length, &length) != TL_OK)
         return c->prep.text->most * count;
-    for (int64_t i = 0; i < rows.count; i++) length[i] = tl_cache_tokens(c, rows.row[i]);
-    qsort(length, (size_t)rows.count, sizeof *length, by_length);
-    for (int64_t i = 0; i < TL_MIN(count, rows.count); i++) sum += length[i];
+    for (int64_t i = 0; i < rows.count; i++)
+        if (!again(c, rows, i)) length[n++] = tl_cache_tokens(c, rows.row[i]);
+    qsort(length, (size_t)n, sizeof *length, by_length);
+    for (int64_t i = 0; i < TL_MIN(count, n); i++) sum += length[i];
     tl_free(ctx, length);
     return sum;
 }
 
 double tl_cache_average(const tl_cache *c, tl_rows rows)
 {
-    double sum = 0.0;
+    const int64_t n   = tl_cache_windows(c, rows);
+    double        sum = 0.0;
 
-    for (int64_t i = 0; i < rows.count; i++) sum += (double)tl_cache_tokens(c, rows.row[i]);
-    return rows.count ? sum / (double)rows.count : 0.0;
+    for (int64_t i = 0; i < rows.count; i++)
+        if (!again(c, rows, i)) sum += (double)tl_cache_tokens(c, rows.row[i]);
+    return n ? sum / (double)n : 0.0;
 }
 
 int64_t tl_tokens_room(int64_t tokens)
@@ -239,13 +289,34 @@ void tl_pack_free(tl_ctx *ctx, tl_pack *p)
     *p = (tl_pack){ 0 };
 }
 
+void tl_pack_tags(const tl_cache *c, const int64_t *row, int64_t count, const int32_t *label,
+                  const float *counts, tl_pack *p)
+{
+    const tl_text_rows *t = &c->text;
+
+    p->asked = 0;
+    for (int64_t i = 0; i < p->asked_room; i++) p->target[i] = -1, p->weight[i] = 0.0f;
+    for (int64_t r = 0; r < count; r++) {
+        if (row[r] < 0) continue;
+        const int64_t w = t->of[row[r]];
+        for (int64_t k = t->word_at[w]; k < t->word_at[w + 1]; k++) {
+            if (t->token[k] < 0 || counts[k] == 0.0f) continue;
+            const int64_t at = p->offset[r] + t->token[k];
+            p->target[at]    = label[k];
+            p->weight[at]    = counts[k];
+            p->asked++;
+        }
+    }
+}
+
 void tl_pack_rows(const tl_cache *c, const int64_t *row, int64_t count, tl_pack *p)
 {
     const tl_text_rows *t = &c->text;
     int64_t             at = 0, s = 0;
 
     for (int64_t r = 0; r < count; r++) {
-        const int64_t i = row[r], n = i < 0 ? 0 : tl_cache_tokens(c, i);
+        const int64_t i = row[r] < 0 ? -1 : tl_cache_window(c, row[r]);
+        const int64_t n = i < 0 ? 0 : t->start[i + 1] - t->start[i];
         int64_t       first = 0;
         p->offset[s++]      = (int32_t)at;
         for (int64_t k = 0; k < n; k++) {

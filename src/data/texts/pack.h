@@ -15,6 +15,15 @@ bool      tl_cache_fits(const tl_cache *cache, const tl_prep *prep);
  * by "##" are told apart.  Not of a cache that others read. */
 tl_status tl_cache_mark_words(tl_ctx *ctx, tl_cache *cache);
 int64_t   tl_cache_tokens(const tl_cache *cache, int64_t row);
+/* Where the dataset's rows are words (texts/tagged.h), those that follow each other are asked in
+ * windows of texts: which one a row's is (else the row itself), how many these rows take, and which
+ * token of its window is the row's; *own false: a neighbour's, for want of one. */
+bool      tl_cache_asks_words(const tl_cache *cache);
+int64_t   tl_cache_window(const tl_cache *cache, int64_t row);
+/* The rows that are asked where this one is. */
+void      tl_cache_words(const tl_cache *cache, int64_t row, int64_t *low, int64_t *high);
+int64_t   tl_cache_windows(const tl_cache *cache, tl_rows rows);
+int32_t   tl_cache_token(const tl_cache *cache, int64_t row, bool *own);
 int64_t   tl_cache_texts(const tl_cache *cache); /* that stand in one row at most: usually 1   */
 /* The row's ids, and of weighed words their weights (else NULL); borrowed.  How many. */
 int64_t   tl_cache_ids(const tl_cache *cache, int64_t row, const int32_t **id,
@@ -70,6 +79,10 @@ void      tl_pack_free(tl_ctx *ctx, tl_pack *pack); /* safe to repeat */
 /* `count` rows of the cache (at most pack->sequences, with room for their tokens); -1: none, as
  * behind a batch's last. */
 void      tl_pack_rows(const tl_cache *cache, const int64_t *row, int64_t count, tl_pack *pack);
+/* Of the windows just packed, one a row of `row`: label[] of each word that counts[] (of all the
+ * dataset's rows) above 0, at its token, into target and weight, asked_room of them. */
+void      tl_pack_tags(const tl_cache *cache, const int64_t *row, int64_t count,
+                       const int32_t *label, const float *counts, tl_pack *pack);
 /* Room to ask so many rows of so many tokens together, none longer than `longest`. */
 int64_t   tl_asked_room(const tl_asking *how, int64_t rows, int64_t tokens);
 tl_status tl_pack_reserve_asked(tl_ctx *ctx, int64_t asked, int64_t longest, tl_pack *pack);
