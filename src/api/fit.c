@@ -148,8 +148,9 @@ static void say_texts(tailor *t, const tl_dataset *d, const tl_cache *cache)
     if (!c) return;
     tl_cache_cut(cache, &rows, &tokens);
     snprintf(line, sizeof line, "text: %.80s%s%.80s; label: %.80s (%.60s); %" PRId64 " of %" PRId64
-             " texts are cut (%" PRId64 " tokens)", c->name[0], c->name[1] ? " and " : "",
-             c->name[1] ? c->name[1] : "", c->label ? c->label : "the file",
+             " texts are cut while training (%" PRId64 " tokens)",
+             c->name[0], c->name[1] ? " and " : "", c->name[1] ? c->name[1] : "",
+             c->label ? c->label : "the file",
              c->why ? c->why : "as the model has it", rows, d->rows, tokens);
     tl_api_say(t, line);
 }

@@ -26,6 +26,7 @@ struct tl_predictor {
     int               shapes;
     tl_slab          *slab, *own_slab; /* own: NULL where it is the caller's */
     tl_pack           pack;
+    int64_t          *list;     /* [3 rows] of packed text: what a run takes; owned */
     int64_t           rows, row_floats, width;
     float            *x_host;   /* [rows row_floats], zeros behind; owned */
     void             *x_device; /* on the backend; x_host where shared */
@@ -160,6 +161,8 @@ tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int
     p->width          = is_packed(p) ? y->dim[y->ndim - 1] : tl_shape_count(y) / rows;
     if (!is_packed(p)) TL_TRY(make_buffers(ctx, p));
     else TL_TRY(bind_params(ctx, p, p->shape));
+    if (is_packed(p))
+        TL_TRY(tl_alloc_array(ctx, (size_t)rows, 3 * sizeof *p->list, &p->list));
     *out = p;
     p    = NULL;
 done:
@@ -174,6 +177,7 @@ void tl_predictor_free(tl_ctx *ctx, tl_predictor *p)
     tl_free(ctx, p->shape);
     tl_slab_free(ctx, p->own_slab);
     tl_pack_free(ctx, &p->pack);
+    tl_free(ctx, p->list);
     if (!p->backend->host_memory) {
         p->backend->free(ctx, p->x_device);
         p->backend->free(ctx, p->values);
@@ -258,11 +262,10 @@ done:
 static tl_status run_words(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
                            int64_t *taken, float *y)
 {
-    int64_t  *window = NULL, tokens = 0, windows = 0, n = 0, w = -1;
+    int64_t  *window = p->list, tokens = 0, windows = 0, n = 0, w = -1;
     asked    *a;
     tl_status rc;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)p->rows, sizeof *window, &window));
     for (; n < rows.count; n++) {
         if (tl_cache_window(cache, rows.row[n]) == w) continue;
         const int64_t more = tl_cache_tokens(cache, rows.row[n]);
@@ -288,31 +291,50 @@ static tl_status run_words(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, 
     }
     *taken = n;
 done:
-    tl_free(ctx, window);
     return rc;
 }
 
-/* As many rows as one run takes, packed and asked. */
-static tl_status run_packed(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
-                            int64_t *taken, float *y)
+/* What a walk over rows and their windows comes to next. */
+typedef struct { int64_t row, part; } place;
+
+static place next_place(const tl_cache *cache, tl_rows rows, place at)
 {
-    int64_t   tokens = 0, n = 0;
+    at.part++;
+    if (at.part < tl_cache_parts(cache, rows.row[at.row])) return at;
+    return (place){ at.row + 1, 0 };
+}
+
+/* As many windows as one run takes, packed and asked; each adds its share to its row. */
+static tl_status run_packed(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                            place *at, float *y)
+{
+    int64_t  *row = p->list, *part = row + p->rows, *of = part + p->rows, tokens = 0, n = 0;
     asked    *a;
     tl_status rc;
 
-    while (n < TL_MIN(p->rows, rows.count)) {
-        const int64_t more = tl_cache_tokens(cache, rows.row[n]);
+    while (n < p->rows && at->row < rows.count) {
+        const int64_t more = tl_cache_part_tokens(cache, rows.row[at->row], at->part);
         if (n > 0 && tokens + more > MOST_TOKENS) break;
+        of[n]     = at->row;
+        row[n]    = rows.row[at->row];
+        part[n++] = at->part;
         tokens += more;
-        n++;
+        *at = next_place(cache, rows, *at);
     }
     TL_TRY(shape_for(ctx, p, tokens, &a));
     TL_TRY(tl_pack_reserve(ctx, p->rows, a->tokens, &p->pack));
-    tl_pack_rows(cache, rows.row, n, &p->pack);
+    tl_pack_parts(cache, row, part, n, &p->pack);
     TL_TRY(tl_packed_bind(ctx, a->plan, a->x, &a->text, &p->pack));
     TL_TRY(tl_plan_run(ctx, a->plan, (tl_tick){ 0 }));
-    memcpy(y, tl_plan_data(a->plan, a->y), (size_t)(n * p->width) * sizeof *y);
-    *taken = n;
+    const float *made = tl_plan_data(a->plan, a->y);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t parts = tl_cache_parts(cache, row[i]);
+        float        *to    = y + of[i] * p->width;
+        for (int64_t k = 0; k < p->width; k++)
+            to[k] = parts == 1 ? made[i * p->width + k]
+                               : (part[i] ? to[k] : 0.0f) +
+                                     made[i * p->width + k] / (float)parts;
+    }
 done:
     return rc;
 }
@@ -320,14 +342,20 @@ done:
 static tl_status packed_rows(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
                              float *y)
 {
-    int64_t   n  = 0;
-    tl_status rc = TL_OK;
+    const bool words = tl_cache_asks_words(cache);
+    int64_t    n;
+    tl_status  rc = TL_OK;
 
-    for (int64_t at = 0; at < rows.count; at += n) {
-        const tl_rows rest = { rows.row + at, rows.count - at };
+    for (place at = { 0, 0 }; at.row < rows.count;) {
         if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
-        TL_TRY((tl_cache_asks_words(cache) ? run_words : run_packed)(ctx, p, cache, rest, &n,
-                                                                     y + at * p->width));
+        if (!words) {
+            TL_TRY(run_packed(ctx, p, cache, rows, &at, y));
+            continue;
+        }
+        TL_TRY(run_words(ctx, p, cache,
+                         (tl_rows){ rows.row + at.row, rows.count - at.row }, &n,
+                         y + at.row * p->width));
+        at.row += n;
     }
 done:
     return rc;

@@ -6,6 +6,15 @@
 #include "data/texts/pack.h"
 #include "data/window.h"
 
+/* Windows of long rows behind the first (texts/windows.h). */
+typedef struct {
+    int64_t *first;   /* [rows + 1] those of each row; NULL: no row is too long                  */
+    int64_t  windows;
+    int64_t *start;   /* [windows + 1] where each one's ids begin                                */
+    int32_t *id;
+    uint8_t *part;
+} tl_text_more;
+
 /* Rows of text as ids, one after another. */
 typedef struct {
     int64_t *start;      /* [rows + 1] where each row's ids begin                              */
@@ -19,6 +28,7 @@ typedef struct {
     int64_t  most_texts; /* that begin in one row; 0 reads as 1                                */
     tl_map   id_map, mark_map; /* where they are, if not in memory                            */
     int64_t  cut_rows, cut_tokens;
+    tl_text_more more;
     int32_t *of;         /* of words that are asked one by one (texts/tagged.h): the dataset's rows
                             are [words], those here are windows of texts, and this is which window
                             a word is asked in; NULL: both are the same                        */

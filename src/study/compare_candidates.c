@@ -200,7 +200,8 @@ static void say_cut(tl_study *s, const tl_texter *t, const tl_cache *cache)
     tl_cache_cut(cache, &rows, &tokens);
     if (rows > 0)
         tl_study_warn(s, "%" PRId64 " of %" PRId64 " texts are longer than %" PRId64
-                      " tokens: the rest of them is cut (%" PRId64 " tokens).",
+                      " tokens: training leaves out the rest of them (%" PRId64 " tokens); "
+                      "where they are asked, they are by windows.",
                       rows, s->data->rows, t->most, tokens);
 }
 

@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         close(fd);
         tl_world_init(&world);
         world.limit_bytes = (size_t)64 << 20;
+        world.threads     = 1;
         ctx               = tl_ctx_make(&world);
         if (tl_dataset_open(&ctx, &source, &d) == TL_OK) {
             check(d);

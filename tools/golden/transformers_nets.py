@@ -223,6 +223,10 @@ def texts():
                attention_bias=True, classifier_bias=True)
     yield text("GPT2ForSequenceClassification", **GPT2)
     yield text("GPT2LMHeadModel", **GPT2)
+    yield text("ModernBertForTokenClassification", **MODERN)
+    yield text("GPT2ForTokenClassification", **GPT2)
+    yield text("LlamaForTokenClassification", **LLAMA)
+    yield text("Qwen3ForTokenClassification", **dict(LLAMA, head_dim=8))
     yield text("LlamaForSequenceClassification", **LLAMA)
     yield text("LlamaForCausalLM", **rope("llama3", factor=8.0, low_freq_factor=1.0,
                                           high_freq_factor=4.0,

@@ -1,7 +1,7 @@
 /* pack.c -- see pack.h.  Source of packing without padding: Krell et al. 2021, arXiv:2107.02027.
  * Floor 2, data. */
 #include "data/texts/pack.h"
-#include "data/cache.h"
+#include "data/texts/windows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,31 +46,6 @@ done:
     return rc;
 }
 
-/* Rows that the encoder cut: those as long as it goes that are longer without a limit. */
-static tl_status count_cut(tl_ctx *ctx, tl_cache *c, const tl_string *text, const tl_string *pair,
-                           int64_t count)
-{
-    const tl_encode_options whole = { .most = TL_UNCUT };
-    const tl_string          none  = { NULL, 0 };
-    tl_text_rows           *t     = &c->text;
-    tl_encoder             *e     = NULL;
-    tl_tokens               one   = { 0 };
-    tl_status               rc;
-
-    TL_TRY(tl_encoder_open(ctx, c->prep.text->tokenizer, &e));
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t had = t->start[i + 1] - t->start[i];
-        if (had < c->prep.text->most) continue;
-        TL_TRY(tl_encode(ctx, e, text[i], pair ? pair[i] : none, whole, &one));
-        t->cut_rows += one.count > had;
-        t->cut_tokens += one.count - had;
-    }
-done:
-    tl_tokens_free(ctx, &one);
-    tl_encoder_close(ctx, e);
-    return rc;
-}
-
 static tl_status encode(tl_ctx *ctx, tl_cache *c, const tl_string *text, const tl_string *pair,
                         int64_t count)
 {
@@ -86,7 +61,7 @@ static tl_status encode(tl_ctx *ctx, tl_cache *c, const tl_string *text, const t
     all.start      = NULL;
     all.all.id     = NULL;
     all.all.part   = NULL;
-    if (all.all.cut > 0) TL_TRY(count_cut(ctx, c, text, pair, count));
+    if (all.all.cut > 0) TL_TRY(tl_cache_add_windows(ctx, c, text, pair, count));
 done:
     tl_token_batch_free(ctx, &all);
     return rc;
@@ -124,6 +99,10 @@ void tl_text_rows_free(tl_ctx *ctx, tl_text_rows *t)
     tl_free(ctx, t->of);
     tl_free(ctx, t->token);
     tl_free(ctx, t->word_at);
+    tl_free(ctx, t->more.first);
+    tl_free(ctx, t->more.start);
+    tl_free(ctx, t->more.id);
+    tl_free(ctx, t->more.part);
     *t = (tl_text_rows){ 0 };
 }
 
@@ -309,6 +288,57 @@ void tl_pack_tags(const tl_cache *c, const int64_t *row, int64_t count, const in
     }
 }
 
+/* Behind the last token of `s` sequences. */
+static void end_pack(int64_t s, int64_t at, tl_pack *p)
+{
+    while (s <= p->sequences) p->offset[s++] = (int32_t)at;
+    p->tokens               = at;
+    memset(p->id + at, 0, (size_t)(p->room - at) * sizeof *p->id);
+    memset(p->position + at, 0, (size_t)(p->room - at) * sizeof *p->position);
+    memset(p->segment + at, 0, (size_t)(p->room - at) * sizeof *p->segment);
+    memset(p->value + at, 0, (size_t)(p->room - at) * sizeof *p->value);
+}
+
+int64_t tl_cache_parts(const tl_cache *c, int64_t row)
+{
+    const tl_text_more *m = &c->text.more;
+
+    return m->first ? 1 + m->first[row + 1] - m->first[row] : 1;
+}
+
+int64_t tl_cache_part_tokens(const tl_cache *c, int64_t row, int64_t part)
+{
+    const tl_text_more *m = &c->text.more;
+
+    if (part == 0) return tl_cache_tokens(c, row);
+    return m->start[m->first[row] + part] - m->start[m->first[row] + part - 1];
+}
+
+void tl_pack_parts(const tl_cache *c, const int64_t *row, const int64_t *part, int64_t count,
+                   tl_pack *p)
+{
+    const tl_text_rows *t  = &c->text;
+    int64_t             at = 0;
+
+    for (int64_t r = 0; r < count; r++) {
+        const int64_t  n     = tl_cache_part_tokens(c, row[r], part[r]);
+        const int64_t  from  = part[r] ? t->more.start[t->more.first[row[r]] + part[r] - 1]
+                                       : t->start[row[r]];
+        const int32_t *id    = part[r] ? t->more.id : t->id;
+        const uint8_t *kinds = part[r] ? t->more.part : t->part;
+        p->offset[r]         = (int32_t)at;
+        for (int64_t k = 0; k < n; k++) {
+            p->id[at + k]       = id[from + k];
+            p->position[at + k] = (int32_t)k;
+            p->segment[at + k]  = kinds ? kinds[from + k] : 0;
+            /* the network takes means: a sum is one of so many times as much */
+            p->value[at + k] = t->value && !part[r] ? t->value[from + k] * (float)n : 0.0f;
+        }
+        at += n;
+    }
+    end_pack(count, at, p);
+}
+
 void tl_pack_rows(const tl_cache *c, const int64_t *row, int64_t count, tl_pack *p)
 {
     const tl_text_rows *t = &c->text;
@@ -332,10 +362,5 @@ void tl_pack_rows(const tl_cache *c, const int64_t *row, int64_t count, tl_pack 
         }
         at += n;
     }
-    while (s <= p->sequences) p->offset[s++] = (int32_t)at;
-    p->tokens               = at;
-    memset(p->id + at, 0, (size_t)(p->room - at) * sizeof *p->id);
-    memset(p->position + at, 0, (size_t)(p->room - at) * sizeof *p->position);
-    memset(p->segment + at, 0, (size_t)(p->room - at) * sizeof *p->segment);
-    memset(p->value + at, 0, (size_t)(p->room - at) * sizeof *p->value);
+    end_pack(s, at, p);
 }

@@ -83,6 +83,12 @@ void      tl_pack_rows(const tl_cache *cache, const int64_t *row, int64_t count,
  * dataset's rows) above 0, at its token, into target and weight, asked_room of them. */
 void      tl_pack_tags(const tl_cache *cache, const int64_t *row, int64_t count,
                        const int32_t *label, const float *counts, tl_pack *pack);
+/* Windows that a text is asked in where it is longer than the network takes (the first is all that
+ * training sees), the tokens of one, and such windows packed: part[r] of row[r]. */
+int64_t   tl_cache_parts(const tl_cache *cache, int64_t row);
+int64_t   tl_cache_part_tokens(const tl_cache *cache, int64_t row, int64_t part);
+void      tl_pack_parts(const tl_cache *cache, const int64_t *row, const int64_t *part,
+                        int64_t count, tl_pack *pack);
 /* Room to ask so many rows of so many tokens together, none longer than `longest`. */
 int64_t   tl_asked_room(const tl_asking *how, int64_t rows, int64_t tokens);
 tl_status tl_pack_reserve_asked(tl_ctx *ctx, int64_t asked, int64_t longest, tl_pack *pack);

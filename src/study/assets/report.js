@@ -23,8 +23,8 @@ function svg(tag, attrs, text) {
   return e;
 }
 const known = x => x !== null && x !== undefined && Number.isFinite(x);
-const metricName = { 'accuracy': 'accuracy', 'macro-f1': 'macro F1' }[V.metric] || V.metric || 'score';
-const share = ['accuracy', 'macro-f1', 'micro-f1'].includes(V.metric);
+const metricName = { 'accuracy': 'accuracy', 'macro-f1': 'macro F1', 'entity-f1': 'entity F1' }[V.metric] || V.metric || 'score';
+const share = ['accuracy', 'macro-f1', 'micro-f1', 'entity-f1'].includes(V.metric);
 const plain = (x, digits) => Math.abs(x) >= 10 ** Math.max(3, digits - 1) ? Number(x.toPrecision(digits)).toLocaleString('en') : x.toPrecision(digits);
 const score = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) + ' %' : plain(x, 4);
 const points = x => !known(x) ? '–' : share ? (100 * x).toFixed(1) : plain(x, 3);
