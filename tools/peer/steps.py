@@ -10,14 +10,16 @@ from torch import nn
 
 def optimiser(named, h, is_head):
     """`named` parameters; norms and biases are spared decay; the head has its own rate."""
-    o, groups = h["optim"], []
+    o, groups = h["optim"], {}
     for name, p in named:
-        groups.append({"params": [p], "scale": h["head_rate"] if is_head(name) else 1.0,
-                       "weight_decay": o["weight_decay"] if p.ndim > 1 else 0.0})
+        key = (h["head_rate"] if is_head(name) else 1.0, o["weight_decay"] if p.ndim > 1 else 0.0)
+        groups.setdefault(key, []).append(p)
+    groups = [{"params": ps, "scale": scale, "weight_decay": decay}
+              for (scale, decay), ps in groups.items()]
     if h["optimizer"] == "sgd":
         return torch.optim.SGD(groups, lr=o["lr"], momentum=o["momentum"], nesterov=o["nesterov"])
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[h["optimizer"]]
-    return kind(groups, lr=o["lr"], betas=(o["beta1"], o["beta2"]), eps=o["eps"])
+    return kind(groups, lr=o["lr"], betas=(o["beta1"], o["beta2"]), eps=o["eps"], fused=True)
 
 
 def factor(h, step, steps):
