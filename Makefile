@@ -5,7 +5,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all program demo test bench fuzz deps install check accept clean help
+.PHONY: all program demo test bench fuzz deps install check accept study clean help
 
 # Says that it builds only where there is much to build; ninja's words go to a log.
 define build
@@ -39,6 +39,13 @@ fuzz: deps
 # Every "done when" line of the first issue, resumable.
 accept: all
 	@tools/accept $(BUILD)
+
+# Every run of every route on small real cells, then verdicts replayed on them (docs/study.md): an hour of
+# one core the first time, resumable; needs TAILOR_DATA, and TAILOR_STUDY_TEXT_BASE for its cells of texts.
+study: all
+	@tools/study/study $(BUILD) $(or $(STUDY),$(BUILD)/study) record
+	@tools/study/study $(BUILD) $(or $(STUDY),$(BUILD)/study) time
+	@tools/study/study $(BUILD) $(or $(STUDY),$(BUILD)/study) tables
 
 check:
 	@tools/check-floors && tools/check-limits && tools/check-format

@@ -129,7 +129,7 @@ tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws)
     tl_status rc = TL_OK;
     double    cost;
 
-    if (s->update.model) return TL_OK; /* its question is another one */
+    if (s->update.model || s->tape) return TL_OK; /* its question is another one */
     if (s->curve.sizes == 0) TL_TRY(plan_curve(ctx, s));
     if (s->curve.sizes == 0) return TL_OK;
     for (int draw = s->curve.draws; draw < draws; draw++) {

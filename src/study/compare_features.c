@@ -76,6 +76,14 @@ static void unmap_all(tl_ctx *ctx, tl_study *s)
     for (int b = 0; b < s->bases; b++) tl_map_close(ctx, &s->features[b].map);
 }
 
+/* Made before or now: the plan pays for them once. */
+static void pay(tl_study *s, const tl_entry *e, size_t bytes)
+{
+    if (s->features[e->base].bytes == 0)
+        s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)s->data->rows;
+    s->features[e->base].bytes = bytes;
+}
+
 /* With the body's outputs at hand a head costs what is left. */
 tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
 {
@@ -84,6 +92,10 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     bool      deep, solvable;
 
     if (!tl_entry_uses_features(e) || tl_study_mapped(s, e->base)) return TL_OK;
+    if (s->tape) {
+        pay(s, e, 1);
+        return TL_OK;
+    }
     const int64_t width = tl_arch_features(ctx, &e->c.arch);
     if (width < 1) return ctx->status;
     const size_t bytes = tl_study_features_bytes(s, width);
@@ -97,9 +109,7 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     TL_TRY(tl_path_join(ctx, s->checkpoints, name, &path));
     if (tl_file_bytes(path) != (int64_t)bytes) TL_TRY(make(ctx, s, e, bytes, path));
     TL_TRY(tl_map_open(ctx, path, &s->features[e->base].map));
-    if (s->features[e->base].bytes == 0) /* made before or now: the plan pays for it once */
-        s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)s->data->rows;
-    s->features[e->base].bytes = bytes;
+    pay(s, e, bytes);
 done:
     tl_free(ctx, path);
     return rc;

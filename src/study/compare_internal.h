@@ -112,8 +112,19 @@ typedef struct {
     const char *ends;    /* the study, and why: "tie", "better", "futile", "last"; NULL: goes on */
 } tl_study_look;
 
+/* Runs that took place before, in the place of training: the decisions gone through again without
+ * data or models (tools/study/replay.c).  What they hand out is the caller's. */
+typedef struct {
+    tl_status (*run)(tl_ctx *ctx, void *user, tl_study_run *run); /* its id and result */
+    tl_status (*rung)(tl_ctx *ctx, void *user, const tl_study_run *run, int rung,
+                      json_t **out); /* what it looked like there; NULL: it ended before */
+    tl_status (*answers)(tl_ctx *ctx, void *user, const tl_study_run *run, float **out);
+    void *user;
+} tl_study_tape;
+
 typedef struct {
     const tl_question *q;
+    const tl_study_tape *tape; /* NULL: runs are made */
     const tl_backend  *backend;
     tl_slab           *slab;
     tl_dtype           dtype;
@@ -318,6 +329,7 @@ tl_status tl_study_ask(tl_ctx *ctx, tl_study *s, const tl_model *model, tl_cache
 /* plan of the study, in compare_plan.c */
 void      tl_study_shorten(tl_hyper *h, double share); /* a share of its epochs */
 tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s);
+tl_budget_plan tl_study_fit(const tl_study *s); /* of its budget, as forecast */
 void      tl_study_say_detectable(tl_study *s); /* after the first results */
 json_t   *tl_study_dry_run(
       const tl_study *s); /* the plan and its forecast, for people */

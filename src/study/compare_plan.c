@@ -172,16 +172,14 @@ static void note_first_runs(tl_study *s)
             s->entry[i].first_s = tl_study_first_seconds(s, &s->entry[i]);
 }
 
-static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
+/* What the plan goes by; *finalists: those it keeps seeds for. */
+static void list_items(const tl_study *s, tl_plan_item *item, int *finalists)
 {
-    tl_status     rc;
-    tl_plan_item *item  = NULL;
-    int           count = 0;
+    const double k     = tl_study_slices(s);
+    int          count = 0;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)s->entries, sizeof *item, &item));
     for (int i = 0; i < s->entries; i++) {
         const tl_entry *e = &s->entry[i];
-        const double    k = tl_study_slices(s);
         item[i]           = (tl_plan_item){ .rival   = rival_of(s, i),
                                             .trained = tl_entry_trained(e),
                                             .anew    = e->c.route->start == TL_START_NEW,
@@ -191,10 +189,28 @@ static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
         item[i].work_s  = k * (tl_study_first_seconds(s, e) - e->setup_s);
         count++;
     }
-    const int finalists = TL_MIN(PLANNED_FINALISTS, count);
-    *plan = tl_plan_fit(item, s->entries, for_runs(s, s->budget_s), finalists);
+    *finalists = TL_MIN(PLANNED_FINALISTS, count);
+}
+
+tl_budget_plan tl_study_fit(const tl_study *s)
+{
+    tl_plan_item item[TL_PLAN_ITEMS];
+    int          finalists;
+
+    list_items(s, item, &finalists);
+    return tl_plan_fit(item, s->entries, for_runs(s, s->budget_s), finalists);
+}
+
+static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
+{
+    tl_status     rc;
+    tl_plan_item *item = NULL;
+    int           finalists, count = 0;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)s->entries, sizeof *item, &item));
+    list_items(s, item, &finalists);
+    *plan = tl_study_fit(s);
     leave_out(s, item, plan, finalists);
-    count = 0;
     for (int i = 0; i < s->entries; i++) count += s->entry[i].active && item[i].trained;
     if (count == 0) plan->share = 1.0;
     shorten(s, plan->share);

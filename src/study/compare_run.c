@@ -332,6 +332,8 @@ static tl_status open_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_run_sp
     json_t   *settings = NULL;
     char      key[160], slice[80];
 
+    *stored = s->tape != NULL;
+    if (s->tape) return s->tape->run(ctx, s->tape->user, run);
     TL_TRY(tl_study_spec(ctx, s, e, spec));
     spec->candidate.hyper = e->trial[run->trial];
     if (run->rows) TL_TRY(tl_study_part_hyper(ctx, s, e, run->rows, &spec->candidate.hyper));
@@ -413,11 +415,22 @@ void tl_study_fail(tl_study *s, int candidate, const tl_study_run *run)
 
 static tl_status keep_clock(tl_ctx *ctx, tl_study *s)
 {
-    json_t         *clock = json_real(s->before_s + tl_time_s() - s->began_s);
-    const tl_status rc    = tl_store_set(ctx, s->store, "clock", clock);
+    json_t   *clock;
+    tl_status rc;
 
+    if (s->tape) return TL_OK; /* its seconds are long gone */
+    clock = json_real(s->before_s + tl_time_s() - s->began_s);
+    rc    = tl_store_set(ctx, s->store, "clock", clock);
     json_decref(clock);
     return rc;
+}
+
+/* What the run looked like at the rung, as it was kept; NULL: it was not there yet. */
+static tl_status kept_rung(tl_ctx *ctx, tl_study *s, const tl_study_run *run, int rung,
+                           const char *name, json_t **out)
+{
+    if (s->tape) return s->tape->rung(ctx, s->tape->user, run, rung, out);
+    return tl_store_get(ctx, s->store, name, out);
 }
 
 tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
@@ -451,7 +464,7 @@ tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, in
     TL_TRY(tl_study_features(ctx, s, &s->entry[candidate]));
     TL_TRY(open_run(ctx, s, &run, &spec, &stored));
     snprintf(name, sizeof name, "rung %" PRId64 " %d", run.id, rung);
-    TL_TRY(tl_store_get(ctx, s->store, name, out));
+    TL_TRY(kept_rung(ctx, s, &run, rung, name, out));
     if (*out) goto done;
     spec.pause_share = tl_race_rung[rung];
     if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, out));
@@ -472,15 +485,17 @@ tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, cons
     char        *folder = NULL;
 
     TL_TRY(open_run(ctx, s, &run, &spec, &stored));
-    if (!stored) {
+    if (!stored || s->tape) { /* a tape's run went on */
+        json_decref(run.result);
         run.result = json_deep_copy(rung);
         if (!run.result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
         json_object_del(run.result, "points");
         json_object_set_new(run.result, "stopped", json_string("race"));
-        TL_TRY(tl_store_end(ctx, s->store, run.id, "stopped", run.result));
+        if (!s->tape) TL_TRY(tl_store_end(ctx, s->store, run.id, "stopped", run.result));
     }
     TL_TRY(keep_run(ctx, s, &run));
     run.result = NULL;
+    if (s->tape) goto done;
     TL_TRY(path_of(ctx, s, "run", run.id, &folder));
     TL_TRY(tl_remove_tree(ctx, folder));
 done:

@@ -5,7 +5,8 @@
  * every other, the truly best among them, each on its own side of its interval (Hsu
  * 1984; Berger 1982). `tie`: against the first on test, one or more others have a 90 %
  * interval inside the margin (two one-sided tests, Schuirmann 1987), and no other may
- * still be better than it by the margin. Floor 4, study. */
+ * still be better than it by the margin.  Undecided, the cheapest not shown worse is named:
+ * neither by the test, nor by a measured difference beyond the margin. Floor 4, study. */
 #include "core/text.h"
 #include "study/stats_internal.h"
 
@@ -77,7 +78,10 @@ static standing judge(const tl_scores *s, int top, const tl_rival *rival,
             tied = true;
             if (cheaper(s, c, *cheapest_tied)) *cheapest_tied = c;
         }
-        if (!worse && cheaper(s, c, *cheapest_open)) *cheapest_open = c;
+        /* Not shown worse for want of rows or seeds is no merit: farther behind than the margin
+         * it is worse more likely than not, and saving its cost would be a bad bargain. */
+        if (!worse && pair->mean <= s->margin && cheaper(s, c, *cheapest_open))
+            *cheapest_open = c;
     }
     if (all_worse && s->candidates > 1) return ALL_WORSE;
     return tied && within ? A_TIE : OPEN;

@@ -113,6 +113,41 @@ static void the_cheapest_of_the_tied_wins(void **state)
     tl_decision_free(test_ctx(), &d);
 }
 
+/* Two routes that each row's own luck sets apart, by 4 points of 400 rows: not shown. */
+static void fill_apart(float *score)
+{
+    for (int c = 0; c < 2; c++)
+        for (int s = 0; s < SEEDS; s++)
+            for (int r = 0; r < ROWS; r++)
+                score[(c * SEEDS + s) * ROWS + r] =
+                    tl_rand_uniform(3, (uint64_t)(1 + c), (uint64_t)r) < 0.5 ||
+                    r < (c ? 0 : 40);
+}
+
+/* A cheaper one that too few rows could not show to be worse is not taken for that alone. */
+static void undecided_takes_no_one_beyond_the_margin(void **state)
+{
+    const double inference[] = { 2.0, 1.0 };
+    float        score[2 * SEEDS * ROWS];
+    tl_scores    s = scores_of(score, 2);
+    tl_decision  d;
+
+    (void)state;
+    fill_apart(score);
+    s.inference_cost = inference;
+    TEST_OK(tl_decide(fresh(), &s, &d));
+    const double apart = d.test[0].mean - d.test[1].mean;
+    assert_int_equal(d.outcome, TL_UNDECIDED);
+    assert_true(apart > s.margin);
+    assert_int_equal(d.winner, 0);
+    tl_decision_free(test_ctx(), &d);
+    s.margin = 1.1 * apart; /* inside it, which is not shown either: the cheaper one */
+    TEST_OK(tl_decide(test_ctx(), &s, &d));
+    assert_int_equal(d.outcome, TL_UNDECIDED);
+    assert_int_equal(d.winner, 1);
+    tl_decision_free(test_ctx(), &d);
+}
+
 /* Of errors the words give the error's own difference, not that of the scores turned round. */
 static void differences_of_errors_are_said_as_errors(void **state)
 {
@@ -331,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_clear_winner_is_better),
         cmocka_unit_test(few_seeds_or_a_reversal_are_undecided),
         cmocka_unit_test(the_cheapest_of_the_tied_wins),
+        cmocka_unit_test(undecided_takes_no_one_beyond_the_margin),
         cmocka_unit_test(differences_of_errors_are_said_as_errors),
         cmocka_unit_test(macro_f1_is_the_mean_that_is_tested),
         cmocka_unit_test(one_candidate_and_perfect_scores),

@@ -1,0 +1,191 @@
+/* order.c -- how a budget is spent and what is named in the end, on runs that are made up: the
+ * decision code itself (compare_order.c, compare_race.c, compare_looks.c, stats_decide.c), given a
+ * tape instead of trainings, as tools/study gives it recorded ones. */
+#include "support/support.h"
+#include "core/rand.h"
+#include "study/compare_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROWS = 1000, ENTRIES = 4, LOOKS = 6 };
+
+/* Quality of each candidate at its own rate; threefold rates cost `steep`. */
+typedef struct {
+    double good[ENTRIES], steep;
+    int    asked, failing; /* runs handed out; a candidate that always fails, -1: none */
+    const tl_study *s;
+} world;
+
+static double quality(const world *w, int candidate, int trial)
+{
+    return w->good[candidate] - (trial == 1 || trial == 4 ? w->steep : 0.0);
+}
+
+static double luck(const tl_study_run *run, int what)
+{
+    return 0.01 * tl_rand_normal((uint64_t)(run->candidate * 100 + run->repeat),
+                                 TL_STREAM(TL_STREAM_TEST, what), (uint64_t)run->trial);
+}
+
+static tl_status a_run(tl_ctx *ctx, void *user, tl_study_run *run)
+{
+    world *w = user;
+
+    (void)ctx;
+    w->asked++;
+    run->id     = run->candidate * 1000 + run->trial * 100 + run->repeat;
+    run->result = run->candidate == w->failing
+                      ? json_pack("{s:s}", "failed", "it always does")
+                      : json_pack("{s:f, s:s, s:f}", "valid_metric",
+                                  quality(w, run->candidate, run->trial) + luck(run, 1),
+                                  "stopped", "epochs", "flops", 1.0);
+    return TL_OK;
+}
+
+/* Looks that rise to the end as a power law. */
+static tl_status a_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int rung, json_t **out)
+{
+    const world *w      = user;
+    json_t      *points = json_array();
+    double       share = 0.0, best = 0.0;
+
+    (void)ctx;
+    *out = NULL;
+    if (run->candidate == w->failing) return TL_OK;
+    for (int i = 1; share < tl_race_rung[rung] - 1e-9; i++) {
+        share = (double)i / LOOKS;
+        best  = quality(w, run->candidate, run->trial) + luck(run, 1) - 0.02 * (1.0 / share - 1.0);
+        json_array_append_new(points, json_pack("[f, f]", share, best));
+    }
+    *out = json_pack("{s:o, s:f, s:f, s:f}", "points", points, "valid_metric", best, "share", share,
+                     "flops", share);
+    return TL_OK;
+}
+
+/* Class 1 is right everywhere. */
+static tl_status answers(tl_ctx *ctx, void *user, const tl_study_run *run, float **out)
+{
+    const world *w = user;
+    const double p = quality(w, run->candidate, run->trial) + luck(run, 2);
+    tl_status    rc = tl_alloc_array(ctx, 2 * ROWS, sizeof **out, out);
+
+    for (int64_t r = 0; rc == TL_OK && r < ROWS; r++) {
+        const double hard = tl_rand_uniform(7, TL_STREAM(TL_STREAM_TEST, 3), (uint64_t)r);
+        const double own  = tl_rand_uniform((uint64_t)run->candidate,
+                                            TL_STREAM(TL_STREAM_TEST, 4), (uint64_t)r);
+        (*out)[2 * r + (0.8 * hard + 0.2 * own < p)] = 1.0f;
+    }
+    return rc;
+}
+
+typedef struct {
+    int    winner, outcome, looks, runs;
+    double used;
+    bool   failed[ENTRIES];
+} ending;
+
+static void end(tl_ctx *ctx, tl_study *s)
+{
+    for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
+    tl_free(ctx, s->run);
+    tl_free(ctx, s->told);
+    json_decref(s->warnings);
+    json_decref(s->plan);
+}
+
+static ending go_through(world *w, double budget_s)
+{
+    static const char *const names[ENTRIES] = { "baseline", "probe", "full", "scratch" };
+    tl_ctx             *ctx                 = test_ctx();
+    const tl_question   q                   = { .seed = 1, .seeds = 10, .margin = NAN };
+    const tl_study_tape tape                = { a_run, a_rung, answers, w };
+    int32_t             label[ROWS];
+    int64_t             row[ROWS];
+    tl_model            base       = { 0 };
+    tl_study_frozen     features[1] = { { .bytes = 0 } };
+    tl_entry            entry[ENTRIES];
+    tl_judged           j    = { 0 };
+    tl_dataset          data = { .task = &tl_task_image_classification, .classes = 2,
+                                 .rows = ROWS, .label = label };
+
+    for (int i = 0; i < ROWS; i++) label[i] = 1, row[i] = i;
+    for (int i = 0; i < ENTRIES; i++) {
+        entry[i] = (tl_entry){ .c = { .route = tl_route_find(names[i]) }, .base = -1,
+                               .active = true, .trials = 1, .row_flops = 1.0 + i,
+                               .need = { .flops = 1.0 }, .s_per_flop = 1.0 };
+        strcpy(entry[i].label, names[i]);
+        if (entry[i].c.route->needs_base) entry[i].base = 0, entry[i].c.base = &base;
+    }
+    tl_study s = { .q = &q, .tape = &tape, .data = &data, .metric = "accuracy", .margin = 0.01,
+                   .budget_s = budget_s, .train_rows = 1000, .valid_rows = 1000, .bases = 1,
+                   .features = features, .entry = entry, .entries = ENTRIES, .detectable = NAN,
+                   .test = { row, ROWS }, .slice = { { .test = { row, ROWS } } },
+                   .warnings = json_array(), .plan = json_object() };
+    w->s = &s;
+    TEST_OK(tl_study_run_all(ctx, &s));
+    TEST_OK(tl_study_weigh(ctx, &s, &j));
+    ending e = { .winner = j.entry[j.decision.winner], .outcome = (int)j.decision.outcome,
+                 .looks = s.looks, .runs = s.runs, .used = s.used };
+    for (int i = 0; i < ENTRIES; i++)
+        e.failed[i] = entry[i].status && strcmp(entry[i].status, "failed") == 0;
+    tl_judged_free(ctx, &j);
+    end(ctx, &s);
+    return e;
+}
+
+static void the_better_is_named_within_the_budget(void **state)
+{
+    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .failing = -1 };
+    const ending e = go_through(&w, 40.0);
+
+    (void)state;
+    assert_int_equal(e.outcome, TL_BETTER);
+    assert_int_equal(e.winner, 2);
+    assert_true(e.looks >= 1);
+    assert_true(e.used <= 40.0);
+    assert_true(w.asked >= e.runs); /* some were asked for a rung first */
+}
+
+static void equal_routes_are_no_win(void **state)
+{
+    world        w = { .good = { 0.70, 0.70, 0.70, 0.70 }, .steep = 0.0, .failing = -1 };
+    const ending e = go_through(&w, 60.0);
+
+    (void)state;
+    assert_int_not_equal(e.outcome, TL_BETTER);
+}
+
+static void a_small_budget_is_kept_too(void **state)
+{
+    world        w    = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .failing = -1 };
+    const ending many = go_through(&w, 60.0), few = go_through(&w, 6.0);
+
+    (void)state;
+    assert_true(few.used <= 6.0);
+    assert_true(few.runs < many.runs);
+    assert_int_equal(few.winner, 2);
+    assert_int_not_equal(few.outcome, TL_BETTER); /* fewer than four seeds */
+}
+
+static void who_fails_is_left_and_said(void **state)
+{
+    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .failing = 2 };
+    const ending e = go_through(&w, 40.0);
+
+    (void)state;
+    assert_true(e.failed[2]);
+    assert_false(e.failed[3]);
+    assert_int_equal(e.winner, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_better_is_named_within_the_budget),
+        cmocka_unit_test(equal_routes_are_no_win),
+        cmocka_unit_test(a_small_budget_is_kept_too),
+        cmocka_unit_test(who_fails_is_left_and_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
