@@ -1,7 +1,7 @@
 /* compare_order.c -- in which order the budget is spent: every candidate once,
  * cheapest kinds first, with as many trials around its rate raced (compare_race.c) as
  * leave half the budget; then seeds for the finalists, and for the rest where that is
- * affordable and not in vain. All in forecast seconds (forecast.c), so that the same
+ * affordable and not in vain: those who kept up so are finalists where that leaves enough. All in forecast seconds (forecast.c), so that the same
  * plan gives the same runs on a busy machine. Floor 4, study. */
 #include "core/text.h"
 #include "study/update.h"
@@ -265,6 +265,27 @@ static void keep_for_a_win(tl_study *s, int most)
     }
 }
 
+/* Who has kept up goes on with the finalists, cheapest first, while the next look leaves half of
+ * what is left: one seed on few validation rows is a poor reason to stop at three. */
+static void promote(tl_study *s, int seeds)
+{
+    for (;;) {
+        int    next = -1;
+        double cost = INFINITY;
+        for (int i = 0; i < s->entries; i++) {
+            const tl_entry *e = &s->entry[i];
+            if (!e->active || e->finalist || e->gave_up || e->stopped) continue;
+            if (tl_study_repeats(s, i, e->chosen) < seeds) continue;
+            if (tl_study_run_seconds(s, e) < cost) next = i, cost = tl_study_run_seconds(s, e);
+        }
+        if (next < 0) return;
+        s->entry[next].finalist = true;
+        if (cost_of_seeds(s, true, seeds + 2) <= 0.5 * tl_study_left(s)) continue;
+        s->entry[next].finalist = false;
+        return;
+    }
+}
+
 static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc        = TL_OK;
@@ -285,6 +306,7 @@ static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
         if (s->looks == 0) {
             keep_for_a_win(s, most);
             TL_TRY(seeds_for_others(ctx, s, seeds));
+            if (seeds < most) promote(s, seeds);
         }
         TL_TRY(tl_study_curve(ctx, s, 1));
         s->reserve = 0.0;

@@ -210,7 +210,7 @@ static bool enough_seeds(const tl_scores *s, int a, int b)
 
 /* Would MOST_SEEDS of each, were the difference to stay what it is, hardly ever end in `better`
  * or `tie`?  The seeds still to come can move the mean by what they would take off its
- * variance. */
+ * variance; where that is much beside the margin they may yet change who is named. */
 static bool is_futile(const tl_scores *s, const tl_rival *r)
 {
     enum { MOST_SEEDS = 12 };
@@ -225,7 +225,7 @@ static bool is_futile(const tl_scores *s, const tl_rival *r)
     const double ties =
         tie > 0.0 ? tl_normal_cdf((tie - gap) / move) - tl_normal_cdf((-tie - gap) / move) : 0.0;
 
-    return wins + ties < HARDLY;
+    return wins + ties < HARDLY && move < 0.5 * s->margin;
 }
 
 /* The winner's difference to the next best, and what could have been seen. */

@@ -12,9 +12,8 @@ enum { ROWS = 1000, ENTRIES = 4, LOOKS = 6 };
 
 /* Quality of each candidate at its own rate; threefold rates cost `steep`. */
 typedef struct {
-    double good[ENTRIES], steep;
+    double good[ENTRIES], steep, luck; /* luck: of a seed */
     int    asked, failing; /* runs handed out; a candidate that always fails, -1: none */
-    const tl_study *s;
 } world;
 
 static double quality(const world *w, int candidate, int trial)
@@ -22,9 +21,9 @@ static double quality(const world *w, int candidate, int trial)
     return w->good[candidate] - (trial == 1 || trial == 4 ? w->steep : 0.0);
 }
 
-static double luck(const tl_study_run *run, int what)
+static double luck(const world *w, const tl_study_run *run, int what)
 {
-    return 0.01 * tl_rand_normal((uint64_t)(run->candidate * 100 + run->repeat),
+    return w->luck * tl_rand_normal((uint64_t)(run->candidate * 100 + run->repeat),
                                  TL_STREAM(TL_STREAM_TEST, what), (uint64_t)run->trial);
 }
 
@@ -38,7 +37,7 @@ static tl_status a_run(tl_ctx *ctx, void *user, tl_study_run *run)
     run->result = run->candidate == w->failing
                       ? json_pack("{s:s}", "failed", "it always does")
                       : json_pack("{s:f, s:s, s:f}", "valid_metric",
-                                  quality(w, run->candidate, run->trial) + luck(run, 1),
+                                  quality(w, run->candidate, run->trial) + luck(w, run, 1),
                                   "stopped", "epochs", "flops", 1.0);
     return TL_OK;
 }
@@ -55,7 +54,7 @@ static tl_status a_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int ru
     if (run->candidate == w->failing) return TL_OK;
     for (int i = 1; share < tl_race_rung[rung] - 1e-9; i++) {
         share = (double)i / LOOKS;
-        best  = quality(w, run->candidate, run->trial) + luck(run, 1) - 0.02 * (1.0 / share - 1.0);
+        best  = quality(w, run->candidate, run->trial) + luck(w, run, 1) - 0.02 * (1.0 / share - 1.0);
         json_array_append_new(points, json_pack("[f, f]", share, best));
     }
     *out = json_pack("{s:o, s:f, s:f, s:f}", "points", points, "valid_metric", best, "share", share,
@@ -67,7 +66,7 @@ static tl_status a_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int ru
 static tl_status answers(tl_ctx *ctx, void *user, const tl_study_run *run, float **out)
 {
     const world *w = user;
-    const double p = quality(w, run->candidate, run->trial) + luck(run, 2);
+    const double p = quality(w, run->candidate, run->trial) + luck(w, run, 2);
     tl_status    rc = tl_alloc_array(ctx, 2 * ROWS, sizeof **out, out);
 
     for (int64_t r = 0; rc == TL_OK && r < ROWS; r++) {
@@ -80,8 +79,9 @@ static tl_status answers(tl_ctx *ctx, void *user, const tl_study_run *run, float
 }
 
 typedef struct {
-    int    winner, outcome, looks, runs;
+    int    winner, outcome, looks, runs, least; /* least: fewest seeds of a candidate */
     double used;
+    const char *ends;
     bool   failed[ENTRIES];
 } ending;
 
@@ -122,13 +122,15 @@ static ending go_through(world *w, double budget_s)
                    .features = features, .entry = entry, .entries = ENTRIES, .detectable = NAN,
                    .test = { row, ROWS }, .slice = { { .test = { row, ROWS } } },
                    .warnings = json_array(), .plan = json_object() };
-    w->s = &s;
     TEST_OK(tl_study_run_all(ctx, &s));
     TEST_OK(tl_study_weigh(ctx, &s, &j));
     ending e = { .winner = j.entry[j.decision.winner], .outcome = (int)j.decision.outcome,
-                 .looks = s.looks, .runs = s.runs, .used = s.used };
-    for (int i = 0; i < ENTRIES; i++)
+                 .looks = s.looks, .runs = s.runs, .used = s.used, .least = TL_STUDY_SEEDS,
+                 .ends = s.looks ? s.look[s.looks - 1].ends : NULL };
+    for (int i = 0; i < ENTRIES; i++) {
+        e.least = TL_MIN(e.least, tl_study_repeats(&s, i, entry[i].chosen));
         e.failed[i] = entry[i].status && strcmp(entry[i].status, "failed") == 0;
+    }
     tl_judged_free(ctx, &j);
     end(ctx, &s);
     return e;
@@ -136,7 +138,7 @@ static ending go_through(world *w, double budget_s)
 
 static void the_better_is_named_within_the_budget(void **state)
 {
-    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .failing = -1 };
+    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .luck = 0.01, .failing = -1 };
     const ending e = go_through(&w, 40.0);
 
     (void)state;
@@ -149,16 +151,40 @@ static void the_better_is_named_within_the_budget(void **state)
 
 static void equal_routes_are_no_win(void **state)
 {
-    world        w = { .good = { 0.70, 0.70, 0.70, 0.70 }, .steep = 0.0, .failing = -1 };
+    world        w = { .good = { 0.70, 0.70, 0.70, 0.70 }, .steep = 0.0, .luck = 0.01, .failing = -1 };
     const ending e = go_through(&w, 60.0);
 
     (void)state;
     assert_int_not_equal(e.outcome, TL_BETTER);
 }
 
+/* Not the three that one seed's luck on validation put first alone. */
+static void who_keeps_up_goes_on_with_the_finalists(void **state)
+{
+    world        w = { .good = { 0.700, 0.705, 0.710, 0.700 }, .luck = 0.02, .failing = -1 };
+    const ending rich = go_through(&w, 100.0), poor = go_through(&w, 22.0);
+
+    (void)state;
+    assert_true(rich.least >= 5);
+    assert_true(poor.least <= 3);
+    assert_true(poor.used <= 22.0);
+}
+
+/* Three seeds that may yet move the difference by more than matters are no reason to stop. */
+static void it_is_not_futile_where_seeds_may_change_the_name(void **state)
+{
+    world        w = { .good = { 0.60, 0.68, 0.72, 0.66 }, .luck = 0.06, .failing = -1 };
+    const ending e = go_through(&w, 100.0);
+
+    (void)state;
+    assert_true(e.looks > 1);
+    assert_non_null(e.ends);
+    assert_string_not_equal(e.ends, "futile");
+}
+
 static void a_small_budget_is_kept_too(void **state)
 {
-    world        w    = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .failing = -1 };
+    world        w    = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .luck = 0.01, .failing = -1 };
     const ending many = go_through(&w, 60.0), few = go_through(&w, 6.0);
 
     (void)state;
@@ -170,7 +196,7 @@ static void a_small_budget_is_kept_too(void **state)
 
 static void who_fails_is_left_and_said(void **state)
 {
-    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .failing = 2 };
+    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .luck = 0.01, .failing = 2 };
     const ending e = go_through(&w, 40.0);
 
     (void)state;
@@ -184,6 +210,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_better_is_named_within_the_budget),
         cmocka_unit_test(equal_routes_are_no_win),
+        cmocka_unit_test(who_keeps_up_goes_on_with_the_finalists),
+        cmocka_unit_test(it_is_not_futile_where_seeds_may_change_the_name),
         cmocka_unit_test(a_small_budget_is_kept_too),
         cmocka_unit_test(who_fails_is_left_and_said),
     };

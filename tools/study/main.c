@@ -1,6 +1,6 @@
 /* main.c -- tailor-study: record a cell of the study of real cells, or replay records.
  *   tailor-study record   --data P --test P [--base P]... --route R... --out RECORD [...]
- *   tailor-study replay   RECORD [--replays N] [--share S] [--rows S]
+ *   tailor-study replay   RECORD [--replays N] [--share S] [--rows S] [--most SEEDS]
  *   tailor-study crossing RECORD */
 #include "study.h"
 
@@ -42,8 +42,8 @@ static bool take_number(const char *name, const char *value, options *o)
         double     *real;
     } known[] = { { "--seeds", &o->seeds, NULL },     { "--trials", &o->trials, NULL },
                   { "--curve", &o->curve, NULL },     { "--for", &o->for_s, NULL },
-                  { "--replays", &o->replays, NULL }, { "--share", NULL, &o->share },
-                  { "--rows", NULL, &o->rows } };
+                  { "--replays", &o->replays, NULL }, { "--most", &o->most, NULL },
+                  { "--share", NULL, &o->share },     { "--rows", NULL, &o->rows } };
 
     for (size_t i = 0; i < TL_COUNT(known); i++)
         if (strcmp(known[i].name, name) == 0)
@@ -77,7 +77,7 @@ static tl_status run(tl_ctx *ctx, int argc, char **argv)
     } command[] = { { "record", study_record },
                     { "replay", study_replay },
                     { "crossing", study_crossing } };
-    options   o  = { .seeds = SEEDS, .trials = TL_STUDY_TRIALS, .replays = 50, .share = 0.25,
+    options   o  = { .seeds = SEEDS, .most = SEEDS, .trials = TL_STUDY_TRIALS, .replays = 50, .share = 0.25,
                      .rows = 1.0 };
     tl_status rc = take_options(ctx, argc, argv, &o);
 

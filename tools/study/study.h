@@ -12,7 +12,7 @@ typedef struct {
     const char *data, *test, *target, *arch, *metric, *out, *precision;
     const char *base[MOST_BASES + 1], *route[MOST_WORDS + 1], *setting[MOST_WORDS + 1];
     int         bases, routes, settings;
-    int64_t     seeds, trials, curve, for_s, replays;
+    int64_t     seeds, most, trials, curve, for_s, replays; /* most: of a verdict */
     double      share, rows; /* of the cost; of the test rows that a replay may see */
 } options;
 

@@ -233,7 +233,7 @@ tl_status theatre_open(tl_ctx *ctx, const options *o, theatre *t)
     tl_status rc;
 
     *t = (theatre){ .seeds = (int)o->seeds,
-                    .q = { .out = o->out, .seeds = (int)o->seeds, .margin = NAN, .seed = 1 } };
+                    .q = { .out = o->out, .seeds = (int)o->most, .margin = NAN, .seed = 1 } };
     TL_TRY(record_read(ctx, o->out, &t->r));
     if (!t->r.cell) TL_FAIL(TL_EDATA, o->out, "holds no record (tailor-study record makes one)");
     TL_TRY(open_data(ctx, t));
