@@ -6,7 +6,7 @@
  * 1984; Berger 1982). `tie`: against the first on test, one or more others have a 90 %
  * interval inside the margin (two one-sided tests, Schuirmann 1987), and no other may
  * still be better than it by the margin.  Undecided, the cheapest not shown worse is named:
- * neither by the test, nor by a measured difference beyond the margin. Floor 4, study. */
+ * neither by the test, nor by a measured difference beyond half the margin. Floor 4, study. */
 #include "core/text.h"
 #include "study/stats_internal.h"
 
@@ -78,9 +78,9 @@ static standing judge(const tl_scores *s, int top, const tl_rival *rival,
             tied = true;
             if (cheaper(s, c, *cheapest_tied)) *cheapest_tied = c;
         }
-        /* Not shown worse for want of rows or seeds is no merit: farther behind than the margin
-         * it is worse more likely than not, and saving its cost would be a bad bargain. */
-        if (!worse && pair->mean <= s->margin && cheaper(s, c, *cheapest_open))
+        /* Not shown worse for want of rows or seeds is no merit: measured half the margin behind,
+         * it is as likely as not to be worse than the first by what the first may lack itself. */
+        if (!worse && pair->mean <= 0.5 * s->margin && cheaper(s, c, *cheapest_open))
             *cheapest_open = c;
     }
     if (all_worse && s->candidates > 1) return ALL_WORSE;
