@@ -37,46 +37,73 @@ def points(value):
     return "-" if value is None else f"{value:.2f}"
 
 
+def inside_of(plays, key="regret"):
+    return mean([p[key] <= p["margin"] for p in plays])
+
+
+def row_of(path, truth, plays, here):
+    best = min(truth, key=lambda t: t["regret"])
+    mine = [p["regret"] for p in plays]
+    outcome = [sum(p["outcome"] == o for p in plays) for o in ("better", "tie", "undecided")]
+    return (f"| {path.stem} | {best['truth']} | {statistics.mode(p['winner'] for p in plays)} | "
+            f"{'/'.join(map(str, outcome))} | {100 * inside_of(plays):.0f} | "
+            f"{statistics.median(mine):.2f} | {max(mine):.2f} | "
+            f"{100 * mean([p['spent'] for p in plays]):.0f} | "
+            + " | ".join(points(r) for r in here.values()) + " |")
+
+
 def verdicts(build, records, more):
-    rules, shares, regrets, rows = {}, [], [], []
+    rules, played, rows = {}, [], []
     for path in records:
         said = lines_of(build, "replay", path, more)
         truth = [s for s in said if "truth" in s]
         plays = [s for s in said if "replay" in s]
-        best = min(truth, key=lambda t: t["regret"])
-        mine = [p["regret"] for p in plays]
-        inside = mean([r <= p["margin"] for r, p in zip(mine, plays)])
-        outcome = [sum(p["outcome"] == o for p in plays) for o in ("better", "tie", "undecided")]
         here = rules_of(truth)
         for name, regret in here.items():
             rules.setdefault(name, []).append(regret)
-        shares.append(inside)
-        regrets.append(mine)
-        named = statistics.mode(p["winner"] for p in plays)
-        rows.append(f"| {path.stem} | {best['truth']} | {named} | {'/'.join(map(str, outcome))} | "
-                    f"{100 * inside:.0f} | {statistics.median(mine):.2f} | {max(mine):.2f} | "
-                    f"{100 * mean([p['spent'] for p in plays]):.0f} | "
-                    + " | ".join(points(here[n]) for n in here) + " |")
-    every = [r for mine in regrets for r in mine]
+        played.append(plays)
+        rows.append(row_of(path, truth, plays, here))
     print("| cell | best | named most often | better/tie/undecided | within the margin, % | "
           "regret, median | worst | cost, % | " + " | ".join(rules) + " |")
     print("| --- " * (8 + len(rules)) + "|")
     print("\n".join(rows))
-    there = {n: [r for r in v if r is not None] for n, v in rules.items()}
-    print(f"| all | | | | {100 * mean(shares):.1f} | {statistics.median(every):.2f} | "
-          f"{max(every):.2f} | | "
-          + " | ".join(f"{statistics.median(v):.2f}; worst {max(v):.2f}" for v in there.values())
-          + " |")
-    print(f"\n{len(every)} replays; mean regret {mean(every):.3f}. On the same cells the rule's "
-          "mean regret and the verdict's:")
+    sum_up("as above", played)
+    print("\nA rule's regret over the cells where it applies, beside the verdict's on the same cells:\n")
+    print("| rule | cells | median | mean | worst | verdict's median | mean | worst |")
+    print("| --- " * 8 + "|")
     for name, values in rules.items():
-        both = [(r, mean(m)) for r, m in zip(values, regrets) if r is not None]
-        print(f"  {name}: {mean([r for r, _ in both]):.2f} and {mean([m for _, m in both]):.2f} "
-              f"({len(both)} cells)")
+        both = [(r, p["regret"]) for r, plays in zip(values, played) if r is not None
+                for p in plays]
+        print(f"| {name} | {sum(v is not None for v in values)} | "
+              + " | ".join(f"{f([b[k] for b in both]):.2f}" for k in (0, 1)
+                           for f in (statistics.median, mean, max)) + " |")
+
+
+def sum_up(what, played):
+    every = [p["regret"] for plays in played for p in plays]
+    print(f"\n{what}: {len(played)} cells, {len(every)} replays: within the margin "
+          f"{100 * mean([inside_of(plays) for plays in played]):.1f} % (by the route with its best "
+          f"setting {100 * mean([inside_of(plays, 'route_regret') for plays in played]):.1f} %); "
+          f"regret median {statistics.median(every):.2f}, mean {mean(every):.2f}, worst {max(every):.2f}")
+
+
+def other_views(build, records):
+    for what, more in (("at most five seeds of the ten", ("--most", 5)),
+                       ("half of the test rows", ("--rows", 0.5)),
+                       ("both", ("--most", 5, "--rows", 0.5)),
+                       ("an eighth of the cost", ("--share", 0.125))):
+        played = []
+        for path in records:
+            try:
+                played.append([s for s in lines_of(build, "replay", path, more) if "replay" in s])
+            except subprocess.CalledProcessError as e:
+                print(f"  {path.stem}: {e.stderr.strip()}")
+        sum_up(what, played)
 
 
 def crossings(build, records):
-    print("| cell | rows | route | foretold at all rows | measured (95 %) | error | law |")
+    print("| cell | rows | route | foretold at all rows | measured (95 %) | error, "
+          "margins | law |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     ends, errors = [], []
     for path in records:
@@ -86,13 +113,12 @@ def crossings(build, records):
             continue
         *curves, cross = said
         for c in curves:
-            share = abs(c["told"]) <= 1.0 and c["measured"] >= 0.0
-            scale, unit = (100.0, "") if share else (1.0, "")
+            shown = shower(c["measured"])
             errors.append(abs(c["told"] - c["measured"]) / cross["margin"])
+            low, high = sorted((shown(c["low"]), shown(c["high"])), key=float)
             print(f"| {path.stem} | {cross['half']} -> {cross['rows']} | {c['curve']} | "
-                  f"{scale * c['told']:.2f} | {scale * c['measured']:.2f} "
-                  f"({scale * c['low']:.2f} to {scale * c['high']:.2f}) | "
-                  f"{scale * (c['told'] - c['measured']):+.2f}{unit} | "
+                  f"{shown(c['told'])} | {shown(c['measured'])} ({low} to {high}) | "
+                  f"{(c['told'] - c['measured']) / cross['margin']:+.1f} | "
                   f"{'found' if c['found'] else 'none'} |")
         ends.append((path.stem, cross))
     print("\n| cell | crossover foretold from half the rows | read from all | chance that the base "
@@ -107,6 +133,11 @@ def crossings(build, records):
               f"{statistics.median(errors):.2f} margins, the worst {max(errors):.2f}.")
 
 
+def shower(score):
+    """Shares in percent; an error, which is kept as its negative, as it is."""
+    return (lambda v: f"{100 * v:.1f}") if score >= 0.0 else (lambda v: f"{-v:.3f}")
+
+
 def unknown(value):
     return "not said" if value is None else f"{value:.2f}"
 
@@ -115,7 +146,7 @@ def rows_of(c, beyond):
     if beyond:
         return "beyond ten times the rows"
     if c["rows"] is None:
-        return "none foretold"
+        return "none found"
     high = "beyond" if c["high"] is None else f"{c['high']:.0f}"
     return f"{c['rows']:.0f} ({c['low'] or 0:.0f} to {high})"
 
