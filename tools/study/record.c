@@ -25,6 +25,12 @@ static double cpu_seconds(void)
     return (double)clock() / CLOCKS_PER_SEC;
 }
 
+/* Four decimals tell scores and seconds apart and keep a record small; null where unknown. */
+static json_t *short_real(double value)
+{
+    return tl_json_real(round(1e4 * value) / 1e4);
+}
+
 static tl_status append(tl_ctx *ctx, const char *path, json_t *line)
 {
     char     *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
@@ -59,7 +65,7 @@ static json_t *numbers_json(const float *said, int64_t rows)
     json_t *list = json_array();
 
     for (int64_t r = 0; r < rows; r++)
-        json_array_append_new(list, json_real(round(1e3 * (double)said[r]) / 1e3));
+        json_array_append_new(list, json_real(round(1e2 * (double)said[r]) / 1e2));
     return list;
 }
 
@@ -114,8 +120,8 @@ static json_t *points_json(const tl_run_result *r)
     json_t *points = json_array();
 
     for (int64_t i = 0; i < r->points; i++)
-        json_array_append_new(points, json_pack("[o, o]", tl_json_real(r->curve[i].share),
-                                                tl_json_real(r->curve[i].valid_metric)));
+        json_array_append_new(points, json_pack("[o, o]", short_real(r->curve[i].share),
+                                                short_real(r->curve[i].valid_metric)));
     return points;
 }
 
@@ -184,11 +190,11 @@ static tl_status train(tl_ctx *ctx, recording *c, const what *w, json_t *line)
     TL_TRY(tl_run_train(ctx, &spec, &r));
     const double took = cpu_seconds() - cpu;
     TL_TRY(ask(ctx, s, &spec, r.model, &answer));
-    json_object_set_new(line, "valid", tl_json_real(r.valid_metric));
+    json_object_set_new(line, "valid", short_real(r.valid_metric));
     json_object_set_new(line, "points", points_json(&r));
     json_object_set_new(line, "stopped", json_string(r.stopped ? r.stopped : ""));
-    json_object_set_new(line, "seconds", json_real(r.seconds));
-    json_object_set_new(line, "cpu", json_real(took));
+    json_object_set_new(line, "seconds", short_real(r.seconds));
+    json_object_set_new(line, "cpu", short_real(took));
     json_object_set_new(line, "flops", json_real(r.flops));
     json_object_set_new(line, "bytes", json_integer((json_int_t)tl_study_own_bytes(
                                            s, e, r.accounted_bytes)));

@@ -59,7 +59,7 @@ static tl_status take_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int
         if (!isnan(v) && (isnan(best) || tl_study_merit(&t->s, v) > tl_study_merit(&t->s, best)))
             best = v;
         const double share = share_at(points, i);
-        if (share < tl_race_rung[rung] - 1e-9 || isnan(best)) continue;
+        if (share < tl_race_rung[rung] - 1e-3 || isnan(best)) continue; /* four decimals */
         json_t *seen = json_array();
         for (size_t k = 0; k <= i; k++) json_array_append(seen, json_array_get(points, k));
         *out = json_pack("{s:o, s:f, s:f, s:f}", "points", seen, "valid_metric", best, "share",
