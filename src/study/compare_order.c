@@ -1,8 +1,9 @@
 /* compare_order.c -- in which order the budget is spent: every candidate once,
  * cheapest kinds first, with as many trials around its rate raced (compare_race.c) as
  * leave half the budget; then seeds for the finalists, and for the rest where that is
- * affordable and not in vain: those who kept up so are finalists where that leaves enough. All in forecast seconds (forecast.c), so that the same
- * plan gives the same runs on a busy machine. Floor 4, study. */
+ * affordable and not in vain: those who kept up so are finalists where that leaves enough.
+ * All in forecast seconds (forecast.c), so that the same plan gives the same runs on a busy
+ * machine. Floor 4, study. */
 #include "core/text.h"
 #include "study/update.h"
 

@@ -54,7 +54,8 @@ static tl_status a_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int ru
     if (run->candidate == w->failing) return TL_OK;
     for (int i = 1; share < tl_race_rung[rung] - 1e-9; i++) {
         share = (double)i / LOOKS;
-        best  = quality(w, run->candidate, run->trial) + luck(w, run, 1) - 0.02 * (1.0 / share - 1.0);
+        best  = quality(w, run->candidate, run->trial) + luck(w, run, 1) -
+                0.02 * (1.0 / share - 1.0);
         json_array_append_new(points, json_pack("[f, f]", share, best));
     }
     *out = json_pack("{s:o, s:f, s:f, s:f}", "points", points, "valid_metric", best, "share", share,
@@ -138,7 +139,8 @@ static ending go_through(world *w, double budget_s)
 
 static void the_better_is_named_within_the_budget(void **state)
 {
-    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .luck = 0.01, .failing = -1 };
+    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 },
+                       .steep = 0.05, .luck = 0.01, .failing = -1 };
     const ending e = go_through(&w, 40.0);
 
     (void)state;
@@ -151,7 +153,8 @@ static void the_better_is_named_within_the_budget(void **state)
 
 static void equal_routes_are_no_win(void **state)
 {
-    world        w = { .good = { 0.70, 0.70, 0.70, 0.70 }, .steep = 0.0, .luck = 0.01, .failing = -1 };
+    world        w = { .good = { 0.70, 0.70, 0.70, 0.70 },
+                       .steep = 0.0, .luck = 0.01, .failing = -1 };
     const ending e = go_through(&w, 60.0);
 
     (void)state;
@@ -161,7 +164,8 @@ static void equal_routes_are_no_win(void **state)
 /* Not the three that one seed's luck on validation put first alone. */
 static void who_keeps_up_goes_on_with_the_finalists(void **state)
 {
-    world        w = { .good = { 0.700, 0.705, 0.710, 0.700 }, .luck = 0.02, .failing = -1 };
+    world        w = { .good = { 0.700, 0.705, 0.710, 0.700 },
+                       .luck = 0.02, .failing = -1 };
     const ending rich = go_through(&w, 100.0), poor = go_through(&w, 22.0);
 
     (void)state;
@@ -173,7 +177,8 @@ static void who_keeps_up_goes_on_with_the_finalists(void **state)
 /* Three seeds that may yet move the difference by more than matters are no reason to stop. */
 static void it_is_not_futile_where_seeds_may_change_the_name(void **state)
 {
-    world        w = { .good = { 0.60, 0.68, 0.72, 0.66 }, .luck = 0.06, .failing = -1 };
+    world        w = { .good = { 0.60, 0.68, 0.72, 0.66 },
+                       .luck = 0.06, .failing = -1 };
     const ending e = go_through(&w, 100.0);
 
     (void)state;
@@ -184,7 +189,8 @@ static void it_is_not_futile_where_seeds_may_change_the_name(void **state)
 
 static void a_small_budget_is_kept_too(void **state)
 {
-    world        w    = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .luck = 0.01, .failing = -1 };
+    world        w    = { .good = { 0.60, 0.70, 0.80, 0.65 },
+                          .steep = 0.05, .luck = 0.01, .failing = -1 };
     const ending many = go_through(&w, 60.0), few = go_through(&w, 6.0);
 
     (void)state;
@@ -196,7 +202,8 @@ static void a_small_budget_is_kept_too(void **state)
 
 static void who_fails_is_left_and_said(void **state)
 {
-    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 }, .steep = 0.05, .luck = 0.01, .failing = 2 };
+    world        w = { .good = { 0.60, 0.70, 0.80, 0.65 },
+                       .steep = 0.05, .luck = 0.01, .failing = 2 };
     const ending e = go_through(&w, 40.0);
 
     (void)state;

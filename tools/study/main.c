@@ -77,8 +77,12 @@ static tl_status run(tl_ctx *ctx, int argc, char **argv)
     } command[] = { { "record", study_record },
                     { "replay", study_replay },
                     { "crossing", study_crossing } };
-    options   o  = { .seeds = SEEDS, .most = SEEDS, .trials = TL_STUDY_TRIALS, .replays = 50, .share = 0.25,
-                     .rows = 1.0 };
+    options   o  = { .seeds   = SEEDS,
+                     .most    = SEEDS,
+                     .trials  = TL_STUDY_TRIALS,
+                     .replays = 50,
+                     .share   = 0.25,
+                     .rows    = 1.0 };
     tl_status rc = take_options(ctx, argc, argv, &o);
 
     if (rc != TL_OK) return rc;

@@ -1,6 +1,6 @@
-/* record.c -- every run of a cell: each route with each of its settings and each seed, to the end of
- * its schedule, and what it says of the test rows.  A line is written when a run has ended, so a
- * recording may be killed at any moment and begun again. */
+/* record.c -- every run of a cell: each route with each of its settings and each seed, to the
+ * end of its schedule, and what it says of the test rows.  A line is written when a run has
+ * ended, so a recording may be killed at any moment and begun again. */
 #include "study.h"
 #include "core/io.h"
 #include "core/machine.h"

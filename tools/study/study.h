@@ -1,7 +1,7 @@
-/* study.h -- the study of real cells: every run of every setting of every route of a small data set,
- * kept as lines of JSON (record.c), and the decision code gone through again on them (replay.c).
- * A record is a line that describes the cell and a line for each run; docs/study.md says what they
- * hold. */
+/* study.h -- the study of real cells: every run of every setting of every route of a small data
+ * set, kept as lines of JSON (record.c), and the decision code gone through again on them
+ * (replay.c).  A record is a line that describes the cell and a line for each run; docs/study.md
+ * says what they hold. */
 #ifndef TOOLS_STUDY_H
 #define TOOLS_STUDY_H
 #include "study/compare_internal.h"

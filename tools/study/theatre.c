@@ -198,7 +198,8 @@ static tl_status score_all(tl_ctx *ctx, theatre *t)
 {
     tl_status rc;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)(t->entries * TL_STUDY_TRIALS), sizeof *t->score, &t->score));
+    const size_t cells = (size_t)(t->entries * TL_STUDY_TRIALS);
+    TL_TRY(tl_alloc_array(ctx, cells, sizeof *t->score, &t->score));
     TL_TRY(tl_alloc_array(ctx, (size_t)t->entries, sizeof *t->best, &t->best));
     for (int i = 0; i < t->entries; i++) {
         double top = -INFINITY, valid;
@@ -223,8 +224,10 @@ double theatre_best(const theatre *t)
 {
     double best = -INFINITY;
 
-    for (int i = 0; i < t->entries; i++)
-        if (!isnan(theatre_score(t, i, t->best[i]))) best = fmax(best, theatre_score(t, i, t->best[i]));
+    for (int i = 0; i < t->entries; i++) {
+        const double score = theatre_score(t, i, t->best[i]);
+        if (!isnan(score)) best = fmax(best, score);
+    }
     return best;
 }
 
