@@ -40,7 +40,7 @@ fuzz: deps
 accept: all
 	@tools/accept $(BUILD)
 
-# Every run of every route on small real cells, then verdicts replayed on them (docs/study.md): an hour of
+# Every run of every route on small real cells, then verdicts replayed on them (docs/study.md): half an hour of
 # one core the first time, resumable; needs TAILOR_DATA, and TAILOR_STUDY_TEXT_BASE for its cells of texts.
 study: all
 	@tools/study/study $(BUILD) $(or $(STUDY),$(BUILD)/study) record

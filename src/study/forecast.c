@@ -58,17 +58,18 @@ done:
     return rc;
 }
 
-/* Same network, input and way of training: same seconds per FLOP. */
+/* Same network, input and way of training: same seconds per FLOP.  Networks in words share a name
+ * ("words"), so a row's FLOPs are part of the key. */
 static void calibration_key(const tl_study *s, const tl_entry *e, char *out, size_t room)
 {
     char shape[96];
 
-    snprintf(out, room, "%s %s %s %s", e->c.arch.name,
+    snprintf(out, room, "%s %s %s %s %.9g", e->c.arch.name,
              tl_say_shape(&e->c.arch.row, shape),
              tl_entry_trained(e) ? e->trial[0].cached ? "trained above" : "trained"
              : tl_entry_uses_features(e)  ? "features"
                                  : "solved",
-             tl_dtype_name(s->dtype));
+             tl_dtype_name(s->dtype), e->row_flops);
 }
 
 /* Seconds per FLOP of a body asked for features, after a first run that makes its

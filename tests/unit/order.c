@@ -46,12 +46,13 @@ static tl_status a_run(tl_ctx *ctx, void *user, tl_study_run *run)
 static tl_status a_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int rung, json_t **out)
 {
     const world *w      = user;
-    json_t      *points = json_array();
+    json_t      *points;
     double       share = 0.0, best = 0.0;
 
     (void)ctx;
     *out = NULL;
     if (run->candidate == w->failing) return TL_OK;
+    points = json_array();
     for (int i = 1; share < tl_race_rung[rung] - 1e-9; i++) {
         share = (double)i / LOOKS;
         best  = quality(w, run->candidate, run->trial) + luck(w, run, 1) -

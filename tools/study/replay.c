@@ -157,6 +157,15 @@ static double mean_of(const theatre *t, int entry, const char *key)
     return sum;
 }
 
+/* None of its seeds was stopped before the schedule's end. */
+static bool ran_whole(const theatre *t, int entry)
+{
+    for (int k = 0; k < t->seeds; k++)
+        if (strcmp(tl_json_text(theatre_run(t, entry, 0, k), "stopped", ""), "patience") == 0)
+            return false;
+    return true;
+}
+
 /* What the record says of each route, once: its score over all seeds with the setting that
  * validates best, its distance to the best; what was forecast of a run of its own setting, and
  * what that took (the features of a base are there by then). */
@@ -171,13 +180,14 @@ static void print_truth(theatre *t)
         if (isnan(score)) continue;
         printf("{\"truth\": \"%s\", \"route\": \"%s\", \"base_weights\": %d, \"trial\": %d, "
                "\"score\": %.5f, \"regret\": %.4f, \"forecast_s\": %.5f, \"cpu\": %.5f, "
-               "\"seconds\": %.5f, \"forecast_bytes\": %.0f, \"bytes\": %.0f}\n",
+               "\"seconds\": %.5f, \"forecast_bytes\": %.0f, \"bytes\": %.0f, "
+               "\"whole\": %s}\n",
                t->entry[i].label, t->entry[i].c.route->name,
                (int)tl_json_int(from, "base_weights", 0), t->best[i],
                tl_study_merit(&t->s, score), points_of(t, best - score),
                tl_study_run_seconds(&t->s, &t->s.entry[i]), mean_of(t, i, "cpu"),
                mean_of(t, i, "seconds"), tl_json_number(from, "forecast_bytes", NAN),
-               mean_of(t, i, "bytes"));
+               mean_of(t, i, "bytes"), ran_whole(t, i) ? "true" : "false");
     }
 }
 

@@ -52,7 +52,7 @@ def row_of(path, truth, plays, here):
             + " | ".join(points(r) for r in here.values()) + " |")
 
 
-def verdicts(build, records, more):
+def verdicts(build, records, more=()):
     rules, played, rows = {}, [], []
     for path in records:
         said = lines_of(build, "replay", path, more)
@@ -151,21 +151,32 @@ def rows_of(c, beyond):
     return f"{c['rows']:.0f} ({c['low'] or 0:.0f} to {high})"
 
 
-def forecasts(build, records):
-    times, peaks = [], []
-    print("| cell | route | seconds foretold | taken | error, % | MiB foretold | "
-          "taken | error, % |")
-    print("| --- " * 8 + "|")
+def forecasts(build, records, every=False):
+    """Of one run of each candidate's own setting; `every`: a row a candidate."""
+    times, peaks, whole, rows = [], [], [], []
     for path in records:
-        for t in lines_of(build, "replay", path, ("--replays", 0, "--seeds", 3)):
-            if not t["forecast_bytes"]:
-                continue  # nothing is trained
-            time = 100 * (t["forecast_s"] / t["seconds"] - 1)
-            peak = 100 * (t["forecast_bytes"] / t["bytes"] - 1)
-            times.append(abs(time))
-            peaks.append(abs(peak))
-            print(f"| {path.stem} | {t['truth']} | {t['forecast_s']:.3f} | {t['seconds']:.3f} | "
-                  f"{time:+.0f} | {t['forecast_bytes'] / 2**20:.1f} | {t['bytes'] / 2**20:.1f} | "
-                  f"{peak:+.1f} |")
-    print(f"\nmedian error of {len(times)} forecasts: time {statistics.median(times):.1f} %, "
-          f"peak memory {statistics.median(peaks):.1f} %")
+        here = [t for t in lines_of(build, "replay", path, ("--replays", 0, "--seeds", 3))
+                if t["forecast_bytes"] and t["seconds"]]  # else nothing is trained
+        time = [100 * (t["forecast_s"] / t["seconds"] - 1) for t in here]
+        peak = [100 * (t["forecast_bytes"] / t["bytes"] - 1) for t in here]
+        times += time
+        whole += [a for t, a in zip(here, time) if t["whole"]]
+        peaks += peak
+        worst = max(range(len(here)), key=lambda k: abs(time[k]))
+        rows.append(f"| {path.stem} | {len(here)} | {off(time)} | {time[worst]:+.0f} "
+                    f"({here[worst]['truth']}: {here[worst]['forecast_s']:.3f} s of "
+                    f"{here[worst]['seconds']:.3f} s) | {off(peak)} | {max(peak, key=abs):+.1f} |")
+        for t, a, b in zip(here, time, peak):
+            if every:
+                rows.append(f"| {path.stem} {t['truth']} | | {a:+.0f} | {t['forecast_s']:.3f} of "
+                            f"{t['seconds']:.3f} | {b:+.1f} | {t['bytes'] / 2**20:.1f} MiB |")
+    print("| cell | candidates | time, median error % | worst | peak memory, median error % | "
+          "worst |")
+    print("| --- " * 6 + "|")
+    print("\n".join(rows))
+    print(f"\nmedian error of {len(times)} forecasts: time {off(times)} %, peak memory {off(peaks)} %; of the "
+          f"{len(whole)} whose runs none was stopped early: time {off(whole)} %")
+
+
+def off(errors):
+    return f"{statistics.median(map(abs, errors)):.1f}"
