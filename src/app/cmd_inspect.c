@@ -295,6 +295,7 @@ static tl_status print_profile(tl_app *app, const json_t *r)
     const int64_t many    = (int64_t)json_array_size(classes);
     const bool    table   = json_is_array(json_object_get(r, "columns"));
     const bool    texts   = json_is_object(json_object_get(r, "texts"));
+    const bool    words   = strcmp(tl_json_text(r, "task", ""), "token-classification") == 0;
     const bool    numbers = json_object_get(json_object_get(r, "target"), "mean") != NULL;
     char          rows[32], count[32];
     tl_status     rc = TL_OK;
@@ -302,6 +303,7 @@ static tl_status print_profile(tl_app *app, const json_t *r)
     printf("%s%s%s: %s %s", tl_term_out(&app->term, TL_BOLD), tl_json_text(r, "path", "?"),
            tl_term_out(&app->term, TL_PLAIN), say(r, "rows", rows),
            table   ? plural(r, "rows", "row", "rows")
+           : words ? plural(r, "rows", "word", "words")
            : texts ? plural(r, "rows", "text", "texts")
                    : plural(r, "rows", "picture", "pictures"));
     if (!numbers)

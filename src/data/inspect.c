@@ -431,22 +431,27 @@ static int64_t words_of(tl_string text)
 /* Characters stand for the height of a text, words for its width. */
 static void measure_texts(survey *s)
 {
-    tl_string text[2];
+    const tl_tags *tags = s->d->tags; /* words and the blanks between them make a text */
+    tl_string      text[2];
 
     for (int64_t i = 0; i < s->d->rows; i++) {
+        const int64_t to = tags ? tags->text[i] : i;
         tl_dataset_text(s->d, i, text);
         for (int k = 0; k < 2; k++) {
             for (size_t b = 0; b < text[k].bytes; b++)
-                s->height[i] += ((uint8_t)text[k].text[b] & 0xc0) != 0x80;
-            s->width[i] += words_of(text[k]);
+                s->height[to] += ((uint8_t)text[k].text[b] & 0xc0) != 0x80;
+            if (!tags) s->width[to] += words_of(text[k]);
         }
+        if (!tags) continue;
+        s->height[to] += i > tags->first[to];
+        s->width[to]++;
     }
 }
 
 static json_t *texts_json(survey *s)
 {
     const tl_text_columns *t     = s->d->text;
-    const int64_t          rows  = s->d->rows;
+    const int64_t          rows  = s->d->tags ? s->d->tags->texts : s->d->rows;
     json_t                *chars = spread(s->height, rows), *words = spread(s->width, rows);
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "text", text_of(t->name[0]), "text_b",

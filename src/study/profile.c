@@ -107,6 +107,7 @@ tl_status tl_profile(tl_ctx *ctx, const tl_dataset *d, json_t **out)
 
     *out = NULL;
     TL_TRY(tl_inspect(ctx, d, &profile));
+    if (d->tags) goto whole; /* the facts are of whole texts, and the rows are words */
     TL_TRY(tl_facts_take(ctx, d, &facts));
     if (!json_is_null(json_object_get(profile, "duplicates"))) {
         TL_TRY(tl_alloc_array(ctx, (size_t)d->rows, sizeof *unit, &unit));
@@ -115,6 +116,7 @@ tl_status tl_profile(tl_ctx *ctx, const tl_dataset *d, json_t **out)
     TL_TRY(tl_shortcuts_find(ctx, d, &facts, unit, profile));
     TL_TRY(tl_drift_find(ctx, d, &facts, profile));
     TL_TRY(add_languages(ctx, &facts, profile));
+whole:
     *out    = profile;
     profile = NULL;
 done:

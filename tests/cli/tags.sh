@@ -19,6 +19,8 @@ mkdir conll && words conll/train.txt 150 1 && words conll/valid.txt 40 2 && word
 score() { tr -d '\n ' <"$1" | grep -oE "\"$2\":\{\"(value|mean)\":[0-9.]+" | grep -oE '[0-9.]+$'; }
 above() { awk "BEGIN { exit !($(score "$1" "$2") > $3) }"; }
 
+run inspect conll
+ok inspect_counts_words_and_texts eval 'is_status 0 && prints " words in 5 classes \(tags\)" && prints "texts       [345] to [567] \(median [0-9]+\) words"'
 run inspect conll --json
 ok inspect_says_the_task eval 'is_status 0 && prints "\"token-classification\""'
 run train conll --arch bert:1x64 --epochs 10 --lr 0.003 --out own --json
