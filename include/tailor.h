@@ -298,7 +298,8 @@ TAILOR_API tailor_status tailor_compare(tailor *t, const tailor_question *questi
  * from scratch or from a `base`; the rest as tailor_compare does it. */
 TAILOR_API tailor_status tailor_update(tailor *t, const tailor_question *question, char **json);
 /* The question's data as tailor_data_inspect has them, with the labels that are probably wrong:
- * by its first base's features, or by the classical baseline.  Uses data, base, seed and columns;
+ * by its first base's features, or by the classical baseline; and how far it lies from each base.
+ * Uses data, base, seed and columns;
  * bad rows are left out and counted. */
 TAILOR_API tailor_status tailor_inspect(tailor *t, const tailor_question *question, char **json);
 /* Orders the question's bases by their features on some of its training rows; trains none of

@@ -218,6 +218,17 @@ static void print_languages(const json_t *languages)
     if (i > 0) putchar('\n');
 }
 
+/* How far the data lies from each base. */
+static void print_bases(const json_t *bases)
+{
+    json_t *b;
+    size_t  i;
+
+    json_array_foreach(bases, i, b)
+        printf("  %-11s %s: %s\n", i ? "" : "bases", tl_json_text(b, "base", "?"),
+               tl_json_bool(b, "far", false) ? tl_json_text(b, "why", "far") : "not far");
+}
+
 static void print_unreadable(const json_t *found)
 {
     json_t *text;
@@ -318,6 +329,7 @@ static tl_status print_profile(tl_app *app, const json_t *r)
     print_drift(json_object_get(r, "drift"));
     if (table) rc = tl_inspect_print_table(app, r);
     if (rc == TL_OK && !numbers) rc = print_classes(app, classes, has_parts(r));
+    print_bases(json_object_get(r, "bases"));
     if (rc == TL_OK) rc = print_labels(app, json_object_get(r, "labels"));
     print_unreadable(json_object_get(r, "unreadable"));
     print_pairs("leaks: the same in two parts", json_object_get(r, "leaks"));

@@ -73,6 +73,14 @@ static tl_status print_ranking(tl_app *app, const json_t *result)
     rc = tl_grid_print(&table, &app->term, "  ");
     tl_grid_free(&table);
     if (rc != TL_OK) return rc;
+    json_array_foreach(bases, i, b) {
+        const json_t *distance = json_object_get(b, "distance");
+        char          line[700];
+        if (!tl_json_bool(distance, "far", false)) continue;
+        snprintf(line, sizeof line, "\nThe data lies far from %.200s: %s.",
+                 name_of(tl_json_text(b, "base", "?")), tl_json_text(distance, "why", ""));
+        tl_term_wrap(&app->term, "", false, line);
+    }
     tl_term_wrap(&app->term, "", false,
                  "\nThis orders bases for a head on their features, and is a prior for "
                  "fine-tuning, no more: only training tells.  The largest base is not always the "

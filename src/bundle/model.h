@@ -74,6 +74,10 @@ tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int
                            const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
                            tl_predictor **out);
 void      tl_predictor_free(tl_ctx *ctx, tl_predictor *p);
+/* Its body as in training, in f32: batch norms take each batch's own statistics, and those kept in
+ * the model move towards them.  Only full batches of `rows` rows mean anything. */
+tl_status tl_predictor_norms(tl_ctx *ctx, tl_model *model, int64_t rows, const tl_backend *backend,
+                             tl_slab *slab, tl_predictor **out);
 /* The same of a network cut below block `cut`: TL_PART_BELOW gives the stream that enters it,
  * TL_PART_ABOVE takes that stream for x. */
 tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int cut,

@@ -119,22 +119,15 @@ done:
     return rc;
 }
 
-tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int64_t rows,
-                           const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
-                           tl_predictor **out)
-{
-    return tl_predictor_cut(ctx, model, part, 0, rows, backend, slab, dtype, out);
-}
-
 /* The head alone takes features, of text too. */
 static bool is_packed(const tl_predictor *p)
 {
     return p->arch.family->text && p->part != TL_PART_HEAD;
 }
 
-tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int cut,
-                           int64_t rows, const tl_backend *backend, tl_slab *slab,
-                           tl_dtype dtype, tl_predictor **out)
+/* `like`: how its graphs are built. */
+static tl_status make(tl_ctx *ctx, const tl_model *model, tl_net like, tl_part part, int64_t rows,
+                      const tl_backend *backend, tl_slab *slab, tl_predictor **out)
 {
     tl_predictor *p = NULL;
     tl_status     rc;
@@ -144,7 +137,7 @@ tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int
         TL_FAIL(TL_EDATA, model->path ? model->path : model->arch.name,
                 "is no classifier of texts (train it with labels first: tailor train DATA --base)");
     TL_TRY(tl_alloc(ctx, sizeof *p, &p));
-    p->net     = (tl_net){ .params = model->params, .dtype = dtype, .cut = cut };
+    p->net     = like;
     p->part    = part;
     p->arch    = model->arch;
     p->backend = backend;
@@ -168,6 +161,30 @@ tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int
 done:
     tl_predictor_free(ctx, p);
     return rc;
+}
+
+tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int cut,
+                           int64_t rows, const tl_backend *backend, tl_slab *slab,
+                           tl_dtype dtype, tl_predictor **out)
+{
+    const tl_net like = { .params = model->params, .dtype = dtype, .cut = cut };
+
+    return make(ctx, model, like, part, rows, backend, slab, out);
+}
+
+tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int64_t rows,
+                           const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
+                           tl_predictor **out)
+{
+    return tl_predictor_cut(ctx, model, part, 0, rows, backend, slab, dtype, out);
+}
+
+tl_status tl_predictor_norms(tl_ctx *ctx, tl_model *model, int64_t rows, const tl_backend *backend,
+                             tl_slab *slab, tl_predictor **out)
+{
+    const tl_net like = { .params = model->params, .dtype = TL_F32, .training = true };
+
+    return make(ctx, model, like, TL_PART_BODY, rows, backend, slab, out);
 }
 
 void tl_predictor_free(tl_ctx *ctx, tl_predictor *p)

@@ -544,6 +544,7 @@ static json_t *assemble(survey *s)
     json_object_set_new(out, "shortcuts", json_null());
     json_object_set_new(out, "drift", json_null());
     json_object_set_new(out, "languages", json_null());
+    json_object_set_new(out, "bases", json_null());
     json_object_set_new(out, "findings", found);
     return out;
 }

@@ -26,7 +26,8 @@
  *               equal rows on both sides
  *   near_duplicates, near_leaks  the same of rows that are nearly equal (near.h), or null
  *   labels      who is probably mislabelled, where it was asked (study/audit.h), else null
- *   shortcuts, drift, languages  as study/profile.h fills them; null here
+ *   shortcuts, drift, languages  as study/profile.h fills them, bases as study/audit.h does;
+ *               null here
  *   findings    [{level: "problem" | "warning" | "note", text, todo}], worst first
  * A damaged picture is a finding, not a failure. */
 tl_status tl_inspect(tl_ctx *ctx, const tl_dataset *d, json_t **out);

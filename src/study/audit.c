@@ -5,7 +5,7 @@
 #include "study/audit.h"
 #include "core/rand.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/base_distance.h"
 #include "study/labels.h"
 #include "study/profile.h"
 #include "study/transfer.h"
@@ -362,6 +362,32 @@ done:
     return rc;
 }
 
+/* How far the data lies from each base. */
+static tl_status hold_bases(tl_ctx *ctx, auditing *a, json_t *profile)
+{
+    tl_rows   train = { 0 };
+    json_t   *list = json_array(), *one;
+    tl_status rc;
+
+    TL_TRY(tl_alloc_array(ctx, (size_t)a->rows.count, sizeof *train.row, &train.row));
+    for (int64_t i = 0; i < a->rows.count; i++) {
+        const int split = a->s.data->split[a->rows.row[i]];
+        if (split == TL_SPLIT_TRAIN || split == TL_SPLIT_NONE)
+            train.row[train.count++] = a->rows.row[i];
+    }
+    for (int i = 0; i < a->s.entries; i++) {
+        if (!a->s.entry[i].c.base) continue;
+        TL_TRY(tl_base_distance(ctx, &a->s, &a->s.entry[i], train, true, &one));
+        json_array_append_new(list, one);
+        tl_base_distance_say(one, profile);
+    }
+    if (json_array_size(list) > 0) json_object_set(profile, "bases", list);
+done:
+    json_decref(list);
+    tl_free(ctx, train.row);
+    return rc;
+}
+
 static tl_status look(tl_ctx *ctx, const tl_question *q, json_t *profile)
 {
     static const char *const probe[] = { "probe", NULL }, *const baseline[] = { "baseline", NULL };
@@ -377,6 +403,7 @@ static tl_status look(tl_ctx *ctx, const tl_question *q, json_t *profile)
     a.s.backend  = tl_study_backend();
     TL_TRY(open_all(ctx, &a));
     if (!a.probability) goto done;
+    TL_TRY(hold_bases(ctx, &a, profile));
     if (q->say)
         q->say(q->user, "looking at the labels: each row is told by a model that has not seen it");
     for (int round = 0; round < ROUNDS; round++) {

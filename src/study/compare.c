@@ -111,6 +111,7 @@ static tl_status prepare(tl_ctx *ctx, tl_study *s)
     TL_TRY(tl_study_open_bases(ctx, s));
     s->bases_s = tl_time_s() - before;
     TL_TRY(tl_study_list(ctx, s));
+    if (s->store) TL_TRY(tl_study_hold_bases(ctx, s));
     TL_TRY(tl_study_make_plan(ctx, s));
 done:
     return rc;

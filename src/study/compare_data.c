@@ -3,6 +3,7 @@
 #include "study/update.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "study/base_distance.h"
 #include "study/profile.h"
 
 #include <math.h>
@@ -316,6 +317,41 @@ tl_status tl_study_inspect(tl_ctx *ctx, tl_study *s)
             tl_study_warn(s, "The data: %s (%s)", tl_json_text(finding, "text", ""),
                           tl_json_text(finding, "todo", ""));
 done:
+    return rc;
+}
+
+static const tl_entry *entry_of(const tl_study *s, int base)
+{
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].base == base) return &s->entry[i];
+    return NULL;
+}
+
+tl_status tl_study_hold_bases(tl_ctx *ctx, tl_study *s)
+{
+    json_t   *list = NULL, *one;
+    size_t    i;
+    tl_status rc = TL_OK;
+
+    if (s->data->schema || !tl_task_of_one_class(s->data->task)) goto done;
+    TL_TRY(tl_store_get(ctx, s->store, "distances", &list));
+    if (!json_is_array(list)) {
+        list = json_array();
+        for (int b = 0; b < s->bases; b++) {
+            const tl_entry *e = entry_of(s, b);
+            if (!e) continue;
+            TL_TRY(tl_base_distance(ctx, s, e, s->slice[0].rest, true, &one));
+            json_array_append_new(list, one);
+        }
+        TL_TRY(tl_store_set(ctx, s->store, "distances", list));
+    }
+    json_array_foreach(list, i, one)
+        if (tl_json_bool(one, "far", false))
+            tl_study_warn(s, "The data lies far from the base %s: %s",
+                          tl_json_text(one, "base", "?"), tl_json_text(one, "why", ""));
+    if (json_is_array(list)) json_object_set(s->profile, "bases", list);
+done:
+    json_decref(list);
     return rc;
 }
 

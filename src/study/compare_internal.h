@@ -207,6 +207,8 @@ const tl_metric *tl_study_metric_of(const tl_study *s);
 tl_status tl_study_open_data(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_data(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_inspect(tl_ctx *ctx, tl_study *s);
+/* How far the data lies from each base, into the profile; what is far is a warning. */
+tl_status tl_study_hold_bases(tl_ctx *ctx, tl_study *s);
 int       tl_study_slices(const tl_study *s);
 /* Train and valid of a repeat on a slice, `rows` of them (0: all); ended with two tl_free.  Of an
  * update: what the entry learns of old rows is among train. */

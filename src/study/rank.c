@@ -6,7 +6,7 @@
 #include "study/rank.h"
 #include "core/machine.h"
 #include "core/rand.h"
-#include "study/compare_internal.h"
+#include "study/base_distance.h"
 #include "study/transfer.h"
 
 #include <math.h>
@@ -21,6 +21,7 @@ typedef struct {
     double   rank, rank_low, rank_high, blind;
     int64_t  parameters;
     uint8_t *right; /* [rows] the head's, out of fold */
+    json_t  *distance; /* of the data from it (base_distance.h) */
 } score;
 
 typedef struct {
@@ -114,6 +115,7 @@ static tl_status score_base(tl_ctx *ctx, ranking *r, int i)
     TL_TRY(or_unknown(tl_transfer_hscore(ctx, &f, &x->hscore), &x->hscore));
     TL_TRY(or_unknown(tl_transfer_logme(ctx, &f, &x->logme), &x->logme));
     TL_TRY(score_own_head(ctx, r, &spec, x));
+    TL_TRY(tl_base_distance(ctx, &r->s, e, r->rows, false, &x->distance));
     x->probe = share(x->right, n);
     x->knn   = share(near, n);
 done:
@@ -236,6 +238,7 @@ static json_t *base_json(const ranking *r, int i)
                   ci.low, ci.high, "ms_per_row", x->ms_per_row);
     json_t *scores = scores_json(r, value_of, i);
 
+    json_object_set(value, "distance", x->distance);
     json_object_update(value, scores);
     json_decref(scores);
     return value;
@@ -311,7 +314,10 @@ tl_status tl_rank(tl_ctx *ctx, const tl_question *q, json_t **out)
     *out = result_json(&r);
     if (!*out) TL_FAIL(TL_ENOMEM, "rank", "no memory for the result");
 done:
-    for (int i = 0; r.score && i < r.s.entries; i++) tl_free(ctx, r.score[i].right);
+    for (int i = 0; r.score && i < r.s.entries; i++) {
+        json_decref(r.score[i].distance);
+        tl_free(ctx, r.score[i].right);
+    }
     tl_free(ctx, r.score);
     tl_free(ctx, r.fold);
     tl_free(ctx, r.label);
