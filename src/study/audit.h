@@ -15,7 +15,7 @@
  *   ceiling   {part: "test" or (none is named) "all", rows, noise, low, high, score}: what a model
  *             without any mistake would score there, 1 - noise; low and high are the noise's
  * and adds a finding; sets profile's `bases` to the distance of the data from each of them
- * (base_distance.h), with a finding for what is far.  Of numbers, and of under 50 rows, nothing is done; with a model that agrees
- * with too few of the labels (labels.h) only that is said. */
+ * (base_distance.h), with a finding for what is far.  Of numbers, and of under 50 rows, nothing is
+ * done; with a model that agrees with too few of the labels (labels.h) only that is said. */
 tl_status tl_audit_labels(tl_ctx *ctx, const tl_question *q, json_t *profile);
 #endif

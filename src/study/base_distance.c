@@ -83,8 +83,8 @@ static tl_status add_tokenizer(tl_ctx *ctx, const tl_study *s, const tl_tokenize
                  "lost on it", 100.0 * got.unknown);
     else if (got.broken >= plain.broken + FAR_BROKEN)
         snprintf(why, room,
-                 "its tokenizer cuts %.0f %% of the words into crumbs (four pieces or more; of plain "
-                 "English %.0f %%), %.1f tokens a word: it has hardly read such texts",
+                 "its tokenizer cuts %.0f %% of the words into crumbs (four pieces or more; of "
+                 "plain English %.0f %%), %.1f tokens a word: it has hardly read such texts",
                  100.0 * got.broken, 100.0 * plain.broken, got.tokens_per_word);
 done:
     tl_free(ctx, text);

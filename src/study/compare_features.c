@@ -2,6 +2,7 @@
  * trial, seed and fold over it, kept in a file beside the checkpoints, so that a resumed
  * comparison does not make it again, and mapped for one base at a time, so that many bases take
  * no more memory than one.  Floor 4, study. */
+#include "core/energy.h"
 #include "core/io.h"
 #include "core/machine.h"
 #include "study/compare_internal.h"
@@ -28,13 +29,14 @@ const float *tl_study_mapped(const tl_study *s, int base)
 /* The pass over all rows is a cost of the first candidate that needs it, measured
  * once. */
 static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds,
-                             size_t peak)
+                             double joules, size_t peak)
 {
     tl_status rc = TL_OK;
 
     if (json_object_get(s->shared, e->label)) return TL_OK;
     json_object_set_new(s->shared, e->label,
-                        json_pack("{s:f, s:f, s:I}", "seconds", seconds, "flops",
+                        json_pack("{s:f, s:o, s:f, s:I}", "seconds", seconds, "joules",
+                                  tl_json_real(joules), "flops",
                                   e->body_flops * (double)s->data->rows, "peak_bytes",
                                   (json_int_t)peak));
     TL_TRY(tl_store_set(ctx, s->store, "features", s->shared));
@@ -50,9 +52,11 @@ static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, size_t bytes,
     const size_t peak   = atomic_load(&world->peak_bytes);
     tl_rows      all    = { NULL, s->data->rows };
     float       *value  = NULL;
+    tl_energy    energy;
     tl_run_spec  spec;
     tl_status    rc;
 
+    tl_energy_open(&energy, NULL);
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
     TL_TRY(tl_alloc(ctx, bytes, &value));
@@ -63,7 +67,7 @@ static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, size_t bytes,
     const size_t taken = tl_study_own_bytes(s, e, atomic_load(&world->peak_bytes));
     if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);
     if (rc != TL_OK) goto done;
-    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before, taken));
+    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before, tl_energy_joules(&energy), taken));
     TL_TRY(tl_file_write(ctx, path, value, bytes));
 done:
     tl_free(ctx, value);

@@ -61,13 +61,14 @@ static tl_status key_of(tl_ctx *ctx, const tl_entry *e, const json_t *settings, 
 static json_t *result_json(const tl_run_result *r, size_t peak)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I}",
+        "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:o, s:f, s:I, s:I, s:I}",
         "valid_metric", tl_json_real(r->valid_metric), "valid_loss",
         tl_json_real(r->valid_loss), "train_metric", tl_json_real(r->train_metric),
         "train_loss", tl_json_real(r->train_loss), "best_epoch",
         (json_int_t)r->best_epoch, "epochs", (json_int_t)r->epochs_run, "steps",
         (json_int_t)r->steps_run, "stopped", r->stopped ? r->stopped : "", "detail",
-        r->stop_detail, "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "flops",
+        r->stop_detail, "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "joules",
+        tl_json_real(r->joules), "flops",
         r->flops, "peak_bytes", (json_int_t)peak, "trainable",
         (json_int_t)r->trainable, "parameters", (json_int_t)r->parameters);
 }
@@ -80,14 +81,14 @@ static json_t *rung_json(const tl_run_result *r)
     for (int64_t i = 0; i < r->points; i++)
         json_array_append_new(points, json_pack("[o, o]", tl_json_real(r->curve[i].share),
                                                 tl_json_real(r->curve[i].valid_metric)));
-    return json_pack("{s:o, s:o, s:o, s:f, s:I, s:I, s:I, s:f, s:f, s:I, s:I}", "points", points,
-                     "valid_metric", tl_json_real(r->valid_metric), "valid_loss",
+    return json_pack("{s:o, s:o, s:o, s:f, s:I, s:I, s:I, s:f, s:o, s:f, s:I, s:I}", "points",
+                     points, "valid_metric", tl_json_real(r->valid_metric), "valid_loss",
                      tl_json_real(r->valid_loss), "share",
                      r->points ? r->curve[r->points - 1].share : 0.0, "best_epoch",
                      (json_int_t)r->best_epoch, "epochs", (json_int_t)r->epochs_run, "steps",
-                     (json_int_t)r->steps_run, "seconds", r->seconds, "flops", r->flops,
-                     "trainable", (json_int_t)r->trainable, "parameters",
-                     (json_int_t)r->parameters);
+                     (json_int_t)r->steps_run, "seconds", r->seconds, "joules",
+                     tl_json_real(r->joules), "flops", r->flops, "trainable",
+                     (json_int_t)r->trainable, "parameters", (json_int_t)r->parameters);
 }
 
 static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)

@@ -59,7 +59,8 @@ static double mean_of(const tl_params *params, const tl_param *p)
 static void hold_layer(const norm *l, const tl_params *seen, double told, const tl_params *kept,
                        double *shift, double *kl)
 {
-    const tl_param *m0 = tl_params_find(kept, l->mean->name), *v0 = tl_params_find(kept, l->var->name);
+    const tl_param *m0   = tl_params_find(kept, l->mean->name);
+    const tl_param *v0   = tl_params_find(kept, l->var->name);
     const float    *mean = tl_params_value(seen, l->mean), *var = tl_params_value(seen, l->var);
     const float    *mean0 = tl_params_value(kept, m0), *var0 = tl_params_value(kept, v0);
     const double    least = DEAD * mean_of(kept, v0) + 1e-12, n = (double)l->mean->count;

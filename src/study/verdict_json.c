@@ -49,7 +49,7 @@ static json_t *valid_json(const tl_study *s, int entry)
 /* Sums and means over the runs of the chosen trial; trials of the search add to the
  * cost. */
 typedef struct {
-    double  seconds, flops, peak_bytes, gap, chosen_seconds;
+    double  seconds, flops, joules, peak_bytes, gap, chosen_seconds;
     double  begun; /* of all its runs, whole ones 1, halted ones as far as they came */
     int     runs, severe, mild, underfit, stopped;
     int64_t trainable, parameters;
@@ -59,6 +59,7 @@ static totals add_up(const tl_study *s, int entry)
 {
     const json_t *shared = json_object_get(s->shared, s->entry[entry].label);
     totals        t      = { .seconds = tl_json_number(shared, "seconds", 0.0),
+                             .joules  = tl_json_number(shared, "joules", shared ? NAN : 0.0),
                              .flops   = tl_json_number(shared, "flops", 0.0),
                              .peak_bytes = tl_json_number(shared, "peak_bytes", 0.0) };
 
@@ -66,6 +67,7 @@ static totals add_up(const tl_study *s, int entry)
         const tl_study_run *r = &s->run[i];
         if (r->candidate != entry || json_object_get(r->result, "failed")) continue;
         t.seconds += tl_json_number(r->result, "seconds", 0.0);
+        t.joules += tl_json_number(r->result, "joules", NAN); /* one unknown: all is */
         t.flops += tl_json_number(r->result, "flops", 0.0);
         t.peak_bytes = fmax(t.peak_bytes, tl_json_number(r->result, "peak_bytes", 0.0));
         t.begun += tl_run_halted(r) ? tl_json_number(r->result, "share", 0.0) : 1.0;
@@ -112,8 +114,9 @@ static json_t *year_json(const tl_study *s, const totals *t)
 
 static json_t *cost_json(const tl_study *s, const totals *t)
 {
-    return json_pack("{s:f, s:f, s:f, s:n, s:o, s:o}", "seconds", t->seconds, "flops",
-                     t->flops, "peak_bytes", t->peak_bytes, "joules", "money",
+    return json_pack("{s:f, s:f, s:f, s:o, s:o, s:o}", "seconds", t->seconds, "flops",
+                     t->flops, "peak_bytes", t->peak_bytes, "joules",
+                     tl_json_real(t->begun > 0.0 ? t->joules : NAN), "money",
                      money_json(s, t->seconds), "year", year_json(s, t));
 }
 

@@ -223,6 +223,11 @@ double tl_trainer_seconds(const tl_trainer *t)
     return t->at.seconds + tl_time_s() - t->started;
 }
 
+double tl_trainer_joules(tl_trainer *t)
+{
+    return t->at.joules + tl_energy_joules(&t->energy);
+}
+
 void tl_trainer_say(tl_trainer *t, tl_progress *p, bool now)
 {
     const double time = tl_time_s();
@@ -290,6 +295,7 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
         .share        = at->share
     };
 
+    tl_trainer_joules(t); /* counters begin anew: they are read in between */
     at->evaluated = at->step;
     if (better(t, metric, loss)) {
         memcpy(t->best, t->model->params->value,
@@ -516,6 +522,7 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
 
     t->started         = tl_time_s();
     t->saved           = t->started;
+    tl_energy_open(&t->energy, NULL);
     t->at.evaluated    = -1;
     t->at.rate         = 1.0;
     TL_TRY(tl_run_settle(ctx, asked, &t->spec));
@@ -583,6 +590,7 @@ static tl_status try_again(tl_ctx *ctx, tl_trainer *t)
     t->at     = (tl_place){ .evaluated = -1,
                             .rate      = 0.1,
                             .flops     = was.flops,
+                            .joules    = was.joules,
                             .seconds   = was.seconds };
     t->points = 0;
     json_decref(t->tales);
@@ -598,7 +606,7 @@ done:
 }
 
 /* How far it is, and the best so far. */
-static void tell(const tl_trainer *t, tl_run_result *out)
+static void tell(tl_trainer *t, tl_run_result *out)
 {
     out->valid_metric = t->at.best_metric;
     out->valid_loss   = t->at.best_loss;
@@ -608,6 +616,7 @@ static void tell(const tl_trainer *t, tl_run_result *out)
     out->steps_run    = t->at.earlier_steps + t->at.step;
     out->stopped      = t->stopped;
     out->seconds      = tl_trainer_seconds(t);
+    out->joules       = tl_trainer_joules(t);
     out->flops        = t->at.flops;
     out->quick_step_s = quick_step(t);
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);

@@ -66,6 +66,7 @@ typedef struct {
     json_t    *tales;         /* what a model of next words wrote at each look: [{"step",
                                  "prompt", "text"}]; owned; NULL: nothing                    */
     double     seconds, flops;
+    double     joules;        /* of the whole machine while it ran (core/energy.h); NaN       */
     double     quick_step_s;  /* lower quartile of the latest steps' times: what a step takes
                                  when nothing else uses the machine; NAN: no steps          */
     size_t     accounted_bytes; /* of peak_bytes, what we allocated ourselves               */

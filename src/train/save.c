@@ -112,6 +112,7 @@ static json_t *place_to_json(tl_trainer *t)
     json_object_set_new(value, "paused",
                         json_boolean(t->stopped && strcmp(t->stopped, "paused") == 0));
     json_object_set_new(value, "seconds", json_real(tl_trainer_seconds(t)));
+    json_object_set_new(value, "joules", tl_json_real(tl_trainer_joules(t)));
     json_object_set_new(value, "tally_rows", json_integer(t->tally.rows));
     json_object_set_new(value, "tally_loss", tl_json_real(t->tally.loss));
     json_object_set_new(value, "detail", json_string(t->detail));
@@ -136,6 +137,7 @@ static tl_status place_from_json(tl_ctx *ctx, tl_trainer *t, const json_t *value
     t->at.phase    = (int)tl_json_int(value, "phase", 0);
     t->at.has_best = tl_json_bool(value, "has_best", false);
     t->at.seconds  = tl_json_number(value, "seconds", 0.0);
+    t->at.joules   = tl_json_number(value, "joules", NAN);
     t->tally.rows  = tl_json_int(value, "tally_rows", 0);
     t->tally.loss  = tl_json_number(value, "tally_loss", 0.0);
     snprintf(t->detail, sizeof t->detail, "%s", tl_json_text(value, "detail", ""));

@@ -2,6 +2,7 @@
  * Floor 3, train. */
 #ifndef TL_TRAIN_TRAINER_H
 #define TL_TRAIN_TRAINER_H
+#include "core/energy.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/stepper.h"
@@ -17,6 +18,7 @@ typedef struct {
     double  best_metric, best_loss;
     int64_t best_epoch, best_step;
     double  loss_sum, flops, seconds; /* training loss of the epoch so far, by rows          */
+    double  joules;            /* before this process; NaN: not known                      */
     double  rate;              /* of the rate asked for: lower in a second attempt         */
     double  share;             /* of the training gone by at this look                     */
     int64_t loss_rows, earlier_steps, earlier_epochs; /* of the phases before               */
@@ -42,6 +44,7 @@ typedef struct tl_trainer {
     char          fingerprint[65];
     int64_t       generation;  /* of the next checkpoint                                    */
     double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
+    tl_energy     energy;      /* since this process began                                  */
     float         step_s[TL_STEP_TIMES]; /* of the latest steps, by turns                   */
     int64_t       timed;       /* steps timed since this process began                      */
     bool          train_known; /* a solved head has scored its own rows: these two          */
@@ -55,6 +58,7 @@ typedef struct tl_trainer {
 tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out);
 tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out);
 double    tl_trainer_seconds(const tl_trainer *t);
+double    tl_trainer_joules(tl_trainer *t); /* NaN: not known */
 /* Weights as they are now become the best if they score better; a curve point is written.
  * `epochs` have ended. */
 tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double metric,

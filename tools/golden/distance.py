@@ -26,9 +26,9 @@ def table(name, values, kind="double"):
 
 first, second, mmds, frechets = [], [], [], []
 for shift, scale in ((0.0, 1.0), (0.7, 1.0), (0.2, 3.0)):
-    a = rng.normal(size=(N, WIDTH)).astype(np.float32)
-    b = (shift + scale * rng.normal(size=(M, WIDTH))).astype(np.float32)
-    x, y = a.astype(np.float64), b.astype(np.float64)
+    a = np.round(rng.normal(size=(N, WIDTH)), 3)
+    b = np.round(shift + scale * rng.normal(size=(M, WIDTH)), 3)
+    x, y = (v.astype(np.float32).astype(np.float64) for v in (a, b))
     both = np.vstack([x, y])
     d2 = euclidean_distances(both, squared=True)[np.triu_indices(N + M, 1)]
     k = rbf_kernel(both, gamma=0.5 / np.median(d2))
