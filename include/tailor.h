@@ -272,6 +272,7 @@ typedef struct {
     double      budget_s;            /* 0: a default, which is said                              */
     double      max_latency_ms, max_size_mb; /* of the winner; 0: none                           */
     double      cost_per_hour, retrain_s; /* of this machine; between trainings; 0: not said   */
+    double      predictions; /* a day that will be asked of the model; 0: not said             */
     int         seeds, folds;        /* 0: by budget, by rule                                    */
     int64_t     train_rows;          /* 0: all                                                   */
     uint64_t    seed;

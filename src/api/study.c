@@ -40,6 +40,7 @@ static tl_question internal(tailor *t, const tailor_question *q)
         .out = q->out, .dry_run = q->dry_run != 0, .argv = q->command ? q->command : none,
         .max_latency_ms = q->max_latency_ms, .max_size_mb = q->max_size_mb,
         .cost_per_hour = q->cost_per_hour, .retrain_s = q->retrain_s,
+        .predictions = q->predictions,
         .forget = q->forget > 0.0 ? q->forget : NAN,
         .progress = tl_api_progress, .say = tl_api_say,
         .live = q->live ? show : NULL, .user = t,

@@ -44,6 +44,7 @@ static tailor_question question(const tl_app *app, const char *data, const char 
         .max_latency_ms = tl_args_real(a, TL_OPT_max_latency, 0.0),
         .cost_per_hour  = tl_args_real(a, TL_OPT_cost_per_hour, 0.0),
         .retrain_s      = tl_args_seconds(a, TL_OPT_retrain),
+        .predictions    = tl_args_real(a, TL_OPT_predictions, 0.0),
         .max_size_mb    = tl_args_real(a, TL_OPT_max_size, 0.0),
         .seeds          = (int)TL_MIN(tl_args_int(a, TL_OPT_seeds, 0), 1000),
         .folds          = (int)TL_MIN(tl_args_int(a, TL_OPT_folds, 0), 1000),

@@ -269,8 +269,10 @@ static void print_costs(const json_t *v)
         const json_t *year = json_object_get(json_object_get(c, "cost"), "year");
         char          what[200];
         if (!json_is_object(year)) continue;
-        snprintf(what, sizeof what, "Trained as often as said, %.60s takes a year",
-                 tl_json_text(c, "route", "?"));
+        snprintf(what, sizeof what, "In a year %.60s takes (first training, %.0f more%s)",
+                 tl_json_text(c, "route", "?"), tl_json_number(year, "trainings", 0.0),
+                 json_is_number(json_object_get(year, "predictions_seconds")) ? ", predictions"
+                                                                              : "");
         print_cost(what, tl_json_number(year, "seconds", NAN),
                    tl_json_number(year, "money", NAN));
     }

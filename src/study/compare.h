@@ -28,6 +28,7 @@ typedef struct {
           *argv; /* of the command, for `resume` and the report; NULL-terminated */
     double max_latency_ms, max_size_mb; /* 0: none */
     double cost_per_hour, retrain_s;    /* of this machine; between trainings; 0: not said */
+    double predictions;                 /* a day; 0: not said                              */
     /* Of an update: the model in use (NULL: no update); `base` are networks to retrain it from;
      * data.old is what it was made from, if that is known; what may be lost of the score on the old
      * data (NaN: the margin). */

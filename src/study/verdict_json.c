@@ -102,22 +102,29 @@ static json_t *money_json(const tl_study *s, double seconds)
                                      : json_null();
 }
 
-/* Of its training, one run, as often as --retrain says. */
-static json_t *year_json(const tl_study *s, const totals *t)
+/* What it took to find the model, one run more as often as --retrain says, and the predictions of
+ * --predictions where they were measured (ms_per_row, else NaN). */
+static json_t *year_json(const tl_study *s, const totals *t, double ms_per_row)
 {
-    static const double YEAR_S = 365.25 * 86400.0;
+    static const double DAYS = 365.25, DAY_S = 86400.0;
 
     if (!(s->q->retrain_s > 0.0) || t->runs == 0 || t->trainable == 0) return json_null();
-    const double seconds = t->chosen_seconds / t->runs * YEAR_S / s->q->retrain_s;
-    return json_pack("{s:f, s:o}", "seconds", seconds, "money", money_json(s, seconds));
+    const double times = DAYS * DAY_S / s->q->retrain_s, again = times * t->chosen_seconds / t->runs;
+    const double asked = s->q->predictions > 0.0
+                             ? 1e-3 * ms_per_row * s->q->predictions * DAYS
+                             : (double)NAN;
+    const double seconds = t->seconds + again + (isnan(asked) ? 0.0 : asked);
+    return json_pack("{s:f, s:f, s:f, s:o, s:f, s:o}", "trainings", times, "first_seconds",
+                     t->seconds, "again_seconds", again, "predictions_seconds",
+                     tl_json_real(asked), "seconds", seconds, "money", money_json(s, seconds));
 }
 
-static json_t *cost_json(const tl_study *s, const totals *t)
+static json_t *cost_json(const tl_study *s, const totals *t, double ms_per_row)
 {
     return json_pack("{s:f, s:f, s:f, s:o, s:o, s:o}", "seconds", t->seconds, "flops",
                      t->flops, "peak_bytes", t->peak_bytes, "joules",
                      tl_json_real(t->begun > 0.0 ? t->joules : NAN), "money",
-                     money_json(s, t->seconds), "year", year_json(s, t));
+                     money_json(s, t->seconds), "year", year_json(s, t, ms_per_row));
 }
 
 /* For as many runs as it had, so that it can be held against the cost. */
@@ -162,7 +169,9 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
                         t.runs ? json_integer(t.trainable) : json_null());
     json_object_set_new(c, "parameters",
                         t.runs ? json_integer(t.parameters) : json_null());
-    json_object_set_new(c, "cost", all ? cost_json(s, &t) : json_null());
+    json_object_set_new(c, "cost",
+                        all ? cost_json(s, &t, j->ms_per_row ? j->ms_per_row[i] : (double)NAN)
+                            : json_null());
     json_object_set_new(c, "forecast", forecast_json(s, e, t.begun));
     json_object_set_new(
         c, "inference",

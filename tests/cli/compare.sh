@@ -1,7 +1,7 @@
 # The main job on the project's own pictures, small: files, verdict, JSON, dry run, resume.
 . "$(dirname "$0")/../support/tap.sh"
 digits 300 600 data || exit 1
-arguments=(compare data --arch 'dense 16 relu' --routes baseline,scratch --epochs 2 --seeds 3 --budget 3m --cost-per-hour 36 --retrain 7d)
+arguments=(compare data --arch 'dense 16 relu' --routes baseline,scratch --epochs 2 --seeds 3 --budget 3m --cost-per-hour 36 --retrain 7d --predictions 100000)
 
 run "${arguments[@]}" --retrain never --out plan
 ok retrain_is_a_time fails_with 2 '^tailor: --retrain'
@@ -19,8 +19,9 @@ ok margin_is_one_point says 'margin: 1 point;'
 ok prints_a_verdict eval 'grep -qE "^(Verdict|Undecided)" people && grep -q "on test rows" people'
 ok table_has_intervals eval 'grep -qE "^ +baseline .*\[[0-9.]+, [0-9.]+\]" people && grep -qE "^ +scratch .*\[[0-9.]+, [0-9.]+\]" people'
 ok says_what_the_baseline_is eval 'tr -d "\n" <people | grep -qE "classical baseline is (logistic regression|the nearest)"'
-ok says_what_it_costs eval 'grep -qE "whole comparison took [0-9.]+ m?s \([0-9.e-]+ in money\)" people && grep -qE "Trained as often as said, scratch takes a year .*in money" people'
+ok says_what_it_costs eval 'grep -qE "whole comparison took [0-9.]+ m?s \([0-9.e-]+ in money\)" people && grep -qE "In a year scratch takes .first training, 52 more, predictions. .*in money" people'
 ok money_is_in_the_verdict eval 'grep -qE "\"money\": [0-9.e-]+" study/verdict.json'
+ok a_year_is_the_sum_of_its_parts eval 'tr -d "\n " <study/verdict.json | grep -oE "\"trainings\":[^}]*" | awk -F "[:,]" "{ n++; d = \$4 + \$6 + \$8 - \$10; if (d * d > 1e-6 * \$10 * \$10 || \$4 <= 0 || \$6 <= \$4 || \$8 <= 0) exit 1 } END { exit n < 1 }"'
 ok says_what_it_saved eval 'tr "\n" " " <people | tr -s " " | grep -qE "all [0-9]+ runs alone would take about [0-9.]+ .*by stopping early \(estimated\)"'
 ok the_account_is_in_the_verdict eval 'tr -d " \n" <study/verdict.json | grep -qE "\"saved\":[{]\"" && grep -q "\"alone_seconds\"" study/verdict.json'
 ok says_what_next eval 'grep -q "tailor predict study/best" people && grep -q "study/report.html" people'
