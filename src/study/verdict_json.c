@@ -109,7 +109,8 @@ static json_t *year_json(const tl_study *s, const totals *t, double ms_per_row)
     static const double DAYS = 365.25, DAY_S = 86400.0;
 
     if (!(s->q->retrain_s > 0.0) || t->runs == 0 || t->trainable == 0) return json_null();
-    const double times = DAYS * DAY_S / s->q->retrain_s, again = times * t->chosen_seconds / t->runs;
+    const double times = DAYS * DAY_S / s->q->retrain_s;
+    const double again = times * t->chosen_seconds / t->runs;
     const double asked = s->q->predictions > 0.0
                              ? 1e-3 * ms_per_row * s->q->predictions * DAYS
                              : (double)NAN;
