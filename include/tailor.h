@@ -270,6 +270,8 @@ typedef struct {
     const char *metric;              /* NULL: by task                                            */
     double      margin;              /* differences below it do not matter; 0: the default       */
     double      budget_s;            /* 0: a default, which is said                              */
+    double      budget_most_s;       /* a slow machine may take up to it, rather than leave routes
+                                        out or cut them short; 0: budget_s                       */
     double      max_latency_ms, max_size_mb; /* of the winner; 0: none                           */
     double      cost_per_hour, retrain_s; /* of this machine; between trainings; 0: not said   */
     double      predictions; /* a day that will be asked of the model; 0: not said             */

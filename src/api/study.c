@@ -33,7 +33,7 @@ static tl_question internal(tailor *t, const tailor_question *q)
                   .ask = { q->target, q->task, q->text, q->label, q->group, q->order } },
         .base = q->base ? q->base : none, .base_arch = q->arch, .routes = q->routes,
         .metric = q->metric, .margin = q->margin > 0.0 ? q->margin : NAN,
-        .budget_s = q->budget_s,
+        .budget_s = q->budget_s, .budget_most_s = q->budget_most_s,
         .memory_bytes = t->world.limit_bytes, .seed = q->seed, .seeds = q->seeds,
         .folds = q->folds, .precision = t->precision,
         .overrides = q->settings ? q->settings : none, .train_limit = q->train_rows,

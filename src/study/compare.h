@@ -15,6 +15,8 @@ typedef struct {
     const char        *metric; /* NULL: by task */
     double             margin; /* NaN: default */
     double      budget_s;      /* 0: none given (a default is chosen and said) */
+    double      budget_most_s; /* it grows up to this, rather than leave routes out or cut them
+                                  short; 0: it does not */
     size_t      memory_bytes;  /* --memory; 0: none */
     uint64_t    seed;
     int         seeds;     /* at most so many for finalists; 0: by budget */

@@ -16,6 +16,8 @@ enum { PLANNED_FINALISTS = 2, LEAST_SEEDS = 4 }; /* three never make a win */
 static const double DISCORDANCE = TL_STUDY_DISCORDANCE, SEED_SD = 0.01;
 static const double FOR_THE_REST =
     0.04; /* of the budget: test scoring, report            */
+/* A budget that may grow does so in such steps, until so much of every schedule fits. */
+static const double GROWTH = 1.25, ENOUGH = 0.6;
 
 /* Everything that would make another plan: a resumed comparison must have asked the
  * same. */
@@ -201,6 +203,23 @@ tl_budget_plan tl_study_fit(const tl_study *s)
     return tl_plan_fit(item, s->entries, for_runs(s, s->budget_s), finalists);
 }
 
+/* Where the question lets it: until every route is run for enough of its epochs. */
+static void grow_budget(tl_study *s)
+{
+    const double asked_s = s->budget_s;
+    char         seconds[2][32];
+
+    while (GROWTH * s->budget_s <= s->q->budget_most_s) {
+        const tl_budget_plan plan = tl_study_fit(s);
+        if (plan.left_out == 0 && plan.share >= ENOUGH) break;
+        s->budget_s *= GROWTH;
+    }
+    if (s->budget_s > asked_s)
+        tl_study_say(s, "this machine is slow, or busy: the budget grows from %s to %s",
+                     tl_say_seconds(asked_s, seconds[0]),
+                     tl_say_seconds(s->budget_s, seconds[1]));
+}
+
 static tl_status fit_budget(tl_ctx *ctx, tl_study *s, tl_budget_plan *plan)
 {
     tl_status     rc;
@@ -273,6 +292,7 @@ static tl_status take_plan(tl_ctx *ctx, tl_study *s)
                        "%s holds another comparison: other data, models "
                        "or options (choose another --out, or tailor resume it)",
                        s->q->out);
+    s->budget_s = tl_json_number(s->plan, "budget", s->budget_s);
     shorten(s, tl_json_number(s->plan, "share", 1.0));
     s->detectable = tl_json_number(s->plan, "minimum_detectable_difference", NAN);
     json_array_foreach(json_object_get(s->plan, "candidates"), i, c)
@@ -304,7 +324,8 @@ tl_status tl_study_make_plan(tl_ctx *ctx, tl_study *s)
         s->detectable = tl_detectable(rows_alone(s), LEAST_SEEDS, DISCORDANCE, SEED_SD,
                                       TL_MAX(1, s->entries - 1));
     json_t *question = asked(s);
-    rc               = fit_budget(ctx, s, &plan);
+    grow_budget(s);
+    rc = fit_budget(ctx, s, &plan);
     if (rc == TL_OK) s->plan = plan_json(s, &plan);
     if (s->plan) json_object_set(s->plan, "asked", question);
     json_decref(question);
