@@ -583,6 +583,44 @@ static void a_dry_run_writes_nothing(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+static double planned_budget(const tl_question *q, const char **status)
+{
+    json_t *plan;
+
+    TEST_OK(tl_compare(test_ctx(), q, &plan));
+    const double  seconds   = tl_json_number(plan, "budget", NAN);
+    const json_t *last      = json_array_get(json_object_get(plan, "candidates"), 1);
+    const json_t *last_said = json_object_get(last, "status");
+    *status = json_is_string(last_said) ? "not-run" : "run";
+    json_decref(plan);
+    return seconds;
+}
+
+/* Too little for the network: it grows where it may, as far as it may, and no farther. */
+static void a_budget_grows_where_it_may(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    listener    l = { 0 };
+    tl_question q = question(data, out, &l);
+    const char *status;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 100, 50, data));
+    q.dry_run  = true;
+    q.budget_s = 1e-4;
+    assert_true(planned_budget(&q, &status) <= 1e-4);
+    assert_string_equal(status, "not-run");
+    q.budget_most_s = 600.0;
+    const double grown = planned_budget(&q, &status);
+    assert_true(grown > 1e-4 && grown <= 600.0);
+    assert_string_equal(status, "run");
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
 /* --memory took rows from a batch norm's statistics: a warning of the verdict says so. */
 static void smaller_batch_statistics_are_a_warning(void **state)
 {
@@ -629,6 +667,7 @@ int main(void)
         cmocka_unit_test(a_route_foretold_to_lose_is_stopped),
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(a_dry_run_writes_nothing),
+        cmocka_unit_test(a_budget_grows_where_it_may),
         cmocka_unit_test(smaller_batch_statistics_are_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
