@@ -172,7 +172,8 @@ static void intervals_hold_the_truth(void **state)
         assert_true(h.found >= 0.9 * studies);
         assert_true(h.crossing >= 0.9 * h.found);
         assert_true(h.means >= 0.91 * h.found * SIZES);
-        if (!(h.truth > sizes[SIZES - 1])) continue; /* scratch is ahead: nothing is saved */
+        /* Where scratch is ahead nothing is saved. */
+        if (!(h.truth > (double)sizes[SIZES - 1])) continue;
         assert_true(h.worth >= 0.9 * h.found);
         assert_true(h.ahead >= 0.9 * h.found);
     }
