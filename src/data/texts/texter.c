@@ -262,45 +262,51 @@ done:
     return rc;
 }
 
-tl_status tl_texter_learn(tl_ctx *ctx, const tl_texter *like, const tl_string *text,
-                          const tl_string *pair, int64_t count, tl_texter **out)
+/* What was written into `folder`, for texts of `like`'s columns. */
+static tl_status open_like(tl_ctx *ctx, const char *folder, const tl_texter *like, int64_t most,
+                           tl_texter **out)
 {
-    tl_texter *t      = NULL;
-    char      *folder = NULL;
+    tl_texter *t = NULL;
     tl_status  rc;
 
-    *out = NULL;
-    TL_TRY(own_folder(ctx, &folder));
-    TL_TRY(like->weighs ? learn_words(ctx, text, pair, count, like->size, folder)
-                        : learn_tokens(ctx, like, text, pair, count, folder));
-    TL_TRY(tl_texter_open(ctx, folder, like->most, &t));
-    TL_TRY(tl_text_columns_copy(ctx, &like->columns, &t->columns));
-    *out = t;
-    t    = NULL;
-done:
-    if (folder) tl_remove_tree(ctx, folder);
-    tl_free(ctx, folder);
-    tl_texter_drop(ctx, t);
-    return rc;
-}
-
-tl_status tl_texter_shorter(tl_ctx *ctx, const tl_texter *like, int64_t most, tl_texter **out)
-{
-    tl_texter *t      = NULL;
-    char      *folder = NULL;
-    tl_status  rc;
-
-    *out = NULL;
-    TL_TRY(own_folder(ctx, &folder));
-    TL_TRY(tl_texter_save(ctx, like, folder));
     TL_TRY(tl_texter_open(ctx, folder, most, &t));
     TL_TRY(tl_text_columns_copy(ctx, &like->columns, &t->columns));
     *out = t;
     t    = NULL;
 done:
+    tl_texter_drop(ctx, t);
+    return rc;
+}
+
+tl_status tl_texter_learn(tl_ctx *ctx, const tl_texter *like, const tl_string *text,
+                          const tl_string *pair, int64_t count, tl_texter **out)
+{
+    char     *folder = NULL;
+    tl_status rc;
+
+    *out = NULL;
+    TL_TRY(own_folder(ctx, &folder));
+    TL_TRY(like->weighs ? learn_words(ctx, text, pair, count, like->size, folder)
+                        : learn_tokens(ctx, like, text, pair, count, folder));
+    TL_TRY(open_like(ctx, folder, like, like->most, out));
+done:
     if (folder) tl_remove_tree(ctx, folder);
     tl_free(ctx, folder);
-    tl_texter_drop(ctx, t);
+    return rc;
+}
+
+tl_status tl_texter_shorter(tl_ctx *ctx, const tl_texter *like, int64_t most, tl_texter **out)
+{
+    char     *folder = NULL;
+    tl_status rc;
+
+    *out = NULL;
+    TL_TRY(own_folder(ctx, &folder));
+    TL_TRY(tl_texter_save(ctx, like, folder));
+    TL_TRY(open_like(ctx, folder, like, most, out));
+done:
+    if (folder) tl_remove_tree(ctx, folder);
+    tl_free(ctx, folder);
     return rc;
 }
 
