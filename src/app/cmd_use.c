@@ -160,12 +160,15 @@ static tl_status predict_list(tl_app *app, const tailor_model *model, const path
                                           list->count, print_line, NULL));
 }
 
-/* The next line of stdin without its end; false: there is none. */
+/* The next line of stdin without its end (of either kind); false: there is none. */
 static bool next_line(char **line, size_t *room)
 {
-    ssize_t got = getline(line, room, stdin);
+    const ssize_t got = getline(line, room, stdin);
+    ssize_t       end = got;
 
-    if (got > 0 && (*line)[got - 1] == '\n') (*line)[got - 1] = 0;
+    if (end > 0 && (*line)[end - 1] == '\n') end--;
+    if (end < got && end > 0 && (*line)[end - 1] == '\r') end--;
+    if (end >= 0) (*line)[end] = 0;
     return got >= 0;
 }
 

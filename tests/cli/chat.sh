@@ -15,6 +15,8 @@ cp out first
 ok predict_continues_lines eval 'is_status 0 && [ "$(wc -l <out)" -eq 2 ] && prints "^\{\"input\":\"lines.txt:1\",\"output\":\"" && prints "\"tokens\":[1-6],\"finish\":\"(length|stop)\"\}"'
 "$TAILOR" predict m - --max-tokens 6 <lines.txt >out 2>err; status=$?
 ok predict_continues_stdin eval 'is_status 0 && [ "$(sed "s/.*output/output/" out)" = "$(sed "s/.*output/output/" first)" ]'
+sed 's/$/\r/' lines.txt | "$TAILOR" predict m - --max-tokens 6 >out 2>err; status=$?
+ok predict_takes_lines_of_windows eval 'is_status 0 && [ "$(sed "s/.*output/output/" out)" = "$(sed "s/.*output/output/" first)" ] && ! grep -q "\\\\r" out'
 printf 'text\nab\n' >rows.csv
 run predict m rows.csv --max-tokens 6
 ok predict_continues_rows eval 'is_status 0 && [ "$(sed "s/.*output/output/" out)" = "$(sed -n 1p first | sed "s/.*output/output/")" ]'

