@@ -409,10 +409,13 @@ static tl_tensor columns(tl_net *net, tl_tensor x, int64_t start, int64_t count)
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
                            tl_tensor offsets, const tl_attention_attr *attr)
 {
-    const bool front = net->adapt && tl_adapt_places(net->adapt) > 0;
-    tl_tensor  keys  = 0; /* where they begin, if not where the queries do */
+    const bool        front = net->adapt && tl_adapt_places(net->adapt) > 0;
+    tl_attention_attr own   = *attr;
+    tl_tensor         keys  = 0; /* where they begin, if not where the queries do */
 
-    if (net->past == 0 && !front) return tl_attention(net->g, q, k, v, offsets, 0, attr);
+    if (own.dropout > 0.0f) own.stream = (uint32_t)net->dropouts++; /* as in tl_net_dropout */
+    if (!live(net)) own.dropout = 0.0f;
+    if (net->past == 0 && !front) return tl_attention(net->g, q, k, v, offsets, 0, &own);
     if (!k) { /* all three side by side */
         const int64_t part = tl_net_dim(net, q, 1) / (attr->heads + 2 * attr->kv_heads);
         const int64_t wide = part * attr->heads, less = part * attr->kv_heads;
@@ -426,7 +429,7 @@ tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
         keys = net->text.seen;
     }
     tl_net_prefixed(net, keys ? keys : offsets, &k, &v, &keys);
-    return tl_attention(net->g, q, k, v, offsets, keys, attr);
+    return tl_attention(net->g, q, k, v, offsets, keys, &own);
 }
 
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p)

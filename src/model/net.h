@@ -112,6 +112,7 @@ tl_tensor tl_net_words(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, float
 tl_tensor tl_net_segments(tl_net *net);
 /* The same of what tokens weigh. */
 tl_tensor tl_net_values(tl_net *net);
+/* attr's dropout counts as tl_net_dropout's p does; its stream is given here. */
 tl_tensor tl_net_attention(tl_net *net, tl_tensor q, tl_tensor k, tl_tensor v,
                            tl_tensor offsets, const tl_attention_attr *attr);
 tl_tensor tl_net_dropout(tl_net *net, tl_tensor x, float p); /* nothing when not training */

@@ -1,6 +1,8 @@
 /* attend.c -- see attend.h.  Floor 1, tensor. */
 #include "tensor/attend.h"
 
+#include "core/rand.h"
+
 tl_sequences tl_sequences_of(const tl_view *offsets, const tl_view *key_offsets,
                              int64_t length, int64_t rows, int64_t keys)
 {
@@ -55,4 +57,19 @@ tl_heads tl_heads_of(const tl_attention_attr *a, const tl_shape *q, const tl_sha
     h.k_at = h.heads * h.d;
     h.v_at = h.k_at + h.kv * h.d;
     return h;
+}
+
+tl_drop tl_drop_of(const tl_attention_attr *a, const tl_tick *tick)
+{
+    tl_drop  d       = { .scale = 1.0f };
+    uint32_t lane[4] = { 0 };
+
+    if (!(a->dropout > 0.0f)) return d;
+    tl_rand_block(tick->seed, TL_STREAM(TL_STREAM_DROPOUT, a->stream),
+                  tl_dropout_index(tick->step, 0), lane);
+    d.row   = (uint64_t)lane[1] << 32 | lane[0];
+    d.key   = (uint64_t)lane[3] << 32 | lane[2];
+    d.bound = tl_dropout_bound(a->dropout);
+    d.scale = (float)(1.0 / (1.0 - (double)a->dropout));
+    return d;
 }

@@ -37,4 +37,42 @@ static inline void tl_keys_seen(const tl_attention_attr *a, const tl_sequence *s
     *low  = a->before < 0 || place < a->before ? 0 : place - a->before;
     *high = a->after < 0 || place + a->after + 1 > keys ? keys : place + a->after + 1;
 }
+
+/* Dropout of probabilities.  That of row `row` (a query's, times heads, plus the head) and key
+ * `key` (its row) is kept where tl_drop_number of their words is >= bound.  Within a row these
+ * numbers are as independent as SplitMix64's are; the rows' are members, drawn anew each, of the
+ * family x -> x times + plus (mod 2^32), whose upper bits agree by chance only.  A product and a
+ * sum each, in any order: rows and keys may lie along a vector.
+ * Sources: Srivastava et al. 2014; Steele, Lea and Flood 2014 (SplitMix64); Dietzfelbinger 1996,
+ * "Universal hashing and k-wise independent random variables via integer arithmetic". */
+typedef struct {
+    uint64_t row, key; /* what their words are drawn from */
+    uint32_t bound;    /* 0: nothing is dropped           */
+    float    scale;    /* of what is kept; 1 then         */
+} tl_drop;
+typedef struct { uint32_t times, plus; } tl_drop_row;
+tl_drop tl_drop_of(const tl_attention_attr *a, const tl_tick *tick);
+
+static inline uint64_t tl_drop_word(uint64_t from, int64_t i) /* SplitMix64's number i */
+{
+    uint64_t z = from + ((uint64_t)i + 1) * 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+static inline tl_drop_row tl_drop_row_of(const tl_drop *d, int64_t row)
+{
+    const uint64_t word = tl_drop_word(d->row, row);
+
+    return (tl_drop_row){ (uint32_t)(word >> 32) | 1u, (uint32_t)word };
+}
+static inline uint32_t tl_drop_key(const tl_drop *d, int64_t key)
+{
+    return (uint32_t)(tl_drop_word(d->key, key) >> 32);
+}
+static inline uint32_t tl_drop_number(tl_drop_row row, uint32_t key)
+{
+    return key * row.times + row.plus;
+}
 #endif

@@ -100,7 +100,9 @@ typedef struct { float eps, plus; /* 1 where a weight of 0 changes nothing (Gemm
  *             the last key.  Head h reads key and value head h / (heads / kv).
  *             y = softmax(cap(scale q k^T)) v over the keys a query sees, cap(s) = softcap *
  *             tanh(s / softcap); lse: log of the sum of exponentials; a query that sees no key
- *             makes y 0, lse 0.
+ *             makes y 0, lse 0.  Dropout (attend.h) takes from the softmax what it put out: lse
+ *             is of all keys, and y, what is left times 1 / (1 - dropout), as the gradient wants:
+ *             sum(dy y) is the sum over keys of probability times its gradient with it, too.
  * attention_grad  in dy, q, k?, v?, y, lse, offsets?, key_offsets?
  *             out dq, dk, dv as q, k, v (dk, dv never wanted where k, v are absent)
  *             tl_attention_attr

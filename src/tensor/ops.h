@@ -67,6 +67,8 @@ typedef struct {
     int64_t before, after;     /* -1: all; causal is after = 0                              */
     int64_t length;            /* without offsets: rows of each sequence; 0: one sequence   */
     float   scale, softcap;    /* softcap 0: none                                           */
+    float    dropout;          /* of probabilities; the rest are scaled up by 1 / (1 - it)  */
+    uint32_t stream;           /* dropout's own, as tl_dropout's                            */
 } tl_attention_attr;
 /* k = v = 0: q holds q, k and v side by side.  offsets, key_offsets may be 0 (attrs.h). */
 tl_tensor tl_attention(tl_graph *g, tl_tensor q, tl_tensor k, tl_tensor v, tl_tensor offsets,

@@ -91,7 +91,8 @@ CASE(scale, tl_scale(g, IN(x), -1.75f))
 
 #define ATTEND(heads, kv, d, before, after)                                              \
     tl_attention(g, IN(q), IN(k), IN(v), IN(offsets), 0,                                 \
-                 &(tl_attention_attr){ heads, kv, before, after, 0, 1.0f / sqrtf(d), 0.0f })
+                 &(tl_attention_attr){ heads, kv, before, after, 0, 1.0f / sqrtf(d), 0.0f,    \
+                                       0.0f, 0 })
 CASE(attention_whole, ATTEND(2, 2, 5, -1, -1))
 CASE(attention_packed_causal, ATTEND(4, 2, 4, -1, 0))
 CASE(attention_long, ATTEND(1, 1, 3, -1, 0))

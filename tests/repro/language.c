@@ -162,6 +162,8 @@ static void micro_batches_change_nothing(void **state)
             open_run(&r, archs[a]);
             json_object_set_new(r.spec.candidate.arch.config, "hidden_dropout_prob",
                                 json_real(0.0));
+            json_object_set_new(r.spec.candidate.arch.config,
+                                "attention_probs_dropout_prob", json_real(0.0));
             r.spec.micro_batch                 = micro;
             r.spec.candidate.hyper.optimizer   = "sgd";
             r.spec.candidate.hyper.optim.lr    = 0.1;

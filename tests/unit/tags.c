@@ -232,8 +232,11 @@ static void parts_of_a_batch_change_nothing(void **state)
         tl_run_result r;
         test_tagged_open(&s, 30, 0, "bert:1x64", "full", 1.0);
         s.spec.candidate.hyper.dropout = 0.0;
-        json_object_set_new(s.base->arch.config, "hidden_dropout_prob", json_real(0.0));
-        json_object_set_new(s.spec.candidate.arch.config, "hidden_dropout_prob", json_real(0.0));
+        for (int i = 0; i < 2; i++) {
+            const char *key = i == 0 ? "hidden_dropout_prob" : "attention_probs_dropout_prob";
+            json_object_set_new(s.base->arch.config, key, json_real(0.0));
+            json_object_set_new(s.spec.candidate.arch.config, key, json_real(0.0));
+        }
         s.spec.candidate.hyper.batch = 8;
         s.spec.micro_batch           = k == 0 ? 8 : k == 1 ? 2 : 1;
         TEST_OK(tl_run_train(test_ctx(), &s.spec, &r));

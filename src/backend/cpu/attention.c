@@ -109,6 +109,7 @@ static job job_of(const tl_call *call, int q, int offsets)
                                  .k  = call->in[apart ? q + 1 : q].data,
                                  .v  = call->in[apart ? q + 2 : q].data,
                                  .bf = tl_is_bf(&call->in[q]) };
+    j.t.drop      = tl_drop_of(j.t.a, call->tick);
     j.seq         = (void *)work;
     j.before      = (void *)(work + tl_padded((size_t)most * sizeof *j.seq));
     j.room        = (void *)(work + list_bytes(most));

@@ -84,6 +84,23 @@ VEC void clip_keys(const tl_attention_attr *a, const tl_sequence *s, int64_t i,
     *high = TL_MIN(TL_MAX(*high - first, *low), keys);
 }
 
+/* Lanes of x that dropout keeps, times share; the others 0. */
+VEC vf dropped(const tl_drop *d, tl_drop_row row, const uint32_t *key, vf x, float share)
+{
+    vu number;
+
+    memcpy(&number, key, sizeof number);
+    number = number * row.times + row.plus;
+    return vf_if((vi)(number >= d->bound), x * share, vf_all(0.0f));
+}
+
+/* The keys' words, those of whole vectors. */
+VEC void draw_keys(const tl_drop *d, int64_t first, int64_t keys, uint32_t *key)
+{
+    for (int64_t j = 0; j < (keys + VL - 1) / VL * VL && d->bound > 0; j++)
+        key[j] = tl_drop_key(d, first + j);
+}
+
 /* One row of a block: probabilities under the new maximum, what was summed before scaled to it. */
 VEC void soften_row(float *p, int64_t keys, float *top, float *sum, float *y, int64_t d)
 {
@@ -112,7 +129,7 @@ VEC void give_rows(const tl_attend *t, int64_t row, int64_t head, int64_t rows,
 
     for (int64_t r = 0; r < rows; r++) {
         const int64_t at    = (row + r) * t->h.heads + head;
-        const float   share = sum[r] > 0.0f ? 1.0f / sum[r] : 0.0f;
+        const float   share = sum[r] > 0.0f ? t->drop.scale / sum[r] : 0.0f;
         for (int64_t i = 0; i < d && t->y; i += VL)
             give(t->y, at * d + i, take(y, r * d + i, d - i, false) * share, d - i,
                  t->bf);
@@ -138,6 +155,21 @@ static void attend_block(const tl_attend *t, const tl_sequence *s, int64_t first
     }
 }
 
+/* Dropout of a block: not scaled yet. */
+static void drop_block(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t head,
+                       int64_t rows, int64_t k0, int64_t keys, float *p)
+{
+    uint32_t key[KEYS];
+
+    draw_keys(&t->drop, s->k + k0, keys, key);
+    for (int64_t r = 0; r < rows; r++, p += KEYS) {
+        const tl_drop_row row =
+            tl_drop_row_of(&t->drop, (s->q + first + r) * t->h.heads + head);
+        for (int64_t j = 0; j < keys; j += VL)
+            vf_store(p + j, dropped(&t->drop, row, key + j, vf_load(p + j), 1.0f));
+    }
+}
+
 static void body_attend(const tl_attend *t, const tl_sequence *s, int64_t first,
                         int64_t head, float *room)
 {
@@ -159,16 +191,18 @@ static void body_attend(const tl_attend *t, const tl_sequence *s, int64_t first,
         turn_rows(element(t->k, at + t->h.k_at, t->bf), keys, d, t->h.k_step, t->bf, kt);
         multiply(rows, keys, d, q, q_step, 1, kt, KEYS, p, KEYS, false);
         attend_block(t, s, first, rows, k0, keys, p, top, sum, y);
+        if (t->drop.bound > 0) drop_block(t, s, first, head, rows, k0, keys, p);
         const float *v = rows_f32(t->v, at + t->h.v_at, keys, d, t->bf, wide, &v_step);
         multiply(rows, d, keys, p, KEYS, 1, v, v_step, y, d, true);
     }
     give_rows(t, s->q + first, head, rows, y, top, sum);
 }
 
-/* p from scores: exp(s - lse); ds = p (dp - sum(dy y)) slope scale, into dp. */
+/* p from scores: exp(s - lse); ds = p (dp - sum(dy y)) slope scale, into dp.  Of dp and then of p
+ * only what dropout kept counts. */
 static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head,
-                       int64_t first, int64_t rows, int64_t k0, int64_t keys, float *p,
-                       float *dp)
+                       int64_t first, int64_t rows, int64_t k0, int64_t keys,
+                       const uint32_t *key, float *p, float *dp)
 {
     const tl_attention_attr *a = t->a;
     const int64_t            d = t->h.d;
@@ -182,16 +216,22 @@ static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head,
         for (int64_t i = 0; i < d; i += VL)
             dot = vf_fma(take(t->dy, at * d + i, d - i, t->bf),
                          take(t->y, at * d + i, d - i, t->bf), dot);
-        const float sum = vf_sum(dot);
+        const float       sum = vf_sum(dot);
+        const tl_drop_row row = tl_drop_row_of(&t->drop, at);
         for (int64_t j = 0; j < keys; j += VL) {
             const vf score = vf_load(p + j), e = vf_exp(score - t->lse[at]);
-            vf       ds = e * (vf_load(dp + j) - sum) * a->scale;
+            vf       g = vf_load(dp + j), left = e;
+            if (t->drop.bound > 0) {
+                g    = dropped(&t->drop, row, key + j, g, t->drop.scale);
+                left = dropped(&t->drop, row, key + j, e, t->drop.scale);
+            }
+            vf ds = e * (g - sum) * a->scale;
             if (a->softcap != 0.0f) {
                 const vf share =
                     vf_max(vf_all(-1.0f), score / a->softcap); /* hidden: e is 0 */
                 ds *= 1.0f - share * share;
             }
-            vf_store(p + j, e);
+            vf_store(p + j, left);
             vf_store(dp + j, ds);
         }
     }
@@ -199,7 +239,8 @@ static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head,
 
 /* The parts of one thread's room. */
 typedef struct {
-    float *kt, *vt, *k, *dk, *dv, *q, *dy, *p, *dp;
+    float    *kt, *vt, *k, *dk, *dv, *q, *dy, *p, *dp;
+    uint32_t *key; /* the keys' words of dropout */
 } back_room;
 
 static back_room back_room_of(float *room, int64_t d)
@@ -234,7 +275,7 @@ static void back_queries(const tl_attend *t, const tl_sequence *s, int64_t head,
         rows_f32(t->dy, (row * t->h.heads + head) * d, rows, d, t->bf, b->dy, &dy_step);
     multiply(rows, keys, d, q, q_step, 1, b->kt, KEYS, b->p, KEYS, false);
     multiply(rows, keys, d, dy, dy_step, 1, b->vt, KEYS, b->dp, KEYS, false);
-    back_block(t, s, head, first, rows, k0, keys, b->p, b->dp);
+    back_block(t, s, head, first, rows, k0, keys, b->key, b->p, b->dp);
     multiply(keys, d, rows, b->p, 1, KEYS, dy, dy_step, b->dv, d, true);
     multiply(keys, d, rows, b->dp, 1, KEYS, q, q_step, b->dk, d, true);
     if (t->dq)
@@ -257,8 +298,10 @@ static void body_attend_grad(const tl_attend *t, const tl_sequence *s, int64_t k
                              float *room)
 {
     const int64_t   d = t->h.d, group = t->h.heads / t->h.kv, end = s->k_end - s->k;
-    const back_room b = back_room_of(room, d);
+    back_room       b = back_room_of(room, d);
+    uint32_t        key[KEYS];
 
+    b.key = key;
     for (int64_t k0 = 0; k0 < end; k0 += KEYS) {
         const int64_t keys   = TL_MIN(KEYS, end - k0);
         const int64_t at     = (s->k + k0) * t->h.k_step + t->h.k_at + kv * d;
@@ -267,6 +310,7 @@ static void body_attend_grad(const tl_attend *t, const tl_sequence *s, int64_t k
         turn_rows(element(t->k, at, t->bf), keys, d, k_step, t->bf, b.kt);
         turn_rows(element(t->v, at_v, t->bf), keys, d, k_step, t->bf, b.vt);
         const float *k = rows_f32(t->k, at, keys, d, t->bf, b.k, &k_step);
+        draw_keys(&t->drop, s->k + k0, keys, key);
         memset(b.dk, 0, (size_t)(keys * d) * sizeof *b.dk);
         memset(b.dv, 0, (size_t)(keys * d) * sizeof *b.dv);
         for (int64_t head = kv * group; head < (kv + 1) * group; head++)

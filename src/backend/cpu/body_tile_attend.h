@@ -43,10 +43,12 @@ static head_tiles head_tiles_of(int64_t d)
 typedef struct {
     uint16_t *q, *k, *v, *p;
     float    *y, *s, *top, *sum;
+    uint32_t *key; /* words of dropout, as below */
 } ahead_room;
 typedef struct {
     uint16_t *k, *v, *k_pairs, *q, *dy, *q_pairs, *dy_pairs, *p, *ds, *turned;
     float    *dk, *dv, *dq, *s, *dp, *lse, *dot;
+    uint32_t *key, *times, *plus; /* of keys; of rows */
 } back_room;
 
 enum { Q_TALL = QROWS / 16, Q_DEEP = QROWS / 32, K_TALL = KEYS / 16, K_DEEP = KEYS / 32 };
@@ -60,7 +62,8 @@ static ahead_room ahead_room_of(head_tiles h, cutter *c)
                          .y   = cut_floats(c, QROWS * h.wide * 16),
                          .s   = cut_floats(c, PART * KEYS),
                          .top = cut_floats(c, QROWS),
-                         .sum = cut_floats(c, QROWS) };
+                         .sum = cut_floats(c, QROWS),
+                         .key = cut(c, KEYS, sizeof(uint32_t)) };
 }
 
 static back_room back_room_of(head_tiles h, cutter *c)
@@ -81,7 +84,10 @@ static back_room back_room_of(head_tiles h, cutter *c)
                         .s        = cut_floats(c, PART * QROWS),
                         .dp       = cut_floats(c, PART * QROWS),
                         .lse      = cut_floats(c, QROWS),
-                        .dot      = cut_floats(c, QROWS) };
+                        .dot      = cut_floats(c, QROWS),
+                        .key      = cut(c, KEYS, sizeof(uint32_t)),
+                        .times    = cut(c, QROWS, sizeof(uint32_t)),
+                        .plus     = cut(c, QROWS, sizeof(uint32_t)) };
 }
 
 static size_t attend_room(int64_t d, bool backward)
@@ -101,6 +107,35 @@ static void give_halves(const float *x, int64_t wide, const float *share, int64_
         for (int64_t i = 0; i < d; i += VL)
             give(to, r * step + i, vf_load(x + r * wide + i) * (share ? share[r] : 1.0f), d - i,
                  true);
+}
+
+static void draw_keys(const tl_drop *d, int64_t first, int64_t keys, uint32_t *key)
+{
+    for (int64_t j = 0; j < tiles_of(keys, PART) * PART && d->bound > 0; j++)
+        key[j] = tl_drop_key(d, first + j);
+}
+
+/* Which of sixteen numbers key times + plus dropout keeps. */
+VEC __mmask16 keeps(const tl_drop *d, __m512i key, __m512i times, __m512i plus)
+{
+    return _mm512_cmpge_epu32_mask(_mm512_add_epi32(_mm512_mullo_epi32(key, times), plus),
+                                   _mm512_set1_epi32((int32_t)d->bound));
+}
+
+/* Dropout of a row's probabilities, not scaled yet. */
+static void drop_row(const tl_drop *d, int64_t row, const uint32_t *key, int64_t columns,
+                     uint16_t *p)
+{
+    const tl_drop_row r     = tl_drop_row_of(d, row);
+    const __m512i     times = _mm512_set1_epi32((int32_t)r.times);
+    const __m512i     plus  = _mm512_set1_epi32((int32_t)r.plus);
+
+    for (int64_t j = 0; j < columns; j += 2 * VL) {
+        const __mmask32 low  = keeps(d, _mm512_loadu_si512(key + j), times, plus);
+        const __mmask32 high = keeps(d, _mm512_loadu_si512(key + j + VL), times, plus);
+        uint16_t       *line = p + j / 32 * TILE;
+        _mm512_storeu_si512(line, _mm512_maskz_loadu_epi16(high << VL | low, line));
+    }
 }
 
 /* The factor that makes of a score a power of two; capped ones have taken theirs already. */
@@ -146,8 +181,8 @@ static void soften(const tl_attention_attr *a, float *s, int64_t columns, int64_
 
 /* Thirty-two queries or fewer with a block of keys.  Scores are made 32 columns at a time; what
  * lies beyond the keys may be anything: no query sees it. */
-static void ahead_part(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t at,
-                       int64_t rows, int64_t k0, int64_t keys, head_tiles h,
+static void ahead_part(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t head,
+                       int64_t at, int64_t rows, int64_t k0, int64_t keys, head_tiles h,
                        const ahead_room *o)
 {
     const int64_t wide = h.wide * 16, tall = tiles_of(rows, 16);
@@ -178,6 +213,9 @@ static void ahead_part(const tl_attend *t, const tl_sequence *s, int64_t first, 
                    o->sum + at + r, o->y + (at + r) * wide, wide);
         else
             for (int64_t j = 0; j < columns; j += 32) memset(p + j / 32 * TILE, 0, 64);
+        if (t->drop.bound > 0 && from < to)
+            drop_row(&t->drop, (s->q + first + at + r) * t->h.heads + head, o->key + low,
+                     columns, p);
     }
     tiles_multiply(&(tile_product){ .tall   = tall,
                                     .wide   = h.wide,
@@ -198,7 +236,8 @@ static void give_queries(const tl_attend *t, int64_t row, int64_t head, int64_t 
     for (int64_t r = 0; r < rows && t->lse; r++)
         t->lse[(row + r) * t->h.heads + head] =
             o->sum[r] > 0.0f ? o->top[r] * ln_2 + vf_log(vf_all(o->sum[r]))[0] : 0.0f;
-    for (int64_t r = 0; r < rows; r++) o->sum[r] = o->sum[r] > 0.0f ? 1.0f / o->sum[r] : 0.0f;
+    for (int64_t r = 0; r < rows; r++)
+        o->sum[r] = o->sum[r] > 0.0f ? t->drop.scale / o->sum[r] : 0.0f;
     if (t->y)
         give_halves(o->y, h.wide * 16, o->sum, rows, h.d,
                     (uint16_t *)t->y + row * step + head * h.d, step);
@@ -224,8 +263,9 @@ static void attend(const tl_attend *t, const tl_sequence *s, int64_t first, int6
         const int64_t keys = TL_MIN(KEYS, high - k0), at = (s->k + k0) * step + kv;
         lay_turned(k + at + t->h.k_at, step, keys, h.d, o.k);
         lay_pairs(v + at + t->h.v_at, step, keys, h.d, K_DEEP, o.v);
+        draw_keys(&t->drop, s->k + k0, keys, o.key);
         for (int64_t r = 0; r < rows; r += PART)
-            ahead_part(t, s, first, r, TL_MIN(PART, rows - r), k0, keys, h, &o);
+            ahead_part(t, s, first, head, r, TL_MIN(PART, rows - r), k0, keys, h, &o);
     }
     tiles_end();
     give_queries(t, s->q + first, head, rows, h, &o);
@@ -246,19 +286,29 @@ typedef struct {
     vf p, ds;
 } cell;
 
-VEC cell cell_of(const tl_attention_attr *a, const back_room *o, int64_t row, int64_t c,
+VEC cell cell_of(const tl_attend *t, const back_room *o, int64_t part, int64_t row, int64_t c,
                  __mmask16 m, float factor)
 {
+    const tl_attention_attr *a = t->a;
     vf s = vf_load(o->s + row * QROWS + c), slope = vf_all(a->scale);
+    vf dp = vf_load(o->dp + row * QROWS + c);
 
     if (a->softcap != 0.0f) {
         const vf share = capped(a, s) / a->softcap;
         s              = share * a->softcap;
         slope          = slope * (1.0f - share * share);
     }
-    const vf p  = power_of_two(m, vf_fma(s, vf_all(factor), -vf_load(o->lse + c)));
-    const vf ds = p * (vf_load(o->dp + row * QROWS + c) - vf_load(o->dot + c)) * slope;
-    return (cell){ p, (vf)_mm512_maskz_mov_ps(m, (__m512)ds) };
+    vf p = power_of_two(m, vf_fma(s, vf_all(factor), -vf_load(o->lse + c))), left = p;
+    if (t->drop.bound > 0) {
+        const __mmask16 k = keeps(&t->drop, _mm512_set1_epi32((int32_t)o->key[part + row]),
+                                 _mm512_loadu_si512(o->times + c),
+                                 _mm512_loadu_si512(o->plus + c));
+        const __m512    share = _mm512_set1_ps(t->drop.scale);
+        dp   = (vf)_mm512_maskz_mul_ps(k, (__m512)dp, share);
+        left = (vf)_mm512_maskz_mul_ps(k, (__m512)p, share);
+    }
+    const vf ds = p * (dp - vf_load(o->dot + c)) * slope;
+    return (cell){ left, (vf)_mm512_maskz_mov_ps(m, (__m512)ds) };
 }
 
 /* Keys [part, part + 32) of a block, queries [c, c + 32): probabilities and gradients as left
@@ -277,9 +327,10 @@ static void soften_square(const tl_attend *t, const tl_sequence *s, int64_t firs
             int64_t       low = 0, high = 0;
             if (part + row < keys)
                 queries_seeing(t->a, s, k0 + part + row, first, rows, &low, &high);
-            const cell one = cell_of(t->a, o, row, c, lanes_between(c, low, high), factor);
+            const cell one =
+                cell_of(t, o, part, row, c, lanes_between(c, low, high), factor);
             const cell two =
-                cell_of(t->a, o, row, c + VL, lanes_between(c + VL, low, high), factor);
+                cell_of(t, o, part, row, c + VL, lanes_between(c + VL, low, high), factor);
             ds[i][0] = one.ds, ds[i][1] = two.ds;
             vf_store((float *)(o->p + at), narrow_two(one.p, two.p));
             vf_store((float *)(o->ds + at), narrow_two(one.ds, two.ds));
@@ -344,7 +395,7 @@ static void back_part(const tl_attend *t, const tl_sequence *s, int64_t first, i
     tiles_multiply(&p);
 }
 
-/* Of each query the logarithm of its sum, to base 2, and sum(dy y). */
+/* Of each query the logarithm of its sum, to base 2, sum(dy y), and its words of dropout. */
 static void lay_sums(const tl_attend *t, int64_t row, int64_t head, int64_t rows, int64_t d,
                      const back_room *o)
 {
@@ -356,6 +407,10 @@ static void lay_sums(const tl_attend *t, int64_t row, int64_t head, int64_t rows
                          take(t->y, at * d + i, d - i, true), dot);
         o->lse[r] = r < rows ? t->lse[at] * log2_e : 0.0f;
         o->dot[r] = vf_sum(dot);
+        if (t->drop.bound == 0) continue;
+        const tl_drop_row drop = tl_drop_row_of(&t->drop, at);
+        o->times[r]            = drop.times;
+        o->plus[r]             = drop.plus;
     }
 }
 
@@ -439,6 +494,7 @@ static void attend_grad(const tl_attend *t, const tl_sequence *s, int64_t kv, vo
         lay_rows(k + at, step, keys, h.d, o.k);
         lay_rows(v + at_v, step, keys, h.d, o.v);
         lay_pairs(k + at, step, keys, h.d, K_DEEP, o.k_pairs);
+        draw_keys(&t->drop, s->k + k0, keys, o.key);
         memset(o.dk, 0, (size_t)(KEYS * wide) * sizeof *o.dk);
         memset(o.dv, 0, (size_t)(KEYS * wide) * sizeof *o.dv);
         for (int64_t head = kv * group; head < (kv + 1) * group; head++)

@@ -52,6 +52,7 @@ typedef struct {
     void                    *dq_out;    /* of bf16: where dq belongs, places as q         */
     void                    *dk, *dv;   /* places as k and v; NULL: not wanted            */
     int64_t                  dq_step;
+    tl_drop                  drop;
     bool                     bf;
 } tl_attend;
 

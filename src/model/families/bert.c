@@ -11,7 +11,7 @@
 typedef struct {
     int64_t       vocab, width, layers, heads, inner, places, types, pad;
     tl_activation act;
-    double        eps, dropout, head_dropout;
+    double        eps, dropout, attention_dropout, head_dropout;
 } plan;
 
 /* Where the three differ: names, and what their heads are made of. */
@@ -56,6 +56,8 @@ static const dialect distilbert = {
         TL_INT_AT(plan, "intermediate_size", inner, 3072, 1, 1 << 20),                   \
         TL_ACT_AT(plan, "hidden_act", act, TL_ACT_GELU),                                 \
         TL_NUMBER_AT(plan, "hidden_dropout_prob", dropout, 0.1, 0.0, 0.99),              \
+        TL_NUMBER_AT(plan, "attention_probs_dropout_prob", attention_dropout, 0.1, 0.0,  \
+                     0.99),                                                              \
         TL_NUMBER_AT(plan, "classifier_dropout", head_dropout, -1.0, 0.0, 0.99),         \
         TL_ONLY("position_embedding_type", "\"absolute\"|null"),                         \
         TL_ONLY("is_decoder", "false|null"),                                             \
@@ -85,6 +87,7 @@ static const tl_setting distilbert_settings[] = {
     TL_INT_AT(plan, "max_position_embeddings", places, 512, 1, 1 << 20),
     TL_INT_AT(plan, "pad_token_id", pad, 0, 0, 1 << 20),
     TL_NUMBER_AT(plan, "dropout", dropout, 0.1, 0.0, 0.99),
+    TL_NUMBER_AT(plan, "attention_dropout", attention_dropout, 0.1, 0.0, 0.99),
     TL_NUMBER_AT(plan, "seq_classif_dropout", head_dropout, 0.2, 0.0, 0.99),
     TL_ONLY("tie_word_embeddings", "true|null"),
 };
@@ -216,7 +219,8 @@ static tl_tensor layer(tl_net *net, const dialect *way, const plan *p, tl_tensor
                                      .before   = -1,
                                      .after    = -1,
                                      .scale =
-                                         1.0f / sqrtf((float)(p->width / p->heads)) };
+                                         1.0f / sqrtf((float)(p->width / p->heads)),
+                                     .dropout  = (float)p->attention_dropout };
     tl_tensor               qkv[3], h;
 
     for (int i = 0; i < 3; i++)

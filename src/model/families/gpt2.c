@@ -11,7 +11,7 @@
 typedef struct {
     int64_t       vocab, width, layers, heads, inner, places;
     tl_activation act;
-    double        eps, dropout, embed_dropout;
+    double        eps, dropout, embed_dropout, attention_dropout;
 } plan;
 
 static const tl_setting settings[] = {
@@ -25,6 +25,7 @@ static const tl_setting settings[] = {
     TL_NUMBER_AT(plan, "layer_norm_epsilon", eps, 1e-5, 0.0, 0.1),
     TL_NUMBER_AT(plan, "resid_pdrop", dropout, 0.1, 0.0, 0.99),
     TL_NUMBER_AT(plan, "embd_pdrop", embed_dropout, 0.1, 0.0, 0.99),
+    TL_NUMBER_AT(plan, "attn_pdrop", attention_dropout, 0.1, 0.0, 0.99),
     TL_ONLY("scale_attn_weights", "true|null"),
     TL_ONLY("scale_attn_by_inverse_layer_idx", "false|null"),
     TL_ONLY("reorder_and_upcast_attn", "false|null"),
@@ -103,7 +104,8 @@ static tl_tensor layer(tl_net *net, const plan *p, tl_tensor x)
                                      .before   = -1,
                                      .after    = 0,
                                      .scale =
-                                         1.0f / sqrtf((float)(p->width / p->heads)) };
+                                         1.0f / sqrtf((float)(p->width / p->heads)),
+                                     .dropout  = (float)p->attention_dropout };
     tl_tensor               h    = tl_net_layer_norm(net, "ln_1", x, (float)p->eps);
 
     h = product(net, p, "attn.c_attn", h, 3 * p->width, TL_ACT_NONE, false);

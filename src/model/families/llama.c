@@ -13,7 +13,7 @@ typedef struct {
     int64_t vocab, width, inner, layers, heads, kv, head, places, window, pattern,
         query_scalar;
     tl_activation act;
-    double        eps, attention_cap, logit_cap, local_theta;
+    double        eps, attention_dropout, attention_cap, logit_cap, local_theta;
     bool          tie, attention_bias, mlp_bias, use_window;
 } plan;
 
@@ -39,6 +39,7 @@ typedef struct {
         TL_INT_AT(plan, "num_key_value_heads", kv, kv_, 0, 1024),                        \
         TL_INT_AT(plan, "max_position_embeddings", places, places_, 1, 1 << 24),         \
         TL_NUMBER_AT(plan, "rms_norm_eps", eps, 1e-6, 0.0, 0.1),                         \
+        TL_NUMBER_AT(plan, "attention_dropout", attention_dropout, 0.0, 0.0, 0.99),      \
         TL_BOOL_AT(plan, "tie_word_embeddings", tie, tie_),                              \
         TL_ONLY("pretraining_tp", "1|null"),                                             \
         TL_ONLY("use_bidirectional_attention", "false|null")
@@ -315,7 +316,8 @@ static tl_tensor attend(tl_net *net, const decoder *d, tl_tensor x, int slide)
                                      .before   = slide ? p->window - 1 : -1,
                                      .after    = 0,
                                      .scale    = (float)(1.0 / sqrt(over)),
-                                     .softcap  = (float)p->attention_cap };
+                                     .softcap  = (float)p->attention_cap,
+                                     .dropout  = (float)p->attention_dropout };
     const bool              bias = d->way->qkv_bias || p->attention_bias;
     tl_tensor               q, k, v;
 

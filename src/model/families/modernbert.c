@@ -10,7 +10,7 @@
 typedef struct {
     int64_t       vocab, width, inner, layers, heads, places, window, every;
     tl_activation act, head_act;
-    double        eps, embed_dropout, mlp_dropout, head_dropout;
+    double        eps, embed_dropout, attention_dropout, mlp_dropout, head_dropout;
     bool          norm_bias, attention_bias, mlp_bias, decoder_bias, head_bias;
 } plan;
 
@@ -27,6 +27,7 @@ static const tl_setting settings[] = {
     TL_ACT_AT(plan, "classifier_activation", head_act, TL_ACT_GELU),
     TL_NUMBER_AT(plan, "norm_eps", eps, 1e-5, 0.0, 0.1),
     TL_NUMBER_AT(plan, "embedding_dropout", embed_dropout, 0.0, 0.0, 0.99),
+    TL_NUMBER_AT(plan, "attention_dropout", attention_dropout, 0.0, 0.0, 0.99),
     TL_NUMBER_AT(plan, "mlp_dropout", mlp_dropout, 0.0, 0.0, 0.99),
     TL_NUMBER_AT(plan, "classifier_dropout", head_dropout, 0.0, 0.0, 0.99),
     TL_BOOL_AT(plan, "norm_bias", norm_bias, false),
@@ -120,7 +121,8 @@ static tl_tensor layer(tl_net *net, const plan *p, tl_tensor x, tl_tensor cosine
                                      .kv_heads = (int)p->heads,
                                      .before   = reach,
                                      .after    = reach,
-                                     .scale    = 1.0f / sqrtf((float)dim) };
+                                     .scale    = 1.0f / sqrtf((float)dim),
+                                     .dropout  = (float)p->attention_dropout };
     const tl_rope_spec      both = { .heads = 2 * (int)p->heads,
                                      .dim   = (int)dim }; /* queries, keys */
     tl_tensor               h    = first ? x : norm(net, p, "attn_norm", x);

@@ -13,7 +13,7 @@
 typedef struct {
     int64_t       width, layers, heads, head, inner, patch;
     tl_activation act;
-    double        eps, dropout;
+    double        eps, dropout, attention_dropout;
     bool qkv_bias, teacher; /* teacher: DeiT's two heads, of which the mean counts */
 } plan;
 
@@ -27,6 +27,7 @@ static const tl_setting settings[] = {
     TL_ACT_AT(plan, "hidden_act", act, TL_ACT_GELU),
     TL_NUMBER_AT(plan, "layer_norm_eps", eps, 1e-12, 0.0, 0.1),
     TL_NUMBER_AT(plan, "hidden_dropout_prob", dropout, 0.0, 0.0, 0.99),
+    TL_NUMBER_AT(plan, "attention_probs_dropout_prob", attention_dropout, 0.0, 0.0, 0.99),
     TL_BOOL_AT(plan, "qkv_bias", qkv_bias, true),
     TL_BOOL_AT(plan, "teacher_head", teacher, false),
 };
@@ -270,7 +271,8 @@ static tl_tensor attend(tl_net *net, const plan *p, tl_tensor x, int64_t tokens)
                                          .before   = -1,
                                          .after    = -1,
                                          .length   = tokens,
-                                         .scale    = 1.0f / sqrtf((float)p->head) };
+                                         .scale    = 1.0f / sqrtf((float)p->head),
+                                         .dropout  = (float)p->attention_dropout };
     static const char *const names[] = { "attention.query", "attention.key",
                                          "attention.value" };
     tl_tensor                qkv[3];

@@ -1,6 +1,7 @@
 /* attention.c -- softmax(q k^T) v over packed sequences, causal or not, in windows, with fewer
  * key and value heads than query heads.  The probabilities are not kept: of each row and head the
  * logarithm of their sum is, and the gradient makes them again.
+ * So it is with dropout of them: each number is drawn again from its place.
  * Sources: Vaswani et al. 2017, arXiv:1706.03762; Dao et al. 2022, arXiv:2205.14135; Ainslie et
  * al. 2023, arXiv:2305.13245 (grouped heads).  Floor 1, tensor. */
 #include "tensor/attend.h"
@@ -56,6 +57,9 @@ static tl_status attention_shape(tl_graph *g, const tl_node *n, tl_tensor_info *
     if (apart != has(n, V)) return tl_graph_fail(g, "attention: keys and values go together");
     if (apart && (tl_need_axes(g, n, K, 2) != TL_OK || tl_need_like(g, n, V, K) != TL_OK))
         return TL_EUSAGE;
+    if (!(a->dropout >= 0.0f && a->dropout < 1.0f))
+        return tl_graph_fail(g, "attention: dropout is %g (0 <= p < 1 is needed)",
+                             (double)a->dropout);
     if (a->heads < 1 || a->kv_heads < 1 || a->heads % a->kv_heads)
         return tl_graph_fail(g, "attention: %d heads do not share %d", a->heads, a->kv_heads);
     const tl_shape *q = tl_in_shape(g, n, Q), *k = apart ? tl_in_shape(g, n, K) : q;
@@ -89,6 +93,7 @@ typedef struct {
     const tl_view           *q, *k, *v;
     tl_heads                 h;
     tl_sequences             walk;
+    tl_drop                  drop;
 } attend;
 
 static attend attend_of(const tl_call *c, int q, int offsets)
@@ -100,6 +105,7 @@ static attend attend_of(const tl_call *c, int q, int offsets)
     t.h    = tl_heads_of(t.a, &t.q->shape, apart ? &t.k->shape : NULL);
     t.walk = tl_sequences_of(&c->in[offsets], &c->in[offsets + 1], t.a->length, t.h.rows,
                              t.h.keys);
+    t.drop = tl_drop_of(t.a, c->tick);
     return t;
 }
 
@@ -132,6 +138,15 @@ static double score(const attend *t, int64_t i, int64_t j, int64_t head, double 
     return cap * s;
 }
 
+/* What dropout makes of the probability of query i and key j: 0, or times scale. */
+static double kept(const attend *t, int64_t i, int64_t j, int64_t head)
+{
+    const tl_drop_row row = tl_drop_row_of(&t->drop, i * t->h.heads + head);
+
+    if (tl_drop_number(row, tl_drop_key(&t->drop, j)) < t->drop.bound) return 0.0;
+    return (double)t->drop.scale;
+}
+
 static void each_value(const tl_call *c, const attend *t, const tl_sequence *s, int64_t i,
                        int64_t head)
 {
@@ -144,8 +159,10 @@ static void each_value(const tl_call *c, const attend *t, const tl_sequence *s, 
         top = fmax(top, score(t, s->q + i, s->k + j, head, NULL));
     for (int64_t j = low; j < high; j++) {
         const double p = exp(score(t, s->q + i, s->k + j, head, NULL) - top);
+        const double left = p * kept(t, s->q + i, s->k + j, head);
         sum += p;
-        for (int64_t x = 0; x < t->h.d; x++) y[x] += p * tl_get(t->v, at_v(t, s->k + j, head) + x);
+        for (int64_t x = 0; x < t->h.d; x++)
+            y[x] += left * tl_get(t->v, at_v(t, s->k + j, head) + x);
     }
     for (int64_t x = 0; x < t->h.d && low < high && c->out[0].data; x++)
         tl_set(&c->out[0], at * t->h.d + x, y[x] / sum);
@@ -182,11 +199,13 @@ static tl_status attention_grad_shape(tl_graph *g, const tl_node *n, tl_tensor_i
     return TL_OK;
 }
 
-/* p, and the gradient before the scale, of one score; false where query i does not see key j. */
+/* What is left of p, and the gradient before the scale, of one score; false where query i does not
+ * see key j. */
 static bool back(const tl_call *c, const attend *t, const tl_sequence *s, int64_t i, int64_t j,
                  int64_t head, double *p, double *ds)
 {
     const int64_t row = s->q + i, at = (row * t->h.heads + head);
+    const double  share = kept(t, row, s->k + j, head);
     double        dp = 0.0, sum = 0.0, slope;
     int64_t       low, high;
 
@@ -198,7 +217,8 @@ static bool back(const tl_call *c, const attend *t, const tl_sequence *s, int64_
         dp  += dy * tl_get(t->v, at_v(t, s->k + j, head) + x);
         sum += dy * tl_get(&c->in[Y], at * t->h.d + x); /* of p dp over all keys */
     }
-    *ds = *p * (dp - sum) * slope * (double)t->a->scale;
+    *ds = *p * (share * dp - sum) * slope * (double)t->a->scale;
+    *p *= share;
     return true;
 }
 
@@ -278,39 +298,48 @@ static double attention_grad_flops(const tl_graph *g, const tl_node *n)
     .attr = &(const tl_attention_attr){ __VA_ARGS__ }, .attr_bytes = sizeof(tl_attention_attr)
 static const tl_sample samples[] = {
     { .label = "one sequence", .in = { { 2, { 5, 6 } }, { 2, { 5, 6 } }, { 2, { 5, 6 } } },
-      .low = -1.0, .high = 1.0, ATTR(2, 2, -1, -1, 0, 0.5f, 0.0f) },
+      .low = -1.0, .high = 1.0, ATTR(2, 2, -1, -1, 0, 0.5f, 0.0f, 0.0f, 0) },
     { .label = "side by side, causal, two of three rows", .in = { { 2, { 6, 12 } } },
-      .low = -1.0, .high = 1.0, ATTR(2, 1, -1, 0, 3, 0.7f, 0.0f) },
+      .low = -1.0, .high = 1.0, ATTR(2, 1, -1, 0, 3, 0.7f, 0.0f, 0.0f, 0) },
     { .label = "offsets that go back and too far, shared heads",
       .in = { { 2, { 9, 8 } }, { 2, { 9, 4 } }, { 2, { 9, 4 } }, { 1, { 5 } } },
       .dtype = { 0, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 8,
       .number = { [3] = (const int32_t[]){ 1, 5, 3, 6, 90 } },
-      ATTR(4, 2, -1, 0, 0, 0.8f, 0.0f) },
+      ATTR(4, 2, -1, 0, 0, 0.8f, 0.0f, 0.0f, 0) },
     { .label = "windows, capped", .in = { { 2, { 7, 4 } }, { 2, { 7, 4 } }, { 2, { 7, 4 } } },
-      .low = -1.0, .high = 1.0, ATTR(1, 1, 1, 2, 0, 0.8f, 0.6f) },
+      .low = -1.0, .high = 1.0, ATTR(1, 1, 1, 2, 0, 0.8f, 0.6f, 0.0f, 0) },
     { .label = "more keys than queries, causal",
       .in = { { 2, { 4, 3 } }, { 2, { 10, 3 } }, { 2, { 10, 3 } } },
-      .low = -1.0, .high = 1.0, ATTR(1, 1, 2, 0, 2, 1.0f, 0.0f) },
+      .low = -1.0, .high = 1.0, ATTR(1, 1, 2, 0, 2, 1.0f, 0.0f, 0.0f, 0) },
     { .label = "offsets of both",
       .in = { { 2, { 6, 4 } }, { 2, { 9, 4 } }, { 2, { 9, 4 } }, { 1, { 4 } }, { 1, { 4 } } },
       .dtype = { 0, 0, 0, TL_I32, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 24,
       .number = { [3] = (const int32_t[]){ 0, 1, 4, 6 }, [4] = (const int32_t[]){ 0, 3, 7, 7 } },
-      ATTR(2, 2, -1, 0, 0, 0.9f, 0.0f) },
+      ATTR(2, 2, -1, 0, 0, 0.9f, 0.0f, 0.0f, 0) },
     { .label = "bf16", .in = { { 2, { 9, 20 } }, { 2, { 9, 10 } }, { 2, { 9, 10 } } },
       .dtype = { TL_BF16, TL_BF16, TL_BF16 }, .low = -1.0, .high = 1.0,
-      ATTR(4, 2, -1, 0, 0, 0.4f, 0.0f) },
+      ATTR(4, 2, -1, 0, 0, 0.4f, 0.0f, 0.0f, 0) },
+    { .label = "dropout, shared heads, offsets of both, capped",
+      .in = { { 2, { 6, 8 } }, { 2, { 9, 4 } }, { 2, { 9, 4 } }, { 1, { 4 } }, { 1, { 4 } } },
+      .dtype = { 0, 0, 0, TL_I32, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 24,
+      .number = { [3] = (const int32_t[]){ 0, 1, 4, 6 }, [4] = (const int32_t[]){ 0, 3, 7, 9 } },
+      ATTR(4, 2, -1, -1, 0, 0.9f, 0.8f, 0.4f, 3) },
+    { .label = "dropout, causal, side by side, bf16", .in = { { 2, { 7, 12 } } },
+      .dtype = { TL_BF16 }, .low = -1.0, .high = 1.0,
+      ATTR(2, 2, -1, 0, 0, 0.7f, 0.0f, 0.25f, 1) },
 };
 
 const tl_op tl_op_attention = {
     .name = "attention", .doc = "each row a mixture of the rows it attends to",
     .source = "Vaswani et al. 2017, arXiv:1706.03762; Dao et al. 2022, arXiv:2205.14135",
-    .least_in = 1, .most_in = 5, .n_out = 2, .optional = 0x1e,
+    .least_in = 1, .most_in = 5, .n_out = 2, .optional = 0x1e, .reads_tick = true,
     .shape = attention_shape, .grad = attention_backward, .ref = attention_ref,
     .flops = attention_flops, .samples = samples, .n_samples = TL_COUNT(samples),
 };
 const tl_op tl_op_attention_grad = {
     .name = "attention_grad", .doc = "gradients of attention", .source = "Dao et al. 2022",
     .least_in = TL_MOST_IN, .most_in = TL_MOST_IN, .n_out = 3, .optional = 0xcc,
+    .reads_tick = true,
     .shape = attention_grad_shape, .ref = attention_grad_ref, .flops = attention_grad_flops,
 };
 
