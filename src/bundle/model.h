@@ -5,6 +5,7 @@
  * bundle: sees data, model, tensor, core. */
 #ifndef TL_BUNDLE_MODEL_H
 #define TL_BUNDLE_MODEL_H
+#include "data/texts/stream.h"
 #include "data/loader.h"
 #include "model/weights.h"
 #include "tensor/plan.h"
@@ -83,6 +84,11 @@ tl_status tl_predictor_norms(tl_ctx *ctx, tl_model *model, int64_t rows, const t
 tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int cut,
                            int64_t rows, const tl_backend *backend, tl_slab *slab,
                            tl_dtype dtype, tl_predictor **out);
+/* Of texts, cut: TL_PART_BELOW keeps what it makes of rows in `to`, which has room for them, and
+ * TL_PART_ABOVE is asked on what `stream` (borrowed) keeps of the rows, before the first. */
+tl_status tl_predictor_stream(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                              const tl_stream *to);
+void      tl_predictor_feed(tl_predictor *p, const tl_stream *stream);
 /* Call after the model's parameters changed. */
 tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p);
 /* x: [rows, as arch.row]; y: [rows width] logits, or features for TL_PART_BODY; f32 both.

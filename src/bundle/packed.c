@@ -6,7 +6,7 @@ tl_status tl_packed_bind(tl_ctx *ctx, tl_plan *plan, tl_tensor x, const tl_text_
 {
     tl_status rc;
 
-    TL_TRY(tl_plan_bind(ctx, plan, x, pack->id));
+    TL_TRY(tl_plan_bind(ctx, plan, x, pack->stream ? (void *)pack->stream : pack->id));
     TL_TRY(tl_plan_bind(ctx, plan, text->positions, pack->position));
     TL_TRY(tl_plan_bind(ctx, plan, text->offsets, pack->offset));
     if (text->segments) TL_TRY(tl_plan_bind(ctx, plan, text->segments, pack->segment));

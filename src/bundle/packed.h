@@ -5,7 +5,8 @@
 #include "model/family.h"
 #include "tensor/plan.h"
 
-/* Each input that the network asked for to its place in the pack. */
+/* Each input that the network asked for to its place in the pack; x: ids, or above a cut what the
+ * pack has in their place. */
 tl_status tl_packed_bind(tl_ctx *ctx, tl_plan *plan, tl_tensor x, const tl_text_inputs *text,
                          const tl_pack *pack);
 /* The same of what its loss is asked. */

@@ -2,6 +2,7 @@
  * bound once, run many times.  Floor 3, bundle. */
 #include "bundle/model.h"
 #include "bundle/packed.h"
+#include "data/texts/stream.h"
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct tl_predictor {
     int               shapes;
     tl_slab          *slab, *own_slab; /* own: NULL where it is the caller's */
     tl_pack           pack;
+    const tl_stream  *stream;   /* of text above a cut: what stands for the ids; borrowed */
     int64_t          *list;     /* [3 rows] of packed text: what a run takes; owned */
     int64_t           rows, row_floats, width;
     float            *x_host;   /* [rows row_floats], zeros behind; owned */
@@ -210,6 +212,12 @@ tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p)
     return upload(ctx, p);
 }
 
+void tl_predictor_feed(tl_predictor *p, const tl_stream *stream)
+{
+    p->stream           = stream;
+    p->pack.token_bytes = stream->token_bytes;
+}
+
 int64_t tl_predictor_width(const tl_predictor *p)
 {
     return p->width;
@@ -321,36 +329,74 @@ static place next_place(const tl_cache *cache, tl_rows rows, place at)
     return (place){ at.row + 1, 0 };
 }
 
-/* As many windows as one run takes, packed and asked; each adds its share to its row. */
-static tl_status run_packed(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
-                            place *at, float *y)
+/* Windows that one run asks: which row of the list, its number in the data, which of its windows;
+ * and what was answered. */
+typedef struct {
+    int64_t      n, *of, *row, *part;
+    const float *made;
+} windows;
+
+/* As many windows as one run takes, packed and asked. */
+static tl_status ask_windows(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                             place *at, windows *out)
 {
-    int64_t  *row = p->list, *part = row + p->rows, *of = part + p->rows, tokens = 0, n = 0;
+    windows   w = { 0, p->list, p->list + p->rows, p->list + 2 * p->rows, NULL };
+    int64_t   tokens = 0;
     asked    *a;
     tl_status rc;
 
-    while (n < p->rows && at->row < rows.count) {
+    while (w.n < p->rows && at->row < rows.count) {
         const int64_t more = tl_cache_part_tokens(cache, rows.row[at->row], at->part);
-        if (n > 0 && tokens + more > MOST_TOKENS) break;
-        of[n]     = at->row;
-        row[n]    = rows.row[at->row];
-        part[n++] = at->part;
+        if (w.n > 0 && tokens + more > MOST_TOKENS) break;
+        w.of[w.n]     = at->row;
+        w.row[w.n]    = rows.row[at->row];
+        w.part[w.n++] = at->part;
         tokens += more;
         *at = next_place(cache, rows, *at);
     }
     TL_TRY(shape_for(ctx, p, tokens, &a));
     TL_TRY(tl_pack_reserve(ctx, p->rows, a->tokens, &p->pack));
-    tl_pack_parts(cache, row, part, n, &p->pack);
+    tl_pack_parts(cache, w.row, w.part, w.n, &p->pack);
+    if (p->stream) tl_pack_stream(p->stream, cache, w.row, w.part, w.n, &p->pack);
     TL_TRY(tl_packed_bind(ctx, a->plan, a->x, &a->text, &p->pack));
     TL_TRY(tl_plan_run(ctx, a->plan, (tl_tick){ 0 }));
-    const float *made = tl_plan_data(a->plan, a->y);
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t parts = tl_cache_parts(cache, row[i]);
-        float        *to    = y + of[i] * p->width;
+    w.made = tl_plan_data(a->plan, a->y);
+    *out   = w;
+done:
+    return rc;
+}
+
+/* Each window adds its share to its row. */
+static tl_status run_packed(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                            place *at, float *y)
+{
+    windows   w;
+    tl_status rc;
+
+    TL_TRY(ask_windows(ctx, p, cache, rows, at, &w));
+    for (int64_t i = 0; i < w.n; i++) {
+        const int64_t parts = tl_cache_parts(cache, w.row[i]);
+        const float  *made  = w.made + i * p->width;
+        float        *to    = y + w.of[i] * p->width;
         for (int64_t k = 0; k < p->width; k++)
-            to[k] = parts == 1 ? made[i * p->width + k]
-                               : (part[i] ? to[k] : 0.0f) +
-                                     made[i * p->width + k] / (float)parts;
+            to[k] = parts == 1 ? made[k] : (w.part[i] ? to[k] : 0.0f) + made[k] / (float)parts;
+    }
+done:
+    return rc;
+}
+
+tl_status tl_predictor_stream(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
+                              const tl_stream *to)
+{
+    windows   w;
+    tl_status rc = TL_OK;
+
+    for (place at = { 0, 0 }; at.row < rows.count;) {
+        if (tl_cancelled(ctx)) TL_FAIL(TL_ECANCEL, "predict", "interrupted");
+        TL_TRY(ask_windows(ctx, p, cache, rows, &at, &w));
+        for (int64_t i = 0; i < w.n; i++)
+            tl_stream_take(to, cache, w.row[i], w.part[i],
+                           w.made + p->pack.offset[i] * p->width);
     }
 done:
     return rc;

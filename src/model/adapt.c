@@ -80,8 +80,8 @@ bool tl_adapt_scales_input(const char *layer)
 json_t *tl_adapt_to_json(const tl_adapt *a)
 {
     if (a->kind == TL_ADAPT_NONE) return json_null();
-    return json_pack("{s:s, s:I, s:f, s:f, s:b, s:s}", "kind", kinds[a->kind], "r",
-                     (json_int_t)a->r, "alpha", a->alpha, "dropout", a->dropout, "rs",
+    return json_pack("{s:s, s:I, s:I, s:f, s:f, s:b, s:s}", "kind", kinds[a->kind], "r",
+                     (json_int_t)a->r, "from", (json_int_t)a->from, "alpha", a->alpha, "dropout", a->dropout, "rs",
                      a->rs, "targets", a->targets);
 }
 
@@ -100,6 +100,7 @@ tl_status tl_adapt_from_json(tl_ctx *ctx, const char *where, const json_t *value
         TL_FAIL(TL_EDATA, where,
                 "an adapter \"%.40s\" is not supported (use a newer Tailor)", kind);
     TL_TRY(tl_config_int(ctx, where, value, "r", 1, MOST_RANK, 8, &a.r));
+    TL_TRY(tl_config_int(ctx, where, value, "from", 0, 1 << 20, 0, &a.from));
     TL_TRY(tl_config_number(ctx, where, value, "alpha", 1e-6, 1e6, 16.0, &a.alpha));
     TL_TRY(tl_config_number(ctx, where, value, "dropout", 0.0, 0.99, 0.0, &a.dropout));
     TL_TRY(tl_config_bool(ctx, where, value, "rs", false, &a.rs));

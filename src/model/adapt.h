@@ -27,6 +27,7 @@ enum { TL_TARGETS_BYTES = 512 };
 typedef struct {
     tl_adapt_kind kind;
     int64_t r;           /* rank, width of the bottleneck, or tokens of the prefix          */
+    int64_t from;        /* blocks below this one have none; not of a prefix                */
     double  alpha;       /* s is alpha / r                                                  */
     double  dropout;     /* of what enters A, while training                                */
     bool    rs;          /* s is alpha / sqrt(r)                                            */

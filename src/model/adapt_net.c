@@ -132,6 +132,7 @@ bool tl_net_adapted(tl_net *net, tl_tensor x, tl_tensor w, tl_tensor b, int64_t 
 
     if (!net->adapt || net->head || bytes < 2 || tl_graph_status(net->g) != TL_OK)
         return false;
+    if (net->block < net->adapt->from) return false;
     memcpy(layer, net->prefix, bytes);
     layer[bytes - 1] = 0;
     if (!tl_adapt_targets(net->adapt, layer)) return false;

@@ -66,9 +66,10 @@ tl_tensor tl_net_block(tl_net *net, tl_tensor x)
     net->block++;
     if (!net->cut || net->block != net->cut || broken(net)) return x;
     if (net->above) {
-        x = tl_graph_input(net->g, "cut", TL_F32, *tl_graph_shape(net->g, x));
+        const tl_dtype kind = net->sequences ? net->dtype : TL_F32; /* texts keep it as it is */
+        x = tl_graph_input(net->g, "cut", kind, *tl_graph_shape(net->g, x));
         net->at_cut = x;
-        return net->dtype == TL_F32 ? x : tl_cast(net->g, x, net->dtype);
+        return net->dtype == kind ? x : tl_cast(net->g, x, net->dtype);
     }
     net->at_cut = x;
     return x;

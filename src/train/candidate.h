@@ -36,7 +36,8 @@ typedef struct {
     bool     class_weights;  /* inverse frequency                                          */
     tl_tree_settings trees;
     int64_t  image_size;     /* 0: the base's or the data's                                */
-    int64_t  top_blocks;     /* blocks that TL_TRAIN_TOP trains; 0: a third of them         */
+    int64_t  top_blocks;     /* blocks that TL_TRAIN_TOP trains; 0: a third of them; those that
+                                adapters join; 0: all                                    */
     bool     cached;         /* what frozen blocks put out is computed once, if nothing is
                                 augmented                                                  */
     int64_t  stages;         /* a phase that unfolds does so in so many steps; 0: chosen    */

@@ -127,11 +127,11 @@ const char *tl_fit_word_marks(double train_loss, double valid_loss, double entro
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out)
 {
-    return tl_evaluator_above(ctx, spec, model, rows, 0, NULL, out);
+    return tl_evaluator_above(ctx, spec, model, rows, 0, NULL, NULL, out);
 }
 
 tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
-                             int64_t rows, int cut, const float *below,
+                             int64_t rows, int cut, const float *below, const tl_stream *stream,
                              tl_evaluator *out)
 {
     tl_evaluator e = { .spec = spec, .below = below };
@@ -149,6 +149,7 @@ tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_mode
     TL_TRY(tl_alloc_array(ctx, (size_t)model->arch.outputs, sizeof *e.mark, &e.mark));
     TL_TRY(tl_predictor_cut(ctx, model, cut ? TL_PART_ABOVE : TL_PART_WHOLE, cut, rows,
                             spec->backend, spec->slab, spec->dtype, &e.predictor));
+    if (stream) tl_predictor_feed(e.predictor, stream);
     e.width = tl_predictor_row(e.predictor);
 done:
     *out = e;

@@ -2,6 +2,7 @@
 #ifndef TL_TRAIN_EVALUATE_H
 #define TL_TRAIN_EVALUATE_H
 #include "bundle/score.h"
+#include "data/texts/stream.h"
 #include "train/metric.h"
 #include "train/run.h"
 
@@ -35,9 +36,10 @@ double    tl_scaled_target(const tl_run_spec *spec, int64_t row);
 
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out);
-/* `cut` > 0: only what lies above that cut runs, on `below` [rows of tl_evaluate, width]. */
+/* `cut` > 0: only what lies above that cut runs, on `below` [rows of tl_evaluate, width], of texts
+ * on what `stream` keeps of them; borrowed. */
 tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
-                             int64_t rows, int cut, const float *below,
+                             int64_t rows, int cut, const float *below, const tl_stream *stream,
                              tl_evaluator *out);
 void      tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e);
 tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows);

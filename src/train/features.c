@@ -268,6 +268,33 @@ done:
     return rc;
 }
 
+tl_status tl_features_stream(tl_ctx *ctx, tl_trainer *t, int cut, tl_stream *out)
+{
+    const tl_run_spec *spec    = &t->spec;
+    const tl_rows      lists[] = { spec->train, spec->valid };
+    const int64_t      all     = spec->train.count + spec->valid.count;
+    tl_predictor      *body    = NULL;
+    int64_t            done    = 0;
+    double             flops;
+    tl_status          rc;
+
+    TL_TRY(body_of(ctx, spec, t->model, cut, &body));
+    TL_TRY(tl_stream_new(ctx, spec->cache, lists, 2, spec->dtype, tl_predictor_width(body), out));
+    TL_TRY(body_flops(ctx, spec, &t->model->arch, cut, &flops));
+    for (int k = 0; k < 2; k++)
+        for (int64_t at = 0, n; at < lists[k].count; at += n, done += n) {
+            n = TL_MIN((int64_t)PIECE, lists[k].count - at);
+            tl_features_say(t, "features", done, all, (double)NAN);
+            TL_TRY(tl_predictor_stream(ctx, body, spec->cache,
+                                       (tl_rows){ lists[k].row + at, n }, out));
+        }
+    tl_features_say(t, "features", all, all, (double)NAN);
+    if (t->at.step == 0) t->at.flops += flops * (double)all; /* else it is made again */
+done:
+    tl_predictor_free(ctx, body);
+    return rc;
+}
+
 tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
                           float *features)
 {

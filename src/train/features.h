@@ -2,6 +2,7 @@
  * with.  Floor 3, train. */
 #ifndef TL_TRAIN_FEATURES_H
 #define TL_TRAIN_FEATURES_H
+#include "data/texts/stream.h"
 #include "train/linear.h"
 #include "train/trainer.h"
 
@@ -13,6 +14,8 @@ tl_status tl_features_fill(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from
  * kept there, so that these need not hold it. */
 tl_status tl_features_below(tl_ctx *ctx, tl_trainer *t, int cut, tl_table *train,
                             tl_table *valid);
+/* The same of texts, token by token; not saved. */
+tl_status tl_features_stream(tl_ctx *ctx, tl_trainer *t, int cut, tl_stream *out);
 /* A progress line of a phase that has no epochs; steps 0: their number is not known. */
 void tl_features_say(tl_trainer *t, const char *phase, int64_t step, int64_t steps,
                      double loss);

@@ -32,6 +32,7 @@ typedef struct {
     int64_t    row_floats;
     int32_t    products;   /* of all graphs */
     int64_t    cut_floats; /* of a row that enters the part above a cut; 0: none         */
+    size_t     held_bytes; /* of all rows that do                                        */
 } sketch;
 
 static size_t floats(int64_t n)
@@ -126,7 +127,10 @@ done:
 static tl_status sketch_below(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
                               int cut, sketch *k, double *flops)
 {
-    const int64_t rows = TL_MIN(spec->micro_batch, (int64_t)32);
+    const int64_t rows    = TL_MIN(spec->micro_batch, (int64_t)32);
+    const tl_rows lists[] = { spec->train, spec->valid };
+    const bool    text    = arch->family->text;
+    const int64_t units   = text ? tl_tokens_room(tl_run_tokens(spec, rows)) : rows;
     tl_graph *g   = NULL;
     tl_net    net = { .ctx = ctx, .params = k->params, .dtype = spec->dtype, .cut = cut };
     tl_built  built;
@@ -134,9 +138,13 @@ static tl_status sketch_below(tl_ctx *ctx, const tl_run_spec *spec, const tl_arc
 
     TL_TRY(tl_graph_new(ctx, &g));
     net.g = g;
-    TL_TRY(tl_arch_build(&net, arch, rows, TL_PART_BELOW, &built));
-    *flops        = tl_graph_flops(g) / (double)rows;
-    k->cut_floats = tl_shape_count(tl_graph_shape(g, built.features)) / rows;
+    if (text) net.sequences = rows;
+    TL_TRY(tl_arch_build(&net, arch, units, TL_PART_BELOW, &built));
+    *flops              = tl_graph_flops(g) / (double)rows;
+    const int64_t width = tl_shape_count(tl_graph_shape(g, built.features)) / units;
+    if (text) k->held_bytes = tl_stream_bytes(spec->cache, lists, 2, spec->dtype, width);
+    else k->held_bytes = floats(width * (spec->train.count + spec->valid.count));
+    if (!text) k->cut_floats = width;
     k->products += tl_graph_products(g);
     rc            = plan_bytes(ctx, spec, g, k);
 done:
@@ -215,9 +223,8 @@ static tl_status loop_bytes(tl_ctx *ctx, const tl_run_spec *spec, const sketch *
     const size_t products = product_floats(o, span, spans);
     tl_free(ctx, span);
     const int64_t row  = k->cut_floats ? k->cut_floats : k->row_floats;
-    const int64_t held = k->cut_floats * (spec->train.count + spec->valid.count);
     const bool origin = h->anchor > 0.0 || h->anchor_head > 0.0 || h->average > 0.0;
-    *out = floats(copies * grad + m + v) + products + floats(held) +
+    *out = floats(copies * grad + m + v) + products + k->held_bytes +
            floats(tl_loader_slots(h->batch, row) * h->batch * row) +
            asked_bytes(spec, k) +
            floats((origin + (h->ema > 0.0)) * k->params->floats) +
@@ -273,6 +280,7 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
         fmin(steps * (double)spec->candidate.hyper.batch, length.epochs * rows);
     double        below    = 0.0;
     k->cut_floats          = 0;
+    k->held_bytes          = 0;
     if (phase->cached) TL_TRY(sketch_below(ctx, spec, arch, phase->from, k, &below));
     size_t before = 0;
     if (phase->pretrained && !arch->family->text)

@@ -90,8 +90,11 @@ tl_status tl_stepper_pack(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
     for (int64_t i = 0; i < rows; i++)
         tokens += tl_cache_tokens(s->spec->cache, batch->index[at + i]);
     TL_TRY(tl_stepper_use(ctx, s, tokens));
+    if (s->stream) s->pack.token_bytes = s->stream->token_bytes;
     TL_TRY(tl_pack_reserve(ctx, s->rows * tl_cache_texts(s->spec->cache), s->tokens, &s->pack));
     tl_pack_rows(s->spec->cache, batch->index + at, rows, &s->pack);
+    if (s->stream)
+        tl_pack_stream(s->stream, s->spec->cache, batch->index + at, NULL, rows, &s->pack);
     TL_TRY(tl_packed_bind(ctx, s->plan, s->x, &s->text, &s->pack));
     if (s->counts) {
         TL_TRY(tl_pack_reserve_asked(ctx, s->tokens, 1, &s->pack));

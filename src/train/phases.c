@@ -86,16 +86,43 @@ bool tl_hyper_mixes(const tl_hyper *h)
     return h->mixup > 0.0 || h->cutmix > 0.0;
 }
 
+/* Of texts: rows of their own, each asked once for its class. */
+static bool keeps_below(const tl_run_spec *spec)
+{
+    const tl_task *task = spec->dataset->task;
+
+    return !spec->candidate.arch.family->text || (!task->words && !task->tags);
+}
+
+tl_status tl_run_adapters(tl_ctx *ctx, tl_run_spec *spec)
+{
+    const tl_hyper *h      = &spec->candidate.hyper;
+    tl_adapt       *adapt  = &spec->candidate.arch.adapt;
+    tl_params      *params = NULL;
+    tl_status       rc;
+
+    if (h->adapt.kind == TL_ADAPT_NONE) return TL_OK;
+    *adapt = h->adapt;
+    if (!h->top_blocks) return TL_OK;
+    if (adapt->kind == TL_ADAPT_PREFIX)
+        TL_FAIL(TL_EUSAGE, "top_blocks", "a prefix stands in every layer (leave it out)");
+    TL_TRY(tl_arch_params(ctx, &spec->candidate.arch, &params));
+    adapt->from = TL_MAX((int64_t)0, body_blocks(params) - h->top_blocks);
+done:
+    tl_params_free(ctx, params);
+    return rc;
+}
+
 static tl_phase settled(tl_phase phase, const tl_run_spec *spec, const tl_params *params)
 {
     const tl_hyper *h      = &spec->candidate.hyper;
     const int       blocks = body_blocks(params);
     const int64_t   top    = h->top_blocks ? h->top_blocks : (blocks + 2) / 3;
 
-    if (phase.which != TL_TRAIN_TOP) return phase;
-    phase.from   = (int)TL_MAX((int64_t)0, blocks - top);
-    phase.cached = h->cached && phase.from > 0 && !tl_hyper_augments(h) &&
-                   !spec->candidate.arch.family->text; /* packed rows are not of one size */
+    if (phase.which == TL_TRAIN_ADAPTERS) phase.from = (int)spec->candidate.arch.adapt.from;
+    else if (phase.which == TL_TRAIN_TOP) phase.from = (int)TL_MAX((int64_t)0, blocks - top);
+    else return phase;
+    phase.cached = h->cached && phase.from > 0 && !tl_hyper_augments(h) && keeps_below(spec);
     return phase;
 }
 

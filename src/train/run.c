@@ -151,12 +151,11 @@ tl_status tl_run_settle(tl_ctx *ctx, const tl_run_spec *asked, tl_run_spec *out)
 {
     tl_hyper       *h;
     int64_t         shard;
-    const tl_status rc = check_spec(ctx, asked);
+    tl_status rc = check_spec(ctx, asked);
 
     *out = *asked;
-    if (rc != TL_OK) return rc;
+    if (rc != TL_OK || (rc = tl_run_adapters(ctx, out)) != TL_OK) return rc;
     h     = &out->candidate.hyper;
-    if (h->adapt.kind != TL_ADAPT_NONE) out->candidate.arch.adapt = h->adapt;
     shard = h->batch / h->shards;
     const int64_t units = tl_run_units(out, out->train);
     if (h->batch > units) {

@@ -4,7 +4,7 @@
  * changes the sum.  Floor 3, train. */
 #ifndef TL_TRAIN_STEPPER_H
 #define TL_TRAIN_STEPPER_H
-#include "data/texts/pack.h"
+#include "data/texts/stream.h"
 #include "train/metric.h"
 #include "train/run.h"
 
@@ -43,6 +43,7 @@ typedef struct {
     tl_step_shape *shape;          /* [shapes] of text                                      */
     int       shapes;
     tl_pack   pack;
+    const tl_stream *stream;       /* of text above a cut: what stands for the ids; borrowed */
     int64_t   rows, parts;         /* of one plan; plans in a full batch                    */
     const tl_optimizer *optimizer;
     tl_span  *span;

@@ -75,6 +75,8 @@ tl_status tl_trainer_tale(tl_ctx *ctx, tl_trainer *t);
 void      tl_trainer_forget(tl_trainer *t); /* the epoch's sums start anew */
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
 /* phases.c: the route's phases on this network, and what each trains at which rate. */
+/* What the route joins to the candidate's network, and from which block on (phases.c). */
+tl_status tl_run_adapters(tl_ctx *ctx, tl_run_spec *spec);
 int       tl_run_phases(const tl_run_spec *spec, const tl_params *params);
 tl_phase  tl_run_phase(const tl_run_spec *spec, const tl_params *params, int i);
 double    tl_run_epochs(const tl_run_spec *spec); /* of all phases with steps */

@@ -248,6 +248,8 @@ tl_status tl_pack_reserve(tl_ctx *ctx, int64_t sequences, int64_t tokens, tl_pac
         TL_TRY(tl_realloc(ctx, ids, &p->position));
         TL_TRY(tl_realloc(ctx, ids, &p->segment));
         TL_TRY(tl_realloc(ctx, (size_t)tokens * sizeof *p->value, &p->value));
+        if (p->token_bytes)
+            TL_TRY(tl_realloc(ctx, (size_t)tokens * p->token_bytes, &p->stream));
         p->room = tokens;
     }
 done:
@@ -261,6 +263,7 @@ void tl_pack_free(tl_ctx *ctx, tl_pack *p)
     tl_free(ctx, p->segment);
     tl_free(ctx, p->offset);
     tl_free(ctx, p->value);
+    tl_free(ctx, p->stream);
     tl_free(ctx, p->target);
     tl_free(ctx, p->picked);
     tl_free(ctx, p->weight);

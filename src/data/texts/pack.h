@@ -66,6 +66,8 @@ typedef struct {
     int32_t *id, *position, *segment; /* [room]                                           */
     int32_t *offset;          /* [sequences + 1]                                          */
     float   *value;           /* [room] of weighed words; else 0                          */
+    size_t   token_bytes;     /* of `stream`; 0: it is not wanted                         */
+    unsigned char *stream;    /* [room token_bytes] what stands for the ids (texts/stream.h) */
     int64_t  asked_room, asked;  /* of tl_pack_ask: can be asked, are asked               */
     int32_t *target, *picked; /* [asked_room] the token that is right, and where it stands;
                                  of the next token all places are asked, as `picked` is   */

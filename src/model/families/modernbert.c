@@ -159,7 +159,7 @@ static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor ids)
         cosine[i] = tl_rope_angles(net->g, net->text.positions, &angles[i]);
     for (int64_t i = 0; i < p.layers; i++) {
         const bool slides = tl_text_slides(arch->config, i, i % p.every != 0);
-        net->block        = (int)i + 1;
+        x                 = tl_net_block(net, x);
         tl_net_push(net, "layers.%" PRId64, i);
         x = layer(net, &p, x, cosine[slides], i == 0, slides);
         tl_net_pop(net);

@@ -26,5 +26,6 @@ static inline void tl_hyper_adapters(tl_hyper *h, const tl_arch *arch, int64_t t
     h->optim.weight_decay = 0.01;
     h->optim.lr           = lr;
     h->adapt.kind         = kind;
+    h->cached             = true; /* where top_blocks leaves blocks below without */
 }
 #endif
