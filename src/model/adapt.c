@@ -81,8 +81,8 @@ json_t *tl_adapt_to_json(const tl_adapt *a)
 {
     if (a->kind == TL_ADAPT_NONE) return json_null();
     return json_pack("{s:s, s:I, s:I, s:f, s:f, s:b, s:s}", "kind", kinds[a->kind], "r",
-                     (json_int_t)a->r, "from", (json_int_t)a->from, "alpha", a->alpha, "dropout", a->dropout, "rs",
-                     a->rs, "targets", a->targets);
+                     (json_int_t)a->r, "from", (json_int_t)a->from, "alpha", a->alpha, "dropout",
+                     a->dropout, "rs", a->rs, "targets", a->targets);
 }
 
 tl_status tl_adapt_from_json(tl_ctx *ctx, const char *where, const json_t *value,
