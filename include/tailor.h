@@ -224,6 +224,32 @@ TAILOR_API tailor_status tailor_predict_text(tailor *t, const tailor_model *mode
                                              int (*each)(void *user, const char *json),
                                              void *user);
 
+/* ---- embeddings ---- */
+typedef struct {
+    const char *pooling;    /* of a text's last hidden states: "mean", "cls" (the first token's) or
+                               "last"; NULL: as the model's folder says (modules.json of
+                               sentence-transformers, with its normalisation), else mean         */
+    int         normalize;  /* to length 1, whatever the folder says                              */
+} tailor_embedding;
+typedef struct {
+    const char  *input, *error; /* error: NULL, or why there is no vector                        */
+    const float *vector;        /* [width]                                                       */
+    int64_t      width;
+} tailor_vector;
+/* A vector for each text, of any transformer of text: rows of CSV, TSV, JSONL and Parquet files,
+ * lines of other files; or texts as they are.  One call of `each` a text, in their order; non-zero
+ * stops.  `how` may be NULL.  In f32 unless another precision was asked for. */
+TAILOR_API tailor_status tailor_embed(tailor *t, const tailor_model *model,
+                                      const tailor_embedding *how, const char *const *path,
+                                      size_t paths,
+                                      int (*each)(void *user, const tailor_vector *row),
+                                      void *user);
+TAILOR_API tailor_status tailor_embed_text(tailor *t, const tailor_model *model,
+                                           const tailor_embedding *how,
+                                           const char *const *text, size_t count,
+                                           int (*each)(void *user, const tailor_vector *row),
+                                           void *user);
+
 /* ---- language models ---- */
 /* Does it continue texts (a causal language model)?  Then tailor_predict and tailor_predict_text
  * give {"input": ..., "output": what follows, "tokens": so many, "finish": "stop" (the model or a

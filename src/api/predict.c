@@ -113,8 +113,23 @@ json_t *tl_answer_json(const tl_model *m, const char *path, float *logit)
     return line;
 }
 
+/* Where vectors are wanted only errors come as lines. */
+static bool give_error(json_t *line, const tl_each_line *each)
+{
+    const json_t *said = json_object_get(line, "error");
+    char         *text = json_is_string(said) ? NULL : json_dumps(said, JSON_ENCODE_ANY);
+    const tailor_vector row = { .input = tl_json_text(line, "input", "?"),
+                                .error = text ? text : json_string_value(said) };
+    const bool    stop      = !row.error || each->vector(each->user, &row) != 0;
+
+    free(text);
+    json_decref(line);
+    return stop;
+}
+
 bool tl_give_line(json_t *line, const tl_each_line *each)
 {
+    if (each->vector) return give_error(line, each);
     char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(7));
     bool  stop = !text || each->call(each->user, text) != 0;
 
@@ -169,7 +184,7 @@ tailor_status tailor_predict(tailor *t, const tailor_model *model, const char *c
     tl_asker  a    = { 0 };
     bool      stop = false;
     tl_status rc;
-    const tl_each_line lines = { each, user };
+    const tl_each_line lines = { .call = each, .user = user };
 
     TL_TRY(asker_open(t, model->model, &a));
     if (model->model->task->tags)
@@ -197,7 +212,7 @@ tailor_status tailor_predict_table(tailor *t, const tailor_model *model, const c
 {
     tl_ctx            *ctx   = tl_api_begin(t);
     const tl_model    *m     = model->model;
-    const tl_each_line lines = { each, user };
+    const tl_each_line lines = { .call = each, .user = user };
     tl_asker           a     = { 0 };
     tl_status          rc;
 
@@ -217,7 +232,7 @@ tailor_status tailor_predict_text(tailor *t, const tailor_model *model, const ch
                                   void *user)
 {
     tl_ctx            *ctx   = tl_api_begin(t);
-    const tl_each_line lines = { each, user };
+    const tl_each_line lines = { .call = each, .user = user };
     tl_asker           a     = { 0 };
     tl_status          rc;
 

@@ -2,6 +2,7 @@
 #ifndef TL_API_PREDICT_H
 #define TL_API_PREDICT_H
 #include "api/handles.h"
+#include "bundle/embed.h"
 
 enum { TL_ASK_ROWS = 16 };
 
@@ -13,19 +14,21 @@ typedef struct {
     bool          bad;          /* an input could not be read                               */
     tl_writer    *writer;       /* of a language model: it, and how it writes; no predictor */
     tl_telling    how;
+    tl_embedder   embedder;     /* of texts as vectors (its p is there); no predictor       */
 } tl_asker;
 
 /* Where lines go. */
 typedef struct {
     int (*call)(void *user, const char *json);
     void *user;
+    int (*vector)(void *user, const tailor_vector *row); /* instead of `call`, or NULL */
 } tl_each_line;
 
 /* {"input", "label", "score", "top5"} of classes; {"input", "value"} of a number; of several labels
  * {"input", "labels", "scores"}, of ranks {"input", "label", "score", "scores"}.  y is the
  * network's, and may be overwritten. */
 json_t   *tl_answer_json(const tl_model *m, const char *input, float *y);
-/* Takes the line; true: stop. */
+/* Takes the line (where vectors are wanted, one of an error); true: stop. */
 bool      tl_give_line(json_t *line, const tl_each_line *each);
 /* Every row of every table at `path`; rows that cannot be read get an error line. */
 tl_status tl_predict_tables(tl_ctx *ctx, tl_asker *a, const tl_model *m, size_t limit,

@@ -31,12 +31,26 @@ static json_t *no_text(const char *input)
     return json_pack("{s:s, s:s}", "input", input, "error", "no text");
 }
 
+static bool give_vector(const tl_asker *a, const char *input, const float *y,
+                        const tl_each_line *each)
+{
+    const tailor_vector row = { .input  = input,
+                                .vector = y,
+                                .width  = tl_predictor_width(a->embedder.p) };
+
+    return each->vector(each->user, &row) != 0;
+}
+
 /* Answers in order; those without a text say so. */
 static tl_status give(tl_ctx *ctx, tl_asker *a, const tl_model *m, const piece *q,
                       float *y, const tl_each_line *each, bool *stop)
 {
     for (int64_t i = 0; i < q->count && !*stop; i++) {
         const bool none = is_blank(q->text[i]);
+        if (!none && each->vector) {
+            *stop = give_vector(a, q->input[i], y + i * tl_predictor_width(a->embedder.p), each);
+            continue;
+        }
         json_t    *line = none ? no_text(q->input[i])
                                : tl_answer_json(m, q->input[i], y + i * m->arch.outputs);
         a->bad |= none || !line;
@@ -89,6 +103,7 @@ done:
 static tl_status ask_piece(tl_ctx *ctx, tl_asker *a, const tl_model *m, piece *q,
                            const tl_each_line *each, bool *stop)
 {
+    const bool    apart = a->embedder.p != NULL;
     int64_t       row[PIECE];
     const tl_rows rows  = { row, q->count };
     tl_cache     *cache = NULL;
@@ -102,10 +117,12 @@ static tl_status ask_piece(tl_ctx *ctx, tl_asker *a, const tl_model *m, piece *q
         goto done;
     }
     for (int64_t i = 0; i < q->count; i++) row[i] = i;
-    TL_TRY(tl_alloc_array(ctx, PIECE, (size_t)m->arch.outputs * sizeof *y, &y));
-    TL_TRY(tl_cache_of_texts(ctx, &m->prep, q->text, q->pairs ? q->pair : NULL, q->count,
-                             &cache));
-    TL_TRY(tl_predictor_rows(ctx, a->p, cache, rows, y));
+    const int64_t wide = apart ? tl_predictor_width(a->embedder.p) : m->arch.outputs;
+    TL_TRY(tl_alloc_array(ctx, PIECE, (size_t)wide * sizeof *y, &y));
+    TL_TRY(tl_cache_of_texts(ctx, apart ? &a->embedder.prep : &m->prep, q->text,
+                             q->pairs ? q->pair : NULL, q->count, &cache));
+    if (apart) TL_TRY(tl_embedder_rows(ctx, &a->embedder, cache, rows, y));
+    else TL_TRY(tl_predictor_rows(ctx, a->p, cache, rows, y));
     TL_TRY(give(ctx, a, m, q, y, each, stop));
 done:
     for (int64_t i = 0; i < q->count; i++) tl_free(ctx, q->input[i]);

@@ -1,5 +1,5 @@
 /* cmd_use.c -- `tailor evaluate` and `tailor predict`: a model asked.  Floor 5, app. */
-#include "app/app.h"
+#include "app/vectors.h"
 #include "core/io.h"
 #include "core/text.h"
 
@@ -154,8 +154,20 @@ static int print_line(void *user, const char *json)
     return printf("%s\n", json) < 0 || fflush(stdout) != 0;
 }
 
-static tl_status predict_list(tl_app *app, const tailor_model *model, const path_list *list)
+/* What is asked, and how. */
+typedef struct {
+    tl_app       *app;
+    tailor_model *model;
+    tl_vectors    vectors; /* instead of answers, where wanted */
+} asking;
+
+static tl_status predict_list(asking *a, const path_list *list)
 {
+    tl_app             *app   = a->app;
+    const tailor_model *model = a->model;
+
+    if (a->vectors.wanted)
+        return tl_vectors_ask(&a->vectors, model, list->path, list->count, true);
     return tl_app_lib(app, tailor_predict(app->lib, model, (const char *const *)list->path,
                                           list->count, print_line, NULL));
 }
@@ -173,32 +185,36 @@ static bool next_line(char **line, size_t *room)
 }
 
 /* The same of lines that are texts themselves. */
-static tl_status predict_given(tl_app *app, const tailor_model *model, const path_list *list)
+static tl_status predict_given(asking *a, const path_list *list)
 {
+    tl_app             *app   = a->app;
+    const tailor_model *model = a->model;
+
+    if (a->vectors.wanted)
+        return tl_vectors_ask(&a->vectors, model, list->path, list->count, false);
     return tl_app_lib(app, tailor_predict_text(app->lib, model, (const char *const *)list->path,
                                                list->count, print_line, NULL));
 }
 
 /* Paths (of a text model: texts), one a line, answered in groups so that a pipe flows; `line` is
  * the first. */
-static tl_status predict_paths(tl_app *app, const tailor_model *model, char **line,
-                               size_t *room)
+static tl_status predict_paths(asking *a, char **line, size_t *room)
 {
     enum { GROUP = 64 };
-    tl_ctx   *ctx  = &app->ctx;
+    tl_ctx   *ctx  = &a->app->ctx;
     path_list list = { 0 };
-    const bool text = strncmp(tailor_model_task(model), "text", 4) == 0 ||
-                      tailor_model_writes(model);
+    const bool text = strncmp(tailor_model_task(a->model), "text", 4) == 0 ||
+                      tailor_model_writes(a->model) || a->vectors.wanted;
     bool      more = true;
     tl_status rc = TL_OK, bad = TL_OK;
 
     while (more) {
         if (**line)
             TL_TRY(text ? tl_list_add(ctx, &list.path, &list.count, *line)
-                        : add_inputs(app, &list, *line, 0));
+                        : add_inputs(a->app, &list, *line, 0));
         more = next_line(line, room);
         if (list.count && (!more || list.count >= GROUP)) {
-            rc = (text ? predict_given : predict_list)(app, model, &list);
+            rc = (text ? predict_given : predict_list)(a, &list);
             if (rc == TL_EDATA) bad = rc, rc = TL_OK;
             TL_TRY(rc);
             tl_list_free(ctx, &list.path, &list.count);
@@ -231,43 +247,46 @@ done:
 }
 
 /* Of a model of tables: rows, unless the first line names a file. */
-static tl_status predict_stdin(tl_app *app, const tailor_model *model)
+static tl_status predict_stdin(asking *a)
 {
-    const bool table = strncmp(tailor_model_task(model), "table", 5) == 0;
+    const bool table = strncmp(tailor_model_task(a->model), "table", 5) == 0;
     char      *line  = NULL;
     size_t     room  = 0;
     tl_status  rc    = TL_OK;
 
     if (isatty(STDIN_FILENO))
-        tl_term_say(&app->term, "tailor predict: reading from the keyboard, a line each (name "
+        tl_term_say(&a->app->term, "tailor predict: reading from the keyboard, a line each (name "
                                 "files or a folder instead; Ctrl-D ends)");
     if (next_line(&line, &room))
-        rc = table && !tl_exists(line) ? predict_rows(app, model, line)
-                                       : predict_paths(app, model, &line, &room);
+        rc = table && !tl_exists(line) ? predict_rows(a->app, a->model, line)
+                                       : predict_paths(a, &line, &room);
     free(line);
     return rc;
 }
 
 tl_status tl_cmd_predict(tl_app *app)
 {
-    tl_ctx       *ctx   = &app->ctx;
-    tailor_model *model = NULL;
-    path_list     list  = { 0 };
-    const bool    from_stdin = app->args.operands == 1 ||
+    tl_ctx    *ctx  = &app->ctx;
+    asking     a    = { .app = app };
+    path_list  list = { 0 };
+    const bool from_stdin = app->args.operands == 1 ||
                                strcmp(app->args.operand[1], "-") == 0;
-    tl_status     rc;
+    tl_status  rc;
 
+    TL_TRY(tl_vectors_open(app, &a.vectors));
     for (size_t i = 1; i < app->args.operands && !from_stdin; i++)
         TL_TRY(add_inputs(app, &list, app->args.operand[i], 0));
     if (!from_stdin && !list.count)
         TL_FAIL(TL_EDATA, app->args.operand[1],
                 "no picture in it (JPEG, PNG or WebP; of tables and texts name the files)");
     TL_TRY(tl_app_lib(app, tailor_model_open(app->lib, app->args.operand[0],
-                                             tl_args_text(&app->args, TL_OPT_arch), &model)));
+                                             tl_args_text(&app->args, TL_OPT_arch), &a.model)));
     TL_TRY(tl_app_writing(app, false));
-    TL_TRY(from_stdin ? predict_stdin(app, model) : predict_list(app, model, &list));
+    TL_TRY(from_stdin ? predict_stdin(&a) : predict_list(&a, &list));
+    TL_TRY(tl_vectors_end(&a.vectors));
 done:
     tl_list_free(ctx, &list.path, &list.count);
-    tailor_model_free(app->lib, model);
+    tl_vectors_free(&a.vectors);
+    tailor_model_free(app->lib, a.model);
     return rc;
 }

@@ -89,6 +89,11 @@ tl_status tl_predictor_cut(tl_ctx *ctx, const tl_model *model, tl_part part, int
 tl_status tl_predictor_stream(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache, tl_rows rows,
                               const tl_stream *to);
 void      tl_predictor_feed(tl_predictor *p, const tl_stream *stream);
+/* Of a transformer of text, whatever it is asked: its last hidden states pooled over the tokens of
+ * each row's beginning. */
+tl_status tl_predictor_pooled(tl_ctx *ctx, const tl_model *model, tl_pooling pool, int64_t rows,
+                              const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
+                              tl_predictor **out);
 /* Call after the model's parameters changed. */
 tl_status tl_predictor_weights_changed(tl_ctx *ctx, tl_predictor *p);
 /* x: [rows, as arch.row]; y: [rows width] logits, or features for TL_PART_BODY; f32 both.

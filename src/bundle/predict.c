@@ -135,13 +135,14 @@ static tl_status make(tl_ctx *ctx, const tl_model *model, tl_net like, tl_part p
     tl_status     rc;
 
     *out = NULL;
-    if (model->arch.family->text && tl_arch_words(&model->arch))
+    if (model->arch.family->text && tl_arch_words(&model->arch) && part != TL_PART_EMBED)
         TL_FAIL(TL_EDATA, model->path ? model->path : model->arch.name,
                 "is no classifier of texts (train it with labels first: tailor train DATA --base)");
     TL_TRY(tl_alloc(ctx, sizeof *p, &p));
     p->net     = like;
     p->part    = part;
     p->arch    = model->arch;
+    if (part == TL_PART_EMBED) p->arch.ask = TL_ASK_TOKENS;
     p->backend = backend;
     p->params  = model->params;
     p->rows    = rows;
@@ -179,6 +180,15 @@ tl_status tl_predictor_new(tl_ctx *ctx, const tl_model *model, tl_part part, int
                            tl_predictor **out)
 {
     return tl_predictor_cut(ctx, model, part, 0, rows, backend, slab, dtype, out);
+}
+
+tl_status tl_predictor_pooled(tl_ctx *ctx, const tl_model *model, tl_pooling pool, int64_t rows,
+                              const tl_backend *backend, tl_slab *slab, tl_dtype dtype,
+                              tl_predictor **out)
+{
+    const tl_net like = { .params = model->params, .dtype = dtype, .pool = pool };
+
+    return make(ctx, model, like, TL_PART_EMBED, rows, backend, slab, out);
 }
 
 tl_status tl_predictor_norms(tl_ctx *ctx, tl_model *model, int64_t rows, const tl_backend *backend,
@@ -322,10 +332,16 @@ done:
 /* What a walk over rows and their windows comes to next. */
 typedef struct { int64_t row, part; } place;
 
-static place next_place(const tl_cache *cache, tl_rows rows, place at)
+/* A row's windows that are asked: all, or of a pooled text the first. */
+static int64_t parts_of(const tl_predictor *p, const tl_cache *cache, int64_t row)
+{
+    return p->part == TL_PART_EMBED ? 1 : tl_cache_parts(cache, row);
+}
+
+static place next_place(const tl_predictor *p, const tl_cache *cache, tl_rows rows, place at)
 {
     at.part++;
-    if (at.part < tl_cache_parts(cache, rows.row[at.row])) return at;
+    if (at.part < parts_of(p, cache, rows.row[at.row])) return at;
     return (place){ at.row + 1, 0 };
 }
 
@@ -352,7 +368,7 @@ static tl_status ask_windows(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache
         w.row[w.n]    = rows.row[at->row];
         w.part[w.n++] = at->part;
         tokens += more;
-        *at = next_place(cache, rows, *at);
+        *at = next_place(p, cache, rows, *at);
     }
     TL_TRY(shape_for(ctx, p, tokens, &a));
     TL_TRY(tl_pack_reserve(ctx, p->rows, a->tokens, &p->pack));
@@ -375,7 +391,7 @@ static tl_status run_packed(tl_ctx *ctx, tl_predictor *p, const tl_cache *cache,
 
     TL_TRY(ask_windows(ctx, p, cache, rows, at, &w));
     for (int64_t i = 0; i < w.n; i++) {
-        const int64_t parts = tl_cache_parts(cache, w.row[i]);
+        const int64_t parts = parts_of(p, cache, w.row[i]);
         const float  *made  = w.made + i * p->width;
         float        *to    = y + w.of[i] * p->width;
         for (int64_t k = 0; k < p->width; k++)

@@ -68,6 +68,9 @@ static void build(tl_net *net, const tl_arch *arch, tl_part part, tl_built *buil
         return;
     }
     built->features = in_f32(net, f->body(net, arch, x));
+    if (part == TL_PART_EMBED)
+        built->features =
+            tl_sequence_pool(net->g, built->features, net->text.offsets, net->pool);
     if (net->past > 0) /* only one row's logits are wanted */
         built->features = tl_embedding(net->g, built->features, net->text.last);
     if (part == TL_PART_NECK) {
@@ -170,7 +173,8 @@ tl_status tl_arch_build(tl_net *net, const tl_arch *arch, int64_t rows, tl_part 
                 tl_adapt_name(arch->adapt.kind), arch->adapt.targets);
     if ((part == TL_PART_BELOW || part == TL_PART_ABOVE) && !net->at_cut)
         TL_FAIL(TL_EUSAGE, arch->name, "has no block %d to be cut below", net->cut);
-    if (part == TL_PART_BODY || part == TL_PART_BELOW || part == TL_PART_NECK)
+    if (part == TL_PART_BODY || part == TL_PART_BELOW || part == TL_PART_NECK ||
+        part == TL_PART_EMBED)
         tl_graph_keep(net->g, built.features, "features");
     else if (part == TL_PART_LOSS) tl_graph_keep(net->g, built.words.losses, "losses");
     else tl_graph_keep(net->g, built.logits, "logits");

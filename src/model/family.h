@@ -106,6 +106,7 @@ tl_status tl_arch_from_json(tl_ctx *ctx, const char *where, const json_t *value,
 typedef enum {
     TL_PART_WHOLE, TL_PART_BODY, TL_PART_HEAD, TL_PART_BELOW, TL_PART_ABOVE,
     TL_PART_NECK, /* all but the last layer of the head: features are what that layer takes */
+    TL_PART_EMBED, /* of texts: the body, asked for tokens, pooled as net->pool says         */
     TL_PART_LOSS  /* of a network that is asked for words: the whole, ending in their loss   */
 } tl_part;
 typedef struct {

@@ -38,6 +38,7 @@ typedef struct {
     bool       optional;    /* a file may lack them                                         */
     int64_t    sequences;   /* room for so many in packed text; 0: as many as rows          */
     tl_text_inputs text;    /* set by tl_arch_build for families of text                    */
+    tl_pooling pool;        /* of TL_PART_EMBED                                             */
     int64_t    asked;       /* of a loss: so many tokens are asked; 0: every one            */
     tl_word_loss words;     /* set by tl_arch_build where the loss is asked, not the scores    */
     int64_t    past;        /* of a decoder that keeps keys and values from run to run: tokens

@@ -63,6 +63,12 @@ run predict of-full/best new.csv
 ok predict_rows eval 'is_status 0 && prints "^\{\"input\":\"new.csv:2\",\"label\":\"good\"" && prints "^\{\"input\":\"new.csv:3\",\"label\":\"bad\""'
 printf 'a lovely story\nan awful song\n' | "$TAILOR" predict of-full/best - >out 2>err; status=$?
 ok predict_lines eval 'is_status 0 && prints "^\{\"input\":\"a lovely story\",\"label\":\"good\"" && [ "$(wc -l <out)" -eq 2 ]'
+run predict of-full/best new.csv --embed
+ok predict_embeds eval 'is_status 0 && prints "^\{\"input\":\"new.csv:2\",\"embedding\":\[-?[0-9]" && [ "$(wc -l <out)" -eq 2 ]'
+run predict of-full/best new.csv --npy vectors.npy --pooling cls --normalize
+ok predict_writes_numpys_array eval 'is_status 0 && [ ! -s out ] && head -c 80 vectors.npy | grep -aq "NUMPY.*<f4.*(2, 64)" && [ "$(wc -c <vectors.npy)" -eq $((128 + 2 * 64 * 4)) ]'
+run predict of-full/best new.csv --pooling cls
+ok pooling_is_about_vectors eval 'is_status 2 && says "--pooling: is about vectors"'
 run train data --base scratch/best --route lora --epochs 2 --lr 0.005 --out of-lora --json
 cp out train.json
 ok lora_from_the_base eval 'is_status 0 && above train.json test 0.9 && [ -s of-lora/best/adapter/adapter_model.safetensors ]'
