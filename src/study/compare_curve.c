@@ -124,6 +124,19 @@ int tl_study_part_repeats(const tl_study *s, int candidate, int64_t rows)
     return repeats;
 }
 
+/* One that is there already is not made again. */
+static tl_status run_part(tl_ctx *ctx, tl_study *s, int candidate, int draw, int64_t rows)
+{
+    if (tl_study_part_repeats(s, candidate, rows) > draw) return TL_OK;
+    return tl_study_run_part(ctx, s, candidate, draw, rows);
+}
+
+void tl_study_curve_anew(tl_study *s, int candidate)
+{
+    for (int i = 0; i < s->curve.routes; i++)
+        if (s->curve.entry[i] == candidate) s->curve.draws = 0;
+}
+
 tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws)
 {
     tl_status rc = TL_OK;
@@ -134,13 +147,14 @@ tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws)
     if (s->curve.sizes == 0) return TL_OK;
     for (int draw = s->curve.draws; draw < draws; draw++) {
         TL_TRY(cost_of_draw(ctx, s, &cost));
+        s->curve.too_dear = draw == 0 && cost > tl_study_left(s);
         if (cost > tl_study_left(s)) break;
         if (draw == 0)
             tl_study_say(s, "learning curve: %d %s on parts of the rows", s->curve.routes,
                          tl_plural(s->curve.routes, "route", "routes"));
         for (int i = 0; i < s->curve.routes; i++)
             for (int k = 0; k < s->curve.sizes - 1; k++)
-                TL_TRY(tl_study_run_part(ctx, s, s->curve.entry[i], draw, s->curve.rows[k]));
+                TL_TRY(run_part(ctx, s, s->curve.entry[i], draw, s->curve.rows[k]));
         s->curve.draws = draw + 1;
     }
 done:

@@ -15,6 +15,7 @@
 enum {
     TL_STUDY_SEEDS     = 12,
     TL_STUDY_TRIALS    = 5,
+    TL_STUDY_DRAWS     = 3,
     TL_STUDY_FOLDS     = 10,
     TL_STUDY_FINALISTS = 3
 };
@@ -53,6 +54,7 @@ typedef struct {
     tl_candidate c; /* with the hyperparameters of the chosen trial */
     tl_hyper     trial[TL_STUDY_TRIALS]; /* [0]: the route's own */
     int          trials, chosen;
+    int          second; /* the setting that may take its place (compare_order.c); `chosen`: none */
     int          base;       /* index; -1: none */
     int          view;       /* index into study.view */
     char         label[160]; /* "full from mobilenet-v2" */
@@ -76,8 +78,8 @@ typedef struct {
 
 /* One foretelling, and what was decided on it. */
 typedef struct {
-    int         candidate, trial;
-    int         rung;    /* TL_RACE_RUNGS: after its first seed, whether more are worth it */
+    int         candidate, trial, repeat;
+    int         rung;    /* TL_RACE_RUNGS: after its first seeds, whether more are worth it */
     double      share;   /* of the schedule gone by */
     tl_foretold told;    /* merits */
     bool        out;     /* it was stopped for this */
@@ -170,6 +172,8 @@ typedef struct {
     int                looks;
     double             level;      /* of the last look; 0: as if it were the only one */
     int                trials;     /* of each route that is searched, raced; 1: no search */
+    int                draws;      /* seeds that each of them races under; 0: not yet known */
+    int                ends;       /* settings of a route that run to their end; 0: not yet known */
     tl_study_told     *told;       /* in the order of the decisions */
     int                tolds;
     tl_race_record     record[TL_RACE_RUNGS];
@@ -268,11 +272,12 @@ void         tl_study_close_features(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out);
 tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
                             int repeat);
-/* The first run of a trial as far as a rung: *out is what it looks like there (owned); NULL: it
+/* A run of a trial as far as a rung: *out is what it looks like there (owned); NULL: it
  * ended before, and is among the runs.  To its end by tl_study_run_once, or halted here. */
-tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int rung,
-                          json_t **out);
-tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, const json_t *rung);
+tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
+                          int rung, json_t **out);
+tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
+                        const json_t *rung);
 bool      tl_run_halted(const tl_study_run *run);
 bool      tl_run_whole(const tl_study_run *run); /* to its end, and did not fail */
 void      tl_study_fail(tl_study *s, int candidate, const tl_study_run *run);
@@ -287,6 +292,8 @@ const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int rep
 int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones */
 double    tl_study_valid(const tl_study *s, int candidate, int trial,
                          int repeat); /* over folds */
+/* Over the repeats that all race under (tl_study_draws), as far as they are there; NaN: none. */
+double    tl_study_valid_first(const tl_study *s, int candidate, int trial);
 double    tl_study_valid_mean(const tl_study *s,
                               int             candidate); /* over its repeats; NaN */
 tl_status tl_study_model_path(tl_ctx *ctx, const tl_study *s, int64_t run, char **out);
@@ -296,13 +303,20 @@ const tl_study_run *tl_study_best_run(const tl_study *s, int candidate);
 /* compare_curve.c: the same on nested parts of the rows, up to `draws` repeats each while
  * the budget lasts; and what the test part says of it, after tl_study_judge. */
 tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws);
+void      tl_study_curve_anew(tl_study *s, int candidate); /* its setting is another now */
 tl_status tl_study_read_curve(tl_ctx *ctx, tl_study *s, tl_judged *j);
 int       tl_study_part_repeats(const tl_study *s, int candidate, int64_t rows);
 
-/* compare_race.c: the first run of each of so many trials of a candidate, raced to one that is
+/* Validation tells two means over so many seeds apart where they differ by more than this. */
+double    tl_study_doubt(const tl_study *s, double merit, int seeds);
+/* compare_race.c: the first runs of each of so many trials of a candidate, raced to one that is
  * chosen; or none, where it is foretold to lose. */
+int       tl_study_draws(const tl_study *s);
+int       tl_study_ends(const tl_study *s);
+/* As many as bring validation's standard error within the margin, of those there may be. */
+int       tl_study_draws_wanted(const tl_study *s);
 tl_status tl_study_race(tl_ctx *ctx, tl_study *s, int candidate, int trials);
-/* By its first seed it is foretold to lose: it needs no more of them. */
+/* By its first seeds it is foretold to lose: it needs no more of them. */
 tl_status tl_study_needs_no_seeds(tl_ctx *ctx, tl_study *s, int candidate, bool *out);
 json_t   *tl_study_race_json(const tl_study *s, int candidate); /* its foretellings */
 json_t   *tl_study_races_json(const tl_study *s); /* of all; null: there were none */

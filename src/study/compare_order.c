@@ -94,8 +94,8 @@ bool tl_study_settled(const tl_study *s)
     return false;
 }
 
-/* Of all first runs, where each searched candidate races so many trials. */
-static double cost_of_races(const tl_study *s, int trials, bool *any)
+/* Of a first run of all, where each searched candidate races so many trials. */
+static double cost_of_races(const tl_study *s, int trials, int ends, bool *any)
 {
     double sum = 0.0;
 
@@ -104,7 +104,7 @@ static double cost_of_races(const tl_study *s, int trials, bool *any)
         if (!e->active || stage_of(e) != 1) continue;
         const bool searched = tl_entry_searched(e);
         *any |= searched;
-        sum += tl_study_run_seconds(s, e) * (searched ? tl_race_work(trials) : 1.0);
+        sum += tl_study_run_seconds(s, e) * (searched ? tl_race_work(trials, ends) : 1.0);
     }
     return sum;
 }
@@ -117,9 +117,46 @@ static int choose_trials(const tl_study *s)
 
     if (s->folds || tl_study_settled(s)) return 1;
     while (trials < TL_STUDY_TRIALS &&
-           tl_study_left(s) - cost_of_races(s, trials + 1, &any) >= 0.5 * s->budget_s && any)
+           tl_study_left(s) - cost_of_races(s, trials + 1, 1, &any) >= 0.5 * s->budget_s && any)
         trials++;
     return trials;
+}
+
+static tl_status run_seeds(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
+{
+    tl_status rc = TL_OK;
+
+    for (int k = tl_study_repeats(s, candidate, s->entry[candidate].chosen); k < seeds;
+         k++) {
+        TL_TRY(tl_study_run_once(ctx, s, candidate, s->entry[candidate].chosen, k));
+        if (isnan(tl_study_valid(s, candidate, s->entry[candidate].chosen, k))) break;
+    }
+done:
+    return rc;
+}
+
+/* Is half the budget left to seeds after such a race?  Its runs of the setting that is chosen are
+ * seeds themselves. */
+static bool leaves_half(const tl_study *s, int draws, int ends)
+{
+    bool         any  = false;
+    const double race = cost_of_races(s, s->trials, ends, &any);
+    const double once = cost_of_races(s, 1, 1, &any);
+
+    return tl_study_left(s) - draws * race + (draws - 1) * once >= 0.5 * s->budget_s;
+}
+
+/* A race on few validation rows is a lottery: there two settings run to their end, and under as
+ * many seeds as make it none, as far as half the budget is left. */
+static void choose_draws(tl_study *s)
+{
+    const int wanted = tl_study_draws_wanted(s);
+    const int most   = s->q->seeds > 0 ? TL_MIN(wanted, s->q->seeds) : wanted;
+
+    s->draws = s->ends = 1;
+    if (s->trials < 2 || wanted < 2 || s->update.model) return;
+    if (leaves_half(s, 1, 2)) s->ends = 2;
+    while (s->draws < most && leaves_half(s, s->draws + 1, s->ends)) s->draws++;
 }
 
 static tl_status run_trained(tl_ctx *ctx, tl_study *s)
@@ -127,9 +164,17 @@ static tl_status run_trained(tl_ctx *ctx, tl_study *s)
     tl_status rc = TL_OK;
 
     s->trials = choose_trials(s);
-    if (s->trials > 1)
+    choose_draws(s);
+    if (s->trials > 1 && s->draws > 1)
+        tl_study_say(s, "%d settings of rate and decay are raced for each trained route, under %d "
+                        "seeds each: validation has few rows",
+                     s->trials, s->draws);
+    else if (s->trials > 1)
         tl_study_say(s, "%d settings of rate and decay are raced for each trained route",
                      s->trials);
+    for (int i = 0; i < s->entries; i++)
+        if (s->entry[i].active && stage_of(&s->entry[i]) == 0)
+            TL_TRY(run_seeds(ctx, s, i, s->draws));
     for (int i = 0; i < s->entries; i++)
         if (s->entry[i].active && stage_of(&s->entry[i]) == 1)
             TL_TRY(tl_study_race(ctx, s, i, tl_entry_searched(&s->entry[i]) ? s->trials : 1));
@@ -146,10 +191,10 @@ static void choose_finalists(tl_study *s, int most)
         int best = -1;
         for (int i = 0; i < s->entries; i++) {
             if (!s->entry[i].active || s->entry[i].finalist) continue;
-            const double v = tl_study_valid(s, i, s->entry[i].chosen, 0);
+            const double v = tl_study_valid_first(s, i, s->entry[i].chosen);
             if (isnan(v)) continue;
             if (best < 0 ||
-                is_better(s, v, tl_study_valid(s, best, s->entry[best].chosen, 0)))
+                is_better(s, v, tl_study_valid_first(s, best, s->entry[best].chosen)))
                 best = i;
         }
         if (best >= 0) s->entry[best].finalist = true;
@@ -168,19 +213,6 @@ static double cost_of_seeds(const tl_study *s, bool finalists, int seeds)
         if (have < seeds) sum += (seeds - have) * tl_study_run_seconds(s, e);
     }
     return sum;
-}
-
-static tl_status run_seeds(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
-{
-    tl_status rc = TL_OK;
-
-    for (int k = tl_study_repeats(s, candidate, s->entry[candidate].chosen); k < seeds;
-         k++) {
-        TL_TRY(tl_study_run_once(ctx, s, candidate, s->entry[candidate].chosen, k));
-        if (isnan(tl_study_valid(s, candidate, s->entry[candidate].chosen, k))) break;
-    }
-done:
-    return rc;
 }
 
 static tl_status run_seeds_of(tl_ctx *ctx, tl_study *s, bool finalists, int seeds)
@@ -287,6 +319,72 @@ static void promote(tl_study *s, int seeds)
     }
 }
 
+/* Of those who may be named and have a second setting the best on validation; -1: none. */
+static int best_unsettled(const tl_study *s, const bool *seen)
+{
+    int best = -1;
+
+    for (int i = 0; i < s->entries; i++) {
+        const tl_entry *e = &s->entry[i];
+        if (!e->active || !e->finalist || e->gave_up || seen[i]) continue;
+        if (best < 0 || is_better(s, tl_study_valid_mean(s, i), tl_study_valid_mean(s, best)))
+            best = i;
+    }
+    return best;
+}
+
+static tl_status try_second(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
+{
+    tl_entry    *e    = &s->entry[candidate];
+    const int    have = tl_study_repeats(s, candidate, e->second);
+    const double cost = (seeds - have + s->curve.draws) * tl_study_run_seconds(s, e);
+    double       sum[2] = { 0.0, 0.0 };
+    tl_status    rc     = TL_OK;
+
+    if (cost > 0.5 * tl_study_left(s)) return TL_OK;
+    for (int k = have; k < seeds; k++)
+        TL_TRY(tl_study_run_once(ctx, s, candidate, e->second, k));
+    for (int k = 0; k < seeds; k++) {
+        sum[0] += tl_study_merit(s, tl_study_valid(s, candidate, e->chosen, k)) / seeds;
+        sum[1] += tl_study_merit(s, tl_study_valid(s, candidate, e->second, k)) / seeds;
+    }
+    const double lead = sum[1] - sum[0];
+    const bool   ends = isnan(lead) || fabs(lead) > tl_study_doubt(s, sum[0], seeds);
+    const int    last = e->chosen;
+    if (lead > 0.0) {
+        e->chosen  = e->second;
+        e->c.hyper = e->trial[e->chosen];
+        tl_study_say(s,
+                     "%s goes on with its second setting (rate %.2g, decay %.2g), which "
+                     "validation puts ahead after %d seeds",
+                     e->label, e->c.hyper.optim.lr, e->c.hyper.optim.weight_decay, seeds);
+        tl_study_curve_anew(s, candidate);
+        e->second = last;
+    }
+    if (ends) e->second = e->chosen;
+done:
+    return rc;
+}
+
+/* A race on few rows may have taken the wrong setting: those who lead get seeds for their second,
+ * too, until validation tells the two apart. */
+static tl_status settle(tl_ctx *ctx, tl_study *s, int seeds)
+{
+    enum { LEADERS = 2 };
+    bool      seen[TL_PLAN_ITEMS] = { false };
+    tl_status rc                  = TL_OK;
+
+    for (int n = 0; n < LEADERS; n++) {
+        const int best = best_unsettled(s, seen);
+        if (best < 0) break;
+        seen[best] = true;
+        if (s->entry[best].second != s->entry[best].chosen)
+            TL_TRY(try_second(ctx, s, best, seeds));
+    }
+done:
+    return rc;
+}
+
 static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc        = TL_OK;
@@ -309,6 +407,7 @@ static tl_status spend_on_seeds(tl_ctx *ctx, tl_study *s)
             TL_TRY(seeds_for_others(ctx, s, seeds));
             if (seeds < most) promote(s, seeds);
         }
+        TL_TRY(settle(ctx, s, seeds));
         TL_TRY(tl_study_curve(ctx, s, 1));
         s->reserve = 0.0;
         next       = next_seeds(s, seeds, most);
@@ -331,13 +430,13 @@ static void note_stopped(tl_study *s)
         if (!s->entry[i].active || !s->entry[i].finalist || tl_entry_is_kept(&s->entry[i]))
             continue;
         most  = TL_MAX(most, tl_study_repeats(s, i, s->entry[i].chosen));
-        const double valid = tl_study_valid(s, i, s->entry[i].chosen, 0);
+        const double valid = tl_study_valid_first(s, i, s->entry[i].chosen);
         if (isnan(worst) || is_better(s, worst, valid)) worst = valid;
     }
     for (int i = 0; i < s->entries; i++) {
         tl_entry    *e     = &s->entry[i];
         const int    seeds = tl_study_repeats(s, i, e->chosen);
-        const double valid = tl_study_valid(s, i, e->chosen, 0);
+        const double valid = tl_study_valid_first(s, i, e->chosen);
         if (!e->active || e->finalist || e->gave_up || e->stopped || seeds >= most) continue;
         e->stopped = true;
         snprintf(e->why, sizeof e->why,

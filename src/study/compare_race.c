@@ -1,10 +1,12 @@
 /* compare_race.c -- the first runs as a race.  Within a route so many settings of rate and decay
  * are trained on the route's own schedule as far as a rung, halted or gone on with from there;
- * as many trials and rungs for every route.  Across routes nobody is stopped before two thirds
- * of its schedule, and only where its foretold end lies so far behind the best that it cannot
- * be within the margin; never the best so far of its way (from a base, anew, baseline), whose
- * score is asked for.  Decided by validation, in the order of the candidates: gone through
- * again, the same runs give the same decisions.  Floor 4, study. */
+ * as many trials and rungs for every route.  Where validation has few rows every setting runs
+ * under more than one seed, which draws other validation rows, and is judged by their mean.
+ * Across routes nobody is stopped before two thirds of its schedule, and only where its foretold
+ * end lies so far behind the best that it cannot be within the margin; never the best so far of
+ * its way (from a base, anew, baseline), whose score is asked for.  Decided by validation, in the
+ * order of the candidates: gone through again, the same runs give the same decisions.
+ * Floor 4, study. */
 #include "core/text.h"
 #include "study/update.h"
 
@@ -15,17 +17,23 @@
 /* Of one run: how far a seed moves a route, where no seeds are there to say it. */
 static const double SEED_SD = 0.01;
 
-typedef enum { LANE_RUNS, LANE_ENDED, LANE_OUT } lane_state;
-
+/* One run of a setting. */
 typedef struct {
-    lane_state  state;
+    bool        ended;
     json_t     *at;      /* what the rung shows; owned; NULL: it ended before */
     tl_foretold told;    /* of one that ended: what it scored */
     double      counted; /* of s->used */
+} heat;
+
+/* One setting: a run under each of so many seeds. */
+typedef struct {
+    bool        out;
+    heat        heat[TL_STUDY_DRAWS];
+    tl_foretold told; /* of all of them */
 } lane;
 
 typedef struct {
-    int  candidate, trials;
+    int  candidate, trials, draws;
     lane lane[TL_STUDY_TRIALS];
 } race;
 
@@ -51,7 +59,45 @@ static double top_of(const tl_study *s)
 
 static double merit_of(const tl_study *s, int candidate, int trial)
 {
-    return tl_study_merit(s, tl_study_valid(s, candidate, trial, 0));
+    return tl_study_merit(s, tl_study_valid_first(s, candidate, trial));
+}
+
+/* One standard error of such a merit: of its validation rows, and of its seeds. */
+static double error_of(const tl_study *s, double merit)
+{
+    const double noise = noise_of(s, fabs(merit)), sd = seed_sd(s);
+
+    return sqrt((noise * noise + sd * sd) / tl_study_draws(s));
+}
+
+double tl_study_doubt(const tl_study *s, double merit, int seeds)
+{
+    static const double errors = 1.5;
+
+    return errors * noise_of(s, fabs(merit)) / sqrt(seeds);
+}
+
+int tl_study_draws(const tl_study *s)
+{
+    return TL_MAX(1, s->draws);
+}
+
+int tl_study_ends(const tl_study *s)
+{
+    return TL_MAX(1, s->ends);
+}
+
+int tl_study_draws_wanted(const tl_study *s)
+{
+    double best = NAN;
+
+    for (int i = 0; i < s->entries; i++) {
+        const double v = merit_of(s, i, 0);
+        if (!isnan(v)) best = isnan(best) ? v : fmax(best, v);
+    }
+    if (isnan(best)) return TL_STUDY_DRAWS;
+    const double times = noise_of(s, fabs(best)) / s->margin;
+    return (int)fmin(TL_STUDY_DRAWS, fmax(1.0, ceil(times * times)));
 }
 
 /* The best first run of the others; of all ways, or (`like`) of this one's. NaN: there is none. */
@@ -85,10 +131,9 @@ static bool loses(const tl_study *s, int candidate, const tl_foretold *told, dou
 
     *leader = leader_of(s, candidate, false);
     if (!may_be_stopped(s, candidate) || !(like > told->final)) return false;
-    mine.error = sqrt(told->error * told->error + seed_sd(s) * seed_sd(s));
-    const double noise = noise_of(s, fabs(*leader));
-    return tl_race_lost(&mine, *leader, sqrt(noise * noise + seed_sd(s) * seed_sd(s)),
-                        s->margin);
+    const double luck = seed_sd(s) / sqrt(tl_study_draws(s));
+    mine.error        = sqrt(told->error * told->error + luck * luck);
+    return tl_race_lost(&mine, *leader, error_of(s, *leader), s->margin);
 }
 
 static tl_status note(tl_ctx *ctx, tl_study *s, const tl_study_told *told)
@@ -125,68 +170,129 @@ done:
 }
 
 /* It ran to its end: what was foretold of it is held against that. */
-static void learn(tl_study *s, int candidate, int trial)
+static void learn(tl_study *s, int candidate, int trial, int repeat)
 {
-    const double ended = merit_of(s, candidate, trial);
+    const double ended = tl_study_merit(s, tl_study_valid(s, candidate, trial, repeat));
 
     for (int i = 0; i < s->tolds && !isnan(ended); i++) {
         tl_study_told *t = &s->told[i];
-        if (t->candidate != candidate || t->trial != trial || t->rung == TL_RACE_RUNGS) continue;
+        if (t->candidate != candidate || t->trial != trial || t->repeat != repeat ||
+            t->rung == TL_RACE_RUNGS)
+            continue;
         t->ended = ended;
         tl_race_learn(&s->record[t->rung], &t->told, ended);
     }
 }
 
-static void end_lane(tl_study *s, race *r, int trial)
+/* A setting that fails under one of its seeds is out. */
+static void end_heat(tl_study *s, race *r, int trial, int draw)
 {
-    lane *l = &r->lane[trial];
+    lane        *l     = &r->lane[trial];
+    heat        *h     = &l->heat[draw];
+    const double merit = tl_study_merit(s, tl_study_valid(s, r->candidate, trial, draw));
 
-    l->state = isnan(merit_of(s, r->candidate, trial)) ? LANE_OUT : LANE_ENDED;
-    l->told  = (tl_foretold){ .seen  = merit_of(s, r->candidate, trial),
-                              .final = merit_of(s, r->candidate, trial) };
-    s->used -= l->counted; /* the whole run has just been counted */
-    l->counted = 0.0;
-    json_decref(l->at);
-    l->at = NULL;
-    learn(s, r->candidate, trial);
+    h->ended = true;
+    l->out   = l->out || isnan(merit);
+    h->told  = (tl_foretold){ .seen = merit, .final = merit };
+    s->used -= h->counted; /* the whole run has just been counted */
+    h->counted = 0.0;
+    json_decref(h->at);
+    h->at = NULL;
+    learn(s, r->candidate, trial, draw);
 }
 
-static void say_rung(tl_study *s, const race *r, int trial)
+/* The mean of its runs; a law's mistake is theirs in common, so its error is no smaller. */
+static void sum_up(const race *r, lane *l)
 {
-    const lane     *l = &r->lane[trial];
-    const tl_hyper *h = &s->entry[r->candidate].trial[trial];
-    char            score[2][32];
+    tl_foretold sum = { 0 };
 
-    tl_study_say(s, "%s (rate %.2g, decay %.2g), %.0f %% of its schedule: %s on validation, "
+    for (int d = 0; d < r->draws; d++) {
+        const tl_foretold *t = &l->heat[d].told;
+        sum.seen += t->seen / r->draws;
+        sum.final += t->final / r->draws;
+        sum.error += t->error * t->error / r->draws;
+    }
+    sum.error = sqrt(sum.error);
+    l->told   = sum;
+}
+
+static bool still_runs(const race *r, const lane *l)
+{
+    for (int d = 0; d < r->draws && !l->out; d++)
+        if (!l->heat[d].ended) return true;
+    return false;
+}
+
+static void say_rung(tl_study *s, const race *r, int trial, int draw)
+{
+    const heat     *l = &r->lane[trial].heat[draw];
+    const tl_hyper *h = &s->entry[r->candidate].trial[trial];
+    char            score[2][32], seed[32] = "";
+
+    if (r->draws > 1)
+        snprintf(seed, sizeof seed, ", seed %" PRIu64, s->q->seed + (uint64_t)draw);
+    tl_study_say(s, "%s (rate %.2g, decay %.2g)%s, %.0f %% of its schedule: %s on validation, "
                     "foretold %s",
-                 s->entry[r->candidate].label, h->optim.lr, h->optim.weight_decay,
+                 s->entry[r->candidate].label, h->optim.lr, h->optim.weight_decay, seed,
                  100.0 * tl_json_number(l->at, "share", 0.0),
                  tl_study_score(s, tl_study_merit(s, l->told.seen), score[0]),
                  tl_study_score(s, tl_study_merit(s, l->told.final), score[1]));
 }
 
-/* Every trial that still runs, as far as the rung. */
+static tl_status run_heat(tl_ctx *ctx, tl_study *s, race *r, int trial, int draw, int rung)
+{
+    heat     *h  = &r->lane[trial].heat[draw];
+    json_t   *at = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_study_run_to(ctx, s, r->candidate, trial, draw, rung, &at));
+    if (!at) {
+        end_heat(s, r, trial, draw);
+        return TL_OK;
+    }
+    json_decref(h->at);
+    h->at = at;
+    const double took =
+        tl_study_spent(s, &s->entry[r->candidate], tl_json_number(at, "flops", 0.0));
+    s->used += took - h->counted;
+    h->counted = took;
+    TL_TRY(foretell(ctx, s, rung, at, &h->told));
+    say_rung(s, r, trial, draw);
+done:
+    return rc;
+}
+
+/* Those of its runs that wait are halted. */
+static tl_status put_out(tl_ctx *ctx, tl_study *s, race *r, int trial)
+{
+    lane     *l  = &r->lane[trial];
+    tl_status rc = TL_OK;
+
+    l->out = true;
+    for (int d = 0; d < r->draws; d++) {
+        heat *h = &l->heat[d];
+        if (!h->at) continue;
+        TL_TRY(tl_study_halt(ctx, s, r->candidate, trial, d, h->at));
+        json_decref(h->at);
+        h->at    = NULL;
+        h->ended = true;
+    }
+    tl_study_show(ctx, s);
+done:
+    return rc;
+}
+
+/* Every setting that still runs, as far as the rung. */
 static tl_status run_to(tl_ctx *ctx, tl_study *s, race *r, int rung)
 {
-    const tl_entry *e  = &s->entry[r->candidate];
-    tl_status       rc = TL_OK;
+    tl_status rc = TL_OK;
 
     for (int t = 0; t < r->trials; t++) {
-        lane   *l  = &r->lane[t];
-        json_t *at = NULL;
-        if (l->state != LANE_RUNS) continue;
-        TL_TRY(tl_study_run_to(ctx, s, r->candidate, t, rung, &at));
-        if (!at) {
-            end_lane(s, r, t);
-            continue;
-        }
-        json_decref(l->at);
-        l->at             = at;
-        const double took = tl_study_spent(s, e, tl_json_number(at, "flops", 0.0));
-        s->used += took - l->counted;
-        l->counted = took;
-        TL_TRY(foretell(ctx, s, rung, at, &l->told));
-        say_rung(s, r, t);
+        lane *l = &r->lane[t];
+        for (int d = 0; d < r->draws && !l->out; d++)
+            if (!l->heat[d].ended) TL_TRY(run_heat(ctx, s, r, t, d, rung));
+        if (l->out) TL_TRY(put_out(ctx, s, r, t));
+        else sum_up(r, l);
     }
 done:
     return rc;
@@ -199,20 +305,31 @@ static int best_lane(const race *r, const bool *taken)
 
     for (int t = 0; t < r->trials; t++) {
         const lane *l = &r->lane[t];
-        if (l->state == LANE_OUT || taken[t] || isnan(l->told.final)) continue;
+        if (l->out || taken[t] || isnan(l->told.final)) continue;
         if (best < 0 || l->told.final > r->lane[best].told.final) best = t;
     }
     return best;
 }
 
-static tl_status put_out(tl_ctx *ctx, tl_study *s, race *r, int trial)
+/* What is foretold of a setting's runs that wait at the rung, and what was decided on it. */
+static tl_status note_lane(tl_ctx *ctx, tl_study *s, const race *r, int trial, int rung, bool out,
+                           double against)
 {
-    lane     *l = &r->lane[trial];
-    tl_status rc;
+    tl_status rc = TL_OK;
 
-    TL_TRY(tl_study_halt(ctx, s, r->candidate, trial, l->at));
-    l->state = LANE_OUT;
-    tl_study_show(ctx, s);
+    for (int d = 0; d < r->draws; d++) {
+        const heat *h = &r->lane[trial].heat[d];
+        if (!h->at) continue;
+        TL_TRY(note(ctx, s, &(tl_study_told){ .candidate = r->candidate,
+                                              .trial     = trial,
+                                              .repeat    = d,
+                                              .rung      = rung,
+                                              .share = tl_json_number(h->at, "share", 0.0),
+                                              .told  = h->told,
+                                              .out   = out,
+                                              .against = against,
+                                              .ended   = NAN }));
+    }
 done:
     return rc;
 }
@@ -224,23 +341,15 @@ static tl_status choose(tl_ctx *ctx, tl_study *s, race *r, int rung)
     double    last = NAN; /* of those who go on, the one foretold least */
     tl_status rc   = TL_OK;
 
-    for (int n = tl_race_kept(r->trials, rung); n > 0; n--) {
+    for (int n = tl_race_kept(r->trials, rung, tl_study_ends(s)); n > 0; n--) {
         const int best = best_lane(r, kept);
         if (best < 0) break;
         kept[best] = true;
         last       = r->lane[best].told.final;
     }
     for (int t = 0; t < r->trials; t++) {
-        lane *l = &r->lane[t];
-        if (l->state != LANE_RUNS) continue;
-        TL_TRY(note(ctx, s, &(tl_study_told){ .candidate = r->candidate,
-                                              .trial     = t,
-                                              .rung      = rung,
-                                              .share = tl_json_number(l->at, "share", 0.0),
-                                              .told  = l->told,
-                                              .out   = !kept[t],
-                                              .against = kept[t] ? NAN : last,
-                                              .ended   = NAN }));
+        if (!still_runs(r, &r->lane[t])) continue;
+        TL_TRY(note_lane(ctx, s, r, t, rung, !kept[t], kept[t] ? NAN : last));
         if (!kept[t]) TL_TRY(put_out(ctx, s, r, t));
     }
 done:
@@ -251,7 +360,7 @@ static int lanes_left(const race *r)
 {
     int left = 0;
 
-    for (int t = 0; t < r->trials; t++) left += r->lane[t].state != LANE_OUT;
+    for (int t = 0; t < r->trials; t++) left += !r->lane[t].out;
     return left;
 }
 
@@ -279,19 +388,34 @@ static tl_status face_others(tl_ctx *ctx, tl_study *s, race *r, bool *lost)
     tl_status  rc = TL_OK;
 
     *lost = false;
-    if (t < 0 || r->lane[t].state != LANE_RUNS || s->tolds == 0) return TL_OK;
-    tl_study_told *told = &s->told[s->tolds - 1];
-    while (told->candidate != r->candidate || told->trial != t || told->rung != last) told--;
-    if (!loses(s, r->candidate, &r->lane[t].told, &leader)) return TL_OK;
-    tl_entry *e   = &s->entry[r->candidate];
-    told->out     = true;
-    told->against = leader;
+    if (t < 0 || !still_runs(r, &r->lane[t])) return TL_OK;
+    tl_study_told told = { .told = r->lane[t].told };
+    if (!loses(s, r->candidate, &told.told, &leader)) return TL_OK;
+    for (int i = 0; i < s->tolds; i++) {
+        tl_study_told *of = &s->told[i];
+        if (of->candidate != r->candidate || of->trial != t || of->rung != last) continue;
+        of->out     = true;
+        of->against = leader;
+        told.share  = of->share;
+    }
+    tl_entry *e  = &s->entry[r->candidate];
+    told.against = leader;
     *lost = e->stopped = true;
     e->active          = false;
-    say_lost(s, e, told);
+    say_lost(s, e, &told);
     TL_TRY(put_out(ctx, s, r, t));
 done:
     return rc;
+}
+
+/* The next best that ran to its end; the best itself: there is none. */
+static int second_lane(const race *r, int best)
+{
+    bool taken[TL_STUDY_TRIALS] = { false };
+
+    taken[best]      = true;
+    const int second = best_lane(r, taken);
+    return second >= 0 ? second : best;
 }
 
 static tl_status run_out(tl_ctx *ctx, tl_study *s, race *r)
@@ -301,13 +425,19 @@ static tl_status run_out(tl_ctx *ctx, tl_study *s, race *r)
     tl_status  rc = TL_OK;
 
     for (int t = 0; t < r->trials; t++) {
-        if (r->lane[t].state != LANE_RUNS) continue;
-        e->chosen = t; /* whose failure is the candidate's */
-        TL_TRY(tl_study_run_once(ctx, s, r->candidate, t, 0));
-        end_lane(s, r, t);
+        lane *l = &r->lane[t];
+        for (int d = 0; d < r->draws && !l->out && e->active; d++) {
+            if (l->heat[d].ended) continue;
+            e->chosen = t; /* whose failure is the candidate's */
+            TL_TRY(tl_study_run_once(ctx, s, r->candidate, t, d));
+            end_heat(s, r, t, d);
+        }
+        if (l->out) TL_TRY(put_out(ctx, s, r, t));
+        else sum_up(r, l);
     }
     const int best = best_lane(r, none);
     if (best >= 0) e->chosen = best;
+    e->second  = second_lane(r, e->chosen);
     e->c.hyper = e->trial[e->chosen];
 done:
     return rc;
@@ -326,7 +456,7 @@ static void fail_if_none(tl_study *s, const race *r)
 
 tl_status tl_study_race(tl_ctx *ctx, tl_study *s, int candidate, int trials)
 {
-    race      r    = { .candidate = candidate, .trials = trials };
+    race      r    = { .candidate = candidate, .trials = trials, .draws = tl_study_draws(s) };
     bool      lost = false;
     tl_status rc   = TL_OK;
 
@@ -341,7 +471,8 @@ tl_status tl_study_race(tl_ctx *ctx, tl_study *s, int candidate, int trials)
     if (!lost) TL_TRY(run_out(ctx, s, &r));
     if (!lost) fail_if_none(s, &r);
 done:
-    for (int t = 0; t < trials; t++) json_decref(r.lane[t].at);
+    for (int t = 0; t < trials; t++)
+        for (int d = 0; d < r.draws; d++) json_decref(r.lane[t].heat[d].at);
     return rc;
 }
 
@@ -359,7 +490,8 @@ tl_status tl_study_needs_no_seeds(tl_ctx *ctx, tl_study *s, int candidate, bool 
     *out            = false;
     told.told.seen  = merit_of(s, candidate, e->chosen);
     told.told.final = told.told.seen;
-    told.told.error = noise_of(s, tl_study_merit(s, told.told.seen));
+    told.told.error =
+        noise_of(s, fabs(told.told.seen)) / sqrt(tl_study_draws(s));
     if (isnan(told.told.seen)) return TL_OK;
     if (!loses(s, candidate, &told.told, &told.against)) return TL_OK;
     *out = told.out = e->stopped = true;

@@ -452,12 +452,12 @@ done:
     return rc;
 }
 
-tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int rung,
-                          json_t **out)
+tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
+                          int rung, json_t **out)
 {
     tl_status    rc;
     tl_run_spec  spec;
-    tl_study_run run    = run_named(s, candidate, trial, 0, 0, 0);
+    tl_study_run run    = run_named(s, candidate, trial, repeat, 0, 0);
     bool         stored = false;
     char         name[64];
 
@@ -477,11 +477,12 @@ done:
     return rc;
 }
 
-tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, const json_t *rung)
+tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
+                        const json_t *rung)
 {
     tl_status    rc;
     tl_run_spec  spec;
-    tl_study_run run    = run_named(s, candidate, trial, 0, 0, 0);
+    tl_study_run run    = run_named(s, candidate, trial, repeat, 0, 0);
     bool         stored = false;
     char        *folder = NULL;
 
@@ -546,8 +547,9 @@ const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int rep
 {
     for (int i = 0; i < s->parts; i++) {
         const tl_study_run *r = &s->part[i];
-        if (r->candidate == candidate && r->repeat == repeat && r->fold == fold &&
-            r->rows == rows && !json_object_get(r->result, "failed"))
+        if (r->candidate == candidate && r->trial == s->entry[candidate].chosen &&
+            r->repeat == repeat && r->fold == fold && r->rows == rows &&
+            !json_object_get(r->result, "failed"))
             return r;
     }
     return NULL;
@@ -573,6 +575,15 @@ int tl_study_repeats(const tl_study *s, int candidate, int trial)
            !isnan(tl_study_valid(s, candidate, trial, repeats)))
         repeats++;
     return repeats;
+}
+
+double tl_study_valid_first(const tl_study *s, int candidate, int trial)
+{
+    const int k   = TL_MIN(tl_study_draws(s), tl_study_repeats(s, candidate, trial));
+    double    sum = 0.0;
+
+    for (int i = 0; i < k; i++) sum += tl_study_valid(s, candidate, trial, i);
+    return k > 0 ? sum / k : NAN;
 }
 
 double tl_study_valid_mean(const tl_study *s, int candidate)

@@ -53,7 +53,7 @@ static double stopping_of(const tl_study *s, int candidate, int seeds)
     for (int i = 0; i < s->runs; i++)
         if (s->run[i].candidate == candidate && tl_run_halted(&s->run[i]))
             sum += (1.0 - tl_json_number(s->run[i].result, "share", 0.0)) * t.whole_s;
-    sum += (e->trials - 1) * (seeds - 1) * k * t.whole_s;
+    sum += (e->trials - 1) * TL_MAX(0, seeds - tl_study_draws(s)) * k * t.whole_s;
     if (e->stopped && t.whole_chosen < seeds * k)
         sum += (seeds * k - TL_MAX(k, t.whole_chosen)) * t.whole_s;
     return sum;

@@ -107,19 +107,23 @@ void tl_race_learn(tl_race_record *record, const tl_foretold *told, double ended
     record->square += z * z;
 }
 
-int tl_race_kept(int trials, int rung)
+int tl_race_kept(int trials, int rung, int ends)
 {
-    return rung + 1 < TL_RACE_RUNGS ? (trials + ETA - 1) / ETA : 1;
+    const bool last  = rung + 1 == TL_RACE_RUNGS;
+    const int  third = last ? 1 : (trials + ETA - 1) / ETA;
+    const int  least = last || ends < 2 ? ends : ends + 1;
+
+    return third > least ? third : trials < least ? trials : least;
 }
 
-double tl_race_work(int trials)
+double tl_race_work(int trials, int ends)
 {
     double work = 0.0, before = 0.0;
 
     for (int rung = 0; rung < TL_RACE_RUNGS; rung++) {
         work += trials * (tl_race_rung[rung] - before);
         before = tl_race_rung[rung];
-        trials = tl_race_kept(trials, rung);
+        trials = tl_race_kept(trials, rung, ends);
     }
     return work + trials * (1.0 - before);
 }

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of each route's own schedule: at the first a third of its trials goes on, at the second one. */
+/* Of each route's own schedule: at the first a third of its trials goes on, at the second one, or
+ * two where validation has few rows. */
 enum { TL_RACE_RUNGS = 2 };
 extern const double tl_race_rung[TL_RACE_RUNGS];
 
@@ -34,10 +35,11 @@ tl_foretold tl_race_foretell(const tl_race_point *point, int64_t count, double n
                              double top, const tl_race_record *record);
 void        tl_race_learn(tl_race_record *record, const tl_foretold *told, double ended);
 bool        tl_race_missed(const tl_foretold *told, double ended);
-/* So many of `trials` go on from a rung. */
-int         tl_race_kept(int trials, int rung);
+/* So many of `trials` go on from a rung; `ends` of them, where there are so many, to the end.  Of
+ * two one more goes on from the first: two decays of one rate look alike there. */
+int         tl_race_kept(int trials, int rung, int ends);
 /* Of a route's whole schedule, what racing so many trials takes. */
-double      tl_race_work(int trials);
+double      tl_race_work(int trials, int ends);
 /* Even the best that may be expected of it (one side, 1 %) lies more than `margin` behind. */
 bool        tl_race_lost(const tl_foretold *told, double leader, double leader_error,
                          double margin);

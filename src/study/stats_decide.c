@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { MOST_SEEDS = 12 };
 static const double ALPHA = 0.05, TIE_ALPHA = 0.10, HARDLY = 0.1;
 
 static bool cheaper(const tl_scores *s, int a, int b)
@@ -208,24 +209,45 @@ static bool enough_seeds(const tl_scores *s, int a, int b)
            (b < 0 || tl_study_seeds(s, b) >= least_seeds(s));
 }
 
-/* Would MOST_SEEDS of each, were the difference to stay what it is, hardly ever end in `better`
- * or `tie`?  The seeds still to come can move the mean by what they would take off its
- * variance; where that is much beside the margin they may yet change who is named. */
-static bool is_futile(const tl_scores *s, const tl_rival *r)
+/* How far the seeds to come, up to MOST_SEEDS of each, may yet move a difference: by what they
+ * would take off its variance. */
+static double move_to_come(const tl_pair *p)
 {
-    enum { MOST_SEEDS = 12 };
+    const double then = p->rows_part + p->seeds_part * p->seeds / MOST_SEEDS;
+
+    return sqrt(fmax(1e-30, p->variance - then));
+}
+
+/* Would MOST_SEEDS of each, were the difference to stay what it is, hardly ever end in `better`
+ * or `tie`? */
+static bool stays_open(const tl_scores *s, const tl_rival *r)
+{
     const tl_pair *p = &r->pair;
 
     if (p->seeds < 2 || p->seeds >= MOST_SEEDS) return false;
     const double then = p->rows_part + p->seeds_part * p->seeds / MOST_SEEDS;
-    const double move = sqrt(fmax(1e-30, p->variance - then)), gap = fabs(p->mean);
+    const double move = move_to_come(p), gap = fabs(p->mean);
     const double win  = -tl_normal_quantile(0.5 * r->level) * sqrt(then);
     const double tie  = s->margin + tl_normal_quantile(0.5 * TIE_ALPHA) * sqrt(then);
     const double wins = tl_normal_cdf((gap - win) / move);
     const double ties =
         tie > 0.0 ? tl_normal_cdf((tie - gap) / move) - tl_normal_cdf((-tie - gap) / move) : 0.0;
 
-    return wins + ties < HARDLY && move < 0.5 * s->margin;
+    return wins + ties < HARDLY;
+}
+
+/* Every other that gets seeds lies so clearly within half the margin of the first, or behind it,
+ * that those to come would hardly change who may be named. */
+static bool name_stands(const tl_scores *s, int top, const tl_rival *rival)
+{
+    for (int c = 0; c < s->candidates; c++) {
+        const tl_pair *p = &rival[c].pair;
+        if (c == top || (s->valid && isnan(s->valid[c]))) continue;
+        if (p->seeds < 2 ||
+            fabs(p->mean - 0.5 * s->margin) < -tl_normal_quantile(HARDLY) * move_to_come(p))
+            return false;
+    }
+    return true;
 }
 
 /* The winner's difference to the next best, and what could have been seen. */
@@ -283,12 +305,12 @@ tl_status tl_decide(tl_ctx *ctx, const tl_scores *s, tl_decision *out)
     const standing found = judge(s, top, rival, &tied, &open);
     out->reversed        = is_reversed(s, top);
     out->winner          = found == A_TIE ? tied : found == OPEN ? open : top;
+    out->futile          = found == OPEN && s->candidates > 1 && name_stands(s, top, rival);
     if (found == A_TIE) out->outcome = TL_TIE;
     if (found == ALL_WORSE && !out->reversed && enough_seeds(s, top, best_mean(&v, top)))
         out->outcome = TL_BETTER;
     TL_TRY(measure(ctx, &v, top, rival, out));
-    if (out->outcome == TL_UNDECIDED && s->candidates > 1 && found == OPEN)
-        out->futile = is_futile(s, &rival[out->runner_up]);
+    out->futile = out->futile && stays_open(s, &rival[out->runner_up]);
     TL_TRY(tl_study_confidence(ctx, &v, out->winner, &out->confidence));
     say_why(s, out, rival, found == ALL_WORSE);
 done:

@@ -27,8 +27,9 @@ json_t *tl_study_race_json(const tl_study *s, int candidate)
         if (t->candidate != candidate) continue;
         json_array_append_new(
             list,
-            json_pack("{s:i, s:f, s:f, s:f, s:o, s:o, s:o, s:b, s:o, s:o}", "trial", t->trial,
-                      "lr", h->optim.lr, "weight_decay", h->optim.weight_decay, "share", t->share,
+            json_pack("{s:i, s:i, s:f, s:f, s:f, s:o, s:o, s:o, s:b, s:o, s:o}", "trial", t->trial,
+                      "draw", t->repeat, "lr", h->optim.lr, "weight_decay",
+                      h->optim.weight_decay, "share", t->share,
                       "seen", score_json(s, t->told.seen), "foretold",
                       score_json(s, t->told.final), "error", tl_json_real(t->told.error),
                       "stopped", (int)t->out, "against", score_json(s, t->against), "ended",
@@ -45,7 +46,7 @@ static bool is_regretted(const tl_study *s, const tl_study_told *t, double best)
 
     if (!t->out) return false;
     if (e->stopped && t->trial == e->chosen) return t->told.final > best - s->margin;
-    return t->told.final > tl_study_merit(s, tl_study_valid(s, t->candidate, e->chosen, 0));
+    return t->told.final > tl_study_merit(s, tl_study_valid(s, t->candidate, e->chosen, t->repeat));
 }
 
 static int by_size(const void *a, const void *b)
@@ -99,8 +100,9 @@ json_t *tl_study_races_json(const tl_study *s)
 
     for (int i = 0; i < TL_RACE_RUNGS; i++)
         json_array_append_new(rungs, json_real(tl_race_rung[i]));
-    return json_pack("{s:o, s:i, s:i, s:i, s:i, s:o, s:i, s:i}", "rungs", rungs, "trials",
-                     TL_MAX(1, s->trials), "foretold", b.foretold, "ended", b.ended, "missed",
+    return json_pack("{s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:i, s:i}", "rungs", rungs, "trials",
+                     TL_MAX(1, s->trials), "draws", tl_study_draws(s), "foretold",
+                     b.foretold, "ended", b.ended, "missed",
                      b.missed, "typical_error", tl_json_real(b.typical), "stopped", b.stopped,
                      "regretted", b.regretted);
 }
@@ -108,13 +110,19 @@ json_t *tl_study_races_json(const tl_study *s)
 void tl_study_race_words(const tl_study *s, json_t *reasons)
 {
     const balance b = balance_of(s);
-    char          off[32];
+    char          off[32], under[80] = "";
 
+    if (tl_study_draws(s) > 1)
+        snprintf(under, sizeof under,
+                 " (the mean of %d seeds, each with validation rows of its own)",
+                 tl_study_draws(s));
     if (s->trials > 1)
         tl_reason(reasons,
-                  "%d settings of rate and decay were raced for each trained route, on validation: "
-                  "after a third of its schedule %d of them went on, after two thirds one.",
-                  s->trials, tl_race_kept(s->trials, 0));
+                  "%d settings of rate and decay were raced for each trained route, on "
+                  "validation%s: after a third of its schedule %d of them went on, after two "
+                  "thirds %s.",
+                  s->trials, under, tl_race_kept(s->trials, 0, tl_study_ends(s)),
+                  tl_study_ends(s) > 1 ? "two" : "one");
     if (b.stopped == 0) return;
     tl_reason(reasons,
               "%d %s stopped early because of what validation foretold.  Of %d foretellings that "

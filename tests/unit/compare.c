@@ -398,7 +398,8 @@ static void check_saved(const json_t *verdict)
     const json_t *saved = json_object_get(json_object_get(verdict, "budget"), "saved");
     double        sum   = tl_json_number(saved, "runs_seconds", NAN);
 
-    assert_true(tl_json_int(saved, "alone_runs", 0) > tl_json_int(saved, "runs", 1000));
+    /* on few rows every setting begins under as many seeds as it would get alone */
+    assert_true(tl_json_int(saved, "alone_runs", 0) >= tl_json_int(saved, "runs", 1000));
     assert_true(tl_json_number(saved, "stopping", 0.0) > 0.0);
     sum += tl_json_number(saved, "caching", NAN) + tl_json_number(saved, "sharing", NAN) +
            tl_json_number(saved, "stopping", NAN);
@@ -433,17 +434,18 @@ static void settings_are_raced_fairly(void **state)
     holds_to_its_schema(verdict);
     race = json_object_get(verdict, "race");
     assert_int_equal(tl_json_int(race, "trials", 0), 5);
+    assert_int_equal(tl_json_int(race, "draws", 0), 3); /* validation has few rows */
     for (size_t i = 0; trained[i]; i++) {
         const json_t *c = candidate_of(verdict, trained[i]);
-        assert_int_equal(told_at(c, 0.3, 0.6, &stopped), 5);
-        assert_int_equal(stopped, 3);
-        assert_int_equal(told_at(c, 0.6, 0.99, &stopped), 2);
-        assert_int_equal(stopped, 1);
-        ended += 2; /* of the one that ran on, at both rungs */
+        assert_int_equal(told_at(c, 0.3, 0.6, &stopped), 3 * 5);
+        assert_int_equal(stopped, 3 * 2);
+        assert_int_equal(told_at(c, 0.6, 0.99, &stopped), 3 * 3);
+        assert_int_equal(stopped, 3 * 1);
+        ended += 3 * 4; /* of the two that ran on, at both rungs */
     }
     assert_int_equal(tl_json_int(race, "ended", 0), ended);
     assert_true(tl_json_int(race, "missed", 100) <= ended);
-    assert_true(tl_json_int(race, "stopped", 0) >= 12);
+    assert_true(tl_json_int(race, "stopped", 0) >= 27);
     check_saved(verdict);
     json_decref(verdict);
     tl_free(ctx, best);

@@ -14,11 +14,32 @@ enum { ROWS = 1000, ENTRIES = 4, LOOKS = 6 };
 typedef struct {
     double good[ENTRIES], steep, luck; /* luck: of a seed */
     int    asked, failing; /* runs handed out; a candidate that always fails, -1: none */
+    double gain;        /* what threefold rates add to candidate 2 ...                      */
+    bool   late;        /* ... after half the schedule                                      */
+    double stiff;       /* what tenfold decays cost                                         */
+    double early_seeds; /* ... and lose on validation under the first three seeds           */
+    int64_t valid_rows; /* 0: 1,000 */
 } world;
+
+static bool is_steep(int trial)
+{
+    return trial == 1 || trial == 4;
+}
 
 static double quality(const world *w, int candidate, int trial)
 {
-    return w->good[candidate] - (trial == 1 || trial == 4 ? w->steep : 0.0);
+    const double slow = trial == 2 ? 0.05 : 0.0; /* a third of the rate is too low for all */
+
+    return w->good[candidate] - (is_steep(trial) ? w->steep : slow) -
+           (trial > 2 ? w->stiff : 0.0) +
+           (is_steep(trial) && candidate == 2 ? w->gain : 0.0);
+}
+
+static double on_validation(const world *w, const tl_study_run *run)
+{
+    const bool unlucky = is_steep(run->trial) && run->candidate == 2 && run->repeat < 3;
+
+    return quality(w, run->candidate, run->trial) - (unlucky ? w->early_seeds : 0.0);
 }
 
 static double luck(const world *w, const tl_study_run *run, int what)
@@ -37,8 +58,8 @@ static tl_status a_run(tl_ctx *ctx, void *user, tl_study_run *run)
     run->result = run->candidate == w->failing
                       ? json_pack("{s:s}", "failed", "it always does")
                       : json_pack("{s:f, s:s, s:f}", "valid_metric",
-                                  quality(w, run->candidate, run->trial) + luck(w, run, 1),
-                                  "stopped", "epochs", "flops", 1.0);
+                                  on_validation(w, run) + luck(w, run, 1), "stopped", "epochs",
+                                  "flops", 1.0);
     return TL_OK;
 }
 
@@ -55,8 +76,9 @@ static tl_status a_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int ru
     points = json_array();
     for (int i = 1; share < tl_race_rung[rung] - 1e-9; i++) {
         share = (double)i / LOOKS;
-        best  = quality(w, run->candidate, run->trial) + luck(w, run, 1) -
-                0.02 * (1.0 / share - 1.0);
+        best  = on_validation(w, run) + luck(w, run, 1) - 0.02 * (1.0 / share - 1.0);
+        if (is_steep(run->trial) && run->candidate == 2 && share < 0.5 && w->late)
+            best -= w->gain + 0.01;
         json_array_append_new(points, json_pack("[f, f]", share, best));
     }
     *out = json_pack("{s:o, s:f, s:f, s:f}", "points", points, "valid_metric", best, "share", share,
@@ -83,6 +105,8 @@ static tl_status answers(tl_ctx *ctx, void *user, const tl_study_run *run, float
 typedef struct {
     int    winner, outcome, looks, runs, least; /* least: fewest seeds of a candidate */
     double used;
+    int    draws, settings; /* seeds of the race, and settings that ran to their end */
+    int    chosen[ENTRIES];
     const char *ends;
     bool   failed[ENTRIES];
 } ending;
@@ -116,11 +140,13 @@ static ending go_through(world *w, double budget_s)
         entry[i] = (tl_entry){ .c = { .route = tl_route_find(names[i]) }, .base = -1,
                                .active = true, .trials = 1, .row_flops = 1.0 + i,
                                .need = { .flops = 1.0 }, .s_per_flop = 1.0 };
+        entry[i].trial[0].optim = (tl_optim_settings){ .lr = 0.01, .weight_decay = 1e-4 };
         strcpy(entry[i].label, names[i]);
         if (entry[i].c.route->needs_base) entry[i].base = 0, entry[i].c.base = &base;
     }
     tl_study s = { .q = &q, .tape = &tape, .data = &data, .metric = "accuracy", .margin = 0.01,
-                   .budget_s = budget_s, .train_rows = 1000, .valid_rows = 1000, .bases = 1,
+                   .budget_s = budget_s, .train_rows = 1000,
+                   .valid_rows = w->valid_rows ? w->valid_rows : 1000, .bases = 1,
                    .features = features, .entry = entry, .entries = ENTRIES, .detectable = NAN,
                    .test = { row, ROWS }, .slice = { { .test = { row, ROWS } } },
                    .warnings = json_array(), .plan = json_object() };
@@ -128,9 +154,11 @@ static ending go_through(world *w, double budget_s)
     TEST_OK(tl_study_weigh(ctx, &s, &j));
     ending e = { .winner = j.entry[j.decision.winner], .outcome = (int)j.decision.outcome,
                  .looks = s.looks, .runs = s.runs, .used = s.used, .least = TL_STUDY_SEEDS,
+                 .draws = s.draws, .settings = s.ends,
                  .ends = s.looks ? s.look[s.looks - 1].ends : NULL };
     for (int i = 0; i < ENTRIES; i++) {
         e.least = TL_MIN(e.least, tl_study_repeats(&s, i, entry[i].chosen));
+        e.chosen[i] = entry[i].chosen;
         e.failed[i] = entry[i].status && strcmp(entry[i].status, "failed") == 0;
     }
     tl_judged_free(ctx, &j);
@@ -184,8 +212,48 @@ static void it_is_not_futile_where_seeds_may_change_the_name(void **state)
 
     (void)state;
     assert_true(e.looks > 1);
-    assert_non_null(e.ends);
-    assert_string_not_equal(e.ends, "futile");
+    assert_true(e.least >= 5);
+}
+
+static void few_rows_are_raced_under_more_seeds(void **state)
+{
+    world        w = { .good = { 0.60, 0.68, 0.72, 0.66 }, .luck = 0.01, .failing = -1 };
+    w.valid_rows      = 100;
+    const ending few  = go_through(&w, 100.0), poor = go_through(&w, 24.0);
+    w.valid_rows      = 100000;
+    const ending many = go_through(&w, 100.0);
+
+    (void)state;
+    assert_int_equal(few.draws, 3);
+    assert_int_equal(few.settings, 2);
+    assert_int_equal(poor.draws, 1);
+    assert_true(poor.used <= 24.0);
+    assert_int_equal(many.draws, 1);
+    assert_int_equal(many.settings, 1);
+}
+
+/* Behind at the first rung, where its own rate stands with two decays. */
+static void a_rate_that_shows_late_goes_on(void **state)
+{
+    world w = { .good = { 0.60, 0.68, 0.72, 0.66 }, .gain = 0.05, .late = true,
+                .failing = -1, .valid_rows = 100 };
+    const ending e = go_through(&w, 100.0);
+
+    (void)state;
+    assert_true(e.chosen[2] == 1 || e.chosen[2] == 4);
+    assert_int_equal(e.winner, 2);
+}
+
+/* Three seeds put its own rate before the better one; the seeds to come set that right. */
+static void a_second_setting_may_overtake(void **state)
+{
+    world w = { .good = { 0.60, 0.64, 0.72, 0.62 }, .gain = 0.05, .early_seeds = 0.07,
+                .stiff = 0.05, .failing = -1, .valid_rows = 100 };
+    const ending e = go_through(&w, 100.0);
+
+    (void)state;
+    assert_true(e.looks > 1);
+    assert_int_equal(e.chosen[2], 1);
 }
 
 static void a_small_budget_is_kept_too(void **state)
@@ -220,6 +288,9 @@ int main(void)
         cmocka_unit_test(equal_routes_are_no_win),
         cmocka_unit_test(who_keeps_up_goes_on_with_the_finalists),
         cmocka_unit_test(it_is_not_futile_where_seeds_may_change_the_name),
+        cmocka_unit_test(few_rows_are_raced_under_more_seeds),
+        cmocka_unit_test(a_rate_that_shows_late_goes_on),
+        cmocka_unit_test(a_second_setting_may_overtake),
         cmocka_unit_test(a_small_budget_is_kept_too),
         cmocka_unit_test(who_fails_is_left_and_said),
     };

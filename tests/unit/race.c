@@ -135,7 +135,7 @@ static void the_right_trial_goes_on(void **state)
                 told[k] = tl_race_foretell(p[k], seen, NOISE, 1.0, NULL).final;
                 if (rung == 0) last[k] = p[k][seen - 1].merit;
             }
-            for (; left > tl_race_kept(TRIALS, rung); left--) {
+            for (; left > tl_race_kept(TRIALS, rung, 1); left--) {
                 int worst = -1;
                 for (int k = 0; k < TRIALS; k++)
                     if (!out[k] && (worst < 0 || told[k] < told[worst])) worst = k;
@@ -183,13 +183,20 @@ static void routes_are_stopped_rightly(void **state)
 static void races_cost_what_they_say(void **state)
 {
     (void)state;
-    assert_true(fabs(tl_race_work(1) - 1.0) < 1e-12);
-    assert_true(fabs(tl_race_work(3) - 5.0 / 3.0) < 1e-12);
-    assert_true(fabs(tl_race_work(5) - 8.0 / 3.0) < 1e-12);
-    assert_int_equal(tl_race_kept(1, 0), 1);
-    assert_int_equal(tl_race_kept(3, 0), 1);
-    assert_int_equal(tl_race_kept(4, 0), 2);
-    assert_int_equal(tl_race_kept(5, 1), 1);
+    assert_true(fabs(tl_race_work(1, 1) - 1.0) < 1e-12);
+    assert_true(fabs(tl_race_work(3, 1) - 5.0 / 3.0) < 1e-12);
+    assert_true(fabs(tl_race_work(5, 1) - 8.0 / 3.0) < 1e-12);
+    assert_int_equal(tl_race_kept(1, 0, 1), 1);
+    assert_int_equal(tl_race_kept(3, 0, 1), 1);
+    assert_int_equal(tl_race_kept(4, 0, 1), 2);
+    assert_int_equal(tl_race_kept(5, 1, 1), 1);
+    /* two to the end: three after the first third, as many as there are */
+    assert_true(fabs(tl_race_work(5, 2) - 10.0 / 3.0) < 1e-12);
+    assert_true(fabs(tl_race_work(2, 2) - 2.0) < 1e-12);
+    assert_int_equal(tl_race_kept(5, 0, 2), 3);
+    assert_int_equal(tl_race_kept(5, 1, 2), 2);
+    assert_int_equal(tl_race_kept(2, 0, 2), 2);
+    assert_int_equal(tl_race_kept(1, 1, 2), 1);
 }
 
 int main(void)

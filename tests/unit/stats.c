@@ -58,6 +58,39 @@ static void a_clear_winner_is_better(void **state)
     tl_decision_free(test_ctx(), &d);
 }
 
+/* Two that no seeds could tell apart, and a third that is cheaper by the others' luck. */
+static tl_decision with_a_third_at(double accuracy)
+{
+    const double level[] = { 0.70, 0.70, accuracy }, cost[] = { 2.0, 3.0, 1.0 };
+    float        score[MOST * SEEDS * ROWS];
+    tl_scores    s = scores_of(score, 3);
+    tl_decision  d;
+
+    for (int c = 0; c < 3; c++)
+        for (int k = 0; k < SEEDS; k++)
+            for (int r = 0; r < ROWS; r++) {
+                const double own  = tl_rand_uniform(3, (uint64_t)c, (uint64_t)r);
+                const double seed = (k % 2 ? 0.03 : -0.03) * (c == 2);
+                score[(c * SEEDS + k) * ROWS + r] = own < level[c] + seed;
+            }
+    s.inference_cost = cost;
+    s.margin         = 0.06;
+    TEST_OK(tl_decide(fresh(), &s, &d));
+    tl_decision_free(test_ctx(), &d);
+    return d;
+}
+
+static void it_is_futile_only_where_no_name_may_change(void **state)
+{
+    const tl_decision far = with_a_third_at(0.40), near = with_a_third_at(0.67);
+
+    (void)state;
+    assert_int_equal(far.outcome, TL_UNDECIDED);
+    assert_true(far.futile);
+    assert_int_equal(near.outcome, TL_UNDECIDED);
+    assert_false(near.futile);
+}
+
 static void few_seeds_or_a_reversal_are_undecided(void **state)
 {
     const double accuracy[] = { 0.6, 0.9, 0.75 }, valid[] = { NAN, 0.8, 0.81 };
@@ -364,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clear_winner_is_better),
         cmocka_unit_test(few_seeds_or_a_reversal_are_undecided),
+        cmocka_unit_test(it_is_futile_only_where_no_name_may_change),
         cmocka_unit_test(the_cheapest_of_the_tied_wins),
         cmocka_unit_test(undecided_takes_no_one_beyond_the_margin),
         cmocka_unit_test(differences_of_errors_are_said_as_errors),

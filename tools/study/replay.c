@@ -105,6 +105,32 @@ static const char *why_ended(const tl_study *s)
     return s->looks && s->look[s->looks - 1].ends ? s->look[s->looks - 1].ends : "budget";
 }
 
+/* What lost more than the margin, first cause first: the named route's, or every route's, setting
+ * that its race chose; that nobody within the margin had a second look; a name for being cheap;
+ * else the luck of test rows and seeds. */
+static const char *why_lost(const theatre *t, const tl_judged *j)
+{
+    const tl_study *s     = &t->s;
+    const double    least = theatre_best(t) - s->margin - 1e-9;
+    const int       named = j->entry[j->decision.winner];
+    double          top   = -INFINITY;
+    bool            there = false, first = false;
+
+    if (theatre_score(t, named, s->entry[named].chosen) >= least) return "";
+    for (int k = 0; k < j->count; k++) {
+        const int    i    = j->entry[k];
+        const double mean = tl_study_merit(s, j->decision.test[k].mean);
+        const bool   good = theatre_score(t, i, s->entry[i].chosen) >= least;
+        there             = there || (good && s->entry[i].finalist);
+        if (!(mean > top)) continue;
+        top   = mean;
+        first = good;
+    }
+    for (int i = 0; i < t->entries && !there; i++)
+        if (theatre_score(t, i, s->entry[i].chosen) >= least) return "stopped";
+    return !there ? "setting" : first ? "cheap" : "luck";
+}
+
 static void print_replay(const theatre *t, uint64_t number, double cost, const tl_judged *j)
 {
     const tl_study *s      = &t->s;
@@ -114,11 +140,12 @@ static void print_replay(const theatre *t, uint64_t number, double cost, const t
     const double    as_set = best - theatre_score(t, winner, s->entry[winner].chosen);
 
     printf("{\"replay\": %d, \"winner\": \"%s\", \"route\": \"%s\", \"trial\": %d, "
-           "\"outcome\": \"%s\", \"ends\": \"%s\", \"looks\": %d, \"runs\": %d, \"spent\": %.4f, "
+           "\"outcome\": \"%s\", \"ends\": \"%s\", \"lost\": \"%s\", \"looks\": %d, "
+           "\"runs\": %d, \"spent\": %.4f, "
            "\"regret\": %.4f, \"route_regret\": %.4f, \"margin\": %.4f}\n",
            (int)number, s->entry[winner].label, s->entry[winner].c.route->name,
            s->entry[winner].chosen, tl_outcome_name((int)j->decision.outcome), why_ended(s),
-           s->looks, s->runs, s->used / cost, points_of(t, fmax(0.0, as_set)),
+           why_lost(t, j), s->looks, s->runs, s->used / cost, points_of(t, fmax(0.0, as_set)),
            points_of(t, best - theatre_score(t, winner, top)), points_of(t, s->margin));
 }
 

@@ -68,6 +68,10 @@ def verdicts(build, records, more=()):
     print("| --- " * (8 + len(rules)) + "|")
     print("\n".join(rows))
     sum_up("as above", played)
+    # Rules were chosen with the first half in view: every other cell of the list, set beforehand.
+    sum_up("the half that rules were chosen on", played[0::2])
+    sum_up("the other half", played[1::2])
+    losses(records, played)
     print("\nA rule's regret over the cells where it applies, beside the verdict's on the same cells:\n")
     print("| rule | cells | median | mean | worst | verdict's median | mean | worst |")
     print("| --- " * 8 + "|")
@@ -77,6 +81,20 @@ def verdicts(build, records, more=()):
         print(f"| {name} | {sum(v is not None for v in values)} | "
               + " | ".join(f"{f([b[k] for b in both]):.2f}" for k in (0, 1)
                            for f in (statistics.median, mean, max)) + " |")
+
+
+CAUSES = ("setting", "stopped", "cheap", "luck")  # replay.c, why_lost
+
+
+def losses(records, played):
+    """What lost more than the margin, by cell: replays and the points they lost."""
+    print("\n| cell | " + " | ".join(CAUSES) + " | points lost, all causes |")
+    print("| --- " * (2 + len(CAUSES)) + "|")
+    lost = [[p for p in plays if p["regret"] > p["margin"]] for plays in played]
+    for path, plays in [*zip((r.stem for r in records), lost), ("all", sum(lost, []))]:
+        if plays:
+            print(f"| {path} | " + " | ".join(str(sum(p["lost"] == c for p in plays)) for c in CAUSES)
+                  + f" | {sum(p['regret'] for p in plays):.1f} |")
 
 
 def sum_up(what, played):
