@@ -5,11 +5,11 @@
  * al. 2022 (SimMIM), arXiv:2111.09886.  Floor 3, train. */
 #include "train/candidate.h"
 
-extern const tl_route tl_route_scratch;
+extern const tl_route tl_route_full;
 
 static void defaults(tl_hyper *h, const tl_arch *arch, int64_t train_rows)
 {
-    tl_route_scratch.defaults(h, arch, train_rows);
+    tl_route_full.defaults(h, arch, train_rows);
     h->pretrain_epochs = train_rows < 20000 ? 40.0 : 20.0;
     if (arch->family->text) h->mask = 0.15;
 }
