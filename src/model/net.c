@@ -64,6 +64,7 @@ static bool full_name(tl_net *net, const char *name, char full[NAME_BYTES])
 tl_tensor tl_net_block(tl_net *net, tl_tensor x)
 {
     net->block++;
+    if (net->recompute && !broken(net)) tl_graph_segment(net->g);
     if (!net->cut || net->block != net->cut || broken(net)) return x;
     if (net->above) {
         const tl_dtype kind = net->sequences ? net->dtype : TL_F32; /* texts keep it as it is */

@@ -30,6 +30,7 @@ typedef struct {
     tl_dtype   dtype;       /* of activations: TL_F32 or TL_BF16                            */
     int        block;       /* of the parameters declared next                              */
     int        live_from;   /* while training, blocks below are as in evaluation            */
+    bool       recompute;   /* blocks but the last are not held for backward (tl_graph_segment) */
     int        cut;         /* the network is cut below this block; 0: it is whole          */
     bool       above;       /* of a cut network the part above, fed by the input "cut"      */
     tl_tensor  at_cut;      /* the stream that enters the block above the cut               */

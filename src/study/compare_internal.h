@@ -67,6 +67,7 @@ typedef struct {
     double       setup_s, s_per_flop, head_s_per_row; /* its calibration */
     double       first_s; /* forecast of its first run, features included */
     int64_t      micro_batch;
+    bool         recompute;  /* with it, as --memory demands */
     bool         finalist;
     bool         gave_up; /* a later seed failed: it is asked for no more */
     tl_schema   *columns; /* of a table, as this candidate codes it; held */

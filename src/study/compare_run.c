@@ -32,6 +32,7 @@ tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec
                              .slab               = s->slab,
                              .dtype              = s->dtype,
                              .micro_batch        = e->micro_batch,
+                             .recompute          = e->recompute,
                              .checkpoint_every_s = CHECKPOINT_EVERY_S,
                              .store              = s->store,
                              .progress           = s->q->progress,

@@ -298,6 +298,7 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
     }
     if (rc == TL_OK && *said) tl_study_warn(s, "%s: %s.", e->label, said);
     e->micro_batch     = spec->micro_batch;
+    e->recompute       = spec->recompute;
     e->trial[0].batch  = spec->candidate.hyper.batch;
     e->trial[0].shards = spec->candidate.hyper.shards;
     e->trial[0].cached = spec->candidate.hyper.cached;

@@ -31,6 +31,7 @@ void tl_graph_free(tl_ctx *ctx, tl_graph *g)
     tl_free(ctx, g->info);
     tl_free(ctx, g->node);
     tl_free(ctx, g->live);
+    tl_free(ctx, g->segment);
     tl_free(ctx, g->gradient);
     tl_free(ctx, g);
 }
@@ -164,6 +165,12 @@ void tl_graph_layer(tl_graph *g, const char *name)
     g->layer = keep_name(g, name);
 }
 
+void tl_graph_segment(tl_graph *g)
+{
+    if (!grow(g, &g->segment, sizeof *g->segment, g->segments, &g->segment_room)) return;
+    g->segment[g->segments++] = g->nodes;
+}
+
 void tl_graph_keep(tl_graph *g, tl_tensor t, const char *name)
 {
     if (g->status != TL_OK || t < 1 || t > g->tensors) return;
@@ -202,7 +209,8 @@ tl_tensor tl_graph_apply(tl_graph *g, const tl_op *op, int n_in, const tl_tensor
     own = attr_bytes ? keep_bytes(g, attr_bytes) : NULL;
     if (g->status != TL_OK) return 0;
     if (attr_bytes) memcpy(own, attr, attr_bytes);
-    *n = (tl_node){ .op = op, .n_in = n_in, .n_out = op->n_out, .attr = own, .layer = g->layer };
+    *n = (tl_node){ .op = op, .n_in = n_in, .n_out = op->n_out, .attr = own,
+                    .attr_bytes = attr_bytes, .layer = g->layer };
     for (int i = 0; i < n_in; i++) {
         n->in[i] = in[i];
         needs_grad |= in[i] && g->info[in[i]]->needs_grad;
@@ -263,7 +271,8 @@ int32_t tl_graph_products(const tl_graph *g)
 {
     int32_t count = 0;
 
-    for (int32_t i = 0; i < g->nodes; i++) count += g->node[i]->op->flops != NULL;
+    for (int32_t i = 0; i < g->nodes; i++)
+        count += g->node[i]->op->flops != NULL && !g->node[i]->again;
     return count;
 }
 

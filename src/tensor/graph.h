@@ -40,6 +40,8 @@ typedef struct tl_node {
     tl_tensor    in[TL_MOST_IN];   /* 0 where an optional input is absent                   */
     tl_tensor    out[TL_MOST_OUT];
     const void  *attr;             /* the op's own attribute struct, in the graph's arena   */
+    size_t       attr_bytes;
+    bool         again;            /* a segment's, made for the backward pass               */
     const char  *layer;            /* the layer it belongs to, for NaN reports and profiles */
 } tl_node;
 
@@ -62,6 +64,10 @@ tl_tensor tl_graph_apply(tl_graph *g, const tl_op *op, int n_in, const tl_tensor
                          const void *attr, size_t attr_bytes);
 tl_tensor tl_graph_out(const tl_graph *g, tl_tensor first, int k); /* sibling output k */
 
+/* The nodes that follow, up to the next call, are a segment: what they make is not held for the
+ * backward pass but made again there, from what came in (Chen et al. 2016, arXiv:1604.06174), to
+ * the same bits.  The last segment, and one that writes states, is held as ever. */
+void      tl_graph_segment(tl_graph *g);
 /* Appends the gradients of scalar `loss`.  Afterwards tl_graph_gradient(param) is a kept
  * tensor of the parameter's shape (f32), or 0 where the loss does not depend on it. */
 void      tl_graph_backward(tl_graph *g, tl_tensor loss);
@@ -74,6 +80,7 @@ int32_t               tl_graph_tensors(const tl_graph *g);         /* ids are 1.
 tl_tensor             tl_graph_find(const tl_graph *g, const char *name); /* 0: none    */
 /* Of products and convolutions in one run; what no kept tensor needs does not count. */
 double                tl_graph_flops(const tl_graph *g);
-int32_t               tl_graph_products(const tl_graph *g); /* how many of them          */
+/* How many; what is made again has a library's plan already. */
+int32_t               tl_graph_products(const tl_graph *g);
 tl_ctx               *tl_graph_ctx(const tl_graph *g);
 #endif

@@ -14,7 +14,9 @@ struct tl_graph {
     tl_tensor       *gradient;  /* [0 .. gradients): of each tensor that was there when the
                                    backward pass was made; NULL before */
     bool            *live;      /* [1 .. tensors] scratch of tl_graph_flops */
+    int32_t         *segment;   /* [segments]: the node each begins with */
     int32_t          tensors, nodes, info_room, node_room, live_room, gradients;
+    int32_t          segments, segment_room;
     const char      *layer;
     bool             in_backward;
 };

@@ -405,8 +405,8 @@ done:
     return rc;
 }
 
-/* The next smaller thing to try; false: there is none. */
-static bool shrink(tl_run_spec *spec, bool groups)
+/* The next smaller thing to try, from pieces of `whole` rows; false: there is none. */
+static bool shrink(tl_run_spec *spec, bool groups, int64_t whole)
 {
     tl_hyper     *h     = &spec->candidate.hyper;
     const int64_t shard = h->batch / h->shards;
@@ -424,9 +424,14 @@ static bool shrink(tl_run_spec *spec, bool groups)
         spec->micro_batch = h->batch / shards;
         return true;
     }
-    if (spec->micro_batch <= 1) return false;
-    do spec->micro_batch--;
-    while (shard % spec->micro_batch);
+    if (spec->micro_batch > 1) {
+        do spec->micro_batch--;
+        while (shard % spec->micro_batch);
+        return true;
+    }
+    if (spec->recompute) return false;
+    spec->recompute   = true; /* dearer than small pieces: the last resort */
+    spec->micro_batch = whole;
     return true;
 }
 
@@ -446,11 +451,11 @@ tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes,
     *said = 0;
     TL_TRY(tl_run_settle(ctx, spec, &one));
     TL_TRY(tl_arch_params(ctx, &one.candidate.arch, &params));
-    const int64_t wanted = group_rows(&one);
+    const int64_t wanted = group_rows(&one), whole = one.micro_batch;
     for (;;) {
         TL_TRY(tl_run_forecast(ctx, &one, &need));
         if (need.peak_bytes <= limit_bytes) break;
-        if (!shrink(&one, tl_run_groups(&one, params)))
+        if (!shrink(&one, tl_run_groups(&one, params), whole))
             TL_FAIL(TL_ELIMIT, "--memory",
                     "%s needs at least %zu MiB, %zu MiB are allowed (raise "
                     "--memory)",
@@ -463,7 +468,12 @@ tl_status tl_run_fit_memory(tl_ctx *ctx, tl_run_spec *spec, size_t limit_bytes,
                  " rows instead of %" PRId64 ", which may change the result (raise it to "
                  "keep them)",
                  group_rows(&one), wanted);
+    else if (one.recompute && !spec->recompute)
+        snprintf(said, 200,
+                 "--memory leaves no room for what blocks make: they are computed again in the "
+                 "backward pass, a third more work (raise it to spare that)");
     spec->micro_batch            = one.micro_batch;
+    spec->recompute              = one.recompute;
     spec->candidate.hyper.batch  = one.candidate.hyper.batch;
     spec->candidate.hyper.shards = one.candidate.hyper.shards;
     spec->candidate.hyper.cached = one.candidate.hyper.cached;

@@ -29,6 +29,8 @@ typedef struct {
     tl_slab     *slab;
     tl_dtype     dtype;
     int64_t      micro_batch;           /* rows of one plan; 0: batch / shards              */
+    bool         recompute;             /* blocks are made again in backward, not held: the
+                                           same bits in less memory and more time           */
     int64_t      most_steps;            /* stops with "budget" there; 0: none               */
     double       pause_share;           /* stops with "paused" at the first look after this
                                            share of the training, saved to go on from; needs

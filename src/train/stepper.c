@@ -62,7 +62,7 @@ tl_status tl_train_graph(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *ar
     tl_net    net = { .ctx = ctx, .g = g, .params = params, .training = true,
                       .frozen_norm = h->frozen_norm || phase->which < TL_TRAIN_TOP,
                       .live_from = phase->from, .cut = phase->cached ? phase->from : 0,
-                      .dtype = spec->dtype };
+                      .dtype = spec->dtype, .recompute = spec->recompute };
     tl_status rc;
 
     out->units    = 1;

@@ -219,7 +219,7 @@ VEC void layer_norm_loop(int64_t rows, int64_t c, const void *x, void *y, bool b
         const float   s      = 1.0f / __builtin_sqrtf(spread + eps);
         if (mean) mean[r] = m;
         if (invstd) invstd[r] = s;
-        for (int64_t j = 0; j < c; j += VL) {
+        for (int64_t j = 0; j < c && y; j += VL) {
             const int64_t left = c - j;
             const vf      n    = (take(x, at + j, left, bf) - m) * s;
             give(y, at + j,

@@ -246,8 +246,7 @@ static tl_status layer_norm_run(tl_ctx *ctx, const tl_call *call)
 
     (void)ctx;
     k.rows = tl_rows(&call->in[0]);
-    if (call->out[0].data)
-        tl_par_for(call->threads, k.rows, row_grain(k.c), layer_norm_rows, &k);
+    tl_par_for(call->threads, k.rows, row_grain(k.c), layer_norm_rows, &k);
     return TL_OK;
 }
 

@@ -92,7 +92,7 @@ static tl_status run_pool(pool k, void (*body)(void *, int64_t, int64_t))
 {
     const int64_t row = k.window.c * TL_MAX(k.window.w, k.window.ow);
 
-    if (k.call->out[0].data)
+    if (k.call->out[0].data || (k.call->node->n_out > 1 && k.call->out[1].data))
         tl_par_for(k.call->threads, k.rows, TL_MAX(1, 8192 / row), body, &k);
     return TL_OK;
 }
