@@ -244,6 +244,8 @@ tl_status tl_study_calibrate(tl_ctx *ctx, tl_study *s); /* seconds, measured onc
 double    tl_study_slice_seconds(const tl_study *s, const tl_entry *e); /* one run */
 double    tl_study_first_seconds(const tl_study *s,
                                  const tl_entry *e); /* with its features */
+double    tl_study_likely_seconds(const tl_study *s, const tl_entry *e); /* of one slice, patience
+                                 counted in; decisions are taken by the whole schedule */
 double    tl_study_run_seconds(const tl_study *s,
                                const tl_entry *e); /* all slices of a repeat */
 double    tl_study_spent(const tl_study *s, const tl_entry *e,

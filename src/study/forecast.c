@@ -58,7 +58,8 @@ done:
     return rc;
 }
 
-/* Same network, input and way of training: same seconds per FLOP.  Networks in words share a name
+/* Same network, input and way of training: same seconds per FLOP (an adapter's small products take
+ * longer for theirs).  Networks in words share a name
  * ("words"), so a row's FLOPs are part of the key. */
 static void calibration_key(const tl_study *s, const tl_entry *e, char *out, size_t room)
 {
@@ -66,7 +67,9 @@ static void calibration_key(const tl_study *s, const tl_entry *e, char *out, siz
 
     snprintf(out, room, "%s %s %s %s %.9g", e->c.arch.name,
              tl_say_shape(&e->c.arch.row, shape),
-             tl_entry_trained(e) ? e->trial[0].cached ? "trained above" : "trained"
+             tl_entry_trained(e) ? e->trial[0].adapt.kind != TL_ADAPT_NONE ? "adapted"
+                                   : e->trial[0].cached                    ? "trained above"
+                                                                           : "trained"
              : tl_entry_uses_features(e)  ? "features"
                                  : "solved",
              tl_dtype_name(s->dtype), e->row_flops);
@@ -107,8 +110,7 @@ done:
 
 typedef struct {
     double seconds, flops; /* of the run                     */
-    double steps;          /* it took                        */
-    double step_s;         /* of a step, when it was quick   */
+    double s_per_flop;     /* of steps, when they were quick */
 } timing;
 
 /* A run on few rows: `steps` optimiser steps, or a head solved. */
@@ -134,7 +136,7 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     TL_TRY(tl_run_train(ctx, &spec, &r));
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
-    *out = (timing){ r.seconds, r.flops, (double)r.steps_run, r.quick_step_s };
+    *out = (timing){ r.seconds, r.flops, r.quick_s_per_flop };
 done:
     tl_run_result_free(ctx, &r);
     tl_free(ctx, train.row);
@@ -153,7 +155,7 @@ static tl_status best_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t r
     for (int i = 0; i < 2 && out->seconds < LONG_ENOUGH_S; i++) {
         TL_TRY(short_run(ctx, s, e, rows, steps, &again));
         out->seconds = fmin(out->seconds, again.seconds);
-        out->step_s  = fmin(out->step_s, again.step_s);
+        out->s_per_flop = fmin(out->s_per_flop, again.s_per_flop);
     }
 done:
     return rc;
@@ -161,7 +163,7 @@ done:
 
 /* What a step takes once the pictures are decoded and the plans made, and what comes
  * before.  Small networks take more steps, until their time can be told from noise.  The
- * step's time is that of quick steps: the budget counts work, and a burst of other work
+ * pace is that of quick steps: the budget counts work, and a burst of other work
  * while it is measured must not shorten every route. */
 static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
@@ -176,9 +178,8 @@ static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace
         TL_TRY(best_run(ctx, s, e, rows, steps, &more));
         if (more.seconds - few.seconds > LONG_ENOUGH_S || steps >= MOST_STEPS) break;
     }
-    const double steps_more = fmax(1.0, more.steps - few.steps);
-    out->s_per_flop = more.step_s * steps_more / fmax(1.0, more.flops - few.flops);
-    out->setup_s            = fmax(0.0, few.seconds - out->s_per_flop * few.flops);
+    out->s_per_flop = more.s_per_flop;
+    out->setup_s    = fmax(0.0, few.seconds - out->s_per_flop * few.flops);
 done:
     return rc;
 }
@@ -380,6 +381,11 @@ static double seconds_of(const tl_study *s, const tl_entry *e, double flops, int
     if (tl_entry_uses_features(e) && s->features[e->base].bytes)
         flops -= e->body_flops * (double)(rows + s->valid_rows);
     return e->setup_s + e->s_per_flop * fmax(0.0, flops) + e->head_s_per_row * (double)rows;
+}
+
+double tl_study_likely_seconds(const tl_study *s, const tl_entry *e)
+{
+    return seconds_of(s, e, e->need.flops - e->need.spared_flops, s->train_rows);
 }
 
 double tl_study_slice_seconds(const tl_study *s, const tl_entry *e)

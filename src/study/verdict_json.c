@@ -51,7 +51,7 @@ static json_t *valid_json(const tl_study *s, int entry)
 typedef struct {
     double  seconds, flops, joules, peak_bytes, gap, chosen_seconds;
     double  begun; /* of all its runs, whole ones 1, halted ones as far as they came */
-    int     runs, severe, mild, underfit, stopped;
+    int     runs, whole, severe, mild, underfit, stopped; /* whole: of all settings */
     int64_t trainable, parameters;
 } totals;
 
@@ -70,6 +70,7 @@ static totals add_up(const tl_study *s, int entry)
         t.joules += tl_json_number(r->result, "joules", NAN); /* one unknown: all is */
         t.flops += tl_json_number(r->result, "flops", 0.0);
         t.peak_bytes = fmax(t.peak_bytes, tl_json_number(r->result, "peak_bytes", 0.0));
+        t.whole += !tl_run_halted(r);
         t.begun += tl_run_halted(r) ? tl_json_number(r->result, "share", 0.0) : 1.0;
         if (r->trial != s->entry[entry].chosen || !tl_run_whole(r)) continue;
         t.chosen_seconds += tl_json_number(r->result, "seconds", 0.0);
@@ -128,12 +129,15 @@ static json_t *cost_json(const tl_study *s, const totals *t, double ms_per_row)
                      money_json(s, t->seconds), "year", year_json(s, t, ms_per_row));
 }
 
-/* For as many runs as it had, so that it can be held against the cost. */
-static json_t *forecast_json(const tl_study *s, const tl_entry *e, double begun)
+/* For as many runs as it had, so that it can be held against the cost; of the whole ones what
+ * patience is likely to spare is taken off. */
+static json_t *forecast_json(const tl_study *s, const tl_entry *e, const totals *t)
 {
-    const double more    = begun - 1.0; /* below 0: not even one whole one */
-    const double seconds = begun > 0.0 ? e->first_s + more * tl_study_slice_seconds(s, e)
-                                       : tl_study_run_seconds(s, e);
+    const double slice   = tl_study_slice_seconds(s, e), likely = tl_study_likely_seconds(s, e);
+    const double more    = t->begun - 1.0; /* below 0: not even one whole one */
+    const double seconds = t->begun > 0.0
+                               ? e->first_s + more * slice - t->whole * (slice - likely)
+                               : tl_study_slices(s) * likely;
 
     if (e->need.flops <= 0.0) return json_null();
     return json_pack("{s:f, s:f}", "seconds", seconds, "peak_bytes",
@@ -173,7 +177,7 @@ static json_t *candidate_json(const tl_study *s, const tl_judged *j, int i)
     json_object_set_new(c, "cost",
                         all ? cost_json(s, &t, j->ms_per_row ? j->ms_per_row[i] : (double)NAN)
                             : json_null());
-    json_object_set_new(c, "forecast", forecast_json(s, e, t.begun));
+    json_object_set_new(c, "forecast", forecast_json(s, e, &t));
     json_object_set_new(
         c, "inference",
         t.runs && j->ms_per_row

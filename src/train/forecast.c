@@ -243,6 +243,16 @@ static size_t solve_bytes(const tl_run_spec *spec, const sketch *k)
            floats(3 * TL_MIN(spec->train.count, (int64_t)2048) * classes);
 }
 
+/* Of its schedule, where the best epoch may be any as likely as another and patience ends it so
+ * many epochs later. */
+static double likely_share(const tl_run_spec *spec, double epochs)
+{
+    const double patience = spec->candidate.hyper.patience / fmax(1.0, epochs);
+
+    if (!(patience > 0.0) || patience >= 1.0) return 1.0;
+    return 1.0 - 0.5 * (1.0 - patience) * (1.0 - patience);
+}
+
 static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
                                 const tl_phase *phase, sketch *k, size_t *bytes,
                                 tl_run_need *out)
@@ -288,8 +298,10 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     TL_TRY(sketch_training(ctx, spec, arch, phase, k));
     TL_TRY(loop_bytes(ctx, spec, k, bytes));
     *bytes = TL_MAX(*bytes, before);
-    out->flops += visits * k->train_flops + looks * valid * (k->forward_flops - below) +
-                  (rows + valid) * below;
+    const double steps_flops =
+        visits * k->train_flops + looks * valid * (k->forward_flops - below);
+    out->flops += steps_flops + (rows + valid) * below;
+    out->spared_flops += (1.0 - likely_share(spec, length.epochs)) * steps_flops;
     out->rows += visits + looks * valid / 3.0;
 done:
     return rc;
@@ -310,6 +322,7 @@ static tl_status forecast_before(tl_ctx *ctx, const tl_run_spec *before, size_t 
 
     TL_TRY(tl_run_forecast(ctx, before, &first));
     need->flops += first.flops;
+    need->spared_flops += first.spared_flops;
     need->rows += first.rows;
     need->peak_bytes    = TL_MAX(need->peak_bytes, first.peak_bytes + beside);
     need->process_bytes = TL_MAX(need->process_bytes, first.process_bytes);
@@ -331,6 +344,7 @@ static tl_status forecast_rivals(tl_ctx *ctx, const tl_run_spec *spec, const ske
     tl_histograms_free(ctx, &h);
     TL_TRY(rc);
     need->flops += first.flops;
+    need->spared_flops += first.spared_flops;
     need->rows += first.rows;
     need->peak_bytes =
         TL_MAX(need->peak_bytes, first.peak_bytes + floats(2 * k->params->floats));

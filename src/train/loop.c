@@ -266,13 +266,14 @@ static tl_status step_once(tl_ctx *ctx, loop *l)
         return TL_OK;
     }
     TL_TRY(rc);
-    t->step_s[t->timed++ % TL_STEP_TIMES] = (float)(tl_time_s() - start);
+    const double flops = l->stepper.flops / (double)l->stepper.rows * (double)r.rows;
+    t->pace[t->timed++ % TL_STEP_TIMES] = (float)((tl_time_s() - start) / fmax(1.0, flops));
     at->step++;
     at->position++;
     follow(t);
     at->loss_sum += r.loss * (double)r.counted;
     at->loss_rows += r.counted;
-    at->flops += l->stepper.flops / (double)l->stepper.rows * (double)r.rows;
+    at->flops += flops;
     tl_progress p = where(l);
     tl_trainer_say(t, &p, at->step == l->first_step + 1);
 done:

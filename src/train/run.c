@@ -406,14 +406,14 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double quick_step(const tl_trainer *t)
+static double quick_pace(const tl_trainer *t)
 {
-    float        time[TL_STEP_TIMES];
+    float        pace[TL_STEP_TIMES];
     const size_t n = (size_t)TL_MIN(t->timed, (int64_t)TL_STEP_TIMES);
 
-    memcpy(time, t->step_s, sizeof time);
-    qsort(time, n, sizeof *time, by_size);
-    return n > 0 ? (double)time[n / 4] : (double)NAN;
+    memcpy(pace, t->pace, sizeof pace);
+    qsort(pace, n, sizeof *pace, by_size);
+    return n > 0 ? (double)pace[n / 4] : (double)NAN;
 }
 
 /* From the beginning, at a tenth of the rate; what the first attempt cost is counted. */
@@ -460,7 +460,7 @@ static void tell(tl_trainer *t, tl_run_result *out)
     out->seconds      = tl_trainer_seconds(t);
     out->joules       = tl_trainer_joules(t);
     out->flops        = t->at.flops;
-    out->quick_step_s = quick_step(t);
+    out->quick_s_per_flop = quick_pace(t);
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
 }
 

@@ -69,8 +69,8 @@ typedef struct {
                                  "prompt", "text"}]; owned; NULL: nothing                    */
     double     seconds, flops;
     double     joules;        /* of the whole machine while it ran (core/energy.h); NaN       */
-    double     quick_step_s;  /* lower quartile of the latest steps' times: what a step takes
-                                 when nothing else uses the machine; NAN: no steps          */
+    double     quick_s_per_flop; /* lower quartile of the latest steps: what a FLOP takes when
+                                 nothing else uses the machine; NAN: no steps               */
     size_t     accounted_bytes; /* of peak_bytes, what we allocated ourselves               */
     size_t     peak_bytes;    /* of the process while it ran: accounted and the rest        */
     int64_t    trainable, parameters;
@@ -92,7 +92,8 @@ tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
 typedef struct {
     size_t peak_bytes;
     size_t process_bytes; /* the part of it that no allocation of ours shows */
-    double flops;
+    double flops;         /* of the whole schedule ...                        */
+    double spared_flops;  /* ... of which patience is likely to spare so many */
     double rows;              /* row visits: a training step's count once, a forward's a third */
 } tl_run_need;
 tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *spec, tl_run_need *out);

@@ -45,7 +45,7 @@ typedef struct tl_trainer {
     int64_t       generation;  /* of the next checkpoint                                    */
     double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
     tl_energy     energy;      /* since this process began                                  */
-    float         step_s[TL_STEP_TIMES]; /* of the latest steps, by turns                   */
+    float         pace[TL_STEP_TIMES]; /* seconds per FLOP of the latest steps, by turns    */
     int64_t       timed;       /* steps timed since this process began                      */
     bool          train_known; /* a solved head has scored its own rows: these two          */
     double        train_metric, train_loss;

@@ -1,4 +1,5 @@
-/* forecast.c -- what a run will take: two networks that share a name share no calibration. */
+/* forecast.c -- what a run will take: two networks that share a name share no calibration, nor do
+ * adapters with what trains all weights; what patience is likely to spare. */
 #include "support/support.h"
 #include "core/io.h"
 #include "data/strokes.h"
@@ -65,7 +66,7 @@ static void end(tl_study *s)
 
 static void networks_in_words_have_calibrations_of_their_own(void **state)
 {
-    static const char *const routes[] = { "full", "lp-ft", NULL };
+    static const char *const routes[] = { "full", "lp-ft", "lora", NULL };
     tl_ctx                  *ctx      = test_fresh();
     char *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
     char *base[2] = { in(top, "small"), in(top, "large") };
@@ -84,12 +85,18 @@ static void networks_in_words_have_calibrations_of_their_own(void **state)
     write_base("dense 64 relu", base[1]);
     prepare(&s);
     TEST_OK(tl_store_get(ctx, s.store, "calibration", &kept));
-    assert_int_equal(s.entries, 4); /* two routes from each, which train alike */
+    assert_int_equal(s.entries, 6); /* three routes from each, of which two train alike */
     assert_string_equal(s.entry[0].c.arch.name, s.entry[1].c.arch.name);
-    assert_int_equal(json_object_size(kept), 2 + 1); /* and how long it took */
-    for (int i = 0; i < 4; i += 2)
+    assert_int_equal(json_object_size(kept), 4 + 1); /* and how long it took */
+    for (int i = 0; i < 6; i += 2)
         assert_true(s.entry[i].s_per_flop != s.entry[i + 1].s_per_flop);
-    assert_true(s.entry[0].s_per_flop == s.entry[2].s_per_flop);
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < i; k++)
+            if (s.entry[i].base == s.entry[k].base) {
+                const bool alike = strcmp(s.entry[i].c.route->name, "lora") != 0 &&
+                                   strcmp(s.entry[k].c.route->name, "lora") != 0;
+                assert_true((s.entry[i].s_per_flop == s.entry[k].s_per_flop) == alike);
+            }
     json_decref(kept);
     end(&s);
     for (int i = 0; i < 2; i++) tl_free(ctx, base[i]);
@@ -99,10 +106,52 @@ static void networks_in_words_have_calibrations_of_their_own(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* The share of its forecast that patience is likely to spare. */
+static double spared(const char *patience)
+{
+    static const char *const routes[] = { "full", NULL };
+    const char *const given[] = { "epochs=10", "least_steps=0", patience, NULL };
+    tl_ctx           *ctx     = test_fresh();
+    char *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    char *base = in(top, "base");
+    const char *const bases[] = { base, NULL };
+    const tl_question q = { .data = { .train = data }, .base = bases, .routes = routes,
+                            .margin = NAN, .forget = NAN, .seed = 1, .precision = "f32",
+                            .overrides = given, .out = out };
+    tl_study s = { .q = &q, .backend = tl_study_backend(), .detectable = NAN };
+
+    ctx->world->threads = 1;
+    s.warnings          = json_array();
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 200, 600, data));
+    write_base("dense 8 relu", base);
+    prepare(&s);
+    const tl_entry *e     = &s.entry[0];
+    const double    share = e->need.spared_flops / e->need.flops;
+    const double    less  = tl_study_slice_seconds(&s, e) - tl_study_likely_seconds(&s, e);
+    assert_true(fabs(less - e->s_per_flop * e->need.spared_flops) <= 1e-9 + 1e-6 * less);
+    end(&s);
+    tl_free(ctx, base);
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    test_folder_end(top);
+    return share;
+}
+
+/* Any epoch is as likely as another to be the best: of ten epochs with two of patience a run is
+ * likely to see 1 - (8 / 10)^2 / 2. */
+static void patience_is_counted_in(void **state)
+{
+    (void)state;
+    assert_true(fabs(spared("patience=2") - 0.32) < 1e-9);
+    assert_true(spared("patience=0") == 0.0);
+    assert_true(spared("patience=20") == 0.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_in_words_have_calibrations_of_their_own),
+        cmocka_unit_test(patience_is_counted_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,14 +91,14 @@ static json_t *entry_json(const tl_study *s, const tl_entry *e)
     const tl_model *base = e->c.base;
 
     return json_pack(
-        "{s:s, s:s, s:i, s:I, s:b, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}",
+        "{s:s, s:s, s:i, s:I, s:b, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}",
         "label", e->label, "route", e->c.route->name, "base", base ? e->base : -1, "base_weights",
         (json_int_t)(base ? tl_params_numel(base->params, false) : 0), "active", (int)e->active,
         "trials", e->trials, "lr", e->trial[0].optim.lr, "decay", e->trial[0].optim.weight_decay,
         "row_flops", e->row_flops, "body_flops", e->body_flops, "flops", e->need.flops,
         "setup_s", e->setup_s, "s_per_flop", e->s_per_flop, "head_s_per_row", e->head_s_per_row,
-        "forecast_s", tl_study_run_seconds(s, e), "forecast_bytes",
-        (json_int_t)e->need.peak_bytes);
+        "forecast_s", tl_study_run_seconds(s, e), "spared_flops", e->need.spared_flops,
+        "forecast_bytes", (json_int_t)e->need.peak_bytes);
 }
 
 static json_t *cell_json(const tl_study *s)

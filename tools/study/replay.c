@@ -212,7 +212,8 @@ static void print_truth(theatre *t)
                t->entry[i].label, t->entry[i].c.route->name,
                (int)tl_json_int(from, "base_weights", 0), t->best[i],
                tl_study_merit(&t->s, score), points_of(t, best - score),
-               tl_study_run_seconds(&t->s, &t->s.entry[i]), mean_of(t, i, "cpu"),
+               tl_study_slices(&t->s) * tl_study_likely_seconds(&t->s, &t->s.entry[i]),
+               mean_of(t, i, "cpu"),
                mean_of(t, i, "seconds"), tl_json_number(from, "forecast_bytes", NAN),
                mean_of(t, i, "bytes"), ran_whole(t, i) ? "true" : "false");
     }

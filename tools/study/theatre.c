@@ -124,7 +124,8 @@ static tl_status open_entry(tl_ctx *ctx, theatre *t, const json_t *from, tl_entr
                      .active    = tl_json_bool(from, "active", false),
                      .row_flops = tl_json_number(from, "row_flops", 0.0),
                      .body_flops     = tl_json_number(from, "body_flops", 0.0),
-                     .need           = { .flops = tl_json_number(from, "flops", 0.0) },
+                     .need = { .flops        = tl_json_number(from, "flops", 0.0),
+                               .spared_flops = tl_json_number(from, "spared_flops", 0.0) },
                      .setup_s        = tl_json_number(from, "setup_s", 0.0),
                      .s_per_flop     = tl_json_number(from, "s_per_flop", 0.0),
                      .head_s_per_row = tl_json_number(from, "head_s_per_row", 0.0) };
