@@ -209,7 +209,8 @@ static tl_status prepare(tailor *t, tailor_model *model, const tailor_data *data
     s->dtype    = tl_api_dtype(t, data->set->schema ? model->model : NULL);
     s->progress = tl_api_progress;
     s->user     = t;
-    if (!t->world.limit_bytes && s->candidate.hyper.cached) TL_TRY(keep_what_fits(t, s));
+    if (!t->world.limit_bytes && tl_hyper_keeps(&s->candidate.hyper))
+        TL_TRY(keep_what_fits(t, s));
     if (t->world.limit_bytes) {
         TL_TRY(tl_run_fit_memory(ctx, s, t->world.limit_bytes, said));
         snprintf(note, sizeof note, "note: %s", said);

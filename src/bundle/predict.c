@@ -2,7 +2,6 @@
  * bound once, run many times.  Floor 3, bundle. */
 #include "bundle/model.h"
 #include "bundle/packed.h"
-#include "data/texts/stream.h"
 
 #include <string.h>
 

@@ -425,7 +425,7 @@ static bool shrink(tl_run_spec *spec, bool groups, int64_t whole)
     tl_hyper     *h     = &spec->candidate.hyper;
     const int64_t shard = h->batch / h->shards;
 
-    if (h->cached) { /* frozen blocks run every step then */
+    if (tl_hyper_keeps(h)) { /* frozen blocks run every step then */
         h->cached = false;
         return true;
     }

@@ -86,6 +86,11 @@ bool tl_hyper_mixes(const tl_hyper *h)
     return h->mixup > 0.0 || h->cutmix > 0.0;
 }
 
+bool tl_hyper_keeps(const tl_hyper *h)
+{
+    return h->cached && (h->adapt.kind == TL_ADAPT_NONE || h->top_blocks > 0);
+}
+
 /* Of texts: rows of their own, each asked once for its class. */
 static bool keeps_below(const tl_run_spec *spec)
 {

@@ -97,6 +97,8 @@ typedef struct {
     double rows;              /* row visits: a training step's count once, a forward's a third */
 } tl_run_need;
 tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *spec, tl_run_need *out);
+/* May frozen blocks' outputs be kept?  Adapters of every block leave none below them. */
+bool      tl_hyper_keeps(const tl_hyper *h);
 /* The largest micro-batch (a divisor of batch / shards) whose need fits limit_bytes.  Nets
  * with batch statistics get more shards instead, of at least 8 rows: that is part of the
  * candidate, and `said` gets a line about it (else it is empty).  TL_ELIMIT: not even the
