@@ -3,7 +3,6 @@
 #include "api/fit.h"
 #include "api/words.h"
 #include "core/io.h"
-#include "core/machine.h"
 #include "core/text.h"
 #include "data/chat/set.h"
 #include "data/corpus/corpus.h"
@@ -172,18 +171,15 @@ done:
     return rc;
 }
 
-/* Without --memory the machine's own is the limit of what may be kept instead of computed. */
 static tl_status keep_what_fits(tailor *t, tl_run_spec *s)
 {
-    const size_t room = tl_machine_memory_bytes() / 5 * 4;
-    tl_run_need  need;
-    tl_status    rc;
+    const bool keeps = tl_hyper_keeps(&s->candidate.hyper);
+    tl_status  rc;
 
-    TL_TRY(tl_run_forecast(&t->ctx, s, &need));
-    if (need.peak_bytes <= room) return TL_OK;
-    s->candidate.hyper.cached = false;
-    tl_api_say(t, "note: what the frozen blocks make of these rows has no room in memory: they run "
-                  "every step");
+    TL_TRY(tl_run_keep_what_fits(&t->ctx, s));
+    if (keeps && !s->candidate.hyper.cached)
+        tl_api_say(t, "note: what the frozen blocks make of these rows has no room in memory: they "
+                      "run every step");
 done:
     return rc;
 }
@@ -209,8 +205,7 @@ static tl_status prepare(tailor *t, tailor_model *model, const tailor_data *data
     s->dtype    = tl_api_dtype(t, data->set->schema ? model->model : NULL);
     s->progress = tl_api_progress;
     s->user     = t;
-    if (!t->world.limit_bytes && tl_hyper_keeps(&s->candidate.hyper))
-        TL_TRY(keep_what_fits(t, s));
+    if (!t->world.limit_bytes) TL_TRY(keep_what_fits(t, s));
     if (t->world.limit_bytes) {
         TL_TRY(tl_run_fit_memory(ctx, s, t->world.limit_bytes, said));
         snprintf(note, sizeof note, "note: %s", said);

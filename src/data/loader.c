@@ -199,7 +199,7 @@ static tl_status fill_row(tl_ctx *ctx, tl_loader *l, slot *s, int64_t r)
         memcpy(s->batch.target + r * outputs, l->spec.target + s->place[r] * outputs,
                (size_t)outputs * sizeof *x);
     if (l->spec.table) {
-        memcpy(x, l->spec.table + s->place[r] * l->row_values,
+        memcpy(x, l->spec.table + l->spec.place[s->place[r]] * l->row_values,
                (size_t)l->row_values * sizeof *x);
         return TL_OK;
     }

@@ -36,8 +36,9 @@ typedef struct {
     uint64_t          seed;
     int               readers;   /* threads; 0: chosen                                        */
     int64_t           first_epoch; /* what is drawn starts with this one's numbers            */
-    const float      *table;     /* borrowed [rows.count width]: takes the place of pictures; the
-                                    cache still has the labels; NULL: none                   */
+    const float      *table;     /* borrowed [.. width]: takes the place of pictures; the cache
+                                    still has the labels; NULL: none                         */
+    const int64_t    *place;     /* borrowed [rows.count] where each row stands in it        */
     int64_t           width;
     double            target_mean, target_scale; /* of numbers: (y - mean) / scale           */
     const float      *target;    /* borrowed [rows.count outputs]: of the batch; NULL: none   */

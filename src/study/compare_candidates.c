@@ -433,6 +433,7 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
     }
     for (int i = 0; i < s->views; i++) tl_cache_free(ctx, s->view[i].cache);
     tl_study_close_features(ctx, s);
+    tl_study_close_kept(ctx, s);
     for (int i = 0; i < s->bases; i++) tl_model_free(ctx, s->base[i]);
     for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
     for (int i = 0; i < s->parts; i++) json_decref(s->part[i].result);

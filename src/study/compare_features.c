@@ -2,7 +2,6 @@
  * trial, seed and fold over it, kept in a file beside the checkpoints, so that a resumed
  * comparison does not make it again, and mapped for one base at a time, so that many bases take
  * no more memory than one.  Floor 4, study. */
-#include "core/energy.h"
 #include "core/io.h"
 #include "core/machine.h"
 #include "study/compare_internal.h"
@@ -26,19 +25,36 @@ const float *tl_study_mapped(const tl_study *s, int base)
     return s->features ? (const float *)(const void *)s->features[base].map.data : NULL;
 }
 
+void tl_study_watch_begin(tl_ctx *ctx, tl_study_watch *w)
+{
+    tl_world *world = ctx->world;
+
+    w->began_s    = tl_time_s();
+    w->peak_bytes = atomic_load(&world->peak_bytes);
+    tl_energy_open(&w->energy, NULL);
+    atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
+}
+
+json_t *tl_study_watch_end(tl_ctx *ctx, const tl_study *s, const tl_entry *e, tl_study_watch *w,
+                           double flops)
+{
+    tl_world    *world = ctx->world;
+    const size_t peak  = atomic_load(&world->peak_bytes);
+
+    if (peak < w->peak_bytes) atomic_store(&world->peak_bytes, w->peak_bytes);
+    return json_pack("{s:f, s:o, s:f, s:I}", "seconds", tl_time_s() - w->began_s, "joules",
+                     tl_json_real(tl_energy_joules(&w->energy)), "flops", flops, "peak_bytes",
+                     (json_int_t)tl_study_own_bytes(s, e, peak));
+}
+
 /* The pass over all rows is a cost of the first candidate that needs it, measured
  * once. */
-static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, double seconds,
-                             double joules, size_t peak)
+static tl_status note_shared(tl_ctx *ctx, tl_study *s, const tl_entry *e, json_t *cost)
 {
     tl_status rc = TL_OK;
 
     if (json_object_get(s->shared, e->label)) return TL_OK;
-    json_object_set_new(s->shared, e->label,
-                        json_pack("{s:f, s:o, s:f, s:I}", "seconds", seconds, "joules",
-                                  tl_json_real(joules), "flops",
-                                  e->body_flops * (double)s->data->rows, "peak_bytes",
-                                  (json_int_t)peak));
+    json_object_set(s->shared, e->label, cost);
     TL_TRY(tl_store_set(ctx, s->store, "features", s->shared));
 done:
     return rc;
@@ -47,29 +63,26 @@ done:
 static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, size_t bytes,
                       const char *path)
 {
-    tl_world    *world  = ctx->world;
-    const double before = tl_time_s();
-    const size_t peak   = atomic_load(&world->peak_bytes);
-    tl_rows      all    = { NULL, s->data->rows };
-    float       *value  = NULL;
-    tl_energy    energy;
-    tl_run_spec  spec;
-    tl_status    rc;
+    tl_rows        all   = { NULL, s->data->rows };
+    float         *value = NULL;
+    json_t        *cost  = NULL;
+    tl_study_watch watch;
+    tl_run_spec    spec;
+    tl_status      rc;
 
-    tl_energy_open(&energy, NULL);
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_alloc_array(ctx, (size_t)all.count, sizeof *all.row, &all.row));
     TL_TRY(tl_alloc(ctx, bytes, &value));
     for (int64_t i = 0; i < all.count; i++) all.row[i] = i;
     spec.train = spec.valid = all;
-    atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));
-    rc                 = tl_run_features(ctx, &spec, all, value);
-    const size_t taken = tl_study_own_bytes(s, e, atomic_load(&world->peak_bytes));
-    if (atomic_load(&world->peak_bytes) < peak) atomic_store(&world->peak_bytes, peak);
-    if (rc != TL_OK) goto done;
-    TL_TRY(note_shared(ctx, s, e, tl_time_s() - before, tl_energy_joules(&energy), taken));
+    tl_study_watch_begin(ctx, &watch);
+    rc   = tl_run_features(ctx, &spec, all, value);
+    cost = tl_study_watch_end(ctx, s, e, &watch, e->body_flops * (double)s->data->rows);
+    TL_TRY(rc);
+    TL_TRY(note_shared(ctx, s, e, cost));
     TL_TRY(tl_file_write(ctx, path, value, bytes));
 done:
+    json_decref(cost);
     tl_free(ctx, value);
     tl_free(ctx, all.row);
     return rc;

@@ -3,6 +3,7 @@
  * Floor 4, study. */
 #ifndef TL_STUDY_COMPARE_INTERNAL_H
 #define TL_STUDY_COMPARE_INTERNAL_H
+#include "core/energy.h"
 #include "core/io.h"
 #include "data/texts/pack.h"
 #include "study/compare.h"
@@ -41,6 +42,22 @@ typedef struct {
     size_t bytes; /* 0: not made */
 } tl_study_frozen;
 
+enum { TL_KEPT_KEY = 224 };
+
+/* What frozen blocks put out for the rows of some runs, in a file that is mapped while they run. */
+typedef struct {
+    char      key[TL_KEPT_KEY]; /* what its bits depend on */
+    tl_frozen frozen;
+    tl_map    map;
+} tl_study_kept;
+
+/* What making something that is shared takes. */
+typedef struct {
+    double    began_s;
+    size_t    peak_bytes; /* of the process, before */
+    tl_energy energy;
+} tl_study_watch;
+
 /* One training that ended. */
 typedef struct {
     int      candidate, trial, repeat, fold;
@@ -67,6 +84,7 @@ typedef struct {
     double       setup_s, s_per_flop, head_s_per_row; /* its calibration */
     double       first_s; /* forecast of its first run, features included */
     int64_t      micro_batch;
+    char         kept[TL_KEPT_KEY]; /* what is kept for its first run, and may be shared; "" */
     bool         recompute;  /* with it, as --memory demands */
     bool         finalist;
     bool         gave_up; /* a later seed failed: it is asked for no more */
@@ -154,6 +172,10 @@ typedef struct {
     tl_study_frozen   *features; /* [bases] */
     json_t            *shared;   /* in runs.db: what making them took {seconds,
                                               flops}, by the entry first in need */
+    tl_study_kept     *kept;     /* in the order they were first asked for */
+    int                kepts;
+    json_t            *passes;   /* in runs.db: what making them took {seconds, joules, flops,
+                                    peak_bytes, entry}, by key */
     tl_entry          *entry;
     int                entries;
     tl_study_run      *run;
@@ -248,6 +270,8 @@ double    tl_study_likely_seconds(const tl_study *s, const tl_entry *e); /* of o
                                  counted in; decisions are taken by the whole schedule */
 double    tl_study_run_seconds(const tl_study *s,
                                const tl_entry *e); /* all slices of a repeat */
+double    tl_study_more_seconds(const tl_study *s, const tl_entry *e); /* the same of one that
+                                 finds what frozen blocks put out */
 double    tl_study_spent(const tl_study *s, const tl_entry *e,
                          double flops);        /* of a run that
                                                             took so many FLOPs */
@@ -270,6 +294,24 @@ bool         tl_entry_uses_features(const tl_entry *e); /* its head, or its firs
 size_t       tl_study_features_bytes(const tl_study *s, int64_t width); /* 0: too big to keep */
 const float *tl_study_mapped(const tl_study *s, int base); /* NULL: not at work now */
 void         tl_study_close_features(tl_ctx *ctx, tl_study *s);
+
+/* What it took from begin to end, as a cost of e: {seconds, joules, flops, peak_bytes}; owned. */
+void    tl_study_watch_begin(tl_ctx *ctx, tl_study_watch *w);
+json_t *tl_study_watch_end(tl_ctx *ctx, const tl_study *s, const tl_entry *e, tl_study_watch *w,
+                           double flops);
+
+/* compare_kept.c: what frozen blocks put out, shared by all runs that ask for the same. */
+tl_status tl_study_note_kept(tl_ctx *ctx, tl_entry *e, const tl_run_spec *spec); /* into e->kept */
+/* The one that the run may take, which is paid for the first time it is asked for; -1: none. */
+tl_status tl_study_find_kept(tl_ctx *ctx, tl_study *s, const tl_study_run *run,
+                             const tl_run_spec *spec, int *which);
+/* It, made where it is not there, into the spec of a run that is to start. */
+tl_status tl_study_map_kept(tl_ctx *ctx, tl_study *s, const tl_entry *e, int which,
+                            tl_run_spec *spec);
+bool      tl_study_has_kept(const tl_study *s, const tl_entry *e); /* of its first run's rows */
+size_t    tl_study_kept_mapped(const tl_study *s, const tl_entry *e); /* bytes now */
+double    tl_study_passes_seconds(const tl_study *s, const char *label); /* charged to this entry */
+void      tl_study_close_kept(tl_ctx *ctx, tl_study *s);
 
 /* compare_run.c */
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out);

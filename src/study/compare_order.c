@@ -104,7 +104,8 @@ static double cost_of_races(const tl_study *s, int trials, int ends, bool *any)
         if (!e->active || stage_of(e) != 1) continue;
         const bool searched = tl_entry_searched(e);
         *any |= searched;
-        sum += tl_study_run_seconds(s, e) * (searched ? tl_race_work(trials, ends) : 1.0);
+        sum += tl_study_run_seconds(s, e);
+        if (searched) sum += tl_study_more_seconds(s, e) * (tl_race_work(trials, ends) - 1.0);
     }
     return sum;
 }

@@ -354,8 +354,9 @@ done:
     return rc;
 }
 
+/* `kept`: what it may take of others, as tl_study_find_kept says. */
 static tl_status train_slice(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run,
-                             json_t **rung)
+                             int kept, json_t **rung)
 {
     tl_status rc;
     tl_rows   train = { 0 }, valid = { 0 };
@@ -364,7 +365,8 @@ static tl_status train_slice(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_stu
                           &train, &valid));
     spec->train = train;
     spec->valid = valid;
-    rc          = train_one(ctx, s, spec, run, rung);
+    rc          = tl_study_map_kept(ctx, s, &s->entry[run->candidate], kept, spec);
+    if (rc == TL_OK) rc = train_one(ctx, s, spec, run, rung);
     if (rc != TL_OK) rc = note_failure(ctx, s, run, rc);
 done:
     tl_free(ctx, train.row);
@@ -395,9 +397,11 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
     tl_run_spec  spec;
     tl_study_run run    = run_named(s, candidate, trial, repeat, fold, rows);
     bool         stored = false;
+    int          kept;
 
     TL_TRY(open_run(ctx, s, &run, &spec, &stored));
-    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, NULL));
+    TL_TRY(tl_study_find_kept(ctx, s, &run, &spec, &kept));
+    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, kept, NULL));
     TL_TRY(take_run(ctx, s, &run, stored));
 done:
     json_decref(run.result);
@@ -461,15 +465,17 @@ tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, in
     tl_study_run run    = run_named(s, candidate, trial, repeat, 0, 0);
     bool         stored = false;
     char         name[64];
+    int          kept;
 
     *out = NULL;
     TL_TRY(tl_study_features(ctx, s, &s->entry[candidate]));
     TL_TRY(open_run(ctx, s, &run, &spec, &stored));
+    TL_TRY(tl_study_find_kept(ctx, s, &run, &spec, &kept));
     snprintf(name, sizeof name, "rung %" PRId64 " %d", run.id, rung);
     TL_TRY(kept_rung(ctx, s, &run, rung, name, out));
     if (*out) goto done;
     spec.pause_share = tl_race_rung[rung];
-    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, out));
+    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, kept, out));
     if (*out) TL_TRY(tl_store_set(ctx, s->store, name, *out));
     else TL_TRY(take_run(ctx, s, &run, stored));
     TL_TRY(keep_clock(ctx, s));

@@ -89,6 +89,43 @@ static void add_features(const tl_study *s, int base, double *caching, double *s
     *caching += fmax(0.0, uses * one - pass - among);
 }
 
+/* So much of the key says all but the rows. */
+static size_t like(const tl_entry *e)
+{
+    const char *rows = strrchr(e->kept, ',');
+
+    return rows ? (size_t)(rows - e->kept) : 0;
+}
+
+/* What frozen blocks put out and was not made again: for this candidate's other runs, and for those
+ * of candidates behind it that ask for the same. */
+static void add_kept(const tl_study *s, int first, double *caching, double *sharing)
+{
+    const tl_entry *e    = &s->entry[first];
+    const size_t    n    = like(e);
+    double          pass = 0.0, made = 0.0, uses = 0.0, users = 0.0;
+    const char     *key;
+    json_t         *cost;
+
+    for (int i = 0; i < first; i++)
+        if (n > 0 && strncmp(s->entry[i].kept, e->kept, n) == 0) return;
+    json_object_foreach(s->passes, key, cost) if (n > 0 && strncmp(key, e->kept, n) == 0)
+    {
+        pass += tl_json_number(cost, "seconds", 0.0);
+        made += 1.0;
+    }
+    if (!(made > 0.0)) return;
+    for (int i = first; i < s->entries; i++) {
+        if (strncmp(s->entry[i].kept, e->kept, n) != 0) continue;
+        const spent t = spent_of(s, i);
+        uses += t.runs;
+        users += t.runs > 0;
+    }
+    const double among = fmax(0.0, users - 1.0) * pass;
+    *sharing += among;
+    *caching += fmax(0.0, uses * pass / made - pass - among);
+}
+
 /* Frozen blocks below a cut that were not gone through in every epoch. */
 static tl_status add_prefix(tl_ctx *ctx, tl_study *s, int candidate, double *caching)
 {
@@ -100,7 +137,9 @@ static tl_status add_prefix(tl_ctx *ctx, tl_study *s, int candidate, double *cac
     if (t.runs == 0 || !e->trial[0].cached || !tl_entry_trained(e) || !(e->need.flops > 0.0))
         return TL_OK;
     TL_TRY(tl_study_uncached_flops(ctx, s, e, &more));
-    *caching += fmax(0.0, more - e->need.flops) * e->s_per_flop * t.flops / e->need.flops;
+    const double kept = tl_study_has_kept(s, e) ? e->need.kept_flops : 0.0; /* by none of them */
+    *caching += fmax(0.0, more - e->need.flops) * e->s_per_flop * t.flops /
+                fmax(1.0, e->need.flops - kept);
 done:
     return rc;
 }
@@ -125,12 +164,14 @@ tl_status tl_study_count_saved(tl_ctx *ctx, tl_study *s)
         const spent     t = spent_of(s, i);
         if (t.runs == 0) continue;
         taken += t.seconds +
-                 tl_json_number(json_object_get(s->shared, e->label), "seconds", 0.0);
+                 tl_json_number(json_object_get(s->shared, e->label), "seconds", 0.0) +
+                 tl_study_passes_seconds(s, e->label);
         runs += t.runs;
         loading += t.runs * loading_of(s, e);
         alone += TL_MAX(e->trials * seeds * tl_study_slices(s), t.runs);
         stopping += stopping_of(s, i, seeds);
         TL_TRY(add_prefix(ctx, s, i, &caching));
+        add_kept(s, i, &caching, &sharing);
     }
     for (int b = 0; b < s->bases; b++) add_features(s, b, &caching, &sharing);
     sharing += fmax(0.0, loading - loaded);

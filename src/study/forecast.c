@@ -287,7 +287,11 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
     const size_t held = held_bytes(ctx, s, e);
     char         said[200];
 
-    if (s->q->memory_bytes == 0) return TL_OK;
+    if (s->q->memory_bytes == 0) {
+        TL_TRY(tl_run_keep_what_fits(ctx, spec));
+        e->trial[0].cached = e->c.hyper.cached = spec->candidate.hyper.cached;
+        return TL_OK;
+    }
     rc = tl_run_fit_memory(ctx, spec,
                            s->q->memory_bytes - TL_MIN(held, s->q->memory_bytes / 2),
                            said);
@@ -304,6 +308,7 @@ static tl_status fit_memory(tl_ctx *ctx, tl_study *s, tl_entry *e, tl_run_spec *
     e->trial[0].shards = spec->candidate.hyper.shards;
     e->trial[0].cached = spec->candidate.hyper.cached;
     e->c.hyper         = e->trial[0];
+done:
     return rc;
 }
 
@@ -321,9 +326,10 @@ size_t tl_study_own_bytes(const tl_study *s, const tl_entry *e, size_t accounted
     const size_t others = tl_study_held(s, NULL) - tl_study_held(s, e);
     const size_t mapped = tl_entry_uses_features(e) && tl_study_mapped(s, e->base)
                               ? s->features[e->base].bytes
-                              : 0; /* no allocation shows it */
+                              : 0; /* no allocation shows these */
 
-    return accounted - TL_MIN(accounted, others) + mapped + e->need.process_bytes;
+    return accounted - TL_MIN(accounted, others) + mapped + tl_study_kept_mapped(s, e) +
+           e->need.process_bytes;
 }
 
 /* What the candidate would take alone: its own rows and features, all of them, and nobody
@@ -359,6 +365,7 @@ static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
     TL_TRY(fit_memory(ctx, s, e, &spec));
     if (e->active) TL_TRY(tl_run_forecast(ctx, &spec, &e->need));
     if (e->active) count_own(ctx, s, e, &spec);
+    if (e->active && tl_hyper_keeps(&e->trial[0])) TL_TRY(tl_study_note_kept(ctx, e, &spec));
 done:
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);
@@ -383,14 +390,20 @@ static double seconds_of(const tl_study *s, const tl_entry *e, double flops, int
     return e->setup_s + e->s_per_flop * fmax(0.0, flops) + e->head_s_per_row * (double)rows;
 }
 
+/* Of one run, which may find what frozen blocks put out. */
+static double run_flops(const tl_study *s, const tl_entry *e)
+{
+    return e->need.flops - (tl_study_has_kept(s, e) ? e->need.kept_flops : 0.0);
+}
+
 double tl_study_likely_seconds(const tl_study *s, const tl_entry *e)
 {
-    return seconds_of(s, e, e->need.flops - e->need.spared_flops, s->train_rows);
+    return seconds_of(s, e, run_flops(s, e) - e->need.spared_flops, s->train_rows);
 }
 
 double tl_study_slice_seconds(const tl_study *s, const tl_entry *e)
 {
-    return seconds_of(s, e, e->need.flops, s->train_rows);
+    return seconds_of(s, e, run_flops(s, e), s->train_rows);
 }
 
 tl_status tl_study_uncached_flops(tl_ctx *ctx, tl_study *s, const tl_entry *e, double *out)
@@ -436,11 +449,27 @@ done:
     return rc;
 }
 
+double tl_study_more_seconds(const tl_study *s, const tl_entry *e)
+{
+    const double kept = *e->kept ? e->need.kept_flops : 0.0;
+
+    return tl_study_slices(s) * seconds_of(s, e, e->need.flops - kept, s->train_rows);
+}
+
+/* Does one before it in the plan make what it keeps? */
+static bool finds_kept(const tl_study *s, const tl_entry *e)
+{
+    for (const tl_entry *o = s->entry; *e->kept && o < e; o++)
+        if (o->active && strcmp(o->kept, e->kept) == 0) return true;
+    return false;
+}
+
 /* The first run of a base's head pays for the features of all rows. */
 double tl_study_first_seconds(const tl_study *s, const tl_entry *e)
 {
     const double rest = (double)(s->data->rows - s->train_rows - s->valid_rows);
 
+    if (finds_kept(s, e)) return tl_study_more_seconds(s, e) / tl_study_slices(s);
     if (!tl_entry_uses_features(e) || tl_entry_trained(e)) return tl_study_slice_seconds(s, e);
     return tl_study_slice_seconds(s, e) + e->s_per_flop * e->body_flops * rest;
 }

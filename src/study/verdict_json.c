@@ -55,21 +55,37 @@ typedef struct {
     int64_t trainable, parameters;
 } totals;
 
+static void add_cost(totals *t, const json_t *cost)
+{
+    t->seconds += tl_json_number(cost, "seconds", 0.0);
+    t->joules += tl_json_number(cost, "joules", NAN); /* one unknown: all is */
+    t->flops += tl_json_number(cost, "flops", 0.0);
+    t->peak_bytes = fmax(t->peak_bytes, tl_json_number(cost, "peak_bytes", 0.0));
+}
+
+/* What it made for others, too, was made for it. */
+static void add_shared(totals *t, const tl_study *s, const char *label)
+{
+    const json_t *features = json_object_get(s->shared, label);
+    const char   *key;
+    json_t       *pass;
+
+    if (features) add_cost(t, features);
+    json_object_foreach(s->passes, key, pass)
+    {
+        if (strcmp(tl_json_text(pass, "entry", ""), label) == 0) add_cost(t, pass);
+    }
+}
+
 static totals add_up(const tl_study *s, int entry)
 {
-    const json_t *shared = json_object_get(s->shared, s->entry[entry].label);
-    totals        t      = { .seconds = tl_json_number(shared, "seconds", 0.0),
-                             .joules  = tl_json_number(shared, "joules", shared ? NAN : 0.0),
-                             .flops   = tl_json_number(shared, "flops", 0.0),
-                             .peak_bytes = tl_json_number(shared, "peak_bytes", 0.0) };
+    totals t = { 0 };
 
+    add_shared(&t, s, s->entry[entry].label);
     for (int i = 0; i < s->runs; i++) {
         const tl_study_run *r = &s->run[i];
         if (r->candidate != entry || json_object_get(r->result, "failed")) continue;
-        t.seconds += tl_json_number(r->result, "seconds", 0.0);
-        t.joules += tl_json_number(r->result, "joules", NAN); /* one unknown: all is */
-        t.flops += tl_json_number(r->result, "flops", 0.0);
-        t.peak_bytes = fmax(t.peak_bytes, tl_json_number(r->result, "peak_bytes", 0.0));
+        add_cost(&t, r->result);
         t.whole += !tl_run_halted(r);
         t.begun += tl_run_halted(r) ? tl_json_number(r->result, "share", 0.0) : 1.0;
         if (r->trial != s->entry[entry].chosen || !tl_run_whole(r)) continue;

@@ -127,14 +127,13 @@ const char *tl_fit_word_marks(double train_loss, double valid_loss, double entro
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out)
 {
-    return tl_evaluator_above(ctx, spec, model, rows, 0, NULL, NULL, out);
+    return tl_evaluator_above(ctx, spec, model, rows, 0, NULL, out);
 }
 
 tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
-                             int64_t rows, int cut, const float *below, const tl_stream *stream,
-                             tl_evaluator *out)
+                             int64_t rows, int cut, const tl_kept *kept, tl_evaluator *out)
 {
-    tl_evaluator e = { .spec = spec, .below = below };
+    tl_evaluator e = { .spec = spec, .rows = rows };
     tl_status    rc;
 
     TL_TRY(tl_tally_of(ctx, spec, &e.tally));
@@ -149,8 +148,11 @@ tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_mode
     TL_TRY(tl_alloc_array(ctx, (size_t)model->arch.outputs, sizeof *e.mark, &e.mark));
     TL_TRY(tl_predictor_cut(ctx, model, cut ? TL_PART_ABOVE : TL_PART_WHOLE, cut, rows,
                             spec->backend, spec->slab, spec->dtype, &e.predictor));
-    if (stream) tl_predictor_feed(e.predictor, stream);
-    e.width = tl_predictor_row(e.predictor);
+    if (kept && kept->stream.x) tl_predictor_feed(e.predictor, &kept->stream);
+    if (kept && kept->x) {
+        e.kept = kept;
+        TL_TRY(tl_alloc_array(ctx, (size_t)(rows * kept->width), sizeof *e.x, &e.x));
+    }
 done:
     *out = e;
     if (rc != TL_OK) tl_evaluator_free(ctx, out);
@@ -163,8 +165,26 @@ void tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e)
     tl_scorer_free(ctx, e->scorer);
     tl_free(ctx, e->logits);
     tl_free(ctx, e->mark);
+    tl_free(ctx, e->x);
     tl_tally_free(ctx, &e->tally);
     *e = (tl_evaluator){ 0 };
+}
+
+/* `count` of validation's rows from `at` on, as they enter the part above the cut. */
+static tl_status ask_kept(tl_ctx *ctx, tl_evaluator *e, int64_t at, int64_t count)
+{
+    const int64_t *place   = e->kept->at + e->spec->train.count + at, width = e->kept->width;
+    const int64_t  outputs = tl_predictor_width(e->predictor);
+    tl_status      rc      = TL_OK;
+
+    for (int64_t i = 0, n; i < count && rc == TL_OK; i += n) {
+        n = TL_MIN(e->rows, count - i);
+        for (int64_t r = 0; r < n; r++)
+            memcpy(e->x + r * width, e->kept->x + place[i + r] * width,
+                   (size_t)width * sizeof *e->x);
+        rc = tl_predictor_run(ctx, e->predictor, e->x, n, e->logits + i * outputs);
+    }
+    return rc;
 }
 
 tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
@@ -180,11 +200,8 @@ tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows)
     TL_TRY(tl_predictor_weights_changed(ctx, e->predictor));
     for (int64_t at = 0; at < rows.count; at += PIECE) {
         const tl_rows piece = { rows.row + at, TL_MIN((int64_t)PIECE, rows.count - at) };
-        if (e->below)
-            TL_TRY(tl_predictor_run(ctx, e->predictor, e->below + at * e->width,
-                                    piece.count, e->logits));
-        else
-            TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));
+        if (e->kept) TL_TRY(ask_kept(ctx, e, at, piece.count));
+        else TL_TRY(tl_predictor_rows(ctx, e->predictor, e->spec->cache, piece, e->logits));
         for (int64_t i = 0; i < piece.count; i++)
             tl_tally_add(&e->tally, e->spec, e->logits + i * classes, piece.row[i], e->mark);
     }

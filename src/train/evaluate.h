@@ -2,9 +2,8 @@
 #ifndef TL_TRAIN_EVALUATE_H
 #define TL_TRAIN_EVALUATE_H
 #include "bundle/score.h"
-#include "data/texts/stream.h"
+#include "train/kept.h"
 #include "train/metric.h"
-#include "train/run.h"
 
 typedef struct {
     const tl_run_spec *spec;
@@ -13,8 +12,9 @@ typedef struct {
     float        *logits;   /* of a piece of the rows: memory does not grow with rows       */
     float        *mark;     /* [outputs] of a row                                           */
     tl_tally      tally;    /* of the last evaluation                                       */
-    const float  *below;    /* of a cut network: the rows as they enter it, in their order  */
-    int64_t       width;    /* floats of one of them                                        */
+    const tl_kept *kept;    /* of a cut network: its rows as they enter it; NULL: it is whole */
+    float        *x;        /* [rows of the predictor, width] some of them; owned           */
+    int64_t       rows;     /* of the predictor                                             */
 } tl_evaluator;
 
 /* What was asked, else the task's own: the one for rare classes where the rarest is under 10 %
@@ -36,11 +36,10 @@ double    tl_scaled_target(const tl_run_spec *spec, int64_t row);
 
 tl_status tl_evaluator_new(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
                            int64_t rows, tl_evaluator *out);
-/* `cut` > 0: only what lies above that cut runs, on `below` [rows of tl_evaluate, width], of texts
- * on what `stream` keeps of them; borrowed. */
+/* `cut` > 0: only what lies above that cut runs, on what is kept of validation's rows, and of them
+ * alone; borrowed. */
 tl_status tl_evaluator_above(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
-                             int64_t rows, int cut, const float *below, const tl_stream *stream,
-                             tl_evaluator *out);
+                             int64_t rows, int cut, const tl_kept *kept, tl_evaluator *out);
 void      tl_evaluator_free(tl_ctx *ctx, tl_evaluator *e);
 tl_status tl_evaluate(tl_ctx *ctx, tl_evaluator *e, tl_rows rows);
 

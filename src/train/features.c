@@ -6,14 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What is computed: the body's features, or the stream below a cut. */
-typedef struct {
-    tl_trainer *t;
-    int         cut;        /* 0: the features                                            */
-    char       *folder;     /* of a cut's own checkpoints; NULL: none                     */
-    int64_t     generation;
-} source;
-
 enum { PIECE = 256 }; /* rows between looks at the clock and the interrupt */
 static const double worth_saving_s = 5.0;
 
@@ -86,25 +78,13 @@ static void sections_of(const tl_table *train, const tl_table *valid, int64_t do
     out[1] = (tl_section){ "features.valid", valid->x, (size_t)(done - first) * row };
 }
 
-static tl_status save(tl_ctx *ctx, source *of, const tl_table *train,
+static tl_status save(tl_ctx *ctx, tl_trainer *t, const tl_table *train,
                       const tl_table *valid, int64_t done)
 {
-    tl_trainer  *t     = of->t;
-    const double start = tl_time_s();
-    tl_section   section[2];
-    json_t      *state;
-    tl_status    rc;
+    tl_section section[2];
 
     sections_of(train, valid, done, section);
-    if (of->cut == 0) return tl_trainer_save(ctx, t, NULL, section, 2);
-    if (!of->folder) return TL_OK;
-    state = json_object();
-    rc    = tl_checkpoint_save(ctx, of->folder, t->fingerprint, of->generation++, state,
-                               section, 2);
-    json_decref(state);
-    t->saved     = tl_time_s();
-    t->save_cost = t->saved - start;
-    return rc;
+    return tl_trainer_save(ctx, t, NULL, section, 2);
 }
 
 /* Rows that a checkpoint holds already, copied into the tables. */
@@ -128,8 +108,8 @@ done:
     return rc;
 }
 
-static tl_status body_of(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
-                         int cut, tl_predictor **out)
+tl_status tl_body_predictor(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *model,
+                            int cut, tl_predictor **out)
 {
     const tl_part whole = model->arch.family->text ? TL_PART_NECK : TL_PART_BODY;
 
@@ -139,10 +119,9 @@ static tl_status body_of(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m
 }
 
 /* The rows from `done` on, through the body. */
-static tl_status compute(tl_ctx *ctx, source *of, tl_predictor *body, tl_table *train,
+static tl_status compute(tl_ctx *ctx, tl_trainer *t, tl_predictor *body, tl_table *train,
                          tl_table *valid, int64_t *done)
 {
-    tl_trainer        *t    = of->t;
     const tl_run_spec *spec = &t->spec;
     const int64_t      all  = train->rows + valid->rows;
     tl_status          rc   = TL_OK;
@@ -157,58 +136,58 @@ static tl_status compute(tl_ctx *ctx, source *of, tl_predictor *body, tl_table *
         TL_TRY(tl_predictor_rows(ctx, body, spec->cache, piece,
                                  table->x + at * table->width));
         *done += piece.count;
-        if (tl_trainer_save_due(t)) TL_TRY(save(ctx, of, train, valid, *done));
+        if (tl_trainer_save_due(t)) TL_TRY(save(ctx, t, train, valid, *done));
     }
     tl_features_say(t, "features", all, all, (double)NAN);
 done:
     return rc;
 }
 
-/* The forward pass in FLOPs of products, of one row. */
-static tl_status body_flops(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
-                            int cut, double *out)
+tl_status tl_body_of_row(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch, int cut,
+                         double *flops, int64_t *width)
 {
-    tl_graph *g   = NULL;
-    tl_params *p  = NULL;
-    tl_net    net = { .ctx = ctx, .dtype = spec->dtype, .cut = cut };
-    tl_built  built;
-    tl_status rc;
+    const bool    text  = arch->family->text;
+    const int64_t units = text ? TL_MAX((int64_t)1, tl_run_tokens(spec, 1)) : 1;
+    tl_graph  *g   = NULL;
+    tl_params *p   = NULL;
+    tl_net     net = { .ctx = ctx, .dtype = spec->dtype, .cut = cut };
+    tl_built   built;
+    tl_status  rc;
 
-    *out = 0.0;
+    *flops = 0.0;
+    *width = 0;
     TL_TRY(tl_graph_new(ctx, &g));
     TL_TRY(tl_params_new(ctx, &p));
-    net.g      = g;
-    net.params = p;
-    net.sequences = arch->family->text;
-    TL_TRY(tl_arch_build(&net, arch,
-                         arch->family->text ? TL_MAX((int64_t)1, tl_run_tokens(spec, 1)) : 1,
-                         cut ? TL_PART_BELOW : TL_PART_BODY, &built));
-    *out = tl_graph_flops(g);
+    net.g         = g;
+    net.params    = p;
+    net.sequences = text;
+    TL_TRY(tl_arch_build(&net, arch, units, cut ? TL_PART_BELOW : TL_PART_BODY, &built));
+    *flops = tl_graph_flops(g);
+    *width = tl_shape_count(tl_graph_shape(g, built.features)) / units;
 done:
     tl_graph_free(ctx, g);
     tl_params_free(ctx, p);
     return rc;
 }
 
-static tl_status fill_from_body(tl_ctx *ctx, source *of, const tl_checkpoint *from,
+static tl_status fill_from_body(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from,
                                 tl_table *train, tl_table *valid)
 {
-    tl_trainer   *t    = of->t;
     tl_predictor *body = NULL;
     double        flops;
-    int64_t       done, before;
+    int64_t       done, before, width;
     tl_status     rc;
 
     TL_TRY(restore(ctx, from, train, valid, &done));
-    TL_TRY(body_flops(ctx, &t->spec, &t->model->arch, of->cut, &flops));
-    TL_TRY(body_of(ctx, &t->spec, t->model, of->cut, &body));
+    TL_TRY(tl_body_of_row(ctx, &t->spec, &t->model->arch, 0, &flops, &width));
+    TL_TRY(tl_body_predictor(ctx, &t->spec, t->model, 0, &body));
     before = done;
-    rc     = compute(ctx, of, body, train, valid, &done);
+    rc     = compute(ctx, t, body, train, valid, &done);
     t->at.flops += flops * (double)(done - before);
     if (rc == TL_OK && tl_time_s() - t->saved > worth_saving_s)
-        TL_TRY(save(ctx, of, train, valid, done));
+        TL_TRY(save(ctx, t, train, valid, done));
     if (rc == TL_ECANCEL && t->spec.checkpoint) {
-        TL_TRY(save(ctx, of, train, valid, done));
+        TL_TRY(save(ctx, t, train, valid, done));
         TL_FAIL(TL_ECANCEL, t->spec.checkpoint,
                 "interrupted, saved (tailor resume goes on)");
     }
@@ -221,77 +200,15 @@ tl_status tl_features_fill(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from
                            tl_table *train, tl_table *valid)
 {
     const int64_t width = tl_arch_features(ctx, &t->model->arch);
-    source        of    = { .t = t };
     tl_status     rc;
 
     if (width < 0) return ctx->status;
     TL_TRY(new_table(ctx, t, t->spec.train, width, train));
     TL_TRY(new_table(ctx, t, t->spec.valid, width, valid));
-    if (!t->spec.features) return fill_from_body(ctx, &of, from, train, valid);
+    if (!t->spec.features) return fill_from_body(ctx, t, from, train, valid);
     gather(t->spec.features, t->spec.train, train);
     gather(t->spec.features, t->spec.valid, valid);
 done:
-    return rc;
-}
-
-/* Floats of a row of the stream that enters block `cut`. */
-static tl_status width_below(tl_ctx *ctx, const tl_trainer *t, int cut, int64_t *out)
-{
-    tl_predictor   *p  = NULL;
-    const tl_status rc = body_of(ctx, &t->spec, t->model, cut, &p);
-
-    if (rc == TL_OK) *out = tl_predictor_width(p);
-    tl_predictor_free(ctx, p);
-    return rc;
-}
-
-tl_status tl_features_below(tl_ctx *ctx, tl_trainer *t, int cut, tl_table *train,
-                            tl_table *valid)
-{
-    source        of   = { .t = t, .cut = cut };
-    tl_checkpoint from = { .generation = -1 };
-    int64_t       width;
-    tl_status     rc;
-
-    TL_TRY(width_below(ctx, t, cut, &width));
-    TL_TRY(tl_table_new(ctx, t->spec.train.count, width, 1, train));
-    TL_TRY(tl_table_new(ctx, t->spec.valid.count, width, 1, valid));
-    if (t->spec.checkpoint) {
-        TL_TRY(tl_path_join(ctx, t->spec.checkpoint, "below", &of.folder));
-        TL_TRY(tl_checkpoint_open(ctx, of.folder, t->fingerprint, &from));
-        of.generation = from.generation + 1;
-    }
-    rc = fill_from_body(ctx, &of, from.generation >= 0 ? &from : NULL, train, valid);
-done:
-    tl_checkpoint_close(ctx, &from);
-    tl_free(ctx, of.folder);
-    return rc;
-}
-
-tl_status tl_features_stream(tl_ctx *ctx, tl_trainer *t, int cut, tl_stream *out)
-{
-    const tl_run_spec *spec    = &t->spec;
-    const tl_rows      lists[] = { spec->train, spec->valid };
-    const int64_t      all     = spec->train.count + spec->valid.count;
-    tl_predictor      *body    = NULL;
-    int64_t            done    = 0;
-    double             flops;
-    tl_status          rc;
-
-    TL_TRY(body_of(ctx, spec, t->model, cut, &body));
-    TL_TRY(tl_stream_new(ctx, spec->cache, lists, 2, spec->dtype, tl_predictor_width(body), out));
-    TL_TRY(body_flops(ctx, spec, &t->model->arch, cut, &flops));
-    for (int k = 0; k < 2; k++)
-        for (int64_t at = 0, n; at < lists[k].count; at += n, done += n) {
-            n = TL_MIN((int64_t)PIECE, lists[k].count - at);
-            tl_features_say(t, "features", done, all, (double)NAN);
-            TL_TRY(tl_predictor_stream(ctx, body, spec->cache,
-                                       (tl_rows){ lists[k].row + at, n }, out));
-        }
-    tl_features_say(t, "features", all, all, (double)NAN);
-    if (t->at.step == 0) t->at.flops += flops * (double)all; /* else it is made again */
-done:
-    tl_predictor_free(ctx, body);
     return rc;
 }
 
@@ -308,7 +225,7 @@ tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
     t.spec.features = NULL;
     if (t.spec.micro_batch <= 0) t.spec.micro_batch = 32;
     TL_TRY(tl_trainer_model(ctx, &t.spec, &t.model));
-    TL_TRY(body_of(ctx, &t.spec, t.model, 0, &body));
+    TL_TRY(tl_body_predictor(ctx, &t.spec, t.model, 0, &body));
     width = tl_predictor_width(body);
     TL_TRY(tl_alloc_array(ctx, PIECE * sizeof *x, (size_t)width, &x));
     for (int64_t at = 0; at < rows.count; at += PIECE) {

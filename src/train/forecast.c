@@ -2,6 +2,7 @@
  * limit.  Nothing of the run's size is allocated: parameters are declared, not sealed, and
  * plans lay out their slab without taking it.  Floor 3, train. */
 #include "train/linear.h"
+#include "core/machine.h"
 #include "train/histograms.h"
 #include "train/neighbours.h"
 #include "train/optim_kernels.h"
@@ -142,8 +143,9 @@ static tl_status sketch_below(tl_ctx *ctx, const tl_run_spec *spec, const tl_arc
     TL_TRY(tl_arch_build(&net, arch, units, TL_PART_BELOW, &built));
     *flops              = tl_graph_flops(g) / (double)rows;
     const int64_t width = tl_shape_count(tl_graph_shape(g, built.features)) / units;
-    if (text) k->held_bytes = tl_stream_bytes(spec->cache, lists, 2, spec->dtype, width);
-    else k->held_bytes = floats(width * (spec->train.count + spec->valid.count));
+    k->held_bytes = (size_t)(spec->train.count + spec->valid.count) * 2 * sizeof(int64_t);
+    if (text) k->held_bytes += tl_stream_bytes(spec->cache, lists, 2, spec->dtype, width);
+    else k->held_bytes += floats(width * (spec->train.count + spec->valid.count));
     if (!text) k->cut_floats = width;
     k->products += tl_graph_products(g);
     rc            = plan_bytes(ctx, spec, g, k);
@@ -301,6 +303,7 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     const double steps_flops =
         visits * k->train_flops + looks * valid * (k->forward_flops - below);
     out->flops += steps_flops + (rows + valid) * below;
+    out->kept_flops += (rows + valid) * below;
     out->spared_flops += (1.0 - likely_share(spec, length.epochs)) * steps_flops;
     out->rows += visits + looks * valid / 3.0;
 done:
@@ -416,6 +419,19 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     *out = need;
 done:
     tl_params_free(ctx, k.params);
+    return rc;
+}
+
+tl_status tl_run_keep_what_fits(tl_ctx *ctx, tl_run_spec *spec)
+{
+    const size_t room = tl_machine_memory_bytes() / 5 * 4;
+    tl_run_need  need;
+    tl_status    rc = TL_OK;
+
+    if (!tl_hyper_keeps(&spec->candidate.hyper)) return TL_OK;
+    TL_TRY(tl_run_forecast(ctx, spec, &need));
+    if (need.peak_bytes > room) spec->candidate.hyper.cached = false;
+done:
     return rc;
 }
 

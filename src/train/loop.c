@@ -3,7 +3,6 @@
  * the same.  Nothing is allocated between evaluations.  Floor 3, train. */
 #include "train/trainer.h"
 #include "core/machine.h"
-#include "train/features.h"
 #include "train/optim_kernels.h"
 #include "train/pretrain.h"
 
@@ -21,8 +20,7 @@ typedef struct {
     tl_loader         *loader;
     tl_stepper         stepper;
     tl_evaluator       evaluator;
-    tl_table           below[2]; /* what frozen blocks make of training and validation rows */
-    tl_stream          stream;   /* the same of texts                                       */
+    tl_kept            kept;     /* what frozen blocks make of training and validation rows */
     tl_length          length;
     int64_t            first_step; /* of this process, for the ETA */
     double             first_time;
@@ -330,8 +328,8 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
         .drop_short = tl_run_groups(spec, t->model->params), .seed = spec->seed,
         .augment = strcmp(h->augment, "none") != 0 || h->erase > 0.0 ? &l->augment : NULL,
         .balanced = h->balanced,
-        .first_epoch = t->at.earlier_epochs, .table = l->below[0].x,
-        .width = l->below[0].width, .target = l->phase->taught ? t->taught : NULL,
+        .first_epoch = t->at.earlier_epochs, .table = l->kept.x,
+        .place = l->kept.at, .width = l->kept.width, .target = l->phase->taught ? t->taught : NULL,
         .outputs = spec->dataset->classes
     };
     tl_status rc;
@@ -350,12 +348,11 @@ static tl_status open_loop(tl_ctx *ctx, tl_trainer *t, loop *l, const tl_checkpo
     l->length = tl_loop_length(spec, l->phase, l->loader);
     TL_TRY(tl_stepper_new(ctx, spec, t->model, l->phase, &l->stepper));
     l->stepper.origin  = t->origin;
-    l->stepper.stream  = l->stream.x ? &l->stream : NULL;
+    l->stepper.stream  = l->kept.stream.x ? &l->kept.stream : NULL;
     l->stepper.earlier = t->at.earlier_steps;
     TL_TRY(tl_evaluator_above(ctx, spec, t->model,
                               TL_MIN(spec->micro_batch, (int64_t)32),
-                              l->phase->cached ? l->phase->from : 0, l->below[1].x,
-                              l->stream.x ? &l->stream : NULL, &l->evaluator));
+                              l->phase->cached ? l->phase->from : 0, &l->kept, &l->evaluator));
     if (from) TL_TRY(tl_stepper_restore(ctx, &l->stepper, from));
     else if (t->at.phase > 0 || l->phase->pretrained)
         TL_TRY(tl_trainer_save(ctx, t, &l->stepper, NULL, 0));
@@ -389,10 +386,7 @@ tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
     if (phase->taught && !t->taught) TL_TRY(tl_teach_run(ctx, t));
     if (phase->pretrained && !from)
         TL_TRY((t->model->arch.family->text ? tl_pretrain_words_run : tl_pretrain_run)(ctx, t));
-    if (phase->cached && t->model->arch.family->text)
-        TL_TRY(tl_features_stream(ctx, t, phase->from, &l.stream));
-    else if (phase->cached)
-        TL_TRY(tl_features_below(ctx, t, phase->from, &l.below[0], &l.below[1]));
+    if (phase->cached) TL_TRY(tl_kept_open(ctx, t, phase->from, &l.kept));
     TL_TRY(open_loop(ctx, t, &l, from));
     while (!t->stopped) TL_TRY(turn(ctx, &l));
     TL_TRY(last_look(ctx, &l));
@@ -401,8 +395,6 @@ done:
     tl_loader_free(ctx, l.loader);
     tl_evaluator_free(ctx, &l.evaluator);
     tl_stepper_free(ctx, &l.stepper);
-    tl_table_free(ctx, &l.below[0]);
-    tl_table_free(ctx, &l.below[1]);
-    tl_stream_free(ctx, &l.stream);
+    tl_kept_free(ctx, &l.kept);
     return rc;
 }

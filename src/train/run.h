@@ -41,6 +41,8 @@ typedef struct {
     int64_t      store_run;             /* its id there                                     */
     const float *features;              /* [dataset->rows, width] cached body outputs for
                                            heads, of tl_run_features; NULL: by the run      */
+    const void  *kept;                  /* what frozen blocks put out for the run's rows, of
+                                           tl_run_frozen_make; NULL: by the run             */
     bool         aside;                 /* part of another run: writes no tales of its own  */
     void (*progress)(void *user, const tl_progress *p);
     void        *user;
@@ -87,6 +89,19 @@ void      tl_run_result_free(tl_ctx *ctx, tl_run_result *r);
 tl_status tl_run_features(tl_ctx *ctx, const tl_run_spec *spec, tl_rows rows,
                           float *features);
 
+/* What the blocks below a cut put out for a run's rows, which they keep as they came with the base:
+ * one pass that serves every seed, setting and route with the same key over the same base, cache,
+ * backend and threads. */
+typedef struct {
+    int    cut;      /* 0: nothing is kept                              */
+    size_t bytes;    /* of all rows                                     */
+    double flops;    /* to make it                                      */
+    char   key[160]; /* cut, batches, precision, after the last comma the rows */
+} tl_frozen;
+tl_status tl_run_frozen(tl_ctx *ctx, const tl_run_spec *spec, tl_frozen *out);
+tl_status tl_run_frozen_make(tl_ctx *ctx, const tl_run_spec *spec, const tl_frozen *frozen,
+                             void *to);
+
 /* Memory and FLOPs of the run, from its plans, before anything is trained or allocated.
  * peak_bytes counts what is allocated now, too. */
 typedef struct {
@@ -94,9 +109,13 @@ typedef struct {
     size_t process_bytes; /* the part of it that no allocation of ours shows */
     double flops;         /* of the whole schedule ...                        */
     double spared_flops;  /* ... of which patience is likely to spare so many */
+    double kept_flops;   /* ... and to make what frozen blocks put out, once: so many      */
     double rows;              /* row visits: a training step's count once, a forward's a third */
 } tl_run_need;
 tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *spec, tl_run_need *out);
+/* Without a limit of memory the machine's own is the limit of what may be kept instead of computed:
+ * beyond it spec->candidate.hyper.cached is put off. */
+tl_status tl_run_keep_what_fits(tl_ctx *ctx, tl_run_spec *spec);
 /* May frozen blocks' outputs be kept?  Adapters of every block leave none below them. */
 bool      tl_hyper_keeps(const tl_hyper *h);
 /* The largest micro-batch (a divisor of batch / shards) whose need fits limit_bytes.  Nets

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "data/strokes.h"
 #include "study/compare.h"
+#include "train/store.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -523,6 +524,88 @@ static void a_route_foretold_to_lose_is_stopped(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* What making the frozen blocks' outputs took, as runs.db has it: once, for the first in need. */
+static void check_passes(const char *out)
+{
+    tl_store   *store;
+    json_t     *passes, *pass;
+    const char *key;
+
+    TEST_OK(tl_store_open(test_ctx(), out, &store));
+    TEST_OK(tl_store_get(test_ctx(), store, "kept", &passes));
+    assert_int_equal(json_object_size(passes), 1);
+    json_object_foreach(passes, key, pass)
+    {
+        assert_non_null(strstr(tl_json_text(pass, "entry", ""), "partial"));
+        assert_true(tl_json_number(pass, "flops", 0.0) > 0.0);
+    }
+    json_decref(passes);
+    tl_store_close(test_ctx(), store);
+}
+
+static double flops_of(const json_t *verdict, const char *route)
+{
+    return tl_json_number(json_object_get(candidate_of(verdict, route), "cost"), "flops", NAN);
+}
+
+/* Two routes over the same frozen block, five settings and three seeds each: one pass serves all,
+ * killed or not, and it is charged once. */
+static void frozen_blocks_are_gone_through_once(void **state)
+{
+    tl_ctx     *ctx = fresh();
+    char       *top = test_folder(), *data = in(top, "data"), *out = in(top, "out");
+    char       *more = in(top, "more"), *broken = in(top, "broken"), *best = in(out, "best");
+    const char *const only[] = { "scratch", NULL }, *const bases[] = { best, NULL };
+    static const char *const above[] = { "partial", "lora", NULL };
+    static const char *const one[]   = { "epochs=3", "least_steps=0", "patience=0", "batch=32",
+                                         "top_blocks=1", NULL };
+    listener    l = { 0 }, stopping = { .stop_at = 3 };
+    tl_question q = question(data, out, &l), r = question(data, more, &l),
+                b = question(data, broken, &stopping);
+    json_t     *verdict, *again = NULL;
+    tl_status   rc = TL_ECANCEL;
+
+    (void)state;
+    TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 200, 200, data));
+    q.base_arch = "dense 24 relu, dense 16 relu";
+    q.routes    = only;
+    TEST_OK(tl_compare(ctx, &q, &verdict));
+    json_decref(verdict);
+    r.base = b.base = bases;
+    r.routes = b.routes = above;
+    r.overrides = b.overrides = one;
+    r.budget_s = b.budget_s = 600.0;
+    TEST_OK(tl_compare(ctx, &r, &verdict));
+    check_passes(more);
+    const json_t *saved = json_object_get(json_object_get(verdict, "budget"), "saved");
+    assert_true(tl_json_number(saved, "caching", 0.0) > 0.0);
+    assert_true(tl_json_number(saved, "sharing", 0.0) > 0.0);
+    for (int stops = 0; rc == TL_ECANCEL && stops < 100; stops++) {
+        ctx->world->cancel = 0;
+        stopping.lines     = 0;
+        stopping.stop_at += 25;
+        rc = tl_compare(ctx, &b, &again);
+    }
+    ctx->world->cancel = 0;
+    TEST_OK(rc);
+    check_passes(broken);
+    char *x = comparable(verdict), *y = comparable(again);
+    assert_string_equal(x, y);
+    for (size_t i = 0; above[i]; i++)
+        assert_true(fabs(flops_of(verdict, above[i]) - flops_of(again, above[i])) < 1.0);
+    free(x);
+    free(y);
+    json_decref(verdict);
+    json_decref(again);
+    tl_free(ctx, best);
+    tl_free(ctx, data);
+    tl_free(ctx, out);
+    tl_free(ctx, more);
+    tl_free(ctx, broken);
+    test_folder_end(top);
+    assert_int_equal(ctx->world->now_bytes, 0);
+}
+
 static void wrong_questions_are_refused(void **state)
 {
     tl_ctx *ctx = fresh();
@@ -667,6 +750,7 @@ int main(void)
         cmocka_unit_test(few_rows_are_folded_and_a_base_brings_its_routes),
         cmocka_unit_test(settings_are_raced_fairly),
         cmocka_unit_test(a_route_foretold_to_lose_is_stopped),
+        cmocka_unit_test(frozen_blocks_are_gone_through_once),
         cmocka_unit_test(wrong_questions_are_refused),
         cmocka_unit_test(a_dry_run_writes_nothing),
         cmocka_unit_test(a_budget_grows_where_it_may),

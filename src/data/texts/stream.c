@@ -13,22 +13,6 @@ static int64_t all_tokens(const tl_cache *c, int64_t row)
     return n;
 }
 
-/* Where each row begins; returns the tokens of all of them. */
-static int64_t lay_out(const tl_cache *c, const tl_rows *list, int lists, int64_t *at)
-{
-    int64_t tokens = 0;
-
-    for (int64_t i = 0; i < c->text.rows; i++) at[i] = -1;
-    for (int k = 0; k < lists; k++)
-        for (int64_t i = 0; i < list[k].count; i++) {
-            const int64_t row = list[k].row[i];
-            if (at[row] >= 0) continue;
-            at[row] = tokens;
-            tokens += all_tokens(c, row);
-        }
-    return tokens;
-}
-
 size_t tl_stream_bytes(const tl_cache *c, const tl_rows *list, int lists, tl_dtype kind,
                        int64_t width)
 {
@@ -36,31 +20,32 @@ size_t tl_stream_bytes(const tl_cache *c, const tl_rows *list, int lists, tl_dty
 
     for (int k = 0; k < lists; k++)
         for (int64_t i = 0; i < list[k].count; i++) tokens += all_tokens(c, list[k].row[i]);
-    return (size_t)(tokens * width) * tl_dtype_bytes(kind) + (size_t)c->text.rows * sizeof(int64_t);
+    return (size_t)(tokens * width) * tl_dtype_bytes(kind);
 }
 
-tl_status tl_stream_new(tl_ctx *ctx, const tl_cache *c, const tl_rows *list, int lists,
-                        tl_dtype kind, int64_t width, tl_stream *out)
+tl_status tl_stream_new(tl_ctx *ctx, const tl_cache *c, tl_rows rows, tl_dtype kind,
+                        int64_t width, void *x, tl_stream *out)
 {
-    tl_stream s = { .kind        = kind,
-                    .width       = width,
-                    .token_bytes = (size_t)width * tl_dtype_bytes(kind) };
+    int64_t   tokens = 0;
     tl_status rc;
 
-    TL_TRY(tl_alloc_array(ctx, (size_t)c->text.rows, sizeof *s.at, &s.at));
-    const int64_t tokens = lay_out(c, list, lists, s.at);
-    TL_TRY(tl_alloc_array(ctx, (size_t)tokens, s.token_bytes, &s.x));
-    *out = s;
-    s    = (tl_stream){ 0 };
+    *out = (tl_stream){ .kind        = kind,
+                        .width       = width,
+                        .token_bytes = (size_t)width * tl_dtype_bytes(kind) };
+    TL_TRY(tl_alloc_array(ctx, (size_t)c->text.rows, sizeof *out->at, &out->at));
+    for (int64_t i = 0; i < c->text.rows; i++) out->at[i] = -1;
+    for (int64_t i = 0; i < rows.count; i++) {
+        out->at[rows.row[i]] = tokens;
+        tokens += all_tokens(c, rows.row[i]);
+    }
+    out->x = x;
 done:
-    tl_stream_free(ctx, &s);
     return rc;
 }
 
 void tl_stream_free(tl_ctx *ctx, tl_stream *s)
 {
     tl_free(ctx, s->at);
-    tl_free(ctx, s->x);
     *s = (tl_stream){ 0 };
 }
 

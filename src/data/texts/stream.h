@@ -11,15 +11,15 @@ typedef struct {
     int64_t  width;       /* values of a token                                                 */
     size_t   token_bytes;
     int64_t *at;          /* [rows] its first token; its windows follow; -1: not kept; owned   */
-    unsigned char *x;     /* [tokens of these rows, token_bytes]; owned                        */
+    unsigned char *x;     /* [tokens of these rows, token_bytes]; borrowed                     */
 } tl_stream;
 
-/* Room for these rows, all windows of them. */
-tl_status tl_stream_new(tl_ctx *ctx, const tl_cache *cache, const tl_rows *list, int lists,
-                        tl_dtype kind, int64_t width, tl_stream *out);
+/* Over x, which has or gets all windows of these rows, one row after another. */
+tl_status tl_stream_new(tl_ctx *ctx, const tl_cache *cache, tl_rows rows, tl_dtype kind,
+                        int64_t width, void *x, tl_stream *out);
 void      tl_stream_free(tl_ctx *ctx, tl_stream *s); /* safe to repeat */
 size_t    tl_stream_bytes(const tl_cache *cache, const tl_rows *list, int lists, tl_dtype kind,
-                          int64_t width);
+                          int64_t width); /* of x */
 /* x [tokens of that window, width]: kept for window `part` of the row. */
 void      tl_stream_take(const tl_stream *s, const tl_cache *cache, int64_t row, int64_t part,
                          const float *x);
