@@ -9,6 +9,7 @@
 #include "data/texts/pack.h"
 #include "study/stats.h"
 #include "train/evaluate.h"
+#include "train/nearest.h"
 #include "train/rates.h"
 #include "train/store.h"
 #include "train/texts.h"
@@ -98,6 +99,10 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
     c->prep = model->model->prep;
     if (strcmp(c->route->name, "baseline") == 0 && d->schema) {
         TL_TRY(tl_baseline_table(ctx, d, &c->arch, &c->prep, &f->columns));
+    } else if (strcmp(c->route->name, "baseline") == 0 && !model->fresh &&
+               tl_nearest_fits(d, model->model)) {
+        c->base = model->model;
+        TL_TRY(tl_nearest_text(ctx, d, c->base, &c->arch, &c->prep, &f->texter));
     } else if (strcmp(c->route->name, "baseline") == 0 && d->text) {
         TL_TRY(tl_baseline_text(ctx, d, &c->arch, &c->prep, &f->texter));
     } else if (strcmp(c->route->name, "baseline") == 0) {

@@ -22,6 +22,14 @@ static const struct {
     { "weighted mean", "pooling_mode_weightedmean_tokens", TL_POOL_MEAN, false },
 };
 
+const char *tl_pooling_name(tl_pooling pool)
+{
+    size_t i = 0;
+
+    while (poolings[i].pool != pool) i++;
+    return poolings[i].name;
+}
+
 static tl_status named(tl_ctx *ctx, const char *name, tl_pooling *out)
 {
     for (size_t i = 0; i < TL_COUNT(poolings); i++)
@@ -106,6 +114,25 @@ done:
     return rc;
 }
 
+/* sentence_bert_config.json: how much of a text is taken, and whether it is lowered before. */
+static tl_status take_size(tl_ctx *ctx, const char *where, const json_t *size, tl_embed_how *out)
+{
+    const json_t *most = json_object_get(size, "max_seq_length");
+    tl_status     rc   = TL_OK;
+
+    if (!size) return TL_OK;
+    if (!json_is_object(size)) TL_FAIL(TL_EDATA, where, "is no JSON object (copy the model again)");
+    if (json_is_true(json_object_get(size, "do_lower_case")))
+        TL_FAIL(TL_EDATA, where,
+                "\"do_lower_case\" is not supported (make it false if the tokenizer lowers texts)");
+    if (!most || json_is_null(most)) return TL_OK;
+    out->most = json_integer_value(most);
+    if (out->most < 1)
+        TL_FAIL(TL_EDATA, where, "\"max_seq_length\" is no number of tokens (mend it)");
+done:
+    return rc;
+}
+
 tl_status tl_embedding_of(tl_ctx *ctx, const tl_model *model, const char *pooling,
                           tl_embed_how *out)
 {
@@ -115,12 +142,15 @@ tl_status tl_embedding_of(tl_ctx *ctx, const tl_model *model, const char *poolin
     tl_status rc = TL_OK;
 
     *out = (tl_embed_how){ .pool = TL_POOL_MEAN };
+    if (!pooling) pooling = tl_json_text(model->arch.config, "pooling", NULL); /* text-knn's */
     if (pooling) TL_TRY(named(ctx, pooling, &out->pool));
     if (!model->path || !tl_is_folder(model->path)) return TL_OK;
     TL_TRY(read_beside(ctx, model->path, "sentence_bert_config.json", &path, &size));
-    out->most = TL_MAX(tl_json_int(size, "max_seq_length", 0), (int64_t)0);
+    TL_TRY(take_size(ctx, path, size, out));
     if (pooling) goto done;
     TL_TRY(read_beside(ctx, model->path, "modules.json", &path, &modules));
+    if (modules && !json_is_array(modules))
+        TL_FAIL(TL_EDATA, path, "is no JSON list (copy the model again)");
     json_array_foreach(modules, i, module)
         TL_TRY(take_module(ctx, model->path, path, module, out));
 done:

@@ -1,9 +1,11 @@
 /* compare_candidates.c -- which routes apply to the data and the bases, with which
  * network, preprocessing and settings. Floor 4, study. */
+#include "bundle/embed.h"
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
 #include "study/update.h"
+#include "train/nearest.h"
 #include "train/texts.h"
 
 #include <math.h>
@@ -18,6 +20,11 @@ static const char large_net[] =
     "pool 2, conv 128 3, norm batch, relu, pool 2, conv 128 3, "
     "norm batch, relu, gpool, dropout 0.2";
 enum { SMALL_SIDE = 48, LARGE_SIDE = 96, BASELINE_SIDE = 32 };
+
+static bool is_baseline(const tl_route *route)
+{
+    return strcmp(route->name, "baseline") == 0;
+}
 
 static const char *route_at(size_t i)
 {
@@ -131,7 +138,7 @@ static const char *const table_nets[] = { "mlp", "table-resnet" };
 static bool tries_table_nets(const tl_study *s, const tl_route *route)
 {
     return s->data->schema && !s->q->base_arch && s->bases == 0 && !route->needs_base &&
-           strcmp(route->name, "baseline") != 0;
+           !is_baseline(route);
 }
 
 static tl_status make_table_net(tl_ctx *ctx, const tl_study *s, size_t net, tl_candidate *c)
@@ -235,7 +242,7 @@ static void name_entry(const tl_study *s, tl_entry *e)
 {
     const tl_model *base = e->base >= 0 ? s->base[e->base] : NULL;
 
-    if (base && e->c.route->needs_base)
+    if (e->c.base)
         snprintf(e->label, sizeof e->label, "%s from %.100s", e->c.route->name,
                  tl_path_name(base->path));
     else if ((base && s->bases > 1) || tries_table_nets(s, e->c.route))
@@ -262,7 +269,7 @@ static tl_status leave_unsolvable(tl_ctx *ctx, tl_entry *e)
 }
 
 /* `base` -1: none; `net` is of table_nets then.  A route that starts anew borrows only the base's
- * architecture. */
+ * architecture; the baseline has its vectors of texts. */
 static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base, size_t net)
 {
     tl_status rc;
@@ -274,11 +281,13 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     *e = (tl_entry){ .c = { .route = route }, .base = base, .active = true, .trials = 1 };
     s->entries++;
     TL_TRY(wanted_size(ctx, s, route, &size));
-    if (strcmp(route->name, "baseline") == 0 && s->data->schema)
+    if (is_baseline(route) && base >= 0)
+        TL_TRY(tl_nearest_text(ctx, s->data, s->base[base], &e->c.arch, &e->c.prep, &e->texter));
+    else if (is_baseline(route) && s->data->schema)
         TL_TRY(tl_baseline_table(ctx, s->data, &e->c.arch, &e->c.prep, &e->columns));
-    else if (strcmp(route->name, "baseline") == 0 && s->data->text)
+    else if (is_baseline(route) && s->data->text)
         TL_TRY(tl_baseline_text(ctx, s->data, &e->c.arch, &e->c.prep, &e->texter));
-    else if (strcmp(route->name, "baseline") == 0)
+    else if (is_baseline(route))
         TL_TRY(make_baseline_net(ctx, s, &e->c));
     else if (base >= 0 && route->own_net)
         TL_TRY(tl_student(ctx, &s->base[base]->arch, &s->base[base]->prep,
@@ -289,7 +298,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
         TL_TRY(make_text_net(ctx, s, e));
     else
         TL_TRY(make_own_net(ctx, s, size, net, &e->c));
-    if (route->needs_base) e->c.base = s->base[base];
+    if (base >= 0 && (route->needs_base || is_baseline(route))) e->c.base = s->base[base];
     TL_TRY(tl_route_defaults(ctx, route, &e->c.arch, s->train_rows, &e->trial[0]));
     TL_TRY(tl_study_override(ctx, s, route, &e->trial[0]));
     e->c.hyper = e->trial[0];
@@ -318,6 +327,25 @@ static bool is_first_of_arch(const tl_study *s, int base)
     return true;
 }
 
+/* Of texts also by the vectors of each base, where Tailor has the pooling that its folder asks. */
+static tl_status add_nearest(tl_ctx *ctx, tl_study *s, const tl_route *route)
+{
+    tl_embed_how how;
+    tl_status    rc = TL_OK;
+
+    for (int b = 0; b < s->bases; b++) {
+        if (!tl_nearest_fits(s->data, s->base[b])) continue;
+        rc = tl_embedding_of(ctx, s->base[b], NULL, &how);
+        if (rc == TL_EDATA)
+            tl_study_warn(s, "No baseline by the vectors of %s: %.300s.",
+                          tl_path_name(s->base[b]->path), ctx->message);
+        else if (rc == TL_OK)
+            rc = add_entry(ctx, s, route, b, 0);
+        if (rc != TL_OK && rc != TL_EDATA) return rc;
+    }
+    return TL_OK;
+}
+
 tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
 {
     tl_status rc;
@@ -326,12 +354,13 @@ tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
     TL_TRY(check_routes(ctx, s));
     for (size_t i = 0; tl_route_at(i); i++) {
         const tl_route *route = tl_route_at(i);
-        const bool      plain = strcmp(route->name, "baseline") == 0;
+        const bool      plain = is_baseline(route);
 
         if (!is_asked(s, route)) continue;
         if (plain || (!route->needs_base && s->bases == 0)) {
             const size_t nets = tries_table_nets(s, route) ? TL_COUNT(table_nets) : 1;
             for (size_t n = 0; n < nets; n++) TL_TRY(add_entry(ctx, s, route, -1, n));
+            if (plain) TL_TRY(add_nearest(ctx, s, route));
             continue;
         }
         for (int b = 0; b < s->bases; b++)
@@ -407,7 +436,7 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s)
 
     while (s->q->base && s->q->base[count - own]) count++;
     TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->base, &s->base));
-    TL_TRY(tl_alloc_array(ctx, (size_t)count + 1, sizeof *s->features, &s->features));
+    TL_TRY(tl_alloc_array(ctx, 2 * (size_t)count + 1, sizeof *s->features, &s->features));
     if (s->update.model) {
         s->base[s->bases++] = s->update.model;
         say_base(s, s->update.model);

@@ -13,6 +13,11 @@ bool tl_entry_uses_features(const tl_entry *e)
     return e->c.base && e->c.route->phases > 0 && e->c.route->phase[0].solve;
 }
 
+int tl_entry_pass(const tl_entry *e)
+{
+    return 2 * e->base + !e->c.route->needs_base;
+}
+
 size_t tl_study_features_bytes(const tl_study *s, int64_t width)
 {
     const double bytes = (double)s->data->rows * (double)width * sizeof(float);
@@ -20,9 +25,10 @@ size_t tl_study_features_bytes(const tl_study *s, int64_t width)
     return bytes > (double)(tl_study_memory(s) / 4) ? 0 : (size_t)bytes;
 }
 
-const float *tl_study_mapped(const tl_study *s, int base)
+const float *tl_study_mapped(const tl_study *s, const tl_entry *e)
 {
-    return s->features ? (const float *)(const void *)s->features[base].map.data : NULL;
+    if (!s->features || e->base < 0) return NULL;
+    return (const float *)(const void *)s->features[tl_entry_pass(e)].map.data;
 }
 
 void tl_study_watch_begin(tl_ctx *ctx, tl_study_watch *w)
@@ -90,15 +96,17 @@ done:
 
 static void unmap_all(tl_ctx *ctx, tl_study *s)
 {
-    for (int b = 0; b < s->bases; b++) tl_map_close(ctx, &s->features[b].map);
+    for (int i = 0; i < 2 * s->bases; i++) tl_map_close(ctx, &s->features[i].map);
 }
 
 /* Made before or now: the plan pays for them once. */
 static void pay(tl_study *s, const tl_entry *e, size_t bytes)
 {
-    if (s->features[e->base].bytes == 0)
+    tl_study_frozen *pass = &s->features[tl_entry_pass(e)];
+
+    if (pass->bytes == 0)
         s->used += e->setup_s + e->s_per_flop * e->body_flops * (double)s->data->rows;
-    s->features[e->base].bytes = bytes;
+    pass->bytes = bytes;
 }
 
 /* With the body's outputs at hand a head costs what is left. */
@@ -108,7 +116,7 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     char     *path = NULL, name[40];
     bool      deep, solvable;
 
-    if (!tl_entry_uses_features(e) || tl_study_mapped(s, e->base)) return TL_OK;
+    if (!tl_entry_uses_features(e) || tl_study_mapped(s, e)) return TL_OK;
     if (s->tape) {
         pay(s, e, 1);
         return TL_OK;
@@ -122,10 +130,11 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     unmap_all(ctx, s);
     if (!s->shared) TL_TRY(tl_store_get(ctx, s->store, "features", &s->shared));
     if (!s->shared) s->shared = json_object();
-    snprintf(name, sizeof name, "features-%d", e->base);
+    snprintf(name, sizeof name, "%s-%d",
+             e->c.route->needs_base ? "features" : "vectors", e->base);
     TL_TRY(tl_path_join(ctx, s->checkpoints, name, &path));
     if (tl_file_bytes(path) != (int64_t)bytes) TL_TRY(make(ctx, s, e, bytes, path));
-    TL_TRY(tl_map_open(ctx, path, &s->features[e->base].map));
+    TL_TRY(tl_map_open(ctx, path, &s->features[tl_entry_pass(e)].map));
     pay(s, e, bytes);
 done:
     tl_free(ctx, path);

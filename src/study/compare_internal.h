@@ -169,7 +169,7 @@ typedef struct {
     int                bases;
     tl_prepared       *view;
     int                views;
-    tl_study_frozen   *features; /* [bases] */
+    tl_study_frozen   *features; /* [2 bases]: by tl_entry_pass */
     json_t            *shared;   /* in runs.db: what making them took {seconds,
                                               flops}, by the entry first in need */
     tl_study_kept     *kept;     /* in the order they were first asked for */
@@ -291,8 +291,10 @@ size_t    tl_study_memory(const tl_study *s);  /* --memory, or what is taken for
  * too big to keep. */
 tl_status    tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e);
 bool         tl_entry_uses_features(const tl_entry *e); /* its head, or its first, is solved */
+/* Which pass over its base that is: for heads, or for its vectors of texts.  It has a base. */
+int          tl_entry_pass(const tl_entry *e);
 size_t       tl_study_features_bytes(const tl_study *s, int64_t width); /* 0: too big to keep */
-const float *tl_study_mapped(const tl_study *s, int base); /* NULL: not at work now */
+const float *tl_study_mapped(const tl_study *s, const tl_entry *e); /* NULL: not at work now */
 void         tl_study_close_features(tl_ctx *ctx, tl_study *s);
 
 /* What it took from begin to end, as a cost of e: {seconds, joules, flops, peak_bytes}; owned. */

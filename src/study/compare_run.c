@@ -37,7 +37,7 @@ tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec
                              .store              = s->store,
                              .progress           = s->q->progress,
                              .user               = s->q->user };
-    if (e->c.base) out->features = tl_study_mapped(s, e->base);
+    if (e->c.base) out->features = tl_study_mapped(s, e);
     if (e->c.base && !tl_shape_equal(&e->c.base->arch.row, &e->c.arch.row))
         out->features = NULL;
     return rc;

@@ -59,27 +59,28 @@ static double stopping_of(const tl_study *s, int candidate, int seeds)
     return sum;
 }
 
-/* The pass over all rows that this base's features took, by whichever entry it was noted. */
-static double pass_seconds(const tl_study *s, int base)
+/* What a pass over all rows took, by whichever entry it was noted. */
+static double pass_seconds(const tl_study *s, int pass)
 {
     double sum = 0.0;
 
     for (int i = 0; i < s->entries; i++)
-        if (s->entry[i].base == base)
+        if (s->entry[i].base >= 0 && tl_entry_pass(&s->entry[i]) == pass)
             sum += tl_json_number(json_object_get(s->shared, s->entry[i].label), "seconds", 0.0);
     return sum;
 }
 
 /* Features of a base that were not made again: for a candidate's other runs, and for others. */
-static void add_features(const tl_study *s, int base, double *caching, double *sharing)
+static void add_features(const tl_study *s, int which, double *caching, double *sharing)
 {
-    const double pass = pass_seconds(s, base);
+    const double pass = pass_seconds(s, which);
     const double one  = pass * (double)(s->train_rows + s->valid_rows) / (double)s->data->rows;
     double       uses = 0.0, users = 0.0;
 
-    if (!(pass > 0.0) || s->features[base].bytes == 0) return;
+    if (!(pass > 0.0) || s->features[which].bytes == 0) return;
     for (int i = 0; i < s->entries; i++) {
-        if (s->entry[i].base != base || !tl_entry_uses_features(&s->entry[i])) continue;
+        if (!tl_entry_uses_features(&s->entry[i]) || tl_entry_pass(&s->entry[i]) != which)
+            continue;
         const spent t = spent_of(s, i);
         uses += t.runs;
         users += t.runs > 0;
@@ -173,7 +174,7 @@ tl_status tl_study_count_saved(tl_ctx *ctx, tl_study *s)
         TL_TRY(add_prefix(ctx, s, i, &caching));
         add_kept(s, i, &caching, &sharing);
     }
-    for (int b = 0; b < s->bases; b++) add_features(s, b, &caching, &sharing);
+    for (int i = 0; i < 2 * s->bases; i++) add_features(s, i, &caching, &sharing);
     sharing += fmax(0.0, loading - loaded);
     json_decref(s->saved);
     s->saved = json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "runs", runs, "alone_runs", alone,

@@ -324,8 +324,8 @@ size_t tl_study_held(const tl_study *s, const tl_entry *e)
 size_t tl_study_own_bytes(const tl_study *s, const tl_entry *e, size_t accounted)
 {
     const size_t others = tl_study_held(s, NULL) - tl_study_held(s, e);
-    const size_t mapped = tl_entry_uses_features(e) && tl_study_mapped(s, e->base)
-                              ? s->features[e->base].bytes
+    const size_t mapped = tl_entry_uses_features(e) && tl_study_mapped(s, e)
+                              ? s->features[tl_entry_pass(e)].bytes
                               : 0; /* no allocation shows these */
 
     return accounted - TL_MIN(accounted, others) + mapped + tl_study_kept_mapped(s, e) +
@@ -385,7 +385,7 @@ done:
 /* A solved head's iterations are not known beforehand: its cost goes by rows. */
 static double seconds_of(const tl_study *s, const tl_entry *e, double flops, int64_t rows)
 {
-    if (tl_entry_uses_features(e) && s->features[e->base].bytes)
+    if (tl_entry_uses_features(e) && s->features[tl_entry_pass(e)].bytes)
         flops -= e->body_flops * (double)(rows + s->valid_rows);
     return e->setup_s + e->s_per_flop * fmax(0.0, flops) + e->head_s_per_row * (double)rows;
 }

@@ -4,6 +4,7 @@
 #include "study/update.h"
 #include "core/io.h"
 #include "core/text.h"
+#include "train/nearest.h"
 #include "train/tfidf.h"
 #include "train/trees/trees.h"
 
@@ -13,11 +14,12 @@
 
 static const double TEST_SHARE = 0.2;
 
-/* Trees and counted words are not trained by gradient: they cannot go on learning. */
+/* Trees, counted words and neighbours are not trained by gradient: they cannot go on learning. */
 static tl_status check_model(tl_ctx *ctx, const tl_model *m)
 {
     const bool learns = strcmp(m->arch.family->name, "knn") != 0 &&
-                        !tl_arch_is_trees(&m->arch) && !tl_arch_is_tfidf(&m->arch);
+                        !tl_arch_is_trees(&m->arch) && !tl_arch_is_tfidf(&m->arch) &&
+                        !tl_arch_is_nearest(&m->arch);
 
     if (m->task->words)
         return tl_fail(ctx, TL_EUSAGE, m->path,

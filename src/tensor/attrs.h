@@ -209,7 +209,9 @@ typedef struct { float delta; } tl_huber_attr;
  * front_rows_grad  in dy, offsets   out dx a[t w], dfront f32[v w]   tl_shape_attr: front's shape
  * count_on    in  x I32[n]          out y I32[n] = x + start + step * place  tl_count_on_attr
  * vote        in  scores f32[n e], classes f32[e]   out y f32[n c]: log((votes + 1/c) / (k + 1))
- *             for the k best entries after `skip`; the first between equals      tl_vote_attr
+ *             for the k best entries after `skip`; the first between equals; `near`: the scores are
+ *             cosines, and the k votes are shared out by 1 / (1 - score), at most 1e6
+ *                                                                            tl_vote_attr
  * forest      in  x f32[n d], node f32[m 6], bits f32[w], root f32[t], base f32[s]  out y f32[n s]
  *             (tensor/forest.h)
  * hog         in  x f32[n h w c]   out y f32[n, features] (tensor/hog.h)         tl_hog_attr

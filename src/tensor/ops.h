@@ -147,7 +147,7 @@ tl_tensor tl_count_on(tl_graph *g, tl_tensor x, int64_t start, int64_t step);
 /* scores [n entries], classes f32 [entries] -> [n classes]: log of each class's share among the
  * k best-scored entries, the `skip` best left out. */
 enum { TL_MOST_VOTES = 64 };
-typedef struct { int64_t k, skip, classes; } tl_vote_attr;
+typedef struct { int64_t k, skip, classes; bool near; } tl_vote_attr;
 /* y f32 [n scores]: each row through trees (tensor/forest.h): node f32 [nodes 6], bits f32 [words],
  * root f32 [trees], base f32 [scores].  No gradient. */
 tl_tensor tl_forest_scores(tl_graph *g, tl_tensor x, tl_tensor node, tl_tensor bits,

@@ -7,6 +7,7 @@
 #include "train/neighbours.h"
 #include "train/optim_kernels.h"
 #include "train/pretrain.h"
+#include "train/nearest.h"
 #include "train/tfidf.h"
 #include "train/trees/trees.h"
 
@@ -271,6 +272,13 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     if (tl_arch_is_tfidf(arch)) {
         *bytes = tl_tfidf_bytes(spec);
         out->flops += tl_tfidf_flops(spec);
+        return TL_OK;
+    }
+    if (tl_arch_is_nearest(arch)) {
+        const double passes = spec->features ? 0.0 : rows + valid;
+        *bytes = tl_nearest_bytes(spec, k->width, k->params->floats);
+        out->flops += passes * k->forward_flops + tl_nearest_flops(spec, k->width);
+        out->rows += passes / 3.0;
         return TL_OK;
     }
     if (phase->solve) {

@@ -3,6 +3,7 @@
 #include "train/run.h"
 #include "core/machine.h"
 #include "core/rand.h"
+#include "train/nearest.h"
 #include "train/thresholds.h"
 #include "train/trainer.h"
 #include "train/tfidf.h"
@@ -38,6 +39,7 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
     tl_model            base;
     tl_status           rc;
 
+    if (tl_arch_is_nearest(&c->arch)) return tl_nearest_model(ctx, spec, out);
     if (!d->task->words) arch.outputs = d->classes;
     if (c->hyper.dropout >= 0.0) arch.dropout = c->hyper.dropout;
     if (c->route->start == TL_START_NEW)
@@ -263,6 +265,7 @@ static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *fro
         solved               = phase.solve;
         if (tl_arch_is_trees(&t->model->arch)) TL_TRY(tl_trees_run(ctx, t));
         else if (tl_arch_is_tfidf(&t->model->arch)) TL_TRY(tl_tfidf_run(ctx, t));
+        else if (tl_arch_is_nearest(&t->model->arch)) TL_TRY(tl_nearest_run(ctx, t, from));
         else if (phase.solve) TL_TRY(tl_solve_run(ctx, t, from));
         else TL_TRY(tl_loop_run(ctx, t, &phase, from));
         from = NULL;

@@ -41,6 +41,17 @@ for route in probe full lp-ft partial; do
     cp out train.json
     ok "${route}_from_the_base" eval 'is_status 0 && above train.json test 0.9'
 done
+run train data --base scratch/best --route baseline --out of-near --json
+cp out train.json
+ok neighbours_from_the_base eval 'is_status 0 && above train.json test 0.9 && grep -q "\"base\": \"scratch/best\"" train.json && grep -q text-knn of-near/best/tailor.json'
+run evaluate of-near/best data --json
+ok neighbours_score_the_same eval 'is_status 0 && [ "$(accuracy out accuracy)" = "$(accuracy train.json test)" ]'
+run train data --base scratch/best --route baseline --out of-near-again --json
+ok neighbours_have_the_same_bits cmp -s of-near/best/model.safetensors of-near-again/best/model.safetensors
+run train data --base of-near/best --route full --epochs 1 --out on-near --json
+ok their_network_is_a_base eval 'is_status 0 && above out test 0.9'
+run update of-near/best --data data --out no
+ok neighbours_are_not_updated fails_with 2 'cannot go on learning'
 run train data --arch roberta:1x64 --epochs 6 --lr 0.002 --out deep --json
 run train data --base deep/best --route probe --out of-deep --json
 cp out train.json
@@ -63,6 +74,8 @@ run predict of-full/best new.csv
 ok predict_rows eval 'is_status 0 && prints "^\{\"input\":\"new.csv:2\",\"label\":\"good\"" && prints "^\{\"input\":\"new.csv:3\",\"label\":\"bad\""'
 printf 'a lovely story\nan awful song\n' | "$TAILOR" predict of-full/best - >out 2>err; status=$?
 ok predict_lines eval 'is_status 0 && prints "^\{\"input\":\"a lovely story\",\"label\":\"good\"" && [ "$(wc -l <out)" -eq 2 ]'
+run predict of-near/best new.csv
+ok neighbours_predict eval 'is_status 0 && prints "^\{\"input\":\"new.csv:2\",\"label\":\"good\"" && prints "^\{\"input\":\"new.csv:3\",\"label\":\"bad\""'
 run predict of-full/best new.csv --embed
 ok predict_embeds eval 'is_status 0 && prints "^\{\"input\":\"new.csv:2\",\"embedding\":\[-?[0-9]" && [ "$(wc -l <out)" -eq 2 ]'
 run predict of-full/best new.csv --npy vectors.npy --pooling cls --normalize
@@ -88,6 +101,7 @@ ok json_lines_with_a_named_column eval 'is_status 0 && above out valid 0.9'
 run train rows.jsonl --route baseline --text nothing
 ok a_missing_column_is_told fails_with 2 'no column "nothing"'
 run compare data --base scratch/best --routes baseline,probe,full --budget 60s --seeds 2 --out cmp --json
+ok both_baselines_took_part eval 'says "baseline, seed 1:" && says "baseline from best, seed 1:" && [ "$(grep -c "\"route\": \"baseline\"" cmp/verdict.json)" -ge 2 ]'
 ok compare_ends_in_a_verdict eval 'is_status 0 && [ -s cmp/report.html ] && [ -s cmp/best/model.safetensors ] && prints "\"task\": \"text-classification\""'
 run evaluate cmp/best data --json
 ok best_is_scored_again eval 'is_status 0 && above out accuracy 0.9'

@@ -171,6 +171,24 @@ static void a_folder_says_how(void **state)
     put(folder, "modules.json", "[" MODULE("Pooling", "../elsewhere") "]");
     assert_int_equal(tl_embedding_of(test_ctx(), &model, NULL, &how), TL_EDATA);
     TEST_OK(tl_embedding_of(test_ctx(), &model, "mean", &how));
+    put(folder, "modules.json", "{}");
+    assert_int_equal(tl_embedding_of(test_ctx(), &model, NULL, &how), TL_EDATA);
+    put(folder, "modules.json", "[]");
+    static const struct { const char *size, *says; } bad[] = {
+        { "[]", "no JSON object" },
+        { "{\"max_seq_length\": 0}", "max_seq_length" },
+        { "{\"max_seq_length\": \"128\"}", "max_seq_length" },
+        { "{\"max_seq_length\": 128, \"do_lower_case\": true}", "do_lower_case" },
+    };
+    for (size_t i = 0; i < TL_COUNT(bad); i++) {
+        put(folder, "sentence_bert_config.json", bad[i].size);
+        assert_int_equal(tl_embedding_of(test_ctx(), &model, NULL, &how), TL_EDATA);
+        assert_non_null(strstr(test_ctx()->message, bad[i].says));
+    }
+    put(folder, "sentence_bert_config.json",
+        "{\"max_seq_length\": null, \"do_lower_case\": false}");
+    TEST_OK(tl_embedding_of(test_ctx(), &model, NULL, &how));
+    assert_true(how.pool == TL_POOL_MEAN && how.most == 0);
     tl_free(test_ctx(), inner);
     test_folder_end(folder);
 }

@@ -23,7 +23,15 @@ for k in (1, 3, 5, 15):
                    .predict_proba(x[i:i + 1].astype(float))[0].tolist())
     cases.append(dict(k=k, share=model.predict_proba(q.astype(float)).ravel().tolist(),
                       left_out=np.ravel(own).tolist()))
+near = []  # by cosine, votes by nearness
+for k in (1, 3, 5, 15):
+    def fitted(rows):
+        return KNeighborsClassifier(k, algorithm="brute", metric="cosine", weights="distance").fit(
+            x[rows].astype(float), y[rows])
+    own = [fitted(np.arange(N) != i).predict_proba(x[i:i + 1].astype(float))[0].tolist() for i in range(N)]
+    near.append(dict(k=k, share=fitted(np.arange(N)).predict_proba(q.astype(float)).ravel().tolist(),
+                     left_out=np.ravel(own).tolist()))
 out = dict(made_by="tools/golden/knn.py", sklearn=sklearn.__version__, side=SIDE, classes=C, rows=N,
-           asked=M, x=x.ravel().tolist(), label=y.tolist(), q=q.ravel().tolist(), case=cases)
+           asked=M, x=x.ravel().tolist(), label=y.tolist(), q=q.ravel().tolist(), case=cases, near=near)
 path = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "knn.json"
 path.write_text(json.dumps(out) + "\n")

@@ -87,7 +87,7 @@ tl_status theatre_open_study(tl_ctx *ctx, theatre *t, const tl_study_tape *tape,
                      .plan       = json_object() };
     TL_TRY(draw_rows(ctx, t, seed, rows, &s->test));
     s->slice[0].test = s->test;
-    TL_TRY(tl_alloc_array(ctx, (size_t)t->bases + 1, sizeof *s->features, &s->features));
+    TL_TRY(tl_alloc_array(ctx, 2 * (size_t)t->bases + 1, sizeof *s->features, &s->features));
     TL_TRY(tl_alloc_array(ctx, (size_t)t->entries, sizeof *s->entry, &s->entry));
     memcpy(s->entry, t->entry, (size_t)t->entries * sizeof *s->entry);
 done:

@@ -161,21 +161,33 @@ static void best_of(const float *x, int64_t entries, int64_t most, int64_t *best
     }
 }
 
+/* Of the k votes what each of the best has: one, or as near as it is. */
+static void share_votes(const tl_vote_attr *a, const float *x, const int64_t *best, double *share)
+{
+    double all = 0.0;
+
+    for (int64_t k = a->skip; k < a->k + a->skip; k++)
+        all += share[k] = a->near ? 1.0 / fmax(1e-6, 1.0 - (double)x[best[k]]) : 1.0;
+    for (int64_t k = a->skip; k < a->k + a->skip; k++) share[k] *= (double)a->k / all;
+}
+
 static void vote_rows(void *arg, int64_t low, int64_t high)
 {
     const tl_call      *c     = arg;
     const tl_vote_attr *a     = c->node->attr;
     const float        *class = c->in[1].data;
     int64_t             best[TL_MOST_VOTES + 1];
+    double              share[TL_MOST_VOTES + 1];
 
     for (int64_t r = low; r < high; r++) {
-        float *y = (float *)c->out[0].data + r * a->classes;
-        best_of((const float *)c->in[0].data + r * entries_of(c), entries_of(c),
-                a->k + a->skip, best);
+        float       *y = (float *)c->out[0].data + r * a->classes;
+        const float *x = (const float *)c->in[0].data + r * entries_of(c);
+        best_of(x, entries_of(c), a->k + a->skip, best);
+        share_votes(a, x, best, share);
         for (int64_t m = 0; m < a->classes; m++) {
             double votes = 1.0 / (double)a->classes;
             for (int64_t k = a->skip; k < a->k + a->skip; k++)
-                votes += class[best[k]] == (float)m;
+                if (class[best[k]] == (float)m) votes += share[k];
             y[m] = (float)log(votes / (double)(a->k + 1));
         }
     }

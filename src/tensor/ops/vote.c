@@ -1,6 +1,6 @@
 /* vote.c -- the classes of the best-scored entries: what k nearest neighbours answer.  It has
- * no gradient.  Source: Cover and Hart 1967; uniform votes as scikit-learn's
- * KNeighborsClassifier.  Floor 1, tensor. */
+ * no gradient.  Source: Cover and Hart 1967; uniform votes, or by
+ * nearness (Dudani 1976), as scikit-learn's KNeighborsClassifier.  Floor 1, tensor. */
 #include "tensor/ops/inside.h"
 
 #include <math.h>
@@ -40,6 +40,19 @@ static void best_of(const tl_view *score, int64_t row, int64_t entries, int64_t 
     }
 }
 
+/* What the i-th of the best has of the k votes. */
+static double vote_of(const tl_call *c, int64_t row, const int64_t *best, int64_t i)
+{
+    const tl_vote_attr *a   = c->node->attr;
+    const int64_t       at  = row * c->in[0].shape.dim[1];
+    double              all = 0.0;
+
+    if (!a->near) return 1.0;
+    for (int64_t k = a->skip; k < a->k + a->skip; k++)
+        all += 1.0 / fmax(1e-6, 1.0 - tl_get(&c->in[0], at + best[k]));
+    return (double)a->k / fmax(1e-6, 1.0 - tl_get(&c->in[0], at + best[i])) / all;
+}
+
 /* Every class begins with 1 / classes of a vote, so that no share is zero. */
 static void vote_ref(const tl_call *c)
 {
@@ -52,7 +65,7 @@ static void vote_ref(const tl_call *c)
         for (int64_t y = 0; y < classes; y++) {
             double votes = 1.0 / (double)classes;
             for (int64_t k = a->skip; k < a->k + a->skip; k++)
-                votes += tl_get(&c->in[1], best[k]) == (double)y;
+                if (tl_get(&c->in[1], best[k]) == (double)y) votes += vote_of(c, r, best, k);
             tl_set(&c->out[0], r * classes + y, log(votes / (double)(a->k + 1)));
         }
     }
@@ -66,6 +79,10 @@ static const tl_sample samples[] = {
     { .label = "the best left out", .in = { { 2, { 5, 4 } }, { 1, { 4 } } },
       .dtype = { TL_F32, TL_F32 }, .low = -2.0, .high = 2.0,
       .attr = &(tl_vote_attr){ .k = 2, .skip = 1, .classes = 2 },
+      .attr_bytes = sizeof(tl_vote_attr), .no_grad = 3 },
+    { .label = "shared by nearness", .in = { { 2, { 6, 9 } }, { 1, { 9 } } },
+      .dtype = { TL_F32, TL_F32 }, .low = -1.0, .high = 1.0,
+      .attr = &(tl_vote_attr){ .k = 4, .classes = 3, .near = true },
       .attr_bytes = sizeof(tl_vote_attr), .no_grad = 3 },
 };
 

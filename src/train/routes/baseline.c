@@ -2,7 +2,8 @@
  * full model and the majority class as validation chooses the penalty; or k nearest
  * neighbours, or the regression on histograms of oriented gradients (from 32 pixels a side),
  * where they do better on validation.  Of tables: gradient-boosted trees; of texts: logistic
- * regression on weighted words.
+ * regression on weighted words, and with a base, as a candidate of its own, k nearest neighbours
+ * among its vectors (nearest.c).
  * Sources: the multinomial logit model, Cox 1966; Cover and Hart 1967; Dalal and Triggs 2005;
  * Friedman 2001.  Floor 3, train. */
 #include "train/histograms.h"
@@ -26,8 +27,9 @@ done:
 const tl_route tl_route_baseline = {
     .name     = "baseline",
     .doc      = "gradient-boosted trees for tables; logistic regression on weighted words for "
-                "text; for pictures logistic regression or nearest neighbours on pixels, or the "
-                "regression on histograms of oriented gradients; or the majority class",
+                "text, and nearest neighbours by each base's vectors of it; for pictures "
+                "logistic regression or nearest neighbours on pixels, or the regression on "
+                "histograms of oriented gradients; or the majority class",
     .source   = "Cox 1966, multinomial logit; Cover and Hart 1967, nearest neighbours; Dalal "
                 "and Triggs 2005, HOG; Friedman 2001, gradient boosting; Salton and Buckley "
                 "1988, weighted words",
@@ -36,7 +38,8 @@ const tl_route tl_route_baseline = {
     .plain =
         "no network: each pixel of a small copy of the picture gets a weight per class, or "
         "each direction of edges in each part of it, or the training pictures most like it "
-        "vote; of texts, each word gets one; of tables, many small decision trees are added up",
+        "vote; of texts, each word gets a weight, or the training texts vote whose vectors by a "
+        "base lie nearest; of tables, many small decision trees are added up",
     .start    = TL_START_NEW,
     .phase    = { { .which = TL_TRAIN_HEAD, .solve = true } },
     .phases   = 1,
