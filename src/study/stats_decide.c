@@ -209,13 +209,16 @@ static bool enough_seeds(const tl_scores *s, int a, int b)
            (b < 0 || tl_study_seeds(s, b) >= least_seeds(s));
 }
 
-/* How far the seeds to come, up to MOST_SEEDS of each, may yet move a difference: by what they
- * would take off its variance. */
+/* The variance of a difference were there MOST_SEEDS of each. */
+static double variance_to_come(const tl_pair *p)
+{
+    return p->rows_part + p->seeds_part * p->seeds / MOST_SEEDS;
+}
+
+/* How far the seeds to come may yet move a difference: by what they would take off its variance. */
 static double move_to_come(const tl_pair *p)
 {
-    const double then = p->rows_part + p->seeds_part * p->seeds / MOST_SEEDS;
-
-    return sqrt(fmax(1e-30, p->variance - then));
+    return sqrt(fmax(1e-30, p->variance - variance_to_come(p)));
 }
 
 /* Would MOST_SEEDS of each, were the difference to stay what it is, hardly ever end in `better`
@@ -225,10 +228,10 @@ static bool stays_open(const tl_scores *s, const tl_rival *r)
     const tl_pair *p = &r->pair;
 
     if (p->seeds < 2 || p->seeds >= MOST_SEEDS) return false;
-    const double then = p->rows_part + p->seeds_part * p->seeds / MOST_SEEDS;
+    const double then = sqrt(variance_to_come(p));
     const double move = move_to_come(p), gap = fabs(p->mean);
-    const double win  = -tl_normal_quantile(0.5 * r->level) * sqrt(then);
-    const double tie  = s->margin + tl_normal_quantile(0.5 * TIE_ALPHA) * sqrt(then);
+    const double win  = -tl_normal_quantile(0.5 * r->level) * then;
+    const double tie  = s->margin + tl_normal_quantile(0.5 * TIE_ALPHA) * then;
     const double wins = tl_normal_cdf((gap - win) / move);
     const double ties =
         tie > 0.0 ? tl_normal_cdf((tie - gap) / move) - tl_normal_cdf((-tie - gap) / move) : 0.0;
