@@ -101,6 +101,7 @@ typedef struct {
     int         rung;    /* TL_RACE_RUNGS: after its first seeds, whether more are worth it */
     double      share;   /* of the schedule gone by */
     tl_foretold told;    /* merits */
+    double      loss;    /* on validation, by which settings are told apart; NaN: by the score */
     bool        out;     /* it was stopped for this */
     double      against; /* merit of what it stood behind; NaN: it was the best */
     double      ended;   /* merit in the end; NaN: it did not run so far */
@@ -339,6 +340,9 @@ const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int rep
 int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones */
 double    tl_study_valid(const tl_study *s, int candidate, int trial,
                          int repeat); /* over folds */
+/* Validation's lowest loss in such a run; NaN of a metric of errors, which says as much, or not
+ * known. */
+double    tl_study_loss(const tl_study *s, int candidate, int trial, int repeat);
 /* Over the repeats that all race under (tl_study_draws), as far as they are there; NaN: none. */
 double    tl_study_valid_first(const tl_study *s, int candidate, int trial);
 double    tl_study_valid_mean(const tl_study *s,
@@ -354,8 +358,12 @@ void      tl_study_curve_anew(tl_study *s, int candidate); /* its setting is ano
 tl_status tl_study_read_curve(tl_ctx *ctx, tl_study *s, tl_judged *j);
 int       tl_study_part_repeats(const tl_study *s, int candidate, int64_t rows);
 
-/* Validation tells two means over so many seeds apart where they differ by more than this. */
-double    tl_study_doubt(const tl_study *s, double merit, int seeds);
+typedef struct {
+    double mean, doubt; /* no more than the doubt: validation does not tell the two apart */
+} tl_study_lead;
+
+/* By how much an entry's second setting is ahead of its chosen one over so many seeds of both. */
+tl_study_lead tl_study_second_lead(const tl_study *s, int candidate, int seeds);
 /* compare_race.c: the first runs of each of so many trials of a candidate, raced to one that is
  * chosen; or none, where it is foretold to lose. */
 int       tl_study_draws(const tl_study *s);

@@ -339,20 +339,14 @@ static tl_status try_second(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
     tl_entry    *e    = &s->entry[candidate];
     const int    have = tl_study_repeats(s, candidate, e->second);
     const double cost = (seeds - have + s->curve.draws) * tl_study_run_seconds(s, e);
-    double       sum[2] = { 0.0, 0.0 };
-    tl_status    rc     = TL_OK;
+    tl_status    rc   = TL_OK;
 
     if (cost > 0.5 * tl_study_left(s)) return TL_OK;
     for (int k = have; k < seeds; k++)
         TL_TRY(tl_study_run_once(ctx, s, candidate, e->second, k));
-    for (int k = 0; k < seeds; k++) {
-        sum[0] += tl_study_merit(s, tl_study_valid(s, candidate, e->chosen, k)) / seeds;
-        sum[1] += tl_study_merit(s, tl_study_valid(s, candidate, e->second, k)) / seeds;
-    }
-    const double lead = sum[1] - sum[0];
-    const bool   ends = isnan(lead) || fabs(lead) > tl_study_doubt(s, sum[0], seeds);
-    const int    last = e->chosen;
-    if (lead > 0.0) {
+    const tl_study_lead lead = tl_study_second_lead(s, candidate, seeds);
+    const int           last = e->chosen;
+    if (lead.mean > 0.0) {
         e->chosen  = e->second;
         e->c.hyper = e->trial[e->chosen];
         tl_study_say(s,
@@ -362,7 +356,7 @@ static tl_status try_second(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
         tl_study_curve_anew(s, candidate);
         e->second = last;
     }
-    if (ends) e->second = e->chosen;
+    if (!(fabs(lead.mean) <= lead.doubt)) e->second = e->chosen;
 done:
     return rc;
 }

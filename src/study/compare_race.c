@@ -2,6 +2,8 @@
  * are trained on the route's own schedule as far as a rung, halted or gone on with from there;
  * as many trials and rungs for every route.  Where validation has few rows every setting runs
  * under more than one seed, which draws other validation rows, and is judged by their mean.
+ * Settings are told apart by validation's loss, which sees how sure each answer is; a score of
+ * few rows is a coin.  Of numbers the score is as fine itself.
  * Across routes nobody is stopped before two thirds of its schedule, and only where its foretold
  * end lies so far behind the best that it cannot be within the margin; never the best so far of
  * its way (from a base, anew, baseline), whose score is asked for.  Decided by validation, in the
@@ -22,6 +24,7 @@ typedef struct {
     bool        ended;
     json_t     *at;      /* what the rung shows; owned; NULL: it ended before */
     tl_foretold told;    /* of one that ended: what it scored */
+    double      loss;    /* the lowest on validation so far; NaN: not known */
     double      counted; /* of s->used */
 } heat;
 
@@ -30,6 +33,7 @@ typedef struct {
     bool        out;
     heat        heat[TL_STUDY_DRAWS];
     tl_foretold told; /* of all of them */
+    double      loss;
 } lane;
 
 typedef struct {
@@ -70,11 +74,26 @@ static double error_of(const tl_study *s, double merit)
     return sqrt((noise * noise + sd * sd) / tl_study_draws(s));
 }
 
-double tl_study_doubt(const tl_study *s, double merit, int seeds)
+tl_study_lead tl_study_second_lead(const tl_study *s, int candidate, int seeds)
 {
     static const double errors = 1.5;
+    const tl_entry     *e      = &s->entry[candidate];
+    double              score = 0.0, gain = 0.0, fall = 0.0, square = 0.0;
 
-    return errors * noise_of(s, fabs(merit)) / sqrt(seeds);
+    for (int k = 0; k < seeds; k++) {
+        const double a = tl_study_merit(s, tl_study_valid(s, candidate, e->chosen, k));
+        const double b = tl_study_merit(s, tl_study_valid(s, candidate, e->second, k));
+        const double d = tl_study_loss(s, candidate, e->chosen, k) -
+                         tl_study_loss(s, candidate, e->second, k);
+        score += a / seeds;
+        gain += (b - a) / seeds;
+        fall += d / seeds;
+        square += d * d / seeds;
+    }
+    if (isnan(fall) || seeds < 2)
+        return (tl_study_lead){ gain, errors * noise_of(s, fabs(score)) / sqrt(seeds) };
+    const double error = sqrt(fmax(0.0, square - fall * fall) / (seeds - 1));
+    return (tl_study_lead){ fall, errors * error };
 }
 
 int tl_study_draws(const tl_study *s)
@@ -194,6 +213,7 @@ static void end_heat(tl_study *s, race *r, int trial, int draw)
     h->ended = true;
     l->out   = l->out || isnan(merit);
     h->told  = (tl_foretold){ .seen = merit, .final = merit };
+    h->loss  = tl_study_loss(s, r->candidate, trial, draw);
     s->used -= h->counted; /* the whole run has just been counted */
     h->counted = 0.0;
     json_decref(h->at);
@@ -204,16 +224,19 @@ static void end_heat(tl_study *s, race *r, int trial, int draw)
 /* The mean of its runs; a law's mistake is theirs in common, so its error is no smaller. */
 static void sum_up(const race *r, lane *l)
 {
-    tl_foretold sum = { 0 };
+    tl_foretold sum  = { 0 };
+    double      loss = 0.0;
 
     for (int d = 0; d < r->draws; d++) {
         const tl_foretold *t = &l->heat[d].told;
+        loss += l->heat[d].loss / r->draws;
         sum.seen += t->seen / r->draws;
         sum.final += t->final / r->draws;
         sum.error += t->error * t->error / r->draws;
     }
     sum.error = sqrt(sum.error);
     l->told   = sum;
+    l->loss   = loss;
 }
 
 static bool still_runs(const race *r, const lane *l)
@@ -257,6 +280,7 @@ static tl_status run_heat(tl_ctx *ctx, tl_study *s, race *r, int trial, int draw
     s->used += took - h->counted;
     h->counted = took;
     TL_TRY(foretell(ctx, s, rung, at, &h->told));
+    h->loss = tl_study_metric_of(s)->percent ? tl_json_number(at, "least_loss", NAN) : NAN;
     say_rung(s, r, trial, draw);
 done:
     return rc;
@@ -298,7 +322,14 @@ done:
     return rc;
 }
 
-/* The best by what is foretold, or by what was scored; the first of equals. -1: none is left. */
+/* By their loss, else by what is foretold or was scored. */
+static bool is_ahead(const lane *a, const lane *b)
+{
+    if (!isnan(a->loss) && !isnan(b->loss) && a->loss != b->loss) return a->loss < b->loss;
+    return a->told.final > b->told.final;
+}
+
+/* The first of equals. -1: none is left. */
 static int best_lane(const race *r, const bool *taken)
 {
     int best = -1;
@@ -306,7 +337,7 @@ static int best_lane(const race *r, const bool *taken)
     for (int t = 0; t < r->trials; t++) {
         const lane *l = &r->lane[t];
         if (l->out || taken[t] || isnan(l->told.final)) continue;
-        if (best < 0 || l->told.final > r->lane[best].told.final) best = t;
+        if (best < 0 || is_ahead(l, &r->lane[best])) best = t;
     }
     return best;
 }
@@ -326,6 +357,7 @@ static tl_status note_lane(tl_ctx *ctx, tl_study *s, const race *r, int trial, i
                                               .rung      = rung,
                                               .share = tl_json_number(h->at, "share", 0.0),
                                               .told  = h->told,
+                                              .loss  = h->loss,
                                               .out   = out,
                                               .against = against,
                                               .ended   = NAN }));
@@ -483,6 +515,7 @@ tl_status tl_study_needs_no_seeds(tl_ctx *ctx, tl_study *s, int candidate, bool 
                            .trial     = e->chosen,
                            .rung      = TL_RACE_RUNGS,
                            .share     = 1.0,
+                           .loss      = NAN,
                            .ended     = NAN };
     char          score[2][32];
     tl_status     rc = TL_OK;

@@ -59,13 +59,24 @@ static tl_status key_of(tl_ctx *ctx, const tl_entry *e, const json_t *settings, 
     return TL_OK;
 }
 
+/* The lowest validation loss of the looks.  Not that of the weights which scored best: a network
+ * that grows ever surer of its mistakes may still score better.  Null: none is known. */
+static json_t *least_loss(const tl_run_result *r)
+{
+    double least = NAN;
+
+    for (int64_t i = 0; i < r->points; i++)
+        least = fmin(least, r->curve[i].valid_loss); /* of a number and NaN the number */
+    return tl_json_real(least);
+}
+
 static json_t *result_json(const tl_run_result *r, size_t peak)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:o, s:f, s:I, s:I, s:I}",
+        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:f, s:o, s:f, s:I, s:I, s:I}",
         "valid_metric", tl_json_real(r->valid_metric), "valid_loss",
-        tl_json_real(r->valid_loss), "train_metric", tl_json_real(r->train_metric),
-        "train_loss", tl_json_real(r->train_loss), "best_epoch",
+        tl_json_real(r->valid_loss), "least_loss", least_loss(r), "train_metric",
+        tl_json_real(r->train_metric), "train_loss", tl_json_real(r->train_loss), "best_epoch",
         (json_int_t)r->best_epoch, "epochs", (json_int_t)r->epochs_run, "steps",
         (json_int_t)r->steps_run, "stopped", r->stopped ? r->stopped : "", "detail",
         r->stop_detail, "fit", r->fit ? r->fit : "none", "seconds", r->seconds, "joules",
@@ -82,9 +93,9 @@ static json_t *rung_json(const tl_run_result *r)
     for (int64_t i = 0; i < r->points; i++)
         json_array_append_new(points, json_pack("[o, o]", tl_json_real(r->curve[i].share),
                                                 tl_json_real(r->curve[i].valid_metric)));
-    return json_pack("{s:o, s:o, s:o, s:f, s:I, s:I, s:I, s:f, s:o, s:f, s:I, s:I}", "points",
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:I, s:I, s:I, s:f, s:o, s:f, s:I, s:I}", "points",
                      points, "valid_metric", tl_json_real(r->valid_metric), "valid_loss",
-                     tl_json_real(r->valid_loss), "share",
+                     tl_json_real(r->valid_loss), "least_loss", least_loss(r), "share",
                      r->points ? r->curve[r->points - 1].share : 0.0, "best_epoch",
                      (json_int_t)r->best_epoch, "epochs", (json_int_t)r->epochs_run, "steps",
                      (json_int_t)r->steps_run, "seconds", r->seconds, "joules",
@@ -570,6 +581,17 @@ double tl_study_valid(const tl_study *s, int candidate, int trial, int repeat)
         const tl_study_run *r = tl_study_find(s, candidate, trial, repeat, fold);
         if (!r) return NAN;
         sum += valid_of(r);
+    }
+    return sum / tl_study_slices(s);
+}
+
+double tl_study_loss(const tl_study *s, int candidate, int trial, int repeat)
+{
+    double sum = tl_study_metric_of(s)->percent ? 0.0 : NAN;
+
+    for (int fold = 0; fold < tl_study_slices(s); fold++) {
+        const tl_study_run *r = tl_study_find(s, candidate, trial, repeat, fold);
+        sum += r ? tl_json_number(r->result, "least_loss", NAN) : NAN;
     }
     return sum / tl_study_slices(s);
 }

@@ -27,11 +27,11 @@ json_t *tl_study_race_json(const tl_study *s, int candidate)
         if (t->candidate != candidate) continue;
         json_array_append_new(
             list,
-            json_pack("{s:i, s:i, s:f, s:f, s:f, s:o, s:o, s:o, s:b, s:o, s:o}", "trial", t->trial,
-                      "draw", t->repeat, "lr", h->optim.lr, "weight_decay",
-                      h->optim.weight_decay, "share", t->share,
-                      "seen", score_json(s, t->told.seen), "foretold",
-                      score_json(s, t->told.final), "error", tl_json_real(t->told.error),
+            json_pack("{s:i, s:i, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "trial",
+                      t->trial, "draw", t->repeat, "lr", h->optim.lr, "weight_decay",
+                      h->optim.weight_decay, "share", t->share, "seen",
+                      score_json(s, t->told.seen), "foretold", score_json(s, t->told.final),
+                      "error", tl_json_real(t->told.error), "loss", tl_json_real(t->loss),
                       "stopped", (int)t->out, "against", score_json(s, t->against), "ended",
                       score_json(s, t->ended)));
     }
@@ -118,10 +118,11 @@ void tl_study_race_words(const tl_study *s, json_t *reasons)
                  tl_study_draws(s));
     if (s->trials > 1)
         tl_reason(reasons,
-                  "%d settings of rate and decay were raced for each trained route, on "
-                  "validation%s: after a third of its schedule %d of them went on, after two "
+                  "%d settings of rate and decay were raced for each trained route, by their "
+                  "%s on validation%s: after a third of its schedule %d of them went on, after two "
                   "thirds %s.",
-                  s->trials, under, tl_race_kept(s->trials, 0, tl_study_ends(s)),
+                  s->trials, tl_study_metric_of(s)->percent ? "loss" : "score", under,
+                  tl_race_kept(s->trials, 0, tl_study_ends(s)),
                   tl_study_ends(s) > 1 ? "two" : "one");
     if (b.stopped == 0) return;
     tl_reason(reasons,

@@ -11,7 +11,7 @@
 
 enum { ROWS = 12, MOST_WIDE = 64 };
 
-static void vectors(test_sentences *s, const tl_embed_how *how, tl_cache *cache, float *y)
+static void vectors(test_course *s, const tl_embed_how *how, tl_cache *cache, float *y)
 {
     tl_embedder e;
 
@@ -32,7 +32,7 @@ static void pooled_as_networks_do(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(nets); i++) {
-        test_sentences s;
+        test_course s;
         tl_predictor  *p;
         float          want[ROWS * MOST_WIDE], got[ROWS * MOST_WIDE];
         test_sentences_open(&s, ROWS, nets[i].net, "full", 1.0);
@@ -50,13 +50,13 @@ static void pooled_as_networks_do(void **state)
             vectors(&s, &(tl_embed_how){ .pool = (tl_pooling)k }, s.cache, got);
             assert_true(test_error(got, want, s.train.count * MOST_WIDE) > 1e-2);
         }
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 
 static void of_length_one_where_asked(void **state)
 {
-    test_sentences s;
+    test_course s;
     float          plain[ROWS * MOST_WIDE], unit[ROWS * MOST_WIDE];
 
     (void)state;
@@ -72,14 +72,14 @@ static void of_length_one_where_asked(void **state)
         assert_true(fabs(own - 1.0) < 1e-5 && fabs(dot - sqrt(square)) < 1e-5 * sqrt(square));
         assert_true(fabs(square - 1.0) > 1e-3);
     }
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* Of a text that is too long the beginning counts alone. */
 static void cut_where_it_says(void **state)
 {
     enum { MOST = 4 };
-    test_sentences s;
+    test_course s;
     tl_texter     *shorter;
     tl_prep        prep = { 0 };
     tl_cache      *cache;
@@ -121,7 +121,7 @@ static void cut_where_it_says(void **state)
     assert_true(test_error(whole, want, all.count * MOST_WIDE) > 1e-2);
     tl_cache_free(test_ctx(), cache);
     tl_texter_drop(test_ctx(), shorter);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 static void put(const char *folder, const char *name, const char *text)

@@ -19,6 +19,8 @@ typedef struct {
     double stiff;       /* what tenfold decays cost                                         */
     double early_seeds; /* ... and lose on validation under the first three seeds           */
     int64_t valid_rows; /* 0: 1,000 */
+    bool   coarse;      /* validation scores all settings of candidate 2 the same */
+    bool   with_loss;   /* ... and says its loss, which tells them apart */
 } world;
 
 static bool is_steep(int trial)
@@ -39,7 +41,15 @@ static double on_validation(const world *w, const tl_study_run *run)
 {
     const bool unlucky = is_steep(run->trial) && run->candidate == 2 && run->repeat < 3;
 
+    if (w->coarse && run->candidate == 2) return w->good[2];
     return quality(w, run->candidate, run->trial) - (unlucky ? w->early_seeds : 0.0);
+}
+
+static json_t *loss_of(const world *w, const tl_study_run *run)
+{
+    const double loss = 1.0 - quality(w, run->candidate, run->trial);
+
+    return tl_json_real(w->with_loss ? loss : NAN);
 }
 
 static double luck(const world *w, const tl_study_run *run, int what)
@@ -57,9 +67,9 @@ static tl_status a_run(tl_ctx *ctx, void *user, tl_study_run *run)
     run->id     = run->candidate * 1000 + run->trial * 100 + run->repeat;
     run->result = run->candidate == w->failing
                       ? json_pack("{s:s}", "failed", "it always does")
-                      : json_pack("{s:f, s:s, s:f}", "valid_metric",
-                                  on_validation(w, run) + luck(w, run, 1), "stopped", "epochs",
-                                  "flops", 1.0);
+                      : json_pack("{s:f, s:o, s:s, s:f}", "valid_metric",
+                                  on_validation(w, run) + luck(w, run, 1), "least_loss",
+                                  loss_of(w, run), "stopped", "epochs", "flops", 1.0);
     return TL_OK;
 }
 
@@ -81,8 +91,8 @@ static tl_status a_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int ru
             best -= w->gain + 0.01;
         json_array_append_new(points, json_pack("[f, f]", share, best));
     }
-    *out = json_pack("{s:o, s:f, s:f, s:f}", "points", points, "valid_metric", best, "share", share,
-                     "flops", share);
+    *out = json_pack("{s:o, s:f, s:o, s:f, s:f}", "points", points, "valid_metric", best,
+                     "least_loss", loss_of(w, run), "share", share, "flops", share);
     return TL_OK;
 }
 
@@ -244,6 +254,21 @@ static void a_rate_that_shows_late_goes_on(void **state)
     assert_int_equal(e.winner, 2);
 }
 
+/* Where few rows score all rates alike, the loss knows the better one. */
+static void settings_are_told_apart_by_loss(void **state)
+{
+    world w = { .good = { 0.60, 0.68, 0.72, 0.66 }, .gain = 0.05, .stiff = 0.01,
+                .failing = -1, .valid_rows = 100, .coarse = true };
+    const ending by_score = go_through(&w, 100.0);
+    w.with_loss           = true;
+    const ending by_loss  = go_through(&w, 100.0);
+
+    (void)state;
+    assert_int_equal(by_score.chosen[2], 0);
+    assert_int_equal(by_loss.chosen[2], 1);
+    assert_int_equal(by_loss.winner, 2);
+}
+
 /* Three seeds put its own rate before the better one; the seeds to come set that right. */
 static void a_second_setting_may_overtake(void **state)
 {
@@ -290,6 +315,7 @@ int main(void)
         cmocka_unit_test(it_is_not_futile_where_seeds_may_change_the_name),
         cmocka_unit_test(few_rows_are_raced_under_more_seeds),
         cmocka_unit_test(a_rate_that_shows_late_goes_on),
+        cmocka_unit_test(settings_are_told_apart_by_loss),
         cmocka_unit_test(a_second_setting_may_overtake),
         cmocka_unit_test(a_small_budget_is_kept_too),
         cmocka_unit_test(who_fails_is_left_and_said),

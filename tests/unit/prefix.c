@@ -14,7 +14,7 @@
 
 enum { ROWS = 48, TOKENS = 5 };
 
-static void open_run(test_sentences *s, const char *net)
+static void open_run(test_course *s, const char *net)
 {
     test_sentences_open(s, ROWS, net, "prefix", 2.0);
     s->spec.backend                  = &tl_backend_cpu;
@@ -22,7 +22,7 @@ static void open_run(test_sentences *s, const char *net)
     s->spec.candidate.hyper.optim.lr = 2e-2;
 }
 
-static void answers(const test_sentences *s, const tl_model *m, int64_t at_once, float *y)
+static void answers(const test_course *s, const tl_model *m, int64_t at_once, float *y)
 {
     tl_predictor *p;
     tl_cache     *cache;
@@ -43,7 +43,7 @@ static void what_is_frozen_keeps_its_bits(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(nets); i++) {
-        test_sentences s;
+        test_course s;
         tl_run_result  r;
         int64_t        learned = 0, tables = 0;
         open_run(&s, nets[i]);
@@ -63,7 +63,7 @@ static void what_is_frozen_keeps_its_bits(void **state)
         assert_int_equal(r.trainable, learned);
         assert_true((r.model->adapter != NULL) == tl_prefix_in_peft(&r.model->arch));
         tl_run_result_free(test_ctx(), &r);
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 
@@ -75,7 +75,7 @@ static void kept_as_peft_keeps_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(nets); i++) {
-        test_sentences s;
+        test_course s;
         tl_run_result  r;
         tl_model      *m;
         float          y[ROWS], again[ROWS];
@@ -112,7 +112,7 @@ static void kept_as_peft_keeps_it(void **state)
         assert_true(test_error(again, y, n) > 1e-4);
         tl_model_free(test_ctx(), m);
         tl_run_result_free(test_ctx(), &r);
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 
@@ -128,7 +128,7 @@ static void odd_prefixes_are_errors(void **state)
         { "r", "8", "\"r\"" },
         { "peft_type", "\"IA3\"", "num_virtual_tokens" },
     };
-    test_sentences s;
+    test_course s;
     tl_run_result  r;
     tl_model      *m;
     json_t        *whole;
@@ -158,13 +158,13 @@ static void odd_prefixes_are_errors(void **state)
     }
     json_decref(whole);
     tl_run_result_free(test_ctx(), &r);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* The network knows 16 places; texts have about as many tokens. */
 static void long_texts_leave_its_places(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_run_result  r;
 
     (void)state;
@@ -177,7 +177,7 @@ static void long_texts_leave_its_places(void **state)
     s.spec.candidate.hyper.adapt.r = 12;
     assert_int_equal(tl_run_train(test_ctx(), &s.spec, &r), TL_EUSAGE);
     assert_non_null(strstr(test_ctx()->message, "leave no room"));
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* Beside a base that has learnt these sentences a new head and a prefix do, too; as much memory is
@@ -188,7 +188,7 @@ static void learns_beside_a_base(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(nets); i++) {
-        test_sentences s;
+        test_course s;
         tl_run_result  first, r;
         tl_run_need    need;
         test_sentences_open(&s, ROWS, nets[i], "full", 12.0);
@@ -213,7 +213,7 @@ static void learns_beside_a_base(void **state)
             fail_msg("%s: forecast %.0f, was %.0f", nets[i], said, was);
         tl_run_result_free(test_ctx(), &r);
         tl_run_result_free(test_ctx(), &first);
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 

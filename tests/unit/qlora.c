@@ -39,7 +39,7 @@ static void roughen(tl_model *m)
 }
 
 static void run(const char *route, bool unpacked, const tl_backend *backend, tl_dtype dtype,
-                test_sentences *s, tl_run_result *r)
+                test_course *s, tl_run_result *r)
 {
     test_sentences_open(s, 40, net, route, 2.0);
     roughen(s->base);
@@ -57,7 +57,7 @@ static void learns_as_lora_of_the_unpacked_base(void **state)
 
     (void)state;
     for (size_t k = 0; k < TL_COUNT(backends); k++) {
-        test_sentences a, b;
+        test_course a, b;
         tl_run_result  x, y;
         run("lora", true, backends[k], TL_F32, &a, &x);
         float *values = malloc((size_t)x.model->params->floats * sizeof *values);
@@ -65,7 +65,7 @@ static void learns_as_lora_of_the_unpacked_base(void **state)
         const int64_t floats = x.model->params->floats, points = x.points;
         const double  loss   = x.curve[points - 1].valid_loss;
         tl_run_result_free(test_ctx(), &x);
-        test_sentences_close(&a);
+        test_course_close(&a);
         run("qlora", false, backends[k], TL_F32, &b, &y);
         assert_int_equal(y.model->params->floats, floats);
         assert_memory_equal(y.model->params->value, values, (size_t)floats * sizeof *values);
@@ -73,7 +73,7 @@ static void learns_as_lora_of_the_unpacked_base(void **state)
         assert_true(y.curve[points - 1].valid_loss == loss);
         assert_false(y.model->arch.adapt.nf4);
         tl_run_result_free(test_ctx(), &y);
-        test_sentences_close(&b);
+        test_course_close(&b);
         free(values);
     }
 }
@@ -82,7 +82,7 @@ static void learns_as_lora_of_the_unpacked_base(void **state)
 static void merged_into_the_unpacked_base(void **state)
 {
     static const char layer[] = "bert.encoder.layer.1.intermediate.dense";
-    test_sentences    s;
+    test_course    s;
     tl_run_result     r;
     const tl_param   *a = NULL, *b = NULL;
     char              name[200];
@@ -116,13 +116,13 @@ static void merged_into_the_unpacked_base(void **state)
         }
     assert_true(moved > 1e-4 && worst < 1e-6);
     tl_run_result_free(test_ctx(), &r);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* In the activations' precision too it is the base that the four bits say. */
 static void in_bf16_as_well(void **state)
 {
-    test_sentences a, b;
+    test_course a, b;
     tl_run_result  x, y;
     double         loss;
 
@@ -130,18 +130,18 @@ static void in_bf16_as_well(void **state)
     run("lora", true, &tl_backend_cpu, TL_BF16, &a, &x);
     loss = x.valid_loss;
     tl_run_result_free(test_ctx(), &x);
-    test_sentences_close(&a);
+    test_course_close(&a);
     run("qlora", false, &tl_backend_cpu, TL_BF16, &b, &y);
     assert_true(fabs(y.valid_loss - loss) < 0.02 * loss);
     tl_run_result_free(test_ctx(), &y);
-    test_sentences_close(&b);
+    test_course_close(&b);
 }
 
 /* Counted: all of the base's body, with what stays in f32 (biases, norms, and the pooler, which a
  * file may lack), against two bytes a number. */
 static void a_quarter_of_bf16(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_world      *world;
     size_t         before, held, bytes = 0;
     int64_t        body = 0;
@@ -161,7 +161,7 @@ static void a_quarter_of_bf16(void **state)
     }
     assert_true((double)bytes < 0.35 * 2.0 * (double)body);
     assert_true((double)held > 4.0 * (double)body - 0.36 * 2.0 * (double)body);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 static size_t most_bytes;
@@ -180,7 +180,7 @@ static void nothing_else_of_them_is_kept(void **state)
 {
     (void)state;
     for (int q = 0; q < 2; q++) {
-        test_sentences s;
+        test_course s;
         tl_run_result  r;
         test_sentences_open(&s, 24, "bert:4x512", q ? "qlora" : "lora", 1.0);
         const size_t full = (size_t)tl_params_numel(s.base->params, false) * sizeof(float);
@@ -193,14 +193,14 @@ static void nothing_else_of_them_is_kept(void **state)
         if (q ? most_bytes >= full * 3 / 4 : most_bytes <= 3 * full)
             fail_msg("%zu bytes, and the weights are %zu in f32", most_bytes, full);
         tl_run_result_free(test_ctx(), &r);
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 
 /* A packed base is for such routes alone, and for no file. */
 static void a_packed_base_is_no_full_one(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_run_result  r;
 
     (void)state;
@@ -209,7 +209,7 @@ static void a_packed_base_is_no_full_one(void **state)
     assert_int_equal(tl_run_train(test_ctx(), &s.spec, &r), TL_EUSAGE);
     assert_non_null(strstr(test_ctx()->message, "open it again"));
     assert_int_equal(tl_model_save(test_ctx(), s.base, NULL, s.folder), TL_EUSAGE);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 int main(void)

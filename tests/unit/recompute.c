@@ -40,7 +40,7 @@ static void same_bits_in_less_memory(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(runs); i++) {
-        test_sentences s;
+        test_course s;
         float         *held, *again;
         double         peak[2], flops[2];
         int64_t        n[2];
@@ -59,14 +59,14 @@ static void same_bits_in_less_memory(void **state)
                      runs[i].route, peak[1], flops[1], peak[0], flops[0]);
         free(held);
         free(again);
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 
 /* Taken only where pieces of one row do not fit; then the run keeps to the limit. */
 static void where_memory_demands_it(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_run_need    need[2];
     tl_run_result  r;
     char           said[200];
@@ -97,7 +97,7 @@ static void where_memory_demands_it(void **state)
     s.spec.recompute   = false;
     assert_int_equal(tl_run_fit_memory(test_ctx(), &s.spec, need[1].peak_bytes / 2, said),
                      TL_ELIMIT);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* Statistics of a batch move once a step: such blocks are held. */

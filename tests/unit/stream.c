@@ -17,7 +17,7 @@ typedef struct {
     size_t floats;
 } outcome;
 
-static outcome run_of(test_sentences *s, bool cached)
+static outcome run_of(test_course *s, bool cached)
 {
     tl_run_result r;
     outcome       o;
@@ -34,7 +34,7 @@ static outcome run_of(test_sentences *s, bool cached)
     return o;
 }
 
-static void open_top(test_sentences *s, const char *net, const char *route, tl_dtype dtype)
+static void open_top(test_course *s, const char *net, const char *route, tl_dtype dtype)
 {
     test_sentences_open(s, ROWS, net, route, 3.0);
     s->spec.backend                    = &tl_backend_cpu;
@@ -44,7 +44,7 @@ static void open_top(test_sentences *s, const char *net, const char *route, tl_d
 }
 
 /* Both ways, with the weights that they end in this far apart at most (of the largest). */
-static void same_both_ways(test_sentences *s, double apart)
+static void same_both_ways(test_course *s, double apart)
 {
     outcome anew = run_of(s, false), kept = run_of(s, true);
 
@@ -67,10 +67,10 @@ static void nothing_but_the_work_changes(void **state)
     (void)state;
     for (size_t i = 0; i < TL_COUNT(nets); i++)
         for (int bf16 = 0; bf16 < 2; bf16++) {
-            test_sentences s;
+            test_course s;
             open_top(&s, nets[i], "partial", bf16 ? TL_BF16 : TL_F32);
             same_both_ways(&s, bf16 ? 1e-2 : 1e-4);
-            test_sentences_close(&s);
+            test_course_close(&s);
         }
 }
 
@@ -78,7 +78,7 @@ static void nothing_but_the_work_changes(void **state)
  * validation asks all. */
 static void windows_are_kept_each(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_prep        prep = { 0 };
     tl_cache      *cache;
     int64_t        windows = 0;
@@ -94,13 +94,13 @@ static void windows_are_kept_each(void **state)
     same_both_ways(&s, 1e-4);
     tl_cache_free(test_ctx(), cache);
     tl_texter_drop(test_ctx(), prep.text);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* The forecast knows what is kept; where memory has no room for it, the blocks run every step. */
 static void memory_decides(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_run_need    with, without;
     char           said[200];
 
@@ -127,7 +127,7 @@ static void memory_decides(void **state)
         TEST_OK(tl_run_fit_memory(test_ctx(), &s.spec, with.peak_bytes - 1, said));
         assert_false(s.spec.candidate.hyper.cached);
     }
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* Dropout is drawn by its place in the network, which is the same both ways. */
@@ -137,18 +137,18 @@ static void adapters_of_the_top_blocks(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(routes); i++) {
-        test_sentences s;
+        test_course s;
         open_top(&s, "bert:4x64", routes[i], TL_F32);
         assert_true(s.spec.candidate.hyper.cached);
         same_both_ways(&s, 1e-4);
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 
 /* PEFT names each product that an adapter joins: those of the last of four layers alone. */
 static void lower_layers_have_no_adapters(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_run_result  r;
 
     (void)state;
@@ -170,7 +170,7 @@ static void lower_layers_have_no_adapters(void **state)
     s.spec.candidate.hyper.adapt.kind = TL_ADAPT_PREFIX;
     assert_int_equal(tl_run_train(test_ctx(), &s.spec, &r), TL_EUSAGE);
     assert_non_null(strstr(test_ctx()->message, "stands in every layer"));
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 int main(void)

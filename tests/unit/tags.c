@@ -119,7 +119,7 @@ static void long_texts_go_by_windows(void **state)
 {
     (void)state;
     for (int64_t most = 4; most < 12; most++) {
-        test_tagged s;
+        test_course s;
         int64_t     windows = 0;
         test_tagged_open(&s, 40, most, "bert:1x64", "full", 1.0);
         assert_true(tl_cache_asks_words(s.cache));
@@ -144,7 +144,7 @@ static void long_texts_go_by_windows(void **state)
         assert_int_equal(windows,
                          tl_cache_windows(s.cache, s.train) + tl_cache_windows(s.cache, s.valid));
         assert_true((windows > 40) == (most < 9)); /* the longest has seven words */
-        test_tagged_close(&s);
+        test_course_close(&s);
     }
 }
 
@@ -228,7 +228,7 @@ static void parts_of_a_batch_change_nothing(void **state)
 
     (void)state;
     for (int64_t k = 0; k < 3; k++) {
-        test_tagged   s;
+        test_course   s;
         tl_run_result r;
         test_tagged_open(&s, 30, 0, "bert:1x64", "full", 1.0);
         s.spec.candidate.hyper.dropout = 0.0;
@@ -242,7 +242,7 @@ static void parts_of_a_batch_change_nothing(void **state)
         TEST_OK(tl_run_train(test_ctx(), &s.spec, &r));
         loss[k] = r.curve[r.points - 1].valid_loss;
         tl_run_result_free(test_ctx(), &r);
-        test_tagged_close(&s);
+        test_course_close(&s);
     }
     if (!(fabs(loss[1] - loss[0]) < 1e-5 * loss[0] && fabs(loss[2] - loss[0]) < 1e-5 * loss[0]))
         fail_msg("%.9g, %.9g, %.9g", loss[0], loss[1], loss[2]);
@@ -259,7 +259,7 @@ static void routes_learn_tags(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(all); i++) {
-        test_tagged   s;
+        test_course   s;
         tl_run_result r;
         tl_run_need   need;
         test_tagged_open(&s, 60, 0, all[i].net, all[i].route, all[i].epochs);
@@ -280,14 +280,14 @@ static void routes_learn_tags(void **state)
                                 strlen("TokenClassification"),
                             "TokenClassification");
         tl_run_result_free(test_ctx(), &r);
-        test_tagged_close(&s);
+        test_course_close(&s);
     }
 }
 
 /* What is kept answers as it did (R9), knows its tags by name (R12), and is PyTorch's by class. */
 static void saved_and_opened(void **state)
 {
-    test_tagged   s;
+    test_course   s;
     tl_run_result r;
     tl_model     *m;
     tl_predictor *p;
@@ -316,7 +316,7 @@ static void saved_and_opened(void **state)
     tl_free(test_ctx(), y[1]);
     tl_model_free(test_ctx(), m);
     tl_run_result_free(test_ctx(), &r);
-    test_tagged_close(&s);
+    test_course_close(&s);
 }
 
 /* The cpu backend, counting; at `stop_at` it is interrupted. */
@@ -342,7 +342,7 @@ static void interrupted_at_any_step(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(routes); i++) {
-        test_tagged   s;
+        test_course   s;
         tl_run_result straight, parts;
         tl_backend    backend = tl_backend_cpu;
         char          path[600];
@@ -370,7 +370,7 @@ static void interrupted_at_any_step(void **state)
         assert_true(straight.valid_metric == parts.valid_metric);
         tl_run_result_free(test_ctx(), &straight);
         tl_run_result_free(test_ctx(), &parts);
-        test_tagged_close(&s);
+        test_course_close(&s);
     }
 }
 
@@ -380,12 +380,12 @@ static void what_does_not_fit_is_told(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(routes); i++) {
-        test_tagged   s;
+        test_course   s;
         tl_run_result r;
         test_tagged_open(&s, 20, 0, "bert:1x64", routes[i], 1.0);
         assert_int_equal(tl_run_train(test_ctx(), &s.spec, &r), TL_EUSAGE);
         assert_non_null(strstr(test_ctx()->message, "a tag a word"));
-        test_tagged_close(&s);
+        test_course_close(&s);
     }
 }
 

@@ -28,7 +28,7 @@ static const tl_kernel *counting_kernel(size_t i)
     return i == 0 ? &kernel : tl_backend_cpu.kernel_at(i - 1);
 }
 
-static void open_run(test_sentences *s, const char *net, const char *route, double epochs)
+static void open_run(test_course *s, const char *net, const char *route, double epochs)
 {
     tl_candidate *c = &s->spec.candidate;
 
@@ -47,7 +47,7 @@ static void words_are_learnt_without_labels(void **state)
     (void)state;
     for (size_t i = 0; i < TL_COUNT(nets); i++)
         for (int anew = 0; anew < 2; anew++) {
-            test_sentences  s;
+            test_course  s;
             tl_words_lesson lesson;
             tl_run_result   r;
             tl_cache       *cache;
@@ -64,13 +64,13 @@ static void words_are_learnt_without_labels(void **state)
                 fail_msg("%s: from %g to %g", nets[i], first, last);
             tl_run_result_free(test_ctx(), &r);
             tl_cache_free(test_ctx(), cache);
-            test_sentences_close(&s);
+            test_course_close(&s);
         }
 }
 
 static void special_tokens_are_not_asked(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_cache      *cache;
     tl_pack        pack = { 0 };
 
@@ -84,14 +84,14 @@ static void special_tokens_are_not_asked(void **state)
         assert_int_equal(tl_pack_asked(cache, i, &how, &pack), tl_cache_tokens(cache, i) - 2);
     tl_pack_free(test_ctx(), &pack);
     tl_cache_free(test_ctx(), cache);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* The body that the labels are learnt by is the one that learnt the words: with one step of no
  * rate all but its head is that of the language model's run. */
 static void the_body_is_taken(void **state)
 {
-    test_sentences  s;
+    test_course  s;
     tl_words_lesson lesson;
     tl_run_result   alone, r;
     tl_cache       *cache;
@@ -121,7 +121,7 @@ static void the_body_is_taken(void **state)
     tl_run_result_free(test_ctx(), &alone);
     tl_run_result_free(test_ctx(), &r);
     tl_cache_free(test_ctx(), cache);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* On sentences whose words say the class, with the forecast of its memory. */
@@ -134,7 +134,7 @@ static void each_learns(void **state)
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(all); i++) {
-        test_sentences s;
+        test_course s;
         tl_run_result  r;
         tl_run_need    need;
         open_run(&s, all[i].net, all[i].route, 12.0);
@@ -151,7 +151,7 @@ static void each_learns(void **state)
         if (said < 0.5 * was || said > 2.0 * was)
             fail_msg("%s: forecast %.0f, was %.0f", all[i].route, said, was);
         tl_run_result_free(test_ctx(), &r);
-        test_sentences_close(&s);
+        test_course_close(&s);
     }
 }
 
@@ -181,7 +181,7 @@ static void the_student_is_of_the_family(void **state)
     }
 }
 
-static void until_done(test_sentences *s, int64_t steps, tl_run_result *r, int *stops)
+static void until_done(test_course *s, int64_t steps, tl_run_result *r, int *stops)
 {
     tl_status rc;
 
@@ -199,7 +199,7 @@ static void until_done(test_sentences *s, int64_t steps, tl_run_result *r, int *
 static void stop_and_compare(const char *route, const char *net, const char *op, int64_t steps,
                              double epochs)
 {
-    test_sentences s;
+    test_course s;
     tl_run_result  straight, parts;
     tl_backend     backend = tl_backend_cpu;
     char           path[600];
@@ -223,7 +223,7 @@ static void stop_and_compare(const char *route, const char *net, const char *op,
     assert_int_equal(straight.points, parts.points);
     tl_run_result_free(test_ctx(), &straight);
     tl_run_result_free(test_ctx(), &parts);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 /* Before the labels (token_loss_grad, or the teacher's) and while they are learnt. */

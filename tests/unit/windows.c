@@ -9,7 +9,7 @@
 
 enum { ROWS = 24, MOST = 8 };
 
-static void open_short(test_sentences *s, tl_prep *prep, tl_cache **cache)
+static void open_short(test_course *s, tl_prep *prep, tl_cache **cache)
 {
     test_sentences_open(s, ROWS, "bert:1x64", "full", 1.0);
     *prep = (tl_prep){ 0 };
@@ -17,14 +17,14 @@ static void open_short(test_sentences *s, tl_prep *prep, tl_cache **cache)
     TEST_OK(tl_cache_new(test_ctx(), s->dataset, prep, 0, cache));
 }
 
-static void close_short(test_sentences *s, tl_prep *prep, tl_cache *cache)
+static void close_short(test_course *s, tl_prep *prep, tl_cache *cache)
 {
     tl_cache_free(test_ctx(), cache);
     tl_texter_drop(test_ctx(), prep->text);
-    test_sentences_close(s);
+    test_course_close(s);
 }
 
-static void answers(test_sentences *s, tl_cache *cache, int64_t at_once, tl_rows rows, float *y)
+static void answers(test_course *s, tl_cache *cache, int64_t at_once, tl_rows rows, float *y)
 {
     tl_predictor *p;
 
@@ -35,7 +35,7 @@ static void answers(test_sentences *s, tl_cache *cache, int64_t at_once, tl_rows
 }
 
 /* The windows of a row as texts of their own. */
-static int64_t windows_of(const test_sentences *s, const tl_cache *cache, int64_t row,
+static int64_t windows_of(const test_course *s, const tl_cache *cache, int64_t row,
                           tl_text *text)
 {
     tl_pack       pack  = { 0 };
@@ -56,7 +56,7 @@ static int64_t windows_of(const test_sentences *s, const tl_cache *cache, int64_
 
 static void the_answer_is_the_mean_of_windows(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_prep        prep;
     tl_cache      *cache, *apart;
     float          all[2 * ROWS], again[2 * ROWS], own[2 * ROWS];
@@ -91,7 +91,7 @@ static void the_answer_is_the_mean_of_windows(void **state)
 /* Every word stands in a window; nothing is asked that is not there. */
 static void windows_cover_the_text(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_prep        prep;
     tl_cache      *cache;
 
@@ -117,7 +117,7 @@ static void windows_cover_the_text(void **state)
 /* R13: training sees the beginning, and what it does not see is counted. */
 static void R13_what_is_cut_is_counted(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_prep        prep;
     tl_cache      *cache;
     int64_t        rows, tokens, own = 0;

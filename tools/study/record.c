@@ -120,8 +120,9 @@ static json_t *points_json(const tl_run_result *r)
     json_t *points = json_array();
 
     for (int64_t i = 0; i < r->points; i++)
-        json_array_append_new(points, json_pack("[o, o]", short_real(r->curve[i].share),
-                                                short_real(r->curve[i].valid_metric)));
+        json_array_append_new(points, json_pack("[o, o, o]", short_real(r->curve[i].share),
+                                                short_real(r->curve[i].valid_metric),
+                                                short_real(r->curve[i].valid_loss)));
     return points;
 }
 

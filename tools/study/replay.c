@@ -13,12 +13,25 @@
 
 enum { IDS_OF_TRIAL = 100, IDS_OF_ENTRY = 1000 };
 
+/* Of the first so many looks; null: not known. */
+static json_t *least_loss(const json_t *points, size_t count)
+{
+    double least = NAN;
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *loss = json_array_get(json_array_get(points, i), 2);
+        if (json_is_number(loss)) least = fmin(json_number_value(loss), least);
+    }
+    return tl_json_real(least);
+}
+
 /* tape: a recorded run as runs.db would have its result. */
 static tl_status take_run(tl_ctx *ctx, void *user, tl_study_run *run)
 {
     const theatre *t        = user;
     const int      recorded = (int)t->order[run->repeat];
     const json_t  *line     = theatre_run(t, run->candidate, run->trial, recorded);
+    const json_t  *points   = json_object_get(line, "points");
 
     if (!line)
         return tl_fail(ctx, TL_EDATA, t->q.out, "run %d %d %d is not there (record it)",
@@ -27,8 +40,9 @@ static tl_status take_run(tl_ctx *ctx, void *user, tl_study_run *run)
     if (json_object_get(line, "failed"))
         run->result = json_pack("{s:s}", "failed", tl_json_text(line, "failed", ""));
     else
-        run->result = json_pack("{s:f, s:s, s:f, s:f, s:f}", "valid_metric",
-                                tl_json_number(line, "valid", NAN), "stopped",
+        run->result = json_pack("{s:f, s:o, s:s, s:f, s:f, s:f}", "valid_metric",
+                                tl_json_number(line, "valid", NAN), "least_loss",
+                                least_loss(points, json_array_size(points)), "stopped",
                                 tl_json_text(line, "stopped", ""), "seconds",
                                 tl_json_number(line, "cpu", 0.0), "flops",
                                 tl_json_number(line, "flops", 0.0), "peak_bytes",
@@ -62,9 +76,10 @@ static tl_status take_rung(tl_ctx *ctx, void *user, const tl_study_run *run, int
         if (share < tl_race_rung[rung] - 1e-3 || isnan(best)) continue; /* four decimals */
         json_t *seen = json_array();
         for (size_t k = 0; k <= i; k++) json_array_append(seen, json_array_get(points, k));
-        *out = json_pack("{s:o, s:f, s:f, s:f}", "points", seen, "valid_metric", best, "share",
-                         share, "flops", tl_json_number(line, "flops", 0.0) * share /
-                                             share_at(points, count - 1));
+        const double flops =
+            tl_json_number(line, "flops", 0.0) * share / share_at(points, count - 1);
+        *out = json_pack("{s:o, s:f, s:o, s:f, s:f}", "points", seen, "valid_metric", best,
+                         "least_loss", least_loss(points, i + 1), "share", share, "flops", flops);
         return *out ? TL_OK : tl_fail(ctx, TL_ENOMEM, "replay", "no memory for a rung");
     }
     return TL_OK;
