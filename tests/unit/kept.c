@@ -1,6 +1,6 @@
-/* kept.c -- what frozen blocks put out, made by one and found by others: a run that finds it ends in
- * the bits of one that makes it, whatever the seed, the cut of the rows or the route; and only what
- * changes nothing is found. */
+/* kept.c -- what frozen blocks put out, made by one and found by others: a run that finds it
+ * ends in the bits of one that makes it, whatever the seed, the cut of the rows or the route; and
+ * only what changes nothing is found. */
 #include "backend/cpu/cpu.h"
 #include "support/drawn.h"
 #include "support/sentences.h"
@@ -98,13 +98,13 @@ static void of_texts(void **state)
     (void)state;
     for (size_t i = 0; i < TL_COUNT(nets); i++)
         for (int bf16 = 0; bf16 < 2; bf16++) {
-            test_sentences s;
+            test_course s;
             test_sentences_open(&s, ROWS, nets[i], "partial", 2.0);
             s.spec.backend                    = &tl_backend_cpu;
             s.spec.dtype                      = bf16 ? TL_BF16 : TL_F32;
             s.spec.candidate.hyper.top_blocks = 1;
             found_by_every_seed_and_route(&s.spec, routes[i]);
-            test_sentences_close(&s);
+            test_course_close(&s);
         }
 }
 
@@ -150,7 +150,7 @@ static void expect_other(const tl_run_spec *spec, const char *key, bool none)
 
 static void what_changes_bits_is_not_shared(void **state)
 {
-    test_sentences s;
+    test_course s;
     tl_run_spec    other;
     tl_frozen      f;
 
@@ -184,7 +184,7 @@ static void what_changes_bits_is_not_shared(void **state)
     other                 = s.spec;
     other.candidate.route = tl_route_find("gradual");
     expect_other(&other, f.key, true);
-    test_sentences_close(&s);
+    test_course_close(&s);
 }
 
 int main(void)

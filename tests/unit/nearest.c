@@ -14,7 +14,7 @@
 enum { ROWS = 64, WIDTH = 64 };
 
 typedef struct {
-    test_sentences s;
+    test_course s;
     tl_arch        arch;
     tl_texter     *texter;
 } nearest;
@@ -36,7 +36,7 @@ static void close_nearest(nearest *n)
 {
     tl_arch_free(test_ctx(), &n->arch);
     tl_texter_drop(test_ctx(), n->texter);
-    test_sentences_close(&n->s);
+    test_course_close(&n->s);
 }
 
 static const float *value(const tl_model *m, const char *name)
