@@ -8,6 +8,7 @@
 #ifndef TL_TENSOR_OP_H
 #define TL_TENSOR_OP_H
 #include "tensor/graph.h"
+#include "tensor/shelf.h"
 
 /* One tensor at run time: where it lies and what it is. */
 typedef struct {
@@ -35,6 +36,9 @@ typedef struct {
                                   what it needs from one such run to the next (packed), so
                                   that what makes that input need not run in between        */
     size_t         held_bytes; /* set by prepare: what `state` holds (packed weights)        */
+    size_t         copy_bytes; /* set by prepare: of a copy of input 1 that it takes from the
+                                  shelf, which all plans of a slab share                     */
+    tl_shelf      *shelf;
     bool           weights_changed; /* parameters differ from the previous run: packed
                                        copies of frozen ones must be made again            */
 } tl_call;

@@ -123,6 +123,7 @@ static void point_views(tl_plan *plan)
         for (int k = 0; k < n->n_in; k++) s->call.in[k].data = place_of(plan, n->in[k]);
         for (int k = 0; k < n->n_out; k++)
             s->call.out[k].data = s->call.wanted >> k & 1 ? place_of(plan, n->out[k]) : NULL;
+        s->call.shelf = plan->slab->shelf;
         s->call.work = s->work_bytes ? (char *)plan->slab->base + s->work_at : NULL;
     }
 }

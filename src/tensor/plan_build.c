@@ -154,6 +154,14 @@ static tl_view view_of(const tl_plan *plan, tl_tensor t)
     return (tl_view){ .data = NULL, .dtype = info->dtype, .shape = info->shape };
 }
 
+/* What no step before takes from the shelf already. */
+static size_t copy_bytes(const tl_plan *plan, const tl_step *s)
+{
+    for (const tl_step *o = plan->step; o < s; o++)
+        if (o->call.copy_bytes && o->call.node->in[1] == s->call.node->in[1]) return 0;
+    return s->call.copy_bytes;
+}
+
 /* The first kernel that takes this node; a refusal without a message asks the next. */
 static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
 {
@@ -165,6 +173,7 @@ static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
         if (strcmp(k->op, op) != 0) continue;
         s->call.held_bytes = 0;
         s->call.holds      = 0;
+        s->call.copy_bytes = 0;
         s->work_bytes      = 0;
         ctx->message[0]    = '\0';
         if (k->prepare) rc = k->prepare(ctx, plan->g, &s->call, &s->work_bytes);
@@ -172,7 +181,7 @@ static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
         if (rc != TL_OK) return rc;
         s->kernel = k;
         s->ready  = true;
-        plan->held_bytes += s->call.held_bytes;
+        plan->held_bytes += s->call.held_bytes + copy_bytes(plan, s);
         return TL_OK;
     }
     s->work_bytes = 0;

@@ -8,6 +8,7 @@ struct tl_slab {
     const tl_backend *backend;
     void             *base;  /* NULL before the first run */
     size_t            room;
+    tl_shelf         *shelf;
     tl_plan          *plans; /* that share it */
 };
 /* As big as its plans need; moves `base` when it has to grow. */

@@ -3,12 +3,19 @@
 
 tl_status tl_slab_new(tl_ctx *ctx, const tl_backend *backend, tl_slab **out)
 {
-    tl_status rc = tl_alloc(ctx, sizeof **out, out);
+    tl_slab  *slab = NULL;
+    tl_status rc;
 
-    if (rc != TL_OK) return rc;
-    (*out)->ctx     = ctx;
-    (*out)->backend = backend;
-    return TL_OK;
+    *out = NULL;
+    TL_TRY(tl_alloc(ctx, sizeof *slab, &slab));
+    slab->ctx     = ctx;
+    slab->backend = backend;
+    TL_TRY(tl_shelf_new(ctx, &slab->shelf));
+    *out = slab;
+    slab = NULL;
+done:
+    tl_slab_free(ctx, slab);
+    return rc;
 }
 
 void tl_slab_free(tl_ctx *ctx, tl_slab *slab)
@@ -16,6 +23,7 @@ void tl_slab_free(tl_ctx *ctx, tl_slab *slab)
     if (!slab) return;
     for (tl_plan *p = slab->plans; p; p = p->next) p->slab = NULL;
     if (slab->base) slab->backend->free(ctx, slab->base);
+    tl_shelf_free(ctx, slab->shelf);
     tl_free(ctx, slab);
 }
 

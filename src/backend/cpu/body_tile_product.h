@@ -54,12 +54,34 @@ static void lay_right(const tl_tile_product *p, int64_t first, int64_t columns, 
     const int64_t deep = tiles_of(p->k, TILE_DEEP);
     const float  *wide = p->b;
 
-    if (p->b_turned)
+    if (p->laid)
+        lay_pairs_of_laid(p->laid, p->n, p->k, first, columns, to);
+    else if (p->b_turned)
         lay_turned_of(wide + first * p->k, false, p->k, columns, p->k, to);
     else if (p->b_bf)
         lay_pairs_of((const uint16_t *)p->b + first, true, p->n, p->k, columns, deep, to);
     else
         lay_pairs_of(wide + first, false, p->n, p->k, columns, deep, to);
+}
+
+/* Weights [n k] as the right operand of a product along k, some of their rows of tiles. */
+static void lay_weights(const float *w, int64_t n, int64_t k, int64_t low, int64_t high,
+                        uint16_t *to)
+{
+    const int64_t first = low * TILE_ROWS;
+
+    lay_turned_of(w + first * k, false, k, TL_MIN(high * TILE_ROWS, n) - first, k,
+                  to + low * tiles_of(k, TILE_DEEP) * TILE);
+}
+
+static int64_t laid_rows(int64_t n)
+{
+    return tiles_of(n, TILE_ROWS);
+}
+
+static size_t laid_bytes(int64_t n, int64_t k)
+{
+    return (size_t)(laid_rows(n) * tiles_of(k, TILE_DEEP) * TILE) * sizeof(uint16_t);
 }
 
 /* Rows of whole tiles whose lines fall into different places of the first cache are read as they
@@ -133,10 +155,12 @@ static void put_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64
 static void tile_product_columns(const tl_tile_product *p, int64_t first, int64_t columns,
                                  void *room)
 {
-    const product_room o    = product_room_of(p, columns, &(cutter){ .at = room });
-    const int64_t      wide = tiles_of(columns, TILE_ROWS);
+    product_room  o    = product_room_of(p, columns, &(cutter){ .at = room });
+    const int64_t wide = tiles_of(columns, TILE_ROWS);
 
-    lay_right(p, first, columns, o.b);
+    if (p->laid && p->b_turned) /* only read */
+        o.b = (uint16_t *)(uintptr_t)p->laid + first / TILE_ROWS * tiles_of(p->k, TILE_DEEP) * TILE;
+    else lay_right(p, first, columns, o.b);
     tiles_begin();
     for (int64_t row = 0; row < p->m; row += STRIP_ROWS) {
         const int64_t rows = TL_MIN(STRIP_ROWS, p->m - row);

@@ -120,6 +120,32 @@ VEC void lay_pairs_of(const void *x, bool bf, int64_t step, int64_t rows, int64_
         }
 }
 
+/* Weights [rows][all columns] that lie as lay_turned_of lays them, `columns` of theirs from `first`
+ * on as a right operand, k along the rows. */
+static void lay_pairs_of_laid(const uint16_t *laid, int64_t all, int64_t rows, int64_t first,
+                              int64_t columns, uint16_t *to)
+{
+    const int64_t across = tiles_of(all, TILE_DEEP), deep = tiles_of(rows, TILE_DEEP);
+
+    for (int64_t r = 0; r < 2 * deep; r++)
+        for (int64_t c = 0; c < columns; c += TILE_DEEP) {
+            const uint16_t *from = laid + (r * across + (first + c) / TILE_DEEP) * TILE;
+            uint16_t       *out  = to + (c / TILE_ROWS * deep + r / 2) * TILE + r % 2 * TILE / 2;
+            vf              v[VL];
+            UNROLL
+            for (int i = 0; i < TILE_ROWS; i++)
+                v[i] = r * TILE_ROWS < rows ? vf_load((const float *)(from + i * TILE_DEEP))
+                                            : vf_all(0.0f);
+            turn_lanes(v);
+            UNROLL
+            for (int i = 0; i < TILE_ROWS; i += 2, out += TILE_DEEP) {
+                vf_store((float *)out, woven_low(v[i], v[i + 1]));
+                if (columns - c > TILE_ROWS)
+                    vf_store((float *)(out + deep * TILE), woven_high(v[i], v[i + 1]));
+            }
+        }
+}
+
 /* x [rows][columns] as a left operand, turned, k along the rows: tiles [columns][rows]. */
 static void lay_columns(const uint16_t *x, int64_t step, int64_t rows, int64_t columns,
                                uint16_t *to)

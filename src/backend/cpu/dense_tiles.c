@@ -1,12 +1,15 @@
-/* dense_tiles.c -- dense layers in bf16 on tiles, weights in training: they are read as the f32
- * that they are, and rounded and laid out where they are needed.  (Frozen ones are packed once, by
- * library_dnnl.c.)  Floor 1, backend/cpu. */
+/* dense_tiles.c -- dense layers in bf16 on tiles.  Weights in training are read as the f32 that
+ * they are, and rounded and laid out where they are needed.  Frozen ones are rounded and laid out
+ * once, into a copy that both directions of all plans read; those of few rows, and those that are
+ * no parameters themselves, are packed by library_dnnl.c.  Floor 1, backend/cpu. */
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/tiles.h"
 
 enum {
     MOST_WORKERS = 256,
     MOST_DEEP    = 4096, /* deeper, too few columns of weights stay near: a library's product */
+    FROZEN_ROWS  = 64,   /* with fewer, a library's product                               */
+    FROZEN_DX    = 384,  /* the same of gradients, that lay the copy out for their side   */
     DW_ROWS      = 2048  /* a weight's gradient sums over so many rows at once                */
 };
 
@@ -114,6 +117,57 @@ static tl_status dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_
     return is_frozen(call) ? TL_EUSAGE : ready(call, &p, work_bytes);
 }
 
+typedef struct {
+    const tl_tiles *tiles;
+    tl_copy        *copy; /* of the weights, laid out; NULL before the first run */
+} frozen;
+
+static void frozen_release(tl_ctx *ctx, tl_call *call)
+{
+    frozen *f = call->state;
+
+    if (!f) return;
+    tl_copy_drop(ctx, f->copy);
+    tl_free(ctx, f);
+    call->state = NULL;
+}
+
+static tl_status frozen_ready(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                              const tl_tile_product *p, int64_t least, size_t *work_bytes)
+{
+    frozen   *f = NULL;
+    tl_status rc;
+
+    if (!is_frozen(call) || p->m < least ||
+        tl_graph_info(g, call->node->in[1])->kind != TL_PARAM)
+        return TL_EUSAGE;
+    TL_TRY(ready(call, p, work_bytes));
+    const tl_tiles *tiles = call->state;
+    call->state           = NULL;
+    TL_TRY(tl_alloc(ctx, sizeof *f, &f));
+    f->tiles         = tiles;
+    call->state      = f;
+    call->copy_bytes = tiles->laid_bytes(tl_rows(&call->in[1]), tl_columns(&call->in[1]));
+done:
+    return rc;
+}
+
+static tl_status frozen_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                                size_t *work_bytes)
+{
+    const tl_tile_product p = forward_product(call);
+
+    return frozen_ready(ctx, g, call, &p, FROZEN_ROWS, work_bytes);
+}
+
+static tl_status frozen_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
+                                   size_t *work_bytes)
+{
+    const tl_tile_product p = dx_product(call);
+
+    return frozen_ready(ctx, g, call, &p, FROZEN_DX, work_bytes);
+}
+
 static tl_status dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_t *work_bytes)
 {
     const tl_tile_product p  = dw_product(call);
@@ -135,9 +189,10 @@ static void workers(void *arg, int64_t low, int64_t high)
                               j->room + (size_t)w * j->room_bytes);
 }
 
-static void multiply(const tl_call *call, const tl_tile_product *p, size_t room_bytes)
+static void multiply(const tl_call *call, const tl_tiles *tiles, const tl_tile_product *p,
+                     size_t room_bytes)
 {
-    job j = { .tiles      = call->state,
+    job j = { .tiles      = tiles,
               .p          = p,
               .workers    = TL_MIN(call->threads, MOST_WORKERS),
               .room       = call->work,
@@ -152,7 +207,7 @@ static tl_status dense_run(tl_ctx *ctx, const tl_call *call)
     const tl_tile_product p = forward_product(call);
 
     (void)ctx;
-    if (p.c) multiply(call, &p, room_of(call->state, &p, call->threads));
+    if (p.c) multiply(call, call->state, &p, room_of(call->state, &p, call->threads));
     return TL_OK;
 }
 
@@ -161,8 +216,66 @@ static tl_status dx_run(tl_ctx *ctx, const tl_call *call)
     const tl_tile_product p = dx_product(call);
 
     (void)ctx;
-    if (p.c) multiply(call, &p, room_of(call->state, &p, call->threads));
+    if (p.c) multiply(call, call->state, &p, room_of(call->state, &p, call->threads));
     return TL_OK;
+}
+
+typedef struct {
+    const tl_tiles *tiles;
+    const tl_view  *w;
+    uint16_t       *to;
+} laying;
+
+static void lay_rows_of_tiles(void *arg, int64_t low, int64_t high)
+{
+    const laying *l = arg;
+
+    l->tiles->lay(l->w->data, tl_rows(l->w), tl_columns(l->w), low, high, l->to);
+}
+
+/* The copy as the weights are now. */
+static tl_status copy_weights(tl_ctx *ctx, const tl_call *call)
+{
+    frozen        *f  = call->state;
+    const tl_view *w  = &call->in[1];
+    laying         l  = { .tiles = f->tiles, .w = w };
+    tl_status      rc = TL_OK;
+
+    if (f->copy && f->copy->of != w->data) {
+        tl_copy_drop(ctx, f->copy);
+        f->copy = NULL;
+    }
+    if (!f->copy) TL_TRY(tl_copy_take(ctx, call->shelf, w->data, call->copy_bytes, &f->copy));
+    if (!f->copy->fresh && !call->weights_changed) goto done;
+    l.to = f->copy->data;
+    tl_par_for(call->threads, f->tiles->laid_rows(tl_rows(w)),
+               TL_MAX(1, TL_PIECE / tl_columns(w)), lay_rows_of_tiles, &l);
+    f->copy->fresh = false;
+done:
+    return rc;
+}
+
+static tl_status frozen_multiply(tl_ctx *ctx, const tl_call *call, tl_tile_product p)
+{
+    const frozen *f  = call->state;
+    tl_status     rc = TL_OK;
+
+    if (!p.c) return TL_OK;
+    TL_TRY(copy_weights(ctx, call));
+    p.laid = f->copy->data;
+    multiply(call, f->tiles, &p, room_of(f->tiles, &p, call->threads));
+done:
+    return rc;
+}
+
+static tl_status frozen_run(tl_ctx *ctx, const tl_call *call)
+{
+    return frozen_multiply(ctx, call, forward_product(call));
+}
+
+static tl_status frozen_dx_run(tl_ctx *ctx, const tl_call *call)
+{
+    return frozen_multiply(ctx, call, dx_product(call));
 }
 
 static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
@@ -177,7 +290,7 @@ static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
         piece.a               = p.a + k * p.m;
         piece.b               = (const uint16_t *)p.b + k * p.n;
         piece.adds            = k > 0;
-        multiply(call, &piece, room_of(call->state, &p, call->threads));
+        multiply(call, call->state, &piece, room_of(call->state, &p, call->threads));
     }
     if (call->out[1].data)
         tl_column_sums(tl_simd_at(TL_ISA_AMX), call->threads, p.k, p.m, dy, NULL, call->work,
@@ -187,7 +300,9 @@ static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
 
 static const tl_kernel kernels[] = {
     { "dense", dense_prepare, dense_run, NULL },
+    { "dense", frozen_prepare, frozen_run, frozen_release },
     { "dense_dx", dx_prepare, dx_run, NULL },
+    { "dense_dx", frozen_dx_prepare, frozen_dx_run, frozen_release },
     { "dense_dw", dw_prepare, dw_run, NULL },
 };
 const tl_kernel_list tl_cpu_tiles = { kernels, TL_COUNT(kernels) };

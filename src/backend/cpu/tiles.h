@@ -12,6 +12,8 @@ typedef struct {
     bool            a_turned; /* it lies as [k m]                                          */
     const void     *b;        /* bf16 as [k n] where b_bf; else f32, rounded               */
     bool            b_bf, b_turned; /* turned: f32 that lie as [n k]                       */
+    const uint16_t *laid;     /* in the place of b: as lay made it of [n k], of [k n] where b is
+                                 not turned; NULL: b                                       */
     void           *c;
     bool            c_bf, adds; /* adds: c f32, +=; without bias and act */
     const float    *bias; /* NULL or [n] */
@@ -30,6 +32,10 @@ typedef struct {
     /* how many columns are best made at once; room for that many; columns [first, + columns) */
     int64_t (*product_columns)(const tl_tile_product *p, int threads);
     size_t (*product_bytes)(const tl_tile_product *p, int64_t columns);
+    /* weights [n k] rounded and laid out once: rows [low, high) of laid_rows(n) */
+    int64_t (*laid_rows)(int64_t n);
+    size_t (*laid_bytes)(int64_t n, int64_t k);
+    void (*lay)(const float *w, int64_t n, int64_t k, int64_t low, int64_t high, uint16_t *to);
     void (*product)(const tl_tile_product *p, int64_t first, int64_t columns, void *room);
 } tl_tiles;
 

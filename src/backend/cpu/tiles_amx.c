@@ -10,5 +10,8 @@ const tl_tiles tl_tiles_amx = {
     .attend_grad     = attend_grad,
     .product_columns = product_columns,
     .product_bytes   = product_bytes,
+    .laid_rows       = laid_rows,
+    .laid_bytes      = laid_bytes,
+    .lay             = lay_weights,
     .product         = tile_product_columns,
 };

@@ -1,0 +1,23 @@
+/* shelf.h -- copies of constant inputs (weights rounded to bf16), made once for all nodes and plans
+ * of one slab that read the same weights, and gone with the last of them.  Floor 1, tensor. */
+#ifndef TL_TENSOR_SHELF_H
+#define TL_TENSOR_SHELF_H
+#include "core/core.h"
+
+typedef struct tl_shelf tl_shelf;
+tl_status tl_shelf_new(tl_ctx *ctx, tl_shelf **out);
+void      tl_shelf_free(tl_ctx *ctx, tl_shelf *shelf); /* what is still in hand stays until dropped */
+
+typedef struct tl_copy {
+    const void *of;    /* what it is a copy of */
+    size_t      bytes;
+    void       *data;
+    bool        fresh; /* nobody filled it yet */
+    int         hands;
+    tl_shelf   *shelf; /* NULL: it is gone     */
+    struct tl_copy *next;
+} tl_copy;
+/* A hand on the copy of what lies at `of`, with room for it; the first one is to fill it. */
+tl_status tl_copy_take(tl_ctx *ctx, tl_shelf *shelf, const void *of, size_t bytes, tl_copy **out);
+void      tl_copy_drop(tl_ctx *ctx, tl_copy *copy); /* NULL: nothing */
+#endif

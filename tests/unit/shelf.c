@@ -1,0 +1,143 @@
+/* shelf.c -- frozen weights rounded once for both directions and all plans of a slab: the same
+ * numbers as the reference, one copy in memory, made anew when weights change, and gone with the
+ * last plan, whichever that is. */
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/tiles.h"
+#include "core/rand.h"
+#include "support/support.h"
+#include "tensor/ops.h"
+#include "tensor/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST = 512, IN = 192, OUT = 256, COPY = IN * OUT * 2 };
+
+typedef struct {
+    float   x[MOST * IN], w0[IN * IN], w1[OUT * IN], weight[MOST], grad[IN * IN];
+    int32_t target[MOST];
+} memory;
+
+typedef struct {
+    tl_graph *g;
+    tl_plan  *plan;
+    tl_tensor w0;
+} net;
+
+static void fill(float *x, int64_t n, uint64_t seed)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)(tl_rand_uniform(seed, TL_STREAM(TL_STREAM_TEST, 0), (uint64_t)i) - 0.5) / 4.0f;
+}
+
+static void open_memory(memory *m)
+{
+    fill(m->x, MOST * IN, 1);
+    fill(m->w0, IN * IN, 2);
+    fill(m->w1, OUT * IN, 3);
+    for (int i = 0; i < MOST; i++) {
+        m->weight[i] = 1.0f / MOST;
+        m->target[i] = i * 7 % OUT;
+    }
+}
+
+/* Trained weights below frozen ones, so that these run both ways. */
+static net open_net(memory *m, const tl_backend *backend, tl_slab *slab, int64_t rows)
+{
+    net             n;
+    const tl_tensor zero = 0;
+
+    TEST_OK(tl_graph_new(test_ctx(), &n.g));
+    const tl_tensor x      = tl_graph_input(n.g, "x", TL_F32, TL_SHAPE(rows, IN));
+    const tl_tensor target = tl_graph_input(n.g, "target", TL_I32, TL_SHAPE(rows));
+    const tl_tensor weight = tl_graph_input(n.g, "weight", TL_F32, TL_SHAPE(rows));
+    const tl_tensor w1     = tl_graph_param(n.g, "w1", TL_SHAPE(OUT, IN), false);
+    n.w0                   = tl_graph_param(n.g, "w0", TL_SHAPE(IN, IN), true);
+    tl_tensor h = tl_dense(n.g, tl_cast(n.g, x, TL_BF16), n.w0, zero, TL_ACT_NONE);
+    h           = tl_cast(n.g, tl_dense(n.g, h, w1, zero, TL_ACT_NONE), TL_F32);
+    const tl_tensor loss = tl_cross_entropy(n.g, h, target, weight, 0, 0.0f);
+    tl_graph_keep(n.g, loss, "loss");
+    TEST_OK(tl_graph_status(n.g));
+    tl_graph_backward(n.g, loss);
+    TEST_OK(tl_graph_status(n.g));
+    TEST_OK(tl_plan_new(test_ctx(), n.g, backend, slab, &n.plan));
+    TEST_OK(tl_plan_bind(test_ctx(), n.plan, x, m->x));
+    TEST_OK(tl_plan_bind(test_ctx(), n.plan, target, m->target));
+    TEST_OK(tl_plan_bind(test_ctx(), n.plan, weight, m->weight));
+    TEST_OK(tl_plan_bind(test_ctx(), n.plan, n.w0, m->w0));
+    TEST_OK(tl_plan_bind(test_ctx(), n.plan, w1, m->w1));
+    TEST_OK(tl_plan_bind(test_ctx(), n.plan, tl_graph_gradient(n.g, n.w0), m->grad));
+    return n;
+}
+
+static void run(const net *n)
+{
+    TEST_OK(tl_plan_run(test_ctx(), n->plan, (tl_tick){ 0 }));
+}
+
+static void close_net(net *n)
+{
+    tl_plan_free(test_ctx(), n->plan);
+    tl_graph_free(test_ctx(), n->g);
+}
+
+/* The gradient that went through the frozen weights, beside the reference's. */
+static void as_the_reference(memory *m, const net *n, int64_t rows)
+{
+    static float got[IN * IN];
+    net          ref = open_net(m, &tl_backend_ref, NULL, rows);
+
+    run(n);
+    memcpy(got, m->grad, sizeof got);
+    run(&ref);
+    const double error = test_error(got, m->grad, IN * IN);
+    if (!(error < 2e-2)) fail_msg("%g apart", error);
+    close_net(&ref);
+}
+
+static size_t now(void)
+{
+    return atomic_load(&test_ctx()->world->now_bytes);
+}
+
+static void one_copy_serves_all(void **state)
+{
+    static memory m;
+    tl_slab      *slab;
+
+    (void)state;
+    for (int slab_first = 0; slab_first < 2; slab_first++) {
+        test_fresh();
+        open_memory(&m);
+        TEST_OK(tl_slab_new(test_ctx(), &tl_backend_cpu, &slab));
+        net          large = open_net(&m, &tl_backend_cpu, slab, MOST);
+        const size_t told  = tl_plan_bytes(large.plan) - tl_slab_bytes(slab);
+        as_the_reference(&m, &large, MOST);
+        const size_t before = now();
+        net          small  = open_net(&m, &tl_backend_cpu, slab, MOST - 64);
+        as_the_reference(&m, &small, MOST - 64);
+        if (tl_tiles_best()) {
+            assert_true(told >= COPY && told < COPY + 4096);
+            assert_true(now() - before < COPY);
+        }
+        fill(m.w1, OUT * IN, 4);
+        tl_plan_weights_changed(large.plan);
+        as_the_reference(&m, &large, MOST);
+        close_net(&large);
+        tl_plan_weights_changed(small.plan);
+        as_the_reference(&m, &small, MOST - 64);
+        if (slab_first) tl_slab_free(test_ctx(), slab);
+        close_net(&small);
+        if (!slab_first) tl_slab_free(test_ctx(), slab);
+        assert_int_equal(now(), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_copy_serves_all),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
