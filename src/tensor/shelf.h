@@ -6,7 +6,8 @@
 
 typedef struct tl_shelf tl_shelf;
 tl_status tl_shelf_new(tl_ctx *ctx, tl_shelf **out);
-void      tl_shelf_free(tl_ctx *ctx, tl_shelf *shelf); /* what is still in hand stays until dropped */
+/* What is still in hand stays until it is dropped. */
+void      tl_shelf_free(tl_ctx *ctx, tl_shelf *shelf);
 
 typedef struct tl_copy {
     const void *of;    /* what it is a copy of */

@@ -26,8 +26,10 @@ typedef struct {
 
 static void fill(float *x, int64_t n, uint64_t seed)
 {
+    const uint64_t stream = TL_STREAM(TL_STREAM_TEST, 0);
+
     for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(tl_rand_uniform(seed, TL_STREAM(TL_STREAM_TEST, 0), (uint64_t)i) - 0.5) / 4.0f;
+        x[i] = (float)(tl_rand_uniform(seed, stream, (uint64_t)i) - 0.5) / 4.0f;
 }
 
 static void open_memory(memory *m)
