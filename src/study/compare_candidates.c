@@ -464,8 +464,8 @@ void tl_study_close_candidates(tl_ctx *ctx, tl_study *s)
     tl_study_close_features(ctx, s);
     tl_study_close_kept(ctx, s);
     for (int i = 0; i < s->bases; i++) tl_model_free(ctx, s->base[i]);
-    for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
-    for (int i = 0; i < s->parts; i++) json_decref(s->part[i].result);
+    for (int i = 0; i < s->runs; i++) tl_study_run_end(ctx, &s->run[i]);
+    for (int i = 0; i < s->parts; i++) tl_study_run_end(ctx, &s->part[i]);
     tl_free(ctx, s->run);
     tl_free(ctx, s->told);
     tl_free(ctx, s->part);

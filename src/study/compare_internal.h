@@ -58,14 +58,31 @@ typedef struct {
     tl_energy energy;
 } tl_study_watch;
 
+/* What a comparison holds of a training that ended; NaN: not known. */
+typedef struct {
+    double  valid_metric, train_metric, least_loss; /* least_loss: the lowest on validation */
+    double  seconds, joules, flops, peak_bytes;
+    double  share; /* of its schedule; of one that was halted */
+    int64_t best_epoch, epochs, trainable, parameters;
+    char    stopped[16], fit[12];
+    bool    failed;
+    char   *text; /* why it failed, else its detail; owned; NULL: none */
+} tl_run_facts;
+
 /* One training that ended. */
 typedef struct {
     int      candidate, trial, repeat, fold;
     int64_t  rows; /* it trained on, for a learning curve; 0: on all */
     int64_t  id;   /* in runs.db */
     uint64_t seed;
-    json_t  *result; /* as runs.db keeps it; owned */
+    json_t  *result; /* as runs.db keeps it; owned; NULL once the run is among the others */
+    tl_run_facts facts;
 } tl_study_run;
+
+/* compare_facts.c: read from `result`, in the place of those there were. */
+tl_status tl_study_take_facts(tl_ctx *ctx, tl_study_run *run);
+void      tl_study_drop_facts(tl_ctx *ctx, tl_study_run *run);
+void      tl_study_run_end(tl_ctx *ctx, tl_study_run *run); /* its result, too */
 
 typedef struct {
     tl_candidate c; /* with the hyperparameters of the chosen trial */

@@ -480,7 +480,7 @@ static void fail_if_none(tl_study *s, const race *r)
 {
     if (lanes_left(r) > 0 || !s->entry[r->candidate].active) return;
     for (int i = 0; i < s->runs; i++)
-        if (s->run[i].candidate == r->candidate && json_object_get(s->run[i].result, "failed")) {
+        if (s->run[i].candidate == r->candidate && s->run[i].facts.failed) {
             tl_study_fail(s, r->candidate, &s->run[i]);
             return;
         }

@@ -103,13 +103,20 @@ static json_t *rung_json(const tl_run_result *r)
                      (json_int_t)r->trainable, "parameters", (json_int_t)r->parameters);
 }
 
-static tl_status keep_run(tl_ctx *ctx, tl_study *s, const tl_study_run *run)
+/* It joins the others; its facts' text goes with it, its JSON does not. */
+static tl_status keep_run(tl_ctx *ctx, tl_study *s, tl_study_run *run)
 {
-    tl_study_run  **list  = run->rows ? &s->part : &s->run;
-    int            *count = run->rows ? &s->parts : &s->runs;
-    const tl_status rc    = tl_realloc(ctx, (size_t)(*count + 1) * sizeof **list, list);
+    tl_study_run **list  = run->rows ? &s->part : &s->run;
+    int           *count = run->rows ? &s->parts : &s->runs;
+    tl_status      rc;
 
-    if (rc == TL_OK) (*list)[(*count)++] = *run;
+    TL_TRY(tl_study_take_facts(ctx, run));
+    TL_TRY(tl_realloc(ctx, (size_t)(*count + 1) * sizeof **list, list));
+    (*list)[*count]        = *run;
+    (*list)[*count].result = NULL;
+    (*count)++;
+    run->facts.text = NULL;
+done:
     return rc;
 }
 
@@ -161,7 +168,7 @@ tl_status tl_study_model_path(tl_ctx *ctx, const tl_study *s, int64_t run, char 
 
 static double valid_of(const tl_study_run *run)
 {
-    return tl_json_number(run->result, "valid_metric", NAN);
+    return run->facts.valid_metric;
 }
 
 /* The best so far of a candidate's trial keeps its weights; the others' are let go. */
@@ -204,8 +211,8 @@ static tl_status drop_worse_models(tl_ctx *ctx, tl_study *s, const tl_study_run 
 static void say_run(tl_study *s, const tl_study_run *run, bool stored)
 {
     char          score[32], seconds[32], rate[40] = "";
-    const char   *stopped = tl_json_text(run->result, "stopped", "");
-    const int64_t best    = tl_json_int(run->result, "best_epoch", 0);
+    const char   *stopped = run->facts.stopped;
+    const int64_t best    = run->facts.best_epoch;
 
     if (run->rows > 0)
         snprintf(rate, sizeof rate, " on %s rows", tl_say_count(run->rows, seconds));
@@ -226,14 +233,14 @@ static void say_run(tl_study *s, const tl_study_run *run, bool stored)
             " of %" PRId64 " (%s), %s",
             s->entry[run->candidate].label, rate, run->seed,
             tl_study_score(s, valid_of(run), score), best,
-            tl_json_int(run->result, "epochs", 0), stored ? "kept from before" : stopped,
-            tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
+            run->facts.epochs, stored ? "kept from before" : stopped,
+            tl_say_seconds(run->facts.seconds, seconds));
     else
         tl_study_say(
             s, "%s%s, seed %" PRIu64 ": %s on validation%s, %s",
             s->entry[run->candidate].label, run->rows > 0 ? rate : "", run->seed,
             tl_study_score(s, valid_of(run), score), stored ? " (kept from before)" : "",
-            tl_say_seconds(tl_json_number(run->result, "seconds", 0.0), seconds));
+            tl_say_seconds(run->facts.seconds, seconds));
 }
 
 /* What a failed run does to the study: these end it, the rest end only the candidate. */
@@ -286,6 +293,7 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     run->result = result_json(
         &r, tl_study_own_bytes(s, &s->entry[run->candidate], r.accounted_bytes));
     if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
+    TL_TRY(tl_study_take_facts(ctx, run));
     if (!isfinite(r.valid_metric)) {
         json_object_set_new(run->result, "failed", json_string(r.stop_detail));
         TL_TRY(tl_store_end(ctx, s->store, run->id, "failed", run->result));
@@ -395,7 +403,6 @@ static tl_status take_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, bool stor
     TL_TRY(keep_run(ctx, s, run));
     if (tl_run_whole(run)) say_run(s, run, stored);
     tl_study_show(ctx, s);
-    run->result = NULL;
 done:
     return rc;
 }
@@ -415,7 +422,7 @@ static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, i
     if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, kept, NULL));
     TL_TRY(take_run(ctx, s, &run, stored));
 done:
-    json_decref(run.result);
+    tl_study_run_end(ctx, &run);
     return rc;
 }
 
@@ -426,7 +433,7 @@ void tl_study_fail(tl_study *s, int candidate, const tl_study_run *run)
     e->active = false;
     e->status = "failed";
     snprintf(e->why, sizeof e->why, "%.390s",
-             tl_json_text(run->result, "failed", "it failed"));
+             run->facts.text ? run->facts.text : "it failed");
     tl_study_warn(s, "%s failed: %.300s", e->label, e->why);
 }
 
@@ -460,7 +467,7 @@ tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
     for (int fold = 0; fold < tl_study_slices(s) && e->active; fold++) {
         TL_TRY(run_slice(ctx, s, candidate, trial, repeat, fold, 0));
         const tl_study_run *run = &s->run[s->runs - 1];
-        if (json_object_get(run->result, "failed") && trial == e->chosen)
+        if (run->facts.failed && trial == e->chosen)
             tl_study_fail(s, candidate, run);
     }
     TL_TRY(keep_clock(ctx, s));
@@ -491,7 +498,7 @@ tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, in
     else TL_TRY(take_run(ctx, s, &run, stored));
     TL_TRY(keep_clock(ctx, s));
 done:
-    json_decref(run.result);
+    tl_study_run_end(ctx, &run);
     return rc;
 }
 
@@ -514,12 +521,11 @@ tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, int 
         if (!s->tape) TL_TRY(tl_store_end(ctx, s->store, run.id, "stopped", run.result));
     }
     TL_TRY(keep_run(ctx, s, &run));
-    run.result = NULL;
     if (s->tape) goto done;
     TL_TRY(path_of(ctx, s, "run", run.id, &folder));
     TL_TRY(tl_remove_tree(ctx, folder));
 done:
-    json_decref(run.result);
+    tl_study_run_end(ctx, &run);
     tl_free(ctx, folder);
     return rc;
 }
@@ -540,12 +546,12 @@ done:
 
 bool tl_run_halted(const tl_study_run *run)
 {
-    return strcmp(tl_json_text(run->result, "stopped", ""), "race") == 0;
+    return strcmp(run->facts.stopped, "race") == 0;
 }
 
 bool tl_run_whole(const tl_study_run *run)
 {
-    return !json_object_get(run->result, "failed") && !tl_run_halted(run);
+    return !run->facts.failed && !tl_run_halted(run);
 }
 
 const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
@@ -567,7 +573,7 @@ const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int rep
         const tl_study_run *r = &s->part[i];
         if (r->candidate == candidate && r->trial == s->entry[candidate].chosen &&
             r->repeat == repeat && r->fold == fold && r->rows == rows &&
-            !json_object_get(r->result, "failed"))
+            !r->facts.failed)
             return r;
     }
     return NULL;
@@ -591,7 +597,7 @@ double tl_study_loss(const tl_study *s, int candidate, int trial, int repeat)
 
     for (int fold = 0; fold < tl_study_slices(s); fold++) {
         const tl_study_run *r = tl_study_find(s, candidate, trial, repeat, fold);
-        sum += r ? tl_json_number(r->result, "least_loss", NAN) : NAN;
+        sum += r ? r->facts.least_loss : NAN;
     }
     return sum / tl_study_slices(s);
 }

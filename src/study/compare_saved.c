@@ -25,16 +25,15 @@ static spent spent_of(const tl_study *s, int candidate)
 
     for (int i = 0; i < s->runs; i++) {
         const tl_study_run *r = &s->run[i];
-        if (r->candidate != candidate || json_object_get(r->result, "failed")) continue;
-        const double seconds = tl_json_number(r->result, "seconds", 0.0);
-        const bool   whole   = tl_run_whole(r);
-        t.seconds += seconds;
-        t.flops += tl_json_number(r->result, "flops", 0.0);
+        if (r->candidate != candidate || r->facts.failed) continue;
+        const bool whole = tl_run_whole(r);
+        t.seconds += r->facts.seconds;
+        t.flops += r->facts.flops;
         t.runs++;
         t.whole += whole;
         t.whole_chosen += whole && r->trial == s->entry[candidate].chosen;
-        done += whole ? 1.0 : tl_json_number(r->result, "share", 0.0);
-        in += seconds;
+        done += whole ? 1.0 : r->facts.share;
+        in += r->facts.seconds;
     }
     if (done > 0.0) t.whole_s = in / done;
     return t;
@@ -52,7 +51,7 @@ static double stopping_of(const tl_study *s, int candidate, int seeds)
     if (t.runs == 0) return 0.0;
     for (int i = 0; i < s->runs; i++)
         if (s->run[i].candidate == candidate && tl_run_halted(&s->run[i]))
-            sum += (1.0 - tl_json_number(s->run[i].result, "share", 0.0)) * t.whole_s;
+            sum += (1.0 - s->run[i].facts.share) * t.whole_s;
     sum += (e->trials - 1) * TL_MAX(0, seeds - tl_study_draws(s)) * k * t.whole_s;
     if (e->stopped && t.whole_chosen < seeds * k)
         sum += (seeds * k - TL_MAX(k, t.whole_chosen)) * t.whole_s;

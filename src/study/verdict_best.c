@@ -154,7 +154,7 @@ static json_t *extra_json(const tl_study *s, const tl_judged *j)
     json_object_set_new(
         extra, "metrics",
         json_pack("{s:o, s:o}", "valid",
-                  tl_json_real(tl_json_number(j->best_run->result, "valid_metric", NAN)),
+                  tl_json_real(j->best_run->facts.valid_metric),
                   "test", tl_json_real(j->best_test)));
     return extra;
 }

@@ -45,8 +45,7 @@ static tl_status runs_json(tl_ctx *ctx, const tl_study *s, json_t *out)
             list,
             json_pack("{s:i, s:I, s:i, s:I, s:s, s:o}", "candidate", r->candidate, "seed",
                       (json_int_t)r->seed, "repeat", r->repeat, "best_epoch",
-                      (json_int_t)tl_json_int(r->result, "best_epoch", 0), "stopped",
-                      tl_json_text(r->result, "stopped", ""), "points",
+                      (json_int_t)r->facts.best_epoch, "stopped", r->facts.stopped, "points",
                       points_json(points, count)));
         tl_free(ctx, points);
     }

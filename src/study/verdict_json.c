@@ -55,12 +55,20 @@ typedef struct {
     int64_t trainable, parameters;
 } totals;
 
-static void add_cost(totals *t, const json_t *cost)
+static void add_cost(totals *t, const tl_run_facts *cost)
 {
-    t->seconds += tl_json_number(cost, "seconds", 0.0);
-    t->joules += tl_json_number(cost, "joules", NAN); /* one unknown: all is */
-    t->flops += tl_json_number(cost, "flops", 0.0);
-    t->peak_bytes = fmax(t->peak_bytes, tl_json_number(cost, "peak_bytes", 0.0));
+    t->seconds += cost->seconds;
+    t->joules += cost->joules; /* one unknown: all is */
+    t->flops += cost->flops;
+    t->peak_bytes = fmax(t->peak_bytes, cost->peak_bytes);
+}
+
+static void add_cost_of(totals *t, const json_t *cost)
+{
+    add_cost(t, &(tl_run_facts){ .seconds    = tl_json_number(cost, "seconds", 0.0),
+                                 .joules     = tl_json_number(cost, "joules", NAN),
+                                 .flops      = tl_json_number(cost, "flops", 0.0),
+                                 .peak_bytes = tl_json_number(cost, "peak_bytes", 0.0) });
 }
 
 /* What it made for others, too, was made for it. */
@@ -70,10 +78,10 @@ static void add_shared(totals *t, const tl_study *s, const char *label)
     const char   *key;
     json_t       *pass;
 
-    if (features) add_cost(t, features);
+    if (features) add_cost_of(t, features);
     json_object_foreach(s->passes, key, pass)
     {
-        if (strcmp(tl_json_text(pass, "entry", ""), label) == 0) add_cost(t, pass);
+        if (strcmp(tl_json_text(pass, "entry", ""), label) == 0) add_cost_of(t, pass);
     }
 }
 
@@ -84,21 +92,20 @@ static totals add_up(const tl_study *s, int entry)
     add_shared(&t, s, s->entry[entry].label);
     for (int i = 0; i < s->runs; i++) {
         const tl_study_run *r = &s->run[i];
-        if (r->candidate != entry || json_object_get(r->result, "failed")) continue;
-        add_cost(&t, r->result);
+        if (r->candidate != entry || r->facts.failed) continue;
+        add_cost(&t, &r->facts);
         t.whole += !tl_run_halted(r);
-        t.begun += tl_run_halted(r) ? tl_json_number(r->result, "share", 0.0) : 1.0;
+        t.begun += tl_run_halted(r) ? r->facts.share : 1.0;
         if (r->trial != s->entry[entry].chosen || !tl_run_whole(r)) continue;
-        t.chosen_seconds += tl_json_number(r->result, "seconds", 0.0);
-        const char *fit = tl_json_text(r->result, "fit", "none");
+        t.chosen_seconds += r->facts.seconds;
+        const char *fit = r->facts.fit;
         t.severe += strcmp(fit, "severe") == 0;
         t.mild += strcmp(fit, "mild") == 0;
         t.underfit += strcmp(fit, "underfit") == 0;
-        t.stopped += strcmp(tl_json_text(r->result, "stopped", ""), "patience") == 0;
-        t.gap += tl_json_number(r->result, "train_metric", NAN) -
-                 tl_json_number(r->result, "valid_metric", NAN);
-        t.trainable  = tl_json_int(r->result, "trainable", 0);
-        t.parameters = tl_json_int(r->result, "parameters", 0);
+        t.stopped += strcmp(r->facts.stopped, "patience") == 0;
+        t.gap += r->facts.train_metric - r->facts.valid_metric;
+        t.trainable  = r->facts.trainable;
+        t.parameters = r->facts.parameters;
         t.runs++;
     }
     return t;

@@ -95,9 +95,9 @@ static void say_gap(const tl_study *s, const tl_judged *j, json_t *list, int a, 
 static void say_fit(const tl_study *s, const tl_judged *j, json_t *list)
 {
     const tl_study_run *run = j->best_run;
-    const char         *fit = tl_json_text(run->result, "fit", "none");
-    const double        gap = tl_study_merit(s, tl_json_number(run->result, "train_metric", NAN)) -
-                       tl_study_merit(s, tl_json_number(run->result, "valid_metric", NAN));
+    const char         *fit = run->facts.fit;
+    const double        gap = tl_study_merit(s, run->facts.train_metric) -
+                       tl_study_merit(s, run->facts.valid_metric);
     const tl_entry *e     = &s->entry[run->candidate];
     const char     *label = e->label;
     char            points[32];
@@ -132,9 +132,9 @@ static void say_baseline(const tl_study *s, const tl_judged *j, json_t *list)
 {
     const int           place = tl_study_best_of(s, j, TL_BASELINE);
     const tl_study_run *run = place >= 0 ? tl_study_best_run(s, j->entry[place]) : NULL;
-    const char         *detail = run ? tl_json_text(run->result, "detail", "") : "";
+    const char         *detail = run ? run->facts.text : NULL;
 
-    if (*detail) tl_reason(list, "The classical baseline is %s.", detail);
+    if (detail) tl_reason(list, "The classical baseline is %s.", detail);
 }
 
 /* How often the first two really disagreed, over the seeds they share. */

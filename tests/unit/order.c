@@ -123,7 +123,7 @@ typedef struct {
 
 static void end(tl_ctx *ctx, tl_study *s)
 {
-    for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
+    for (int i = 0; i < s->runs; i++) tl_study_run_end(ctx, &s->run[i]);
     tl_free(ctx, s->run);
     tl_free(ctx, s->told);
     json_decref(s->warnings);

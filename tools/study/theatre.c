@@ -34,7 +34,7 @@ void theatre_answers(const theatre *t, const json_t *line, const tl_rows *rows, 
 
 void theatre_free_study(tl_ctx *ctx, tl_study *s)
 {
-    for (int i = 0; i < s->runs; i++) json_decref(s->run[i].result);
+    for (int i = 0; i < s->runs; i++) tl_study_run_end(ctx, &s->run[i]);
     tl_free(ctx, s->run);
     tl_free(ctx, s->told);
     tl_free(ctx, s->entry);
