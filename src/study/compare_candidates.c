@@ -336,14 +336,17 @@ static tl_status add_nearest(tl_ctx *ctx, tl_study *s, const tl_route *route)
     for (int b = 0; b < s->bases; b++) {
         if (!tl_nearest_fits(s->data, s->base[b])) continue;
         rc = tl_embedding_of(ctx, s->base[b], NULL, &how);
-        if (rc == TL_EDATA)
+        if (rc == TL_EDATA) {
             tl_study_warn(s, "No baseline by the vectors of %s: %.300s.",
                           tl_path_name(s->base[b]->path), ctx->message);
-        else if (rc == TL_OK)
-            rc = add_entry(ctx, s, route, b, 0);
-        if (rc != TL_OK && rc != TL_EDATA) return rc;
+            rc = TL_OK;
+            continue;
+        }
+        TL_TRY(rc);
+        TL_TRY(add_entry(ctx, s, route, b, 0));
     }
-    return TL_OK;
+done:
+    return rc;
 }
 
 tl_status tl_study_list(tl_ctx *ctx, tl_study *s)

@@ -9,8 +9,8 @@
 
 tl_status tl_study_take_facts(tl_ctx *ctx, tl_study_run *run)
 {
-    const json_t *from   = run->result;
-    const char   *failed = tl_json_text(from, "failed", NULL);
+    const json_t *from   = run->result; /* NULL: runs.db says nothing of it */
+    const char   *failed = tl_json_text(from, "failed", from ? NULL : "its result is lost");
     const char   *text   = failed ? failed : tl_json_text(from, "detail", "");
     tl_run_facts  f      = { .valid_metric = tl_json_number(from, "valid_metric", NAN),
                              .train_metric = tl_json_number(from, "train_metric", NAN),
@@ -27,7 +27,6 @@ tl_status tl_study_take_facts(tl_ctx *ctx, tl_study_run *run)
                              .failed       = failed != NULL };
     tl_status     rc     = TL_OK;
 
-    if (!from) return TL_OK;
     snprintf(f.stopped, sizeof f.stopped, "%s", tl_json_text(from, "stopped", ""));
     snprintf(f.fit, sizeof f.fit, "%s", tl_json_text(from, "fit", "none"));
     if (*text) rc = tl_strdup(ctx, text, &f.text);

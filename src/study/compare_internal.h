@@ -120,7 +120,7 @@ typedef struct {
     tl_foretold told;    /* merits */
     double      loss;    /* on validation, by which settings are told apart; NaN: by the score */
     bool        out;     /* it was stopped for this */
-    double      against; /* merit of what it stood behind; NaN: it was the best */
+    double      against; /* foretold of the last that went on, or of the leader; NaN: it went on */
     double      ended;   /* merit in the end; NaN: it did not run so far */
 } tl_study_told;
 
@@ -357,8 +357,9 @@ const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int rep
 int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones */
 double    tl_study_valid(const tl_study *s, int candidate, int trial,
                          int repeat); /* over folds */
-/* Validation's lowest loss in such a run; NaN of a metric of errors, which says as much, or not
- * known. */
+/* Settings of a route are told apart by validation's loss; of numbers the score says as much. */
+bool      tl_study_by_loss(const tl_study *s);
+/* Validation's lowest loss in such a run; NaN where that is not asked for, or not known. */
 double    tl_study_loss(const tl_study *s, int candidate, int trial, int repeat);
 /* Over the repeats that all race under (tl_study_draws), as far as they are there; NaN: none. */
 double    tl_study_valid_first(const tl_study *s, int candidate, int trial);

@@ -111,12 +111,12 @@ static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, const tl_run_
     if (rc == TL_OK) rc = tl_run_frozen_make(ctx, spec, &k->frozen, value);
     cost = tl_study_watch_end(ctx, s, e, &watch, k->frozen.flops);
     TL_TRY(rc);
-    TL_TRY(tl_file_write(ctx, path, value, k->frozen.bytes));
-    if (!json_object_get(s->passes, k->key)) {
+    if (!json_object_get(s->passes, k->key)) { /* first: killed in between, it is not lost */
         json_object_set_new(cost, "entry", json_string(e->label));
         json_object_set(s->passes, k->key, cost);
         TL_TRY(tl_store_set(ctx, s->store, "kept", s->passes));
     }
+    TL_TRY(tl_file_write(ctx, path, value, k->frozen.bytes));
 done:
     json_decref(cost);
     tl_free(ctx, value);
@@ -134,7 +134,10 @@ tl_status tl_study_map_kept(tl_ctx *ctx, tl_study *s, const tl_entry *e, int whi
     char     *path = NULL, name[40], hex[65];
     tl_status rc   = TL_OK;
 
-    if (which < 0) return TL_OK;
+    if (which < 0) {
+        unmap_all(ctx, s); /* this run keeps its own */
+        return TL_OK;
+    }
     tl_study_kept *k = &s->kept[which];
     if (!k->map.data) {
         unmap_all(ctx, s);

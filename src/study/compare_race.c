@@ -280,7 +280,7 @@ static tl_status run_heat(tl_ctx *ctx, tl_study *s, race *r, int trial, int draw
     s->used += took - h->counted;
     h->counted = took;
     TL_TRY(foretell(ctx, s, rung, at, &h->told));
-    h->loss = tl_study_metric_of(s)->percent ? tl_json_number(at, "least_loss", NAN) : NAN;
+    h->loss = tl_study_by_loss(s) ? tl_json_number(at, "least_loss", NAN) : NAN;
     say_rung(s, r, trial, draw);
 done:
     return rc;
@@ -366,11 +366,11 @@ done:
     return rc;
 }
 
-/* The foretold best of the trials go on; the others that still run are halted. */
+/* The trials that are ahead go on; the others that still run are halted. */
 static tl_status choose(tl_ctx *ctx, tl_study *s, race *r, int rung)
 {
     bool      kept[TL_STUDY_TRIALS] = { false };
-    double    last = NAN; /* of those who go on, the one foretold least */
+    double    last = NAN; /* foretold of the last who goes on */
     tl_status rc   = TL_OK;
 
     for (int n = tl_race_kept(r->trials, rung, tl_study_ends(s)); n > 0; n--) {

@@ -295,7 +295,8 @@ static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study
     if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
     TL_TRY(tl_study_take_facts(ctx, run));
     if (!isfinite(r.valid_metric)) {
-        json_object_set_new(run->result, "failed", json_string(r.stop_detail));
+        if (json_object_set_new(run->result, "failed", json_string(r.stop_detail)))
+            json_object_set_new(run->result, "failed", json_string("it failed"));
         TL_TRY(tl_store_end(ctx, s->store, run->id, "failed", run->result));
         goto done;
     }
@@ -330,6 +331,8 @@ static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
     if (ends_the_study(failed)) return failed;
     json_decref(run->result);
     run->result = json_pack("{s:s}", "failed", why);
+    if (!run->result) /* a message may hold bytes that are no text: of a path, or cut short */
+        run->result = json_pack("{s:s}", "failed", "it failed");
     return tl_store_end(ctx, s->store, run->id, "failed", run->result);
 }
 
@@ -591,9 +594,14 @@ double tl_study_valid(const tl_study *s, int candidate, int trial, int repeat)
     return sum / tl_study_slices(s);
 }
 
+bool tl_study_by_loss(const tl_study *s)
+{
+    return !s->data->target;
+}
+
 double tl_study_loss(const tl_study *s, int candidate, int trial, int repeat)
 {
-    double sum = tl_study_metric_of(s)->percent ? 0.0 : NAN;
+    double sum = tl_study_by_loss(s) ? 0.0 : NAN;
 
     for (int fold = 0; fold < tl_study_slices(s); fold++) {
         const tl_study_run *r = tl_study_find(s, candidate, trial, repeat, fold);

@@ -89,12 +89,12 @@ static void add_features(const tl_study *s, int which, double *caching, double *
     *caching += fmax(0.0, uses * one - pass - among);
 }
 
-/* So much of the key says all but the rows. */
+/* So much of the key says all but the rows; with the comma, as "bf16" is not "bf16 of nf4". */
 static size_t like(const tl_entry *e)
 {
     const char *rows = strrchr(e->kept, ',');
 
-    return rows ? (size_t)(rows - e->kept) : 0;
+    return rows ? (size_t)(rows - e->kept) + 1 : 0;
 }
 
 /* What frozen blocks put out and was not made again: for this candidate's other runs, and for those

@@ -365,7 +365,9 @@ static tl_status forecast_entry(tl_ctx *ctx, tl_study *s, tl_entry *e)
     TL_TRY(fit_memory(ctx, s, e, &spec));
     if (e->active) TL_TRY(tl_run_forecast(ctx, &spec, &e->need));
     if (e->active) count_own(ctx, s, e, &spec);
-    if (e->active && tl_hyper_keeps(&e->trial[0])) TL_TRY(tl_study_note_kept(ctx, e, &spec));
+    /* under a limit every seed draws rows of its own */
+    if (e->active && tl_hyper_keeps(&e->trial[0]) && s->q->train_limit == 0)
+        TL_TRY(tl_study_note_kept(ctx, e, &spec));
 done:
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);

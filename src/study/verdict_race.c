@@ -121,12 +121,12 @@ void tl_study_race_words(const tl_study *s, json_t *reasons)
                   "%d settings of rate and decay were raced for each trained route, by their "
                   "%s on validation%s: after a third of its schedule %d of them went on, after two "
                   "thirds %s.",
-                  s->trials, tl_study_metric_of(s)->percent ? "loss" : "score", under,
+                  s->trials, tl_study_by_loss(s) ? "loss" : "score", under,
                   tl_race_kept(s->trials, 0, tl_study_ends(s)),
                   tl_study_ends(s) > 1 ? "two" : "one");
     if (b.stopped == 0) return;
     tl_reason(reasons,
-              "%d %s stopped early because of what validation foretold.  Of %d foretellings that "
+              "%d %s stopped early because of what validation had shown.  Of %d foretellings that "
               "could be checked %d %s off by more than two errors%s%s; %d of the stopped had been "
               "foretold more than what went on in their place reached.",
               b.stopped, tl_plural(b.stopped, "run was", "runs were"), b.ended, b.missed,

@@ -400,8 +400,8 @@ function spent() {
       [`every setting of every route alone, each seed (${count(S.alone_runs)} runs instead of ${count(S.runs)})`, time(S.alone_seconds)]]));
   }
   if ((B.left_out || []).length) parts.push(el('p', {}, `Left out: ${B.left_out.join('; ')}.`));
-  if (told.length) parts.push(fold('every foretelling, and what became of it', table(['route', 'rate', 'decay', ...(R.draws > 1 ? ['seed'] : []), 'of its schedule', 'validation then', 'foretold', 'give or take', 'decided', 'ended with'],
-    told.map(([c, t]) => [label(c), t.lr.toPrecision(2), t.weight_decay.toPrecision(2), ...(R.draws > 1 ? [count(t.draw + 1)] : []), `${(100 * t.share).toFixed(0)} %`, score(t.seen), score(t.foretold), known(t.error) ? points(t.error) : '–', t.stopped ? 'stopped' : 'went on', score(t.ended)]))));
+  if (told.length) parts.push(fold('every foretelling, and what became of it', table(['route', 'rate', 'decay', ...(R.draws > 1 ? ['seed'] : []), 'of its schedule', 'validation then', 'foretold', 'give or take', 'lowest loss', 'decided', 'ended with'],
+    told.map(([c, t]) => [label(c), t.lr.toPrecision(2), t.weight_decay.toPrecision(2), ...(R.draws > 1 ? [count(t.draw + 1)] : []), `${(100 * t.share).toFixed(0)} %`, score(t.seen), score(t.foretold), known(t.error) ? points(t.error) : '–', known(t.loss) ? t.loss.toPrecision(3) : '–', t.stopped ? 'stopped' : 'went on', score(t.ended)]))));
   if (parts.length) section('How the budget was spent', `${R.foretold ? `Within a route, settings race on its own schedule; across routes one is stopped only where validation foretells that it ends too far behind. Of ${count(R.ended)} foretellings that could be checked ${count(R.missed)} ${R.missed === 1 ? 'was' : 'were'} off by more than two errors; ${count(R.regretted)} of ${count(R.stopped)} stopped had been foretold more than what went on in their place reached. ` : ''}${S ? 'What was saved is estimated from what like runs took.' : ''}`, ...parts);
 }
 
