@@ -7,6 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+static void drop(tl_ctx *ctx, tl_study_run *run)
+{
+    tl_free(ctx, run->facts.text);
+    run->facts = (tl_run_facts){ 0 };
+}
+
 tl_status tl_study_take_facts(tl_ctx *ctx, tl_study_run *run)
 {
     const json_t *from   = run->result; /* NULL: runs.db says nothing of it */
@@ -30,20 +36,14 @@ tl_status tl_study_take_facts(tl_ctx *ctx, tl_study_run *run)
     snprintf(f.stopped, sizeof f.stopped, "%s", tl_json_text(from, "stopped", ""));
     snprintf(f.fit, sizeof f.fit, "%s", tl_json_text(from, "fit", "none"));
     if (*text) rc = tl_strdup(ctx, text, &f.text);
-    tl_study_drop_facts(ctx, run);
+    drop(ctx, run);
     run->facts = f;
     return rc;
 }
 
-void tl_study_drop_facts(tl_ctx *ctx, tl_study_run *run)
-{
-    tl_free(ctx, run->facts.text);
-    run->facts = (tl_run_facts){ 0 };
-}
-
 void tl_study_run_end(tl_ctx *ctx, tl_study_run *run)
 {
-    tl_study_drop_facts(ctx, run);
+    drop(ctx, run);
     json_decref(run->result);
     run->result = NULL;
 }

@@ -81,7 +81,6 @@ typedef struct {
 
 /* compare_facts.c: read from `result`, in the place of those there were. */
 tl_status tl_study_take_facts(tl_ctx *ctx, tl_study_run *run);
-void      tl_study_drop_facts(tl_ctx *ctx, tl_study_run *run);
 void      tl_study_run_end(tl_ctx *ctx, tl_study_run *run); /* its result, too */
 
 typedef struct {

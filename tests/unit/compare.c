@@ -251,6 +251,24 @@ static void a_comparison_writes_what_it_promises(void **state)
     assert_int_equal(ctx->world->now_bytes, 0);
 }
 
+/* Interrupted and gone on with, after so many more lines each time, until it ends. */
+static int stops_until_done(tl_ctx *ctx, const tl_question *q, listener *l, int lines, json_t **out)
+{
+    tl_status rc    = TL_ECANCEL;
+    int       stops = 0;
+
+    while (rc == TL_ECANCEL && stops < 100) {
+        ctx->world->cancel = 0;
+        l->lines           = 0;
+        l->stop_at += lines;
+        rc = tl_compare(ctx, q, out);
+        stops += rc == TL_ECANCEL;
+    }
+    ctx->world->cancel = 0;
+    if (rc != TL_OK) fail_msg("%s", ctx->message);
+    return stops;
+}
+
 static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
 {
     tl_ctx     *ctx = fresh();
@@ -258,23 +276,12 @@ static void an_interrupted_one_goes_on_to_the_same_verdict(void **state)
     char       *straight = in(top, "straight"), *broken = in(top, "broken");
     listener    l = { 0 }, stopping = { .stop_at = 5 };
     tl_question q = question(data, straight, &l), r = question(data, broken, &stopping);
-    json_t     *one, *two                           = NULL;
-    tl_status   rc    = TL_ECANCEL;
-    int         stops = 0;
+    json_t     *one, *two = NULL;
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 4, 200, 100, data));
     TEST_OK(tl_compare(ctx, &q, &one));
-    while (rc == TL_ECANCEL && stops < 100) {
-        ctx->world->cancel = 0;
-        stopping.lines     = 0;
-        stopping.stop_at += 3;
-        rc = tl_compare(ctx, &r, &two);
-        stops += rc == TL_ECANCEL;
-    }
-    ctx->world->cancel = 0;
-    if (rc != TL_OK) fail_msg("%s", ctx->message);
-    assert_true(stops >= 2);
+    assert_true(stops_until_done(ctx, &r, &stopping, 3, &two) >= 2);
     char *a = comparable(one), *b = comparable(two);
     assert_string_equal(a, b);
     free(a);
@@ -473,7 +480,6 @@ static void a_route_foretold_to_lose_is_stopped(void **state)
                 b = question(data, broken, &stopping);
     json_t     *verdict, *again = NULL;
     int         stopped;
-    tl_status   rc = TL_ECANCEL;
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 600, 600, data));
@@ -501,14 +507,7 @@ static void a_route_foretold_to_lose_is_stopped(void **state)
     b.routes    = two;
     b.overrides = slow;
     b.budget_s  = 600.0;
-    for (int stops = 0; rc == TL_ECANCEL && stops < 100; stops++) {
-        ctx->world->cancel = 0;
-        stopping.lines     = 0;
-        stopping.stop_at += 2;
-        rc = tl_compare(ctx, &b, &again);
-    }
-    ctx->world->cancel = 0;
-    TEST_OK(rc);
+    stops_until_done(ctx, &b, &stopping, 2, &again);
     char *x = comparable(verdict), *y = comparable(again);
     assert_string_equal(x, y);
     free(x);
@@ -563,7 +562,6 @@ static void frozen_blocks_are_gone_through_once(void **state)
     tl_question q = question(data, out, &l), r = question(data, more, &l),
                 b = question(data, broken, &stopping);
     json_t     *verdict, *again = NULL;
-    tl_status   rc = TL_ECANCEL;
 
     (void)state;
     TEST_OK(tl_strokes_write(ctx, TL_DIGITS, 5, 200, 200, data));
@@ -580,14 +578,7 @@ static void frozen_blocks_are_gone_through_once(void **state)
     const json_t *saved = json_object_get(json_object_get(verdict, "budget"), "saved");
     assert_true(tl_json_number(saved, "caching", 0.0) > 0.0);
     assert_true(tl_json_number(saved, "sharing", 0.0) > 0.0);
-    for (int stops = 0; rc == TL_ECANCEL && stops < 100; stops++) {
-        ctx->world->cancel = 0;
-        stopping.lines     = 0;
-        stopping.stop_at += 25;
-        rc = tl_compare(ctx, &b, &again);
-    }
-    ctx->world->cancel = 0;
-    TEST_OK(rc);
+    stops_until_done(ctx, &b, &stopping, 25, &again);
     check_passes(broken);
     char *x = comparable(verdict), *y = comparable(again);
     assert_string_equal(x, y);

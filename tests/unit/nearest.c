@@ -2,9 +2,9 @@
  * says, of length 1, k by validation; kept as weights beside the base's own, opened again with the
  * same answers, as the base of another run, and interrupted to the same bits. */
 #include "train/nearest.h"
-#include "backend/cpu/cpu.h"
 #include "bundle/embed.h"
 #include "core/io.h"
+#include "support/counted.h"
 #include "support/sentences.h"
 
 #include <math.h>
@@ -278,45 +278,25 @@ static void hostile_configs_are_told(void **state)
     close_nearest(&n);
 }
 
-/* The cpu backend, interrupted at every so many runs of an op. */
-static int64_t   runs, stop_at;
-static tl_kernel kernel;
-
-static tl_status counted(tl_ctx *ctx, const tl_call *call)
-{
-    call->node->op->ref(call);
-    if (++runs == stop_at) atomic_store(&ctx->world->cancel, 1);
-    return TL_OK;
-}
-
-static const tl_kernel *counting_kernel(size_t i)
-{
-    return i == 0 ? &kernel : tl_backend_cpu.kernel_at(i - 1);
-}
-
 static void R3_interrupted_to_the_same_bits(void **state)
 {
     static const struct { const char *op; int64_t at; } all[] = { { "attention", 1 },
                                                                  { "attention", 2 },
                                                                  { "vote", 1 }, { "vote", 4 } };
-    tl_backend backend = tl_backend_cpu;
 
     (void)state;
-    backend.kernel_at = counting_kernel;
     for (size_t i = 0; i < TL_COUNT(all); i++) {
         nearest       n;
         tl_run_result straight, parts;
         char          path[600];
         open_nearest(&n, "bert:1x64");
-        kernel            = (tl_kernel){ .op = all[i].op, .run = counted };
-        n.s.spec.backend  = &backend;
-        runs = stop_at = 0;
+        n.s.spec.backend = test_counted(all[i].op);
         TEST_OK(tl_run_train(test_ctx(), &n.s.spec, &straight));
-        assert_true(runs >= all[i].at);
+        assert_true(test_runs >= all[i].at);
         snprintf(path, sizeof path, "%s/checkpoint", n.s.folder);
         n.s.spec.checkpoint         = path;
         n.s.spec.checkpoint_every_s = 60.0;
-        stop_at                     = runs + all[i].at;
+        test_stop_at                = test_runs + all[i].at;
         assert_int_equal(tl_run_train(test_ctx(), &n.s.spec, &parts), TL_ECANCEL);
         atomic_store(&test_ctx()->world->cancel, 0);
         TEST_OK(tl_run_train(test_ctx(), &n.s.spec, &parts));

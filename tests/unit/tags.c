@@ -1,10 +1,10 @@
 /* tags.c -- words with a tag each: files of them, windows of long texts, entities as seqeval
  * counts them (tests/golden/spans.json), the loss of the words alone, routes that learn them, and
  * runs that are interrupted and come to the same bits. */
-#include "backend/cpu/cpu.h"
 #include "core/io.h"
 #include "data/texts/pack.h"
 #include "data/texts/tagged.h"
+#include "support/counted.h"
 #include "support/tagged.h"
 #include "train/trainer.h"
 
@@ -319,22 +319,6 @@ static void saved_and_opened(void **state)
     test_course_close(&s);
 }
 
-/* The cpu backend, counting; at `stop_at` it is interrupted. */
-static int64_t   runs, stop_at;
-static tl_kernel kernel;
-
-static tl_status counted(tl_ctx *ctx, const tl_call *call)
-{
-    call->node->op->ref(call);
-    if (++runs == stop_at) atomic_store(&ctx->world->cancel, 1);
-    return TL_OK;
-}
-
-static const tl_kernel *counting_kernel(size_t i)
-{
-    return i == 0 ? &kernel : tl_backend_cpu.kernel_at(i - 1);
-}
-
 /* R3: every route, interrupted at any step. */
 static void interrupted_at_any_step(void **state)
 {
@@ -344,22 +328,18 @@ static void interrupted_at_any_step(void **state)
     for (size_t i = 0; i < TL_COUNT(routes); i++) {
         test_course   s;
         tl_run_result straight, parts;
-        tl_backend    backend = tl_backend_cpu;
         char          path[600];
         int           stops = 0;
         tl_status     rc;
         test_tagged_open(&s, 24, 0, "bert:2x64", routes[i], 3.0);
-        kernel            = (tl_kernel){ .op = "cross_entropy_grad", .run = counted };
-        backend.kernel_at = counting_kernel;
-        s.spec.backend    = &backend;
-        runs = stop_at = 0;
+        s.spec.backend = test_counted("cross_entropy_grad");
         TEST_OK(tl_run_train(test_ctx(), &s.spec, &straight));
         snprintf(path, sizeof path, "%s/checkpoint", s.folder);
         s.spec.checkpoint         = path;
         s.spec.checkpoint_every_s = 60.0;
         do {
             atomic_store(&test_ctx()->world->cancel, 0);
-            stop_at = runs + 4;
+            test_stop_at = test_runs + 4;
             rc      = tl_run_train(test_ctx(), &s.spec, &parts);
             stops += rc == TL_ECANCEL;
         } while (rc == TL_ECANCEL && stops < 60);

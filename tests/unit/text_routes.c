@@ -1,8 +1,8 @@
 /* text_routes.c -- routes that learn from texts before or beside their labels: `self` and
  * `continue` fill in hidden words or go on with texts, `distill` asks a teacher, `gradual` unfolds.
  * Each learns, its memory is as forecast, and interrupted at any step it comes to the same bits. */
-#include "backend/cpu/cpu.h"
 #include "core/io.h"
+#include "support/counted.h"
 #include "support/sentences.h"
 #include "train/pretrain.h"
 
@@ -11,22 +11,6 @@
 #include <string.h>
 
 enum { ROWS = 48 };
-
-/* The cpu backend, counting runs of one op; at `stop_at` it is interrupted. */
-static int64_t   runs, stop_at;
-static tl_kernel kernel;
-
-static tl_status counted(tl_ctx *ctx, const tl_call *call)
-{
-    call->node->op->ref(call);
-    if (++runs == stop_at) atomic_store(&ctx->world->cancel, 1);
-    return TL_OK;
-}
-
-static const tl_kernel *counting_kernel(size_t i)
-{
-    return i == 0 ? &kernel : tl_backend_cpu.kernel_at(i - 1);
-}
 
 static void open_run(test_course *s, const char *net, const char *route, double epochs)
 {
@@ -188,7 +172,7 @@ static void until_done(test_course *s, int64_t steps, tl_run_result *r, int *sto
     *stops = 0;
     do {
         atomic_store(&test_ctx()->world->cancel, 0);
-        stop_at = runs + steps;
+        test_stop_at = test_runs + steps;
         rc      = tl_run_train(test_ctx(), &s->spec, r);
         *stops += rc == TL_ECANCEL;
     } while (rc == TL_ECANCEL && *stops < 60);
@@ -201,18 +185,14 @@ static void stop_and_compare(const char *route, const char *net, const char *op,
 {
     test_course s;
     tl_run_result  straight, parts;
-    tl_backend     backend = tl_backend_cpu;
     char           path[600];
     int            stops;
 
     open_run(&s, net, route, epochs);
     s.spec.candidate.hyper.pretrain_epochs = 10.0; /* of one step each */
-    kernel            = (tl_kernel){ .op = op, .run = counted };
-    backend.kernel_at = counting_kernel;
-    s.spec.backend    = &backend;
-    runs = stop_at = 0;
+    s.spec.backend = test_counted(op);
     TEST_OK(tl_run_train(test_ctx(), &s.spec, &straight));
-    assert_true(runs > 0);
+    assert_true(test_runs > 0);
     snprintf(path, sizeof path, "%s/checkpoint", s.folder);
     s.spec.checkpoint         = path;
     s.spec.checkpoint_every_s = 60.0;
