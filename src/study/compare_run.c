@@ -321,7 +321,9 @@ done:
     return rc;
 }
 
-/* A failure that is the candidate's own is kept as its result; the study goes on. */
+/* A failure that is the candidate's own is kept as its result; the study goes on.  Memory may be
+ * free another time: such a run has a result here but is not called ended in runs.db, so that
+ * the next `tailor resume` tries it again. */
 static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
                               tl_status failed)
 {
@@ -333,6 +335,7 @@ static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
     run->result = json_pack("{s:s}", "failed", why);
     if (!run->result) /* a message may hold bytes that are no text: of a path, or cut short */
         run->result = json_pack("{s:s}", "failed", "it failed");
+    if (failed == TL_ENOMEM) return TL_OK;
     return tl_store_end(ctx, s->store, run->id, "failed", run->result);
 }
 
