@@ -27,7 +27,7 @@ static tl_status compare(const char *data, const char *out, bool *starving, json
     const tl_question q = { .data      = { .train = data },
                             .base_arch = "dense 8 relu",
                             .routes    = starving ? routes + 1 : routes,
-                            .budget_s  = 60.0,
+                            .budget_s  = 600.0,
                             .margin    = NAN,
                             .seed      = 1,
                             .seeds     = 1,

@@ -2,34 +2,17 @@
  * no memory kept, the last good checkpoint whole, and the run gone on with gives the same
  * bits. */
 #include "core/io.h"
+#include "support/counted.h"
 #include "support/drawn.h"
 #include "support/pictures.h"
-#include "tensor/op.h"
 #include "train/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t runs, stop_at;
-
-static tl_status counted(tl_ctx *ctx, const tl_call *call)
-{
-    call->node->op->ref(call);
-    if (++runs == stop_at) atomic_store(&ctx->world->cancel, 1);
-    return TL_OK;
-}
-
-static const tl_kernel *counting_kernel(size_t i)
-{
-    static const tl_kernel kernel = { .op = "cross_entropy_grad", .run = counted };
-
-    return i == 0 ? &kernel : NULL;
-}
-
 typedef struct {
     test_drawn p;
-    tl_backend backend;
     char      *folder, checkpoint[512];
 } place;
 
@@ -38,8 +21,6 @@ static void open_place(place *w, const char *route)
 {
     w->folder = test_folder();
     snprintf(w->checkpoint, sizeof w->checkpoint, "%s/checkpoint", w->folder);
-    w->backend           = tl_backend_ref;
-    w->backend.kernel_at = counting_kernel;
     test_fresh();
     test_drawn_open(&w->p, 16, 2, 4, 1, "conv 2 3, norm batch, relu, dense 3 relu", route);
     if (w->p.spec.candidate.route->by_request) {
@@ -49,7 +30,7 @@ static void open_place(place *w, const char *route)
         w->p.spec.candidate.hyper.mixup           = 0.3;
         w->p.spec.candidate.hyper.balanced        = true;
     }
-    w->p.spec.backend                     = &w->backend;
+    w->p.spec.backend                     = test_counted(&tl_backend_ref, "cross_entropy_grad");
     w->p.spec.candidate.hyper.batch       = 4;
     w->p.spec.candidate.hyper.least_steps = 0;
     w->p.spec.candidate.hyper.epochs      = 1.0;
@@ -71,7 +52,7 @@ static tl_status go_on(place *w, int64_t steps, tl_run_result *r)
     tl_status rc;
 
     memset(r, 0, sizeof *r);
-    stop_at = steps ? runs + steps : 0;
+    test_stop_at = steps ? test_runs + steps : 0;
     TL_TRY(tl_store_open(ctx, w->folder, &store));
     TL_TRY(tl_store_run(ctx, store, "k", 5, "all", NULL, &w->p.spec.store_run, &done,
                         &none));

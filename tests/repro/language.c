@@ -1,30 +1,14 @@
 /* language.c -- a language model's run gives the same bits twice, and interrupted at any step and
  * gone on with; cut into micro-batches it learns the same, with texts of unequal lengths. */
 #include "core/io.h"
+#include "support/counted.h"
 #include "support/lesson.h"
-#include "tensor/op.h"
 #include "train/stepper.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The ref backend, counting gradients of the words' loss; at `stop_at` it is interrupted. */
-static int64_t   runs, stop_at;
-static tl_kernel kernel;
-
-static tl_status counted(tl_ctx *ctx, const tl_call *call)
-{
-    call->node->op->ref(call);
-    if (++runs == stop_at) atomic_store(&ctx->world->cancel, 1);
-    return TL_OK;
-}
-
-static const tl_kernel *counting_kernel(size_t i)
-{
-    return i == 0 ? &kernel : NULL;
-}
 
 static char *folder;
 
@@ -44,7 +28,6 @@ static const char *write_stories(void)
 
 typedef struct {
     test_lesson l;
-    tl_backend  backend;
     tl_slab    *slab;
     tl_run_spec spec;
 } lesson_run;
@@ -54,13 +37,11 @@ static void open_run(lesson_run *r, const char *arch)
     tl_hyper *h = &r->spec.candidate.hyper;
 
     test_lesson_open(&r->l, write_stories(), arch, NULL, 16, NULL);
-    kernel             = (tl_kernel){ .op = "token_loss_grad", .run = counted };
-    r->backend         = tl_backend_ref;
-    r->backend.kernel_at = counting_kernel;
-    TEST_OK(tl_slab_new(test_ctx(), &r->backend, &r->slab));
+    const tl_backend *backend = test_counted(&tl_backend_ref, "token_loss_grad");
+    TEST_OK(tl_slab_new(test_ctx(), backend, &r->slab));
     r->spec = (tl_run_spec){ .cache = r->l.cache, .dataset = r->l.d, .seed = 5,
                              .train = r->l.part[0], .valid = r->l.part[1],
-                             .metric = "perplexity", .backend = &r->backend, .slab = r->slab,
+                             .metric = "perplexity", .backend = backend, .slab = r->slab,
                              .dtype = TL_F32 };
     r->spec.candidate.route = tl_route_find("scratch");
     r->spec.candidate.arch  = r->l.arch;
@@ -69,7 +50,6 @@ static void open_run(lesson_run *r, const char *arch)
     tl_hyper_words(h, &r->l.arch, true, 16);
     h->batch = 4;
     h->steps = 5;
-    runs = stop_at = 0;
 }
 
 static void close_run(lesson_run *r)
@@ -124,7 +104,7 @@ static void interrupted_at_any_step(void **state)
             r.spec.checkpoint_every_s = 60.0;
             do {
                 atomic_store(&test_ctx()->world->cancel, 0);
-                stop_at = runs + steps;
+                test_stop_at = test_runs + steps;
                 rc      = tl_run_train(test_ctx(), &r.spec, &parts);
                 stops += rc == TL_ECANCEL;
             } while (rc == TL_ECANCEL && stops < 20);

@@ -1,8 +1,8 @@
 /* train.c -- the same question gives the same bits: twice, interrupted and resumed, after a
  * torn checkpoint; and cutting a batch into micro-batches changes nothing but rounding. */
 #include "core/io.h"
+#include "support/counted.h"
 #include "support/drawn.h"
-#include "tensor/op.h"
 #include "train/store.h"
 
 #include <math.h>
@@ -11,33 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The ref backend, counting the runs of one op, wherever it stands (features, steps and
- * evaluations); at `stop_at` the run is interrupted. */
-static int64_t   runs, stop_at;
 static const char *optimizer; /* NULL: the route's */
-static bool      pausing;   /* at a third and at two thirds, too */
-static tl_kernel kernel;
-
-static tl_status counted(tl_ctx *ctx, const tl_call *call)
-{
-    call->node->op->ref(call);
-    if (++runs == stop_at) atomic_store(&ctx->world->cancel, 1);
-    return TL_OK;
-}
-
-static const tl_kernel *counting_kernel(size_t i)
-{
-    return i == 0 ? &kernel : NULL;
-}
-
-static tl_backend counting(const char *op)
-{
-    tl_backend b = tl_backend_ref;
-
-    kernel        = (tl_kernel){ .op = op, .run = counted };
-    b.kernel_at = counting_kernel;
-    return b;
-}
+static bool        pausing;   /* at a third and at two thirds, too */
 
 static const char mlp[]   = "mlp:12x8",
                   norms[] = "conv 4 3, norm batch, relu, pool 2, dense 8 relu";
@@ -154,8 +129,7 @@ static bool has_steps(const tl_route *route)
 static void interrupt_and_compare(const char *arch, const char *route, const char *op,
                                   int64_t steps)
 {
-    const tl_backend backend = counting(op);
-    tl_run_result    base    = { 0 };
+    tl_run_result base   = { 0 };
     char         *folder = test_folder(), path[512];
     tl_run_result r;
     test_drawn p;
@@ -170,8 +144,7 @@ static void interrupt_and_compare(const char *arch, const char *route, const cha
     test_fresh();
     test_drawn_open(&p, 150, 3, 8, 1, arch, "scratch");
     shorten(&p);
-    runs = stop_at = 0;
-    p.spec.backend = &backend;
+    p.spec.backend = test_counted(&tl_backend_ref, op);
     if (tl_route_find(route)->needs_base) {
         TEST_OK(tl_run_train(test_ctx(), &p.spec, &base));
         p.spec.candidate.base = base.model;
@@ -206,8 +179,8 @@ static void interrupt_and_compare(const char *arch, const char *route, const cha
     p.spec.checkpoint_every_s = 60.0;
     do {
         atomic_store(&test_ctx()->world->cancel, 0);
-        stop_at = runs + steps + stops / 8; /* the last score and a teacher's answers are
-                                               made in one go */
+        /* the last score and a teacher's answers are made in one go */
+        test_stop_at = test_runs + steps + stops / 8;
         p.spec.pause_share = pausing && pauses < 2 ? (pauses + 1) / 3.0 : 0.0;
         rc = tl_run_train(test_ctx(), &p.spec, &r);
         if (rc == TL_ECANCEL) assert_null(r.model);
@@ -287,7 +260,6 @@ static void hear(void *user, int level, const char *line)
 /* The newest checkpoint is torn: the one before it is used, said, and the bits are the same. */
 static void torn_checkpoint(void **state)
 {
-    const tl_backend backend = counting("cross_entropy_grad");
     char         *folder = test_folder(), said[1024] = "", path[512];
     tl_run_result r;
     test_drawn p;
@@ -297,15 +269,14 @@ static void torn_checkpoint(void **state)
     test_fresh();
     test_drawn_open(&p, 150, 3, 8, 1, norms, "scratch");
     shorten(&p);
-    p.spec.backend = &backend;
-    runs = stop_at = 0;
+    p.spec.backend = test_counted(&tl_backend_ref, "cross_entropy_grad");
     TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
     straight = bits_of(&r);
     tl_run_result_free(test_ctx(), &r);
     p.spec.checkpoint = folder;
     for (int turn = 0; turn < 2; turn++) {
         atomic_store(&test_ctx()->world->cancel, 0);
-        stop_at = runs + 4;
+        test_stop_at = test_runs + 4;
         assert_int_equal(tl_run_train(test_ctx(), &p.spec, &r), TL_ECANCEL);
     }
     snprintf(path, sizeof path, "%s/state.1", folder);
@@ -313,7 +284,7 @@ static void torn_checkpoint(void **state)
     atomic_store(&test_ctx()->world->cancel, 0);
     test_ctx()->world->log      = hear;
     test_ctx()->world->log_user = said;
-    stop_at                     = 0;
+    test_stop_at                = 0;
     TEST_OK(tl_run_train(test_ctx(), &p.spec, &r));
     test_ctx()->world->log = NULL;
     assert_non_null(strstr(said, "state.1"));

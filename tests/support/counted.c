@@ -5,8 +5,9 @@
 
 int64_t test_runs, test_stop_at;
 
-static tl_kernel  kernel;
-static tl_backend backend;
+static const tl_backend *below;
+static tl_kernel         kernel;
+static tl_backend        backend;
 
 static tl_status count(tl_ctx *ctx, const tl_call *call)
 {
@@ -17,15 +18,16 @@ static tl_status count(tl_ctx *ctx, const tl_call *call)
 
 static const tl_kernel *kernel_at(size_t i)
 {
-    return i == 0 ? &kernel : tl_backend_cpu.kernel_at(i - 1);
+    return i == 0 ? &kernel : below->kernel_at(i - 1);
 }
 
-const tl_backend *test_counted(const char *op)
+const tl_backend *test_counted(const tl_backend *over, const char *op)
 {
     test_runs         = 0;
     test_stop_at      = 0;
     kernel            = (tl_kernel){ .op = op, .run = count };
-    backend           = tl_backend_cpu;
+    below             = over;
+    backend           = *over;
     backend.kernel_at = kernel_at;
     return &backend;
 }

@@ -51,7 +51,7 @@ static tl_question question(const char *data, const char *out, listener *l)
     return (tl_question){ .data = { .train = data, .limit_bytes = (size_t)256 << 20 },
                           .base_arch = "dense 24 relu",
                           .routes    = routes,
-                          .budget_s  = 30.0,
+                          .budget_s  = 600.0,
                           .margin    = NAN,
                           .seed      = 7,
                           .seeds     = 3,
@@ -352,7 +352,6 @@ static void few_rows_are_folded_and_a_base_brings_its_routes(void **state)
     r.routes = NULL;
     r.folds  = 3;
     r.seeds  = 5;
-    r.budget_s = 600.0;
     TEST_OK(tl_compare(ctx, &r, &verdict));
     holds_to_its_schema(verdict);
     assert_int_equal(json_array_size(json_object_get(verdict, "candidates")), 6);
@@ -437,7 +436,6 @@ static void settings_are_raced_fairly(void **state)
     r.base      = bases;
     r.routes    = trained;
     r.overrides = longer;
-    r.budget_s  = 600.0;
     TEST_OK(tl_compare(ctx, &r, &verdict));
     holds_to_its_schema(verdict);
     race = json_object_get(verdict, "race");
@@ -490,7 +488,6 @@ static void a_route_foretold_to_lose_is_stopped(void **state)
     r.base      = bases;
     r.routes    = two;
     r.overrides = slow;
-    r.budget_s  = 600.0;
     TEST_OK(tl_compare(ctx, &r, &verdict));
     holds_to_its_schema(verdict);
     const json_t *full = candidate_of(verdict, "full");
@@ -506,7 +503,6 @@ static void a_route_foretold_to_lose_is_stopped(void **state)
     b.base      = bases;
     b.routes    = two;
     b.overrides = slow;
-    b.budget_s  = 600.0;
     stops_until_done(ctx, &b, &stopping, 2, &again);
     char *x = comparable(verdict), *y = comparable(again);
     assert_string_equal(x, y);
@@ -572,7 +568,6 @@ static void frozen_blocks_are_gone_through_once(void **state)
     r.base = b.base = bases;
     r.routes = b.routes = above;
     r.overrides = b.overrides = one;
-    r.budget_s = b.budget_s = 600.0;
     TEST_OK(tl_compare(ctx, &r, &verdict));
     check_passes(more);
     const json_t *saved = json_object_get(json_object_get(verdict, "budget"), "saved");

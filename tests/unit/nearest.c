@@ -290,7 +290,7 @@ static void R3_interrupted_to_the_same_bits(void **state)
         tl_run_result straight, parts;
         char          path[600];
         open_nearest(&n, "bert:1x64");
-        n.s.spec.backend = test_counted(all[i].op);
+        n.s.spec.backend = test_counted(&tl_backend_cpu, all[i].op);
         TEST_OK(tl_run_train(test_ctx(), &n.s.spec, &straight));
         assert_true(test_runs >= all[i].at);
         snprintf(path, sizeof path, "%s/checkpoint", n.s.folder);

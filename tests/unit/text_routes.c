@@ -190,7 +190,7 @@ static void stop_and_compare(const char *route, const char *net, const char *op,
 
     open_run(&s, net, route, epochs);
     s.spec.candidate.hyper.pretrain_epochs = 10.0; /* of one step each */
-    s.spec.backend = test_counted(op);
+    s.spec.backend = test_counted(&tl_backend_cpu, op);
     TEST_OK(tl_run_train(test_ctx(), &s.spec, &straight));
     assert_true(test_runs > 0);
     snprintf(path, sizeof path, "%s/checkpoint", s.folder);
