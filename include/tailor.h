@@ -349,8 +349,8 @@ TAILOR_API tailor_status tailor_run_show(tailor *t, const char *folder, int64_t 
 TAILOR_API tailor_status tailor_doctor(tailor *t, char **json);
 /* The i-th name of a list, NULL past its end; *doc (may be NULL) says what it is.
  * kind: "route", "update" (what is done with a model in use), "action" (routes, what each asks to
- * be done, @ for the base: "fine-tune @"),
- * "optimizer", "schedule", "family", "setting" (names for .settings). */
+ * be done, @ for the base: "fine-tune @"), "action-with-base" (of a route that can do without one,
+ * where one takes part), "optimizer", "schedule", "family", "setting" (names for .settings). */
 TAILOR_API const char *tailor_known(const char *kind, size_t i, const char **doc);
 
 #ifdef __cplusplus

@@ -177,6 +177,14 @@ static const char *action_at(size_t i, const char **doc)
     return r ? r->name : NULL;
 }
 
+static const char *action_with_at(size_t i, const char **doc)
+{
+    const tl_route *r = tl_route_at(i);
+
+    if (r) *doc = r->action_with ? r->action_with : r->action;
+    return r ? r->name : NULL;
+}
+
 static const char *optimizer_at(size_t i, const char **doc)
 {
     const tl_optimizer *o = tl_optimizer_at(i);
@@ -214,6 +222,7 @@ const char *tailor_known(const char *kind, size_t i, const char **doc)
         const char *(*at)(size_t i, const char **doc);
     } lists[] = { { "route", route_at },         { "update", update_at },
                   { "action", action_at },
+                  { "action-with-base", action_with_at },
                   { "optimizer", optimizer_at }, { "schedule", schedule_at },
                   { "family", family_at },       { "setting", setting_at } };
     const char *unused = NULL;

@@ -87,7 +87,9 @@ static void print_action(const json_t *v, const char *base)
     const char *route = tl_json_text(json_object_get(v, "winner"), "route", "");
     const char *name, *action, *at;
 
-    for (size_t i = 0; (name = tailor_known("action", i, &action)); i++)
+    const char *kind  = base ? "action-with-base" : "action";
+
+    for (size_t i = 0; (name = tailor_known(kind, i, &action)); i++)
         if (strcmp(name, route) == 0) break;
     if (!name) action = tl_json_text(v, "decision", "?");
     if ((at = strchr(action, '@')))
@@ -140,6 +142,7 @@ static const char *say_signed(bool percent, double value, char text[32])
 
 static void print_difference(const json_t *v)
 {
+    const json_t *winner = json_object_get(v, "winner");
     const json_t *other = json_object_get(v, "runner_up");
     const json_t *d     = json_object_get(other, "difference");
     const json_t *ci    = json_object_get(d, "ci95");
@@ -148,12 +151,15 @@ static void print_difference(const json_t *v)
     const double  sure = tl_json_number(v, "confidence", NAN);
 
     if (json_is_object(other) && isfinite(mean)) {
-        const bool percent = in_percent(v);
-        char       size[32], number[2][32];
+        const bool  percent = in_percent(v);
+        const char *route   = tl_json_text(other, "route", "?");
+        const bool  alike   = base_name(winner) && /* told apart by its base alone */
+                           strcmp(route, tl_json_text(winner, "route", "")) == 0;
+        char size[32], number[2][32];
         if (percent) snprintf(size, sizeof size, "%.1f points", 100.0 * fabs(mean));
         else tl_say_number(fabs(mean), 4, size);
-        printf("  %s %s the next (%s%s%s)", size, mean < 0.0 ? "below" : "above",
-               tl_json_text(other, "route", "?"), base ? ", " : "", base ? base : "");
+        printf("  %s %s the next (%s%s%s)", size, mean < 0.0 ? "below" : "above", route,
+               base || alike ? ", " : "", base ? base : alike ? "no base" : "");
         if (json_is_number(json_array_get(ci, 0)))
             printf(", 95 %% interval of the difference [%s, %s]",
                    say_signed(percent, json_number_value(json_array_get(ci, 0)), number[0]),

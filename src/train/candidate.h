@@ -99,6 +99,7 @@ typedef struct tl_route {
         *decision; /* "fine-tune", "feature-extraction", "from-scratch", "hybrid" or
                               "baseline"                                                    */
     const char *action;    /* what it asks to be done, @ for the base: "fine-tune @"          */
+    const char *action_with; /* the same where a base takes part that it can do without, or NULL */
     const char *plain;     /* what it is, in the words of a beginner, for the report        */
     bool        needs_base;
     bool        of_texts;   /* only for networks of text                                     */

@@ -56,12 +56,13 @@ const tl_route *tl_update_find(const char *name)
 
 void tl_route_say(const tl_route *route, const char *base, char *text, size_t room)
 {
-    const char *at = strchr(route->action, '@');
+    const char *action = base && route->action_with ? route->action_with : route->action;
+    const char *at     = strchr(action, '@');
 
     if (at)
-        snprintf(text, room, "%.*s%s%s", (int)(at - route->action), route->action,
-                 base ? base : "the base", at + 1);
-    else snprintf(text, room, "%s", route->action);
+        snprintf(text, room, "%.*s%s%s", (int)(at - action), action, base ? base : "the base",
+                 at + 1);
+    else snprintf(text, room, "%s", action);
 }
 
 /* Patience is a share of the run: where few rows make more epochs of it, of those.  (A batch

@@ -33,8 +33,8 @@ static void errors_have_one_line(void **state)
 
 static void lists_have_names_and_words(void **state)
 {
-    static const char *const kinds[] = { "route", "action", "optimizer", "schedule",
-                                           "family" };
+    static const char *const kinds[] = { "route", "action", "action-with-base", "optimizer",
+                                         "schedule", "family" };
     const char              *doc;
 
     (void)state;

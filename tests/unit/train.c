@@ -29,7 +29,9 @@ static void routes_keep_their_contract(void **state)
                     strlen(r->plain) > 10);
         tl_route_say(r, "letters", action, sizeof action);
         assert_true(strlen(action) > 10 && !strchr(action, '@'));
-        assert_true(!r->needs_base || strstr(action, "letters"));
+        assert_true(!(r->needs_base || r->action_with) || strstr(action, "letters"));
+        tl_route_say(r, NULL, action, sizeof action);
+        assert_true(r->needs_base == (strstr(action, "the base") != NULL));
         assert_true(r->by_request == (strstr(r->doc, "(by --routes only)") != NULL));
         assert_true(r->phases >= 1 && r->phases <= 3 && r->defaults);
         for (int k = 0; k < r->phases; k++) {

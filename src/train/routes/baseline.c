@@ -35,6 +35,7 @@ const tl_route tl_route_baseline = {
                 "1988, weighted words",
     .decision = "baseline",
     .action   = "take the classical baseline",
+    .action_with = "let the nearest texts vote, by the vectors of @",
     .plain =
         "no network: each pixel of a small copy of the picture gets a weight per class, or "
         "each direction of edges in each part of it, or the training pictures most like it "
