@@ -45,28 +45,45 @@ done:
     return rc;
 }
 
-/* Compared in f32, whatever the run's precision. */
-static tl_status compare(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *apart,
-                         const tl_model *merged)
-{
-    const bool   words   = spec->dataset->task->words;
-    const size_t outputs = words ? 1 : (size_t)apart->arch.outputs;
-    tl_rows      rows    = { 0 };
-    float       *y[2]    = { NULL, NULL };
-    double       differ = 0.0, top = 0.0;
-    bool         finite = true;
-    tl_status    rc;
+/* What a model says to some of validation's rows, in f32, whatever the run's precision. */
+typedef struct {
+    tl_rows rows;
+    size_t  count;
+    float  *y; /* [count] */
+} sayings;
 
-    TL_TRY(tl_rows_spread(ctx, spec->valid, ROWS, &rows));
-    const size_t n = (size_t)rows.count * outputs;
-    for (int i = 0; i < 2; i++) {
-        TL_TRY(tl_alloc_array(ctx, n, sizeof *y[i], &y[i]));
-        TL_TRY((words ? losses : answers)(ctx, spec, i ? merged : apart, rows, y[i]));
-    }
-    for (size_t i = 0; i < n; i++) {
-        finite &= isfinite(y[0][i]) && isfinite(y[1][i]);
-        differ = fmax(differ, fabs((double)y[0][i] - (double)y[1][i]));
-        top    = fmax(top, fabs((double)y[0][i]));
+static void sayings_end(tl_ctx *ctx, sayings *s)
+{
+    tl_free(ctx, s->rows.row);
+    tl_free(ctx, s->y);
+    *s = (sayings){ 0 };
+}
+
+static tl_status ask(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *m, sayings *out)
+{
+    const bool words = spec->dataset->task->words;
+    tl_status  rc;
+
+    TL_TRY(tl_rows_spread(ctx, spec->valid, ROWS, &out->rows));
+    out->count = (size_t)out->rows.count * (words ? 1 : (size_t)m->arch.outputs);
+    TL_TRY(tl_alloc_array(ctx, out->count, sizeof *out->y, &out->y));
+    TL_TRY((words ? losses : answers)(ctx, spec, m, out->rows, out->y));
+done:
+    return rc;
+}
+
+static tl_status hold_to(tl_ctx *ctx, const tl_run_spec *spec, const sayings *apart,
+                         const sayings *merged)
+{
+    double    differ = 0.0, top = 0.0;
+    bool      finite = true;
+    tl_status rc     = TL_OK;
+
+    for (size_t i = 0; i < apart->count; i++) {
+        const double a = (double)apart->y[i], b = (double)merged->y[i];
+        finite &= isfinite(a) && isfinite(b);
+        differ = fmax(differ, fabs(a - b));
+        top    = fmax(top, fabs(a));
     }
     if (!finite)
         TL_FAIL(TL_ENAN, spec->candidate.route->name,
@@ -76,9 +93,6 @@ static tl_status compare(tl_ctx *ctx, const tl_run_spec *spec, const tl_model *a
                 "merged and unmerged outputs differ by %.3g of the largest (report this)",
                 differ / top);
 done:
-    tl_free(ctx, rows.row);
-    tl_free(ctx, y[0]);
-    tl_free(ctx, y[1]);
     return rc;
 }
 
@@ -102,7 +116,7 @@ tl_status tl_adapters_keep(tl_ctx *ctx, tl_trainer *t)
 {
     tl_model *m = t->model;
 
-    memcpy(m->params->value, t->best, (size_t)m->params->floats * sizeof *t->best);
+    tl_learnt_give(&t->learnt, t->best, m->params->value);
     tl_adapter_free(ctx, m->adapter);
     return tl_adapter_of(ctx, m, &m->adapter);
 }
@@ -129,27 +143,28 @@ done:
     return rc;
 }
 
-/* One copy of the weights at a time goes before the next one comes. */
+/* The merged model is the best as it stands: nothing of it changes any more, or is kept apart.
+ * Each of the two is asked while the other is not there. */
 tl_status tl_adapters_finish(tl_ctx *ctx, tl_trainer *t)
 {
-    const size_t was    = (size_t)t->model->params->floats;
-    tl_model    *merged = NULL;
-    tl_status    rc;
+    tl_model *merged = NULL;
+    sayings   before = { 0 }, after = { 0 };
+    tl_status rc;
 
-    memcpy(t->model->params->value, t->best, was * sizeof *t->best);
+    tl_learnt_give(&t->learnt, t->best, t->model->params->value);
+    tl_learnt_free(ctx, &t->learnt);
     tl_free(ctx, t->best);
     t->best = NULL;
+    TL_TRY(ask(ctx, &t->spec, t->model, &before));
     TL_TRY(tl_model_merged(ctx, t->model, &merged));
-    TL_TRY(compare(ctx, &t->spec, t->model, merged));
     t->trained = tl_params_numel(t->model->params, true);
     tl_model_free(ctx, t->model);
-    t->model           = merged;
-    merged             = NULL;
-    const size_t bytes = (size_t)t->model->params->floats * sizeof *t->best;
-    TL_TRY(tl_alloc(ctx, bytes, &t->best));
-    memcpy(t->best, t->model->params->value, bytes);
+    t->model = merged;
+    TL_TRY(ask(ctx, &t->spec, t->model, &after));
+    TL_TRY(hold_to(ctx, &t->spec, &before, &after));
     rc = score(ctx, t);
 done:
-    tl_model_free(ctx, merged);
+    sayings_end(ctx, &before);
+    sayings_end(ctx, &after);
     return rc;
 }

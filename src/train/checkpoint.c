@@ -37,6 +37,18 @@ static tl_status put(tl_ctx *ctx, tl_output *out, tl_hash *hash, const void *dat
     return bytes ? tl_write(ctx, out, data, bytes) : TL_OK;
 }
 
+static tl_status put_section(tl_ctx *ctx, tl_output *out, tl_hash *hash, const tl_section *s)
+{
+    const uint8_t *from = s->data;
+    tl_status      rc   = TL_OK;
+
+    if (!s->piece) return put(ctx, out, hash, from, s->bytes);
+    for (size_t i = 0; i < s->pieces; i++)
+        TL_TRY(put(ctx, out, hash, from + s->piece[i].at, s->piece[i].bytes));
+done:
+    return rc;
+}
+
 static tl_status write_all(tl_ctx *ctx, tl_output *out, const char *header,
                            const tl_section *section, size_t sections)
 {
@@ -51,8 +63,7 @@ static tl_status write_all(tl_ctx *ctx, tl_output *out, const char *header,
     TL_TRY(tl_hash_new(ctx, &hash));
     TL_TRY(put(ctx, out, hash, head, sizeof head));
     TL_TRY(put(ctx, out, hash, header, bytes));
-    for (size_t i = 0; i < sections; i++)
-        TL_TRY(put(ctx, out, hash, section[i].data, section[i].bytes));
+    for (size_t i = 0; i < sections; i++) TL_TRY(put_section(ctx, out, hash, &section[i]));
     tl_hash_end(ctx, hash, hex);
     hash = NULL;
     TL_TRY(put(ctx, out, NULL, hex, HASH));
@@ -199,6 +210,8 @@ tl_status tl_checkpoint_take(tl_ctx *ctx, const tl_checkpoint *c,
         return tl_fail(ctx, TL_EDATA, c->path,
                        "does not hold %s as this run needs it (delete it)",
                        section->name);
-    if (bytes) memcpy(section->data, at, (size_t)bytes);
+    if (bytes && !section->piece) memcpy(section->data, at, (size_t)bytes);
+    for (size_t i = 0; i < section->pieces; at += section->piece[i++].bytes)
+        memcpy((uint8_t *)section->data + section->piece[i].at, at, section->piece[i].bytes);
     return TL_OK;
 }

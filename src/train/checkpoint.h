@@ -9,7 +9,20 @@
 #include "core/io.h"
 #include "core/json.h"
 
-typedef struct { const char *name; void *data; size_t bytes; } tl_section;
+typedef struct { size_t at, bytes; } tl_piece;
+/* `bytes` at data, or, where `piece` is given, all pieces of what lies there: `bytes` together. */
+typedef struct {
+    const char     *name;
+    void           *data;
+    size_t          bytes;
+    const tl_piece *piece;
+    size_t          pieces;
+} tl_section;
+
+static inline tl_section tl_section_of(const char *name, void *data, size_t bytes)
+{
+    return (tl_section){ .name = name, .data = data, .bytes = bytes };
+}
 
 /* Writes generation `generation` into folder (made if absent) over the one before the last. */
 tl_status tl_checkpoint_save(tl_ctx *ctx, const char *folder, const char *fingerprint,

@@ -74,8 +74,8 @@ static void sections_of(const tl_table *train, const tl_table *valid, int64_t do
     const size_t  row   = (size_t)train->width * sizeof(float);
     const int64_t first = TL_MIN(done, train->rows);
 
-    out[0] = (tl_section){ "features.train", train->x, (size_t)first * row };
-    out[1] = (tl_section){ "features.valid", valid->x, (size_t)(done - first) * row };
+    out[0] = tl_section_of("features.train", train->x, (size_t)first * row);
+    out[1] = tl_section_of("features.valid", valid->x, (size_t)(done - first) * row);
 }
 
 static tl_status save(tl_ctx *ctx, tl_trainer *t, const tl_table *train,

@@ -343,7 +343,7 @@ done:
 
 /* What the solved baseline's rivals need, one after the other. */
 static tl_status forecast_rivals(tl_ctx *ctx, const tl_run_spec *spec, const sketch *k,
-                                 tl_shape row, tl_run_need *need)
+                                 tl_shape row, size_t beside, tl_run_need *need)
 {
     tl_histograms h;
     tl_run_need   first = { 0 };
@@ -358,7 +358,7 @@ static tl_status forecast_rivals(tl_ctx *ctx, const tl_run_spec *spec, const ske
     need->spared_flops += first.spared_flops;
     need->rows += first.rows;
     need->peak_bytes =
-        TL_MAX(need->peak_bytes, first.peak_bytes + floats(2 * k->params->floats));
+        TL_MAX(need->peak_bytes, first.peak_bytes + beside);
     need->process_bytes = TL_MAX(need->process_bytes, first.process_bytes);
 done:
     return rc;
@@ -373,7 +373,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     size_t          most = 0, bytes;
     tl_run_spec     before;
     tl_words_lesson lesson;
-    tl_run_need     need = { 0 };
+    tl_learnt       learnt = { 0 };
+    tl_run_need     need   = { 0 };
     tl_status       rc;
 
     *out = need;
@@ -392,6 +393,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     TL_TRY(tl_params_new(ctx, &k.params));
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
     settle_groups(k.params, &spec);
+    TL_TRY(tl_learnt_of(ctx, &spec, k.params, &learnt));
     const bool rivals = route->finish && strcmp(route->decision, "baseline") == 0 &&
                         !spec.dataset->schema && !spec.dataset->task->text;
     for (int i = 0; i < tl_run_phases(&spec, k.params); i++) {
@@ -399,10 +401,8 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
-    if (spec.candidate.hyper.adapt.nf4) /* merged in full, and that is the best */
-        most = TL_MAX(most, floats(2 * tl_params_numel(k.params, false)));
-    else if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
-        most = TL_MAX(most, floats(k.params->floats));
+    if (spec.candidate.hyper.adapt.kind) /* merged in full, beside what is merged */
+        most = TL_MAX(most, floats(tl_params_numel(k.params, false)));
     else if (rivals)
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));
     const size_t  taken   = tl_slab_bytes(spec.slab);
@@ -410,12 +410,12 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     most += tl_cache_will_take(spec.cache, lists, 2, spec.candidate.hyper.augment);
     if (spec.candidate.base && !spec.candidate.base->arch.adapt.nf4)
         most += k.params->packed_bytes;
-    need.peak_bytes = atomic_load(&ctx->world->now_bytes) + floats(2 * k.params->floats) +
-                      most + (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
+    const size_t beside = floats(k.params->floats) + learnt.bytes;
+    need.peak_bytes     = atomic_load(&ctx->world->now_bytes) + beside + most +
+                      (k.plan_bytes > taken ? k.plan_bytes - taken : 0);
     need.process_bytes = PROCESS_BYTES + (size_t)k.products * PRODUCT_BYTES;
     need.peak_bytes += need.process_bytes + BOOKS_BYTES;
-    if (rivals) TL_TRY(forecast_rivals(ctx, &spec, &k, arch.row, &need));
-    const size_t beside = floats(2 * k.params->floats);
+    if (rivals) TL_TRY(forecast_rivals(ctx, &spec, &k, arch.row, beside, &need));
     if (route->teacher) {
         TL_TRY(tl_teach_spec(ctx, &spec, &before));
         TL_TRY(forecast_before(ctx, &before, beside, &need));
@@ -426,6 +426,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     }
     *out = need;
 done:
+    tl_learnt_free(ctx, &learnt);
     tl_params_free(ctx, k.params);
     return rc;
 }

@@ -86,8 +86,8 @@ static tl_status save(tl_ctx *ctx, making *m)
 {
     tl_trainer      *t     = m->t;
     const double     start = tl_time_s();
-    const tl_section so_far = { "kept", m->to,
-                                (size_t)(m->done * m->k->width) * sizeof(float) };
+    const tl_section so_far =
+        tl_section_of("kept", m->to, (size_t)(m->done * m->k->width) * sizeof(float));
     json_t          *state;
     tl_status        rc;
 
@@ -114,7 +114,7 @@ static tl_status restore(tl_ctx *ctx, making *m)
     if (from.generation < 0) goto done;
     const int64_t rows = tl_checkpoint_bytes(&from, "kept") / row;
     if (rows <= 0 || rows > m->k->rows.count) goto done;
-    const tl_section section = { "kept", m->to, (size_t)(rows * row) };
+    const tl_section section = tl_section_of("kept", m->to, (size_t)(rows * row));
     TL_TRY(tl_checkpoint_take(ctx, &from, &section));
     m->done = rows;
 done:

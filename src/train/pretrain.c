@@ -118,9 +118,9 @@ static size_t sections_of(pretraining *p, tl_section out[3])
 {
     const tl_params *params = p->model.params;
 
-    out[0] = (tl_section){ "values", params->value, (size_t)params->floats * sizeof(float) };
-    out[1] = (tl_section){ "m", p->stepper.m, (size_t)p->stepper.m_floats * sizeof(float) };
-    out[2] = (tl_section){ "v", p->stepper.v, (size_t)p->stepper.v_floats * sizeof(float) };
+    out[0] = tl_section_of("values", params->value, (size_t)params->floats * sizeof(float));
+    out[1] = tl_section_of("m", p->stepper.m, (size_t)p->stepper.m_floats * sizeof(float));
+    out[2] = tl_section_of("v", p->stepper.v, (size_t)p->stepper.v_floats * sizeof(float));
     return 3;
 }
 

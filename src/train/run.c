@@ -142,8 +142,7 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
     tl_trainer_joules(t); /* counters begin anew: they are read in between */
     at->evaluated = at->step;
     if (better(t, metric, loss)) {
-        memcpy(t->best, t->model->params->value,
-               (size_t)t->model->params->floats * sizeof *t->best);
+        tl_learnt_keep(&t->learnt, t->model->params->value, t->best);
         at->has_best    = true;
         at->best_metric = metric;
         at->best_loss   = loss;
@@ -155,19 +154,23 @@ tl_status tl_trainer_judge(tl_ctx *ctx, tl_trainer *t, int64_t epochs, double me
 
 tl_status tl_trainer_take(tl_ctx *ctx, tl_trainer *t, tl_model *model)
 {
-    float          *best = NULL;
-    const tl_status rc =
-        tl_alloc_array(ctx, (size_t)model->params->floats, sizeof *best, &best);
+    tl_learnt whole = { 0 };
+    void     *best  = NULL;
+    tl_status rc;
 
-    if (rc != TL_OK) {
-        tl_model_free(ctx, model);
-        return rc;
-    }
+    TL_TRY(tl_learnt_whole(ctx, model->params, &whole));
+    TL_TRY(tl_alloc(ctx, whole.bytes, &best));
     tl_free(ctx, t->best);
+    tl_learnt_free(ctx, &t->learnt);
     tl_model_free(ctx, t->model);
-    t->best  = best;
-    t->model = model;
+    t->best   = best;
+    t->learnt = whole;
+    t->model  = model;
     return TL_OK;
+done:
+    tl_learnt_free(ctx, &whole);
+    tl_model_free(ctx, model);
+    return rc;
 }
 
 tl_status tl_trainer_score(tl_ctx *ctx, tl_trainer *t)
@@ -384,8 +387,8 @@ static tl_status prepare(tl_ctx *ctx, const tl_run_spec *asked, tl_trainer *t,
         t->spec.micro_batch =
             t->spec.candidate.hyper.batch / t->spec.candidate.hyper.shards;
     }
-    TL_TRY(
-        tl_alloc_array(ctx, (size_t)t->model->params->floats, sizeof(float), &t->best));
+    TL_TRY(tl_learnt_of(ctx, &t->spec, t->model->params, &t->learnt));
+    TL_TRY(tl_alloc(ctx, t->learnt.bytes, &t->best));
     TL_TRY(tl_tally_of(ctx, &t->spec, &t->tally));
     TL_TRY(keep_origin(ctx, t));
     if (t->spec.candidate.hyper.ema > 0.0)
@@ -492,7 +495,7 @@ static tl_status conclude(tl_ctx *ctx, tl_trainer *t, tl_run_result *out)
     if (!t->at.has_best)
         TL_FAIL(TL_ENAN, "train", "no finite result: %s",
                 *t->detail ? t->detail : "the loss on validation is not finite");
-    memcpy(params->value, t->best, (size_t)params->floats * sizeof *t->best);
+    tl_learnt_give(&t->learnt, t->best, params->value);
     tell(t, out);
     TL_TRY(judge_train(ctx, t, out));
     out->parameters = tl_params_numel(params, false);
@@ -549,6 +552,7 @@ done:
     tl_texter_drop(ctx, t.texter);
     tl_tally_free(ctx, &t.tally);
     tl_free(ctx, t.best);
+    tl_learnt_free(ctx, &t.learnt);
     tl_free(ctx, t.origin);
     tl_free(ctx, t.ema);
     tl_free(ctx, t.taught);

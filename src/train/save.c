@@ -155,14 +155,30 @@ done:
     return rc;
 }
 
-static size_t value_bytes(const tl_trainer *t)
+static tl_section values_section(const tl_trainer *t)
 {
-    return (size_t)t->model->params->floats * sizeof(float);
+    return (tl_section){ .name   = "values",
+                         .data   = t->model->params->value,
+                         .bytes  = t->learnt.bytes,
+                         .piece  = t->learnt.piece,
+                         .pieces = t->learnt.pieces };
+}
+
+static tl_section best_section(const tl_trainer *t)
+{
+    return tl_section_of("best", t->best, t->learnt.bytes);
 }
 
 static tl_section tally_section(const tl_trainer *t)
 {
-    return (tl_section){ "tally", t->tally.right, tl_tally_bytes(&t->tally) };
+    return tl_section_of("tally", t->tally.right, tl_tally_bytes(&t->tally));
+}
+
+static tl_section ema_section(const tl_trainer *t)
+{
+    const size_t bytes = t->ema ? (size_t)t->model->params->floats * sizeof(float) : 0;
+
+    return tl_section_of("ema", t->ema, bytes);
 }
 
 tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
@@ -173,12 +189,12 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
     const size_t m       = s ? (size_t)s->m_floats * sizeof(float) : 0,
                  v       = s ? (size_t)s->v_floats * sizeof(float) : 0;
     tl_section all[MOST] = {
-        { "values", t->model->params->value, value_bytes(t) },
-        { "best", t->best, value_bytes(t) },
+        values_section(t),
+        best_section(t),
         tally_section(t),
-        { "m", s ? s->m : NULL, m },
-        { "v", s ? s->v : NULL, v },
-        { "ema", t->ema, t->ema ? value_bytes(t) : 0 },
+        tl_section_of("m", s ? s->m : NULL, m),
+        tl_section_of("v", s ? s->v : NULL, v),
+        ema_section(t),
     };
     json_t   *state;
     tl_status rc;
@@ -199,9 +215,8 @@ tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
 
 tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c)
 {
-    const tl_section values = { "values", t->model->params->value, value_bytes(t) };
-    const tl_section best = { "best", t->best, value_bytes(t) }, tally = tally_section(t),
-                     ema = { "ema", t->ema, value_bytes(t) };
+    const tl_section values = values_section(t), best = best_section(t), tally = tally_section(t),
+                     ema = ema_section(t);
     tl_status        rc;
 
     t->generation = c->generation + 1;
@@ -221,8 +236,8 @@ done:
 
 tl_status tl_stepper_restore(tl_ctx *ctx, tl_stepper *s, const tl_checkpoint *c)
 {
-    const tl_section m = { "m", s->m, (size_t)s->m_floats * sizeof(float) },
-                     v = { "v", s->v, (size_t)s->v_floats * sizeof(float) };
+    const tl_section m = tl_section_of("m", s->m, (size_t)s->m_floats * sizeof *s->m),
+                     v = tl_section_of("v", s->v, (size_t)s->v_floats * sizeof *s->v);
     tl_status        rc = TL_OK;
 
     if (s->m) TL_TRY(tl_checkpoint_take(ctx, c, &m));

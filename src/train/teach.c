@@ -107,7 +107,7 @@ tl_status tl_teach_run(tl_ctx *ctx, tl_trainer *t)
     tl_status     rc;
 
     TL_TRY(tl_alloc(ctx, bytes, &t->taught));
-    const tl_section answers = { "answers", t->taught, bytes };
+    const tl_section answers = tl_section_of("answers", t->taught, bytes);
     if (t->spec.checkpoint) {
         TL_TRY(tl_path_join(ctx, t->spec.checkpoint, "answers", &folder));
         TL_TRY(tl_checkpoint_open(ctx, folder, t->fingerprint, &from));

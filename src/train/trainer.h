@@ -5,6 +5,7 @@
 #include "core/energy.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/learnt.h"
 #include "train/stepper.h"
 #include "train/store.h"
 
@@ -32,7 +33,8 @@ typedef struct tl_trainer {
     tl_schema    *schema;      /* of a table: fitted on the training rows; held             */
     tl_cache     *cache;       /* ... and the rows by it                                    */
     tl_texter    *texter;      /* of text: learnt from the training rows; held; cache is by it */
-    float        *best;        /* [params->floats] weights of place.best_*                  */
+    tl_learnt     learnt;      /* what of the model's weights may change                    */
+    void         *best;        /* [learnt.bytes] of them, at place.best_*                   */
     float        *taught;      /* [train rows, classes] a teacher's answers; NULL: none     */
     float        *ema;         /* [params->floats]; NULL: not asked for                     */
     float        *origin;      /* [params->floats] what the run began with; NULL: not needed*/

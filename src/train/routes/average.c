@@ -22,9 +22,10 @@ static tl_status finish(tl_ctx *ctx, tl_trainer *t)
     tl_status    rc;
 
     if (!t->origin) return TL_OK;
+    tl_learnt_give(&t->learnt, t->best, p->value);
     for (int64_t i = 0; i < p->floats; i++)
-        p->value[i] = (float)((1.0 - share) * (double)t->origin[i] + share * (double)t->best[i]);
-    memcpy(t->best, p->value, (size_t)p->floats * sizeof *t->best);
+        p->value[i] = (float)((1.0 - share) * (double)t->origin[i] + share * (double)p->value[i]);
+    tl_learnt_keep(&t->learnt, p->value, t->best);
     TL_TRY(tl_evaluator_new(ctx, &t->spec, t->model, 32, &e));
     TL_TRY(tl_evaluate(ctx, &e, t->spec.valid));
     t->at.best_metric = tl_tally_metric(&e.tally, t->spec.metric);
