@@ -38,6 +38,7 @@ typedef struct {
     size_t         held_bytes; /* set by prepare: what `state` holds (packed weights)        */
     size_t         copy_bytes; /* set by prepare: of a copy of input 1 that it takes from the
                                   shelf, which all plans of a slab share                     */
+    uint64_t       copy_form;  /* ... and how it lies there                                  */
     tl_shelf      *shelf;
     bool           weights_changed; /* parameters differ from the previous run: packed
                                        copies of frozen ones must be made again            */

@@ -158,7 +158,9 @@ static tl_view view_of(const tl_plan *plan, tl_tensor t)
 static size_t copy_bytes(const tl_plan *plan, const tl_step *s)
 {
     for (const tl_step *o = plan->step; o < s; o++)
-        if (o->call.copy_bytes && o->call.node->in[1] == s->call.node->in[1]) return 0;
+        if (o->call.copy_bytes && o->call.copy_form == s->call.copy_form &&
+            o->call.node->in[1] == s->call.node->in[1])
+            return 0;
     return s->call.copy_bytes;
 }
 

@@ -17,12 +17,13 @@ void tl_shelf_free(tl_ctx *ctx, tl_shelf *shelf)
     tl_free(ctx, shelf);
 }
 
-tl_status tl_copy_take(tl_ctx *ctx, tl_shelf *shelf, const void *of, size_t bytes, tl_copy **out)
+tl_status tl_copy_take(tl_ctx *ctx, tl_shelf *shelf, const void *of, uint64_t form, size_t bytes,
+                       tl_copy **out)
 {
     tl_copy  *c = shelf->copies;
     tl_status rc;
 
-    while (c && (c->of != of || c->bytes != bytes)) c = c->next;
+    while (c && (c->of != of || c->form != form || c->bytes != bytes)) c = c->next;
     *out = c;
     if (c) {
         c->hands++;
@@ -31,6 +32,7 @@ tl_status tl_copy_take(tl_ctx *ctx, tl_shelf *shelf, const void *of, size_t byte
     TL_TRY(tl_alloc(ctx, sizeof *c, &c));
     TL_TRY(tl_alloc(ctx, bytes, &c->data));
     c->of          = of;
+    c->form        = form;
     c->bytes       = bytes;
     c->fresh       = true;
     c->hands       = 1;

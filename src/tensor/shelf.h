@@ -1,5 +1,6 @@
-/* shelf.h -- copies of constant inputs (weights rounded to bf16), made once for all nodes and plans
- * of one slab that read the same weights, and gone with the last of them.  Floor 1, tensor. */
+/* shelf.h -- copies of constant inputs (weights as a kernel likes to read them), made once for all
+ * nodes and plans of one slab that read the same weights so, and gone with the last of them.
+ * Floor 1, tensor. */
 #ifndef TL_TENSOR_SHELF_H
 #define TL_TENSOR_SHELF_H
 #include "core/core.h"
@@ -11,6 +12,7 @@ void      tl_shelf_free(tl_ctx *ctx, tl_shelf *shelf);
 
 typedef struct tl_copy {
     const void *of;    /* what it is a copy of */
+    uint64_t    form;  /* how it lies, by a number of the kernel's own */
     size_t      bytes;
     void       *data;
     bool        fresh; /* nobody filled it yet */
@@ -19,6 +21,7 @@ typedef struct tl_copy {
     struct tl_copy *next;
 } tl_copy;
 /* A hand on the copy of what lies at `of`, with room for it; the first one is to fill it. */
-tl_status tl_copy_take(tl_ctx *ctx, tl_shelf *shelf, const void *of, size_t bytes, tl_copy **out);
+tl_status tl_copy_take(tl_ctx *ctx, tl_shelf *shelf, const void *of, uint64_t form, size_t bytes,
+                       tl_copy **out);
 void      tl_copy_drop(tl_ctx *ctx, tl_copy *copy); /* NULL: nothing */
 #endif

@@ -52,6 +52,22 @@ const tl_backend tl_backend_cpu = {
     .host_memory = true,
 };
 
+tl_status tl_weights_copy(tl_ctx *ctx, const tl_call *call, tl_copy **copy, bool *stale)
+{
+    const void *w  = call->in[1].data;
+    tl_status   rc = TL_OK;
+
+    if (*copy && (*copy)->of != w) {
+        tl_copy_drop(ctx, *copy);
+        *copy = NULL;
+    }
+    if (!*copy)
+        TL_TRY(tl_copy_take(ctx, call->shelf, w, call->copy_form, call->copy_bytes, copy));
+    *stale = (*copy)->fresh || call->weights_changed;
+done:
+    return rc;
+}
+
 tl_status tl_cpu_ready(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_t *work_bytes)
 {
     (void)ctx;

@@ -138,9 +138,7 @@ static tl_status frozen_ready(tl_ctx *ctx, const tl_graph *g, tl_call *call,
     frozen   *f = NULL;
     tl_status rc;
 
-    if (!is_frozen(call) || p->m < least ||
-        tl_graph_info(g, call->node->in[1])->kind != TL_PARAM)
-        return TL_EUSAGE;
+    if (!tl_is_frozen_weight(g, call) || p->m < least) return TL_EUSAGE;
     TL_TRY(ready(call, p, work_bytes));
     const tl_tiles *tiles = call->state;
     call->state           = NULL;
@@ -238,15 +236,12 @@ static tl_status copy_weights(tl_ctx *ctx, const tl_call *call)
 {
     frozen        *f  = call->state;
     const tl_view *w  = &call->in[1];
-    laying         l  = { .tiles = f->tiles, .w = w };
-    tl_status      rc = TL_OK;
+    laying         l = { .tiles = f->tiles, .w = w };
+    bool           stale;
+    tl_status      rc;
 
-    if (f->copy && f->copy->of != w->data) {
-        tl_copy_drop(ctx, f->copy);
-        f->copy = NULL;
-    }
-    if (!f->copy) TL_TRY(tl_copy_take(ctx, call->shelf, w->data, call->copy_bytes, &f->copy));
-    if (!f->copy->fresh && !call->weights_changed) goto done;
+    TL_TRY(tl_weights_copy(ctx, call, &f->copy, &stale));
+    if (!stale) goto done;
     l.to = f->copy->data;
     tl_par_for(call->threads, f->tiles->laid_rows(tl_rows(w)),
                TL_MAX(1, TL_PIECE / tl_columns(w)), lay_rows_of_tiles, &l);

@@ -50,6 +50,14 @@ static inline int64_t tl_rows(const tl_view *v) /* of everything before it */
 {
     return tl_count(v) / tl_columns(v);
 }
+/* Is input 1 a parameter that no run of this plan changes?  Then its copy may lie on the shelf. */
+static inline bool tl_is_frozen_weight(const tl_graph *g, const tl_call *call)
+{
+    return call->constant >> 1 & 1 && tl_graph_info(g, call->node->in[1])->kind == TL_PARAM;
+}
+/* In run: *copy (NULL before the first) is one of input 1 as prepare asked for it; *stale: it is
+ * to be made (again) from the weights as they are now. */
+tl_status tl_weights_copy(tl_ctx *ctx, const tl_call *call, tl_copy **copy, bool *stale);
 /* Address of element i; NULL stays NULL. */
 static inline void *tl_place(const tl_view *v, int64_t i)
 {

@@ -13,6 +13,7 @@ typedef struct {
     const tl_simd *loops;
     making         how;
     size_t         own_bytes; /* of the scratch, in front of the product's */
+    tl_copy       *copy;      /* of frozen weights; NULL before the first run, or kept by dnn */
 } held;
 
 static void held_release(tl_ctx *ctx, tl_call *call)
@@ -21,6 +22,7 @@ static void held_release(tl_ctx *ctx, tl_call *call)
 
     if (!h) return;
     tl_dnn_free(ctx, h->dnn);
+    tl_copy_drop(ctx, h->copy);
     tl_free(ctx, h);
     call->state = NULL;
 }
@@ -46,6 +48,8 @@ static tl_status hold(tl_ctx *ctx, tl_call *call, tl_status rc)
     }
     call->held_bytes = h->dnn ? tl_dnn_held_bytes(h->dnn) : 0;
     call->holds      = call->held_bytes ? 1u << 1 : 0; /* packed weights */
+    call->copy_bytes = h->dnn ? tl_dnn_lent_bytes(h->dnn) : 0;
+    call->copy_form  = call->copy_bytes ? tl_dnn_lent_form(h->dnn) : 0;
     return TL_OK;
 }
 
@@ -96,10 +100,10 @@ static tl_status dense_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                              .c            = y->dtype,
                              .pack         = true,
                              .trained      = is_trained(call),
+                             .lent         = tl_is_frozen_weight(g, call),
                              .bias         = call->node->n_in > 2 && call->node->in[2],
                              .act          = a->act };
 
-    (void)g;
     if (!tl_is_real(x)) return TL_EUSAGE;
     TL_TRY(held_new(ctx, call, &h));
     if (narrows(call)) {
@@ -172,18 +176,25 @@ static const void *ready_weights(const tl_call *call)
 
 static tl_status dense_run(tl_ctx *ctx, const tl_call *call)
 {
-    const held *h = call->state;
+    held     *h  = call->state;
+    tl_status rc = TL_OK;
 
     if (!call->out[0].data) return TL_OK;
-    const tl_dnn_run_args args = { .a               = call->in[0].data,
-                                   .w               = ready_weights(call),
-                                   .bias            = call->in[2].data,
-                                   .out             = call->out[0].data,
-                                   .work            = (char *)call->work + h->own_bytes,
-                                   .weights_changed = call->weights_changed,
-                                   .threads         = call->threads };
-
-    return tl_dnn_run(ctx, h->dnn, &args);
+    tl_dnn_run_args args = { .a               = call->in[0].data,
+                             .w               = ready_weights(call),
+                             .bias            = call->in[2].data,
+                             .out             = call->out[0].data,
+                             .work            = (char *)call->work + h->own_bytes,
+                             .weights_changed = call->weights_changed,
+                             .threads         = call->threads };
+    if (call->copy_bytes) {
+        TL_TRY(tl_weights_copy(ctx, call, &h->copy, &args.weights_changed));
+        args.lent = h->copy->data;
+    }
+    TL_TRY(tl_dnn_run(ctx, h->dnn, &args));
+    if (h->copy) h->copy->fresh = false;
+done:
+    return rc;
 }
 
 static tl_status dense_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
@@ -199,9 +210,9 @@ static tl_status dense_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
                           .b       = TL_F32,
                           .c       = dx->dtype,
                           .pack    = true,
-                          .trained = is_trained(call) };
+                          .trained = is_trained(call),
+                          .lent    = tl_is_frozen_weight(g, call) };
 
-    (void)g;
     if (!tl_is_real(dy)) return TL_EUSAGE;
     TL_TRY(held_new(ctx, call, &h));
     if (narrows(call)) {

@@ -16,6 +16,7 @@ typedef struct {
     bool     paired;  /* b lies as simd.h's `pair` makes it                          */
     bool     pack;    /* b is a weight that may take the layout the product likes    */
     bool     trained; /* it changes with each run: packed in scratch, each time      */
+    bool     lent;    /* else packed where each run says                             */
     bool     bias;
     bool     accumulate; /* c += ; without bias and act                                      */
     tl_activation act;
@@ -40,12 +41,15 @@ tl_status tl_dnn_conv_new(tl_ctx *ctx, const tl_dnn_conv *c, int threads, tl_dnn
                           size_t *work_bytes);
 void      tl_dnn_free(tl_ctx *ctx, tl_dnn *d);
 size_t    tl_dnn_held_bytes(const tl_dnn *d); /* packed weights that it keeps */
+size_t    tl_dnn_lent_bytes(const tl_dnn *d); /* that each run lends it; 0: none */
+uint64_t  tl_dnn_lent_form(const tl_dnn *d);  /* alike: packed alike; never 0 */
 
 /* The operands of a run.  Product: a, w = b, bias, out = c.  Forward: a = x, w, bias, out = y.
  * DX: a = dy, w, out = dx.  DW: a = x, dy, out = dw. */
 typedef struct {
     const void *a, *dy, *w, *bias;
     void       *out, *work;
+    void       *lent; /* tl_dnn_lent_bytes, as the run before left them           */
     bool        weights_changed;
     int         threads;
 } tl_dnn_run_args;

@@ -22,7 +22,8 @@ struct tl_dnn {
                                                   used start, bytes to clear when made     */
     size_t           scratch_bytes, packed_bytes;
     void            *packed; /* of frozen weights; else in scratch       */
-    bool             have_packed;
+    bool             have_packed, lent;
+    uint64_t         form;   /* of lent ones                             */
 };
 
 static size_t round_up(size_t bytes)
@@ -126,7 +127,7 @@ static tl_status make_scratch(tl_ctx *ctx, tl_dnn *d, dnnl_primitive_desc_t pd,
 
 /* The reorder between plain weights and the layout `liked`, where they differ. */
 static tl_status make_pack(tl_ctx *ctx, tl_dnn *d, door_ref plain, door_ref liked,
-                           bool trained)
+                           bool trained, bool lent)
 {
     tl_status             rc;
     dnnl_primitive_desc_t pd   = NULL;
@@ -142,7 +143,11 @@ static tl_status make_pack(tl_ctx *ctx, tl_dnn *d, door_ref plain, door_ref like
     TL_TRY(make_scratch(ctx, d, pd, &d->pack_scratch));
     ASK(dnnl_primitive_create(&d->pack, pd), "a reorder");
     d->packed_bytes = round_up(dnnl_memory_desc_get_size(liked));
-    if (!trained && !d->makes_w) TL_TRY(tl_alloc(ctx, d->packed_bytes, &d->packed));
+    /* from where as well as where to: both directions of a square product like the same layout */
+    d->form         = lent ? door_form(liked) * door_form(plain) : 0;
+    d->lent         = d->form != 0;
+    if (!trained && !d->makes_w && !d->lent)
+        TL_TRY(tl_alloc(ctx, d->packed_bytes, &d->packed));
 done:
     if (pd) dnnl_primitive_desc_destroy(pd);
     if (attr) dnnl_primitive_attr_destroy(attr);
@@ -151,7 +156,7 @@ done:
 
 static size_t work_of(const tl_dnn *d)
 {
-    return d->scratch_bytes + (d->packed ? 0 : d->packed_bytes);
+    return d->scratch_bytes + (d->packed || d->lent ? 0 : d->packed_bytes);
 }
 
 static tl_status product_descs(tl_ctx *ctx, const tl_dnn_product *p,
@@ -210,7 +215,7 @@ tl_status tl_dnn_product_new(tl_ctx *ctx, const tl_dnn_product *p, int threads,
     if (p->bias) TL_TRY(remember(ctx, d, door_see(&desc[4]), &d->bias));
     TL_TRY(make_pack(ctx, d, door_see(&desc[1]),
                      dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0),
-                     p->trained));
+                     p->trained, p->lent && !p->trained));
     TL_TRY(make_scratch(ctx, d, pd, &d->scratch));
     ASK(dnnl_primitive_create(&d->main, pd), "a product");
     d->arg_a = DNNL_ARG_SRC, d->arg_w = DNNL_ARG_WEIGHTS, d->arg_out = DNNL_ARG_DST;
@@ -344,7 +349,7 @@ static tl_status conv_memories(tl_ctx *ctx, tl_dnn *d, const tl_dnn_conv *c,
     TL_TRY(make_pack(ctx, d, door_see(&desc[PLAIN_W]),
                      dnnl_primitive_desc_query_md(
                          pd, dw ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0),
-                     c->trained));
+                     c->trained, false));
     TL_TRY(make_scratch(ctx, d, pd, &d->scratch));
     d->arg_a   = c->way == TL_DNN_DX ? DNNL_ARG_DIFF_DST : DNNL_ARG_SRC;
     d->arg_dy  = DNNL_ARG_DIFF_DST;
@@ -405,6 +410,16 @@ size_t tl_dnn_held_bytes(const tl_dnn *d)
     return d->packed ? d->packed_bytes : 0;
 }
 
+size_t tl_dnn_lent_bytes(const tl_dnn *d)
+{
+    return d->lent ? d->packed_bytes : 0;
+}
+
+uint64_t tl_dnn_lent_form(const tl_dnn *d)
+{
+    return d->form;
+}
+
 typedef struct {
     dnnl_exec_arg_t arg[6];
     int             n;
@@ -451,7 +466,10 @@ tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args)
     tl_status   rc;
     const char *whole  = d->makes_w ? args->out : args->w;
     const void *plain  = whole + d->live_at;
-    void       *packed = d->packed ? d->packed : (char *)args->work + d->scratch_bytes;
+    void       *packed = d->packed ? d->packed
+                         : d->lent ? args->lent
+                                   : (char *)args->work + d->scratch_bytes;
+    const bool  kept   = d->lent || (d->packed && d->have_packed);
 
     tl_par_set_threads(args->threads);
     if (d->makes_w && d->dead_bytes) memset(args->out, 0, d->dead_bytes);
@@ -459,7 +477,7 @@ tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args)
         rc = run_main(ctx, d, args, plain);
         goto done;
     }
-    if (!d->makes_w && (!d->packed || !d->have_packed || args->weights_changed)) {
+    if (!d->makes_w && (!kept || args->weights_changed)) {
         TL_TRY(run_pack(ctx, d, plain, packed, args->work));
         d->have_packed = true;
     }

@@ -10,6 +10,34 @@ typedef struct {
     dnnl_dims_t stride, dilation, before, after;
 } door_window;
 
+/* FNV-1a. */
+static inline uint64_t door_mix(uint64_t hash, const void *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ ((const unsigned char *)data)[i]) * 0x100000001b3u;
+    return hash;
+}
+/* Of a blocked layout: what says where each number lies. */
+typedef struct {
+    int                type, n, inner;
+    const dnnl_dim_t  *padded, *stride, *block, *index;
+} door_layout;
+static inline uint64_t door_number(const door_layout *l)
+{
+    const size_t axes = (size_t)l->n * sizeof(dnnl_dim_t),
+                 in   = (size_t)l->inner * sizeof(dnnl_dim_t);
+    uint64_t     hash = 0xcbf29ce484222325u;
+
+    hash = door_mix(hash, &l->type, sizeof l->type);
+    hash = door_mix(hash, &l->n, sizeof l->n);
+    hash = door_mix(hash, &l->inner, sizeof l->inner);
+    hash = door_mix(hash, l->padded, axes);
+    hash = door_mix(hash, l->stride, axes);
+    hash = door_mix(hash, l->block, in);
+    hash = door_mix(hash, l->index, in);
+    return hash | 1;
+}
+
 #if DNNL_VERSION_MAJOR < 3
 typedef const dnnl_memory_desc_t *door_ref; /* a descriptor to look at */
 
@@ -28,6 +56,15 @@ static inline dnnl_status_t door_strided(dnnl_memory_desc_t *d, int n,
                                          const dnnl_dims_t stride)
 {
     return dnnl_memory_desc_init_by_strides(d, n, dim, type, stride);
+}
+/* A number for a layout, alike for layouts that are alike; 0: it is none of blocks. */
+static inline uint64_t door_form(door_ref d)
+{
+    const dnnl_blocking_desc_t *b = &d->format_desc.blocking;
+    const door_layout           l = { d->data_type, d->ndims,   b->inner_nblks, d->padded_dims,
+                                      b->strides,   b->inner_blks, b->inner_idxs };
+
+    return d->format_kind == dnnl_blocked ? door_number(&l) : 0;
 }
 static inline void door_end(dnnl_memory_desc_t *d)
 {
@@ -105,6 +142,26 @@ static inline dnnl_status_t door_strided(dnnl_memory_desc_t *d, int n,
                                          const dnnl_dims_t stride)
 {
     return dnnl_memory_desc_create_with_strides(d, n, dim, type, stride);
+}
+static inline uint64_t door_form(door_ref d)
+{
+    dnnl_format_kind_t kind;
+    dnnl_data_type_t   type;
+    int                n, inner;
+    const dnnl_dims_t *padded, *stride, *block, *index;
+
+    if (dnnl_memory_desc_query(d, dnnl_query_format_kind, &kind) || kind != dnnl_blocked ||
+        dnnl_memory_desc_query(d, dnnl_query_data_type, &type) ||
+        dnnl_memory_desc_query(d, dnnl_query_ndims_s32, &n) ||
+        dnnl_memory_desc_query(d, dnnl_query_inner_nblks_s32, &inner) ||
+        dnnl_memory_desc_query(d, dnnl_query_padded_dims, &padded) ||
+        dnnl_memory_desc_query(d, dnnl_query_strides, &stride) ||
+        dnnl_memory_desc_query(d, dnnl_query_inner_blks, &block) ||
+        dnnl_memory_desc_query(d, dnnl_query_inner_idxs, &index))
+        return 0;
+    const door_layout l = { (int)type, n, inner, *padded, *stride, *block, *index };
+
+    return door_number(&l);
 }
 static inline void door_end(dnnl_memory_desc_t *d)
 {
