@@ -429,6 +429,18 @@ static void end_reading(tl_ctx *ctx, reading *r)
     tl_free(ctx, r->weights_path);
 }
 
+/* What is read hangs on the base as much as on the adapter. */
+static tl_status hash_both(tl_ctx *ctx, const reading *r, char hex[65])
+{
+    char            both[2 * 64 + 1], adapter[65];
+    const tl_status rc = tl_weights_hash(ctx, &r->weights, adapter);
+
+    if (rc != TL_OK) return rc;
+    snprintf(both, sizeof both, "%.64s%.64s", adapter, r->base->sha256);
+    tl_hash_bytes(both, strlen(both), hex);
+    return TL_OK;
+}
+
 tl_status tl_peft_open(tl_ctx *ctx, const char *folder, tl_model **out)
 {
     static const char *const files[] = { "adapter_model.safetensors",
@@ -463,7 +475,7 @@ tl_status tl_peft_open(tl_ctx *ctx, const char *folder, tl_model **out)
     tl_free(ctx, m->path);
     m->path = NULL;
     TL_TRY(tl_strdup(ctx, folder, &m->path));
-    TL_TRY(tl_weights_hash(ctx, &r.weights, m->sha256));
+    TL_TRY(hash_both(ctx, &r, m->sha256));
     *out = m;
     m    = NULL;
 done:

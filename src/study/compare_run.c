@@ -322,8 +322,7 @@ done:
 }
 
 /* A failure that is the candidate's own is kept as its result; the study goes on.  Memory may be
- * free another time: such a run has a result here but is not called ended in runs.db, so that
- * the next `tailor resume` tries it again. */
+ * free another time: `tailor resume` tries such a run again. */
 static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
                               tl_status failed)
 {
@@ -335,7 +334,7 @@ static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
     run->result = json_pack("{s:s}", "failed", why);
     if (!run->result) /* a message may hold bytes that are no text: of a path, or cut short */
         run->result = json_pack("{s:s}", "failed", "it failed");
-    if (failed == TL_ENOMEM) return TL_OK;
+    if (failed == TL_ENOMEM) json_object_set_new(run->result, "lacked_memory", json_true());
     return tl_store_end(ctx, s->store, run->id, "failed", run->result);
 }
 
@@ -348,6 +347,17 @@ static tl_study_run run_named(const tl_study *s, int candidate, int trial, int r
                            .fold      = fold,
                            .rows      = rows,
                            .seed      = s->q->seed + (uint64_t)repeat };
+}
+
+/* A process before this one had no memory for it; in this one it was not tried yet. */
+static bool may_have_memory_now(const tl_study *s, const tl_study_run *run)
+{
+    if (!tl_json_bool(run->result, "lacked_memory", false)) return false;
+    for (int i = 0; i < s->runs; i++)
+        if (s->run[i].id == run->id) return false;
+    for (int i = 0; i < s->parts; i++)
+        if (s->part[i].id == run->id) return false;
+    return true;
 }
 
 /* What the run is asked, and its place in runs.db; `stored`: it ended before. */
@@ -374,6 +384,11 @@ static tl_status open_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_run_sp
     TL_TRY(tl_store_run(ctx, s->store, key, run->seed, slice, settings, &run->id, stored,
                         &run->result));
     spec->store_run = run->id;
+    if (*stored && may_have_memory_now(s, run)) {
+        json_decref(run->result);
+        run->result = NULL;
+        *stored     = false;
+    }
 done:
     json_decref(settings);
     return rc;

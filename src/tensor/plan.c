@@ -1,5 +1,5 @@
-/* plan.c -- binding and running a plan.  Running allocates nothing: the slab is taken before the
- * first node of the first run.  Floor 1, tensor. */
+/* plan.c -- binding and running a plan.  The slab is taken before the first node of the first
+ * run; after that one, running allocates nothing.  Floor 1, tensor. */
 #include "core/machine.h"
 #include "tensor/plan_inside.h"
 #include "tensor/layout.h"

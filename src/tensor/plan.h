@@ -1,5 +1,7 @@
 /* plan.h -- a graph made ready to run: kernels chosen, lifetimes laid into one slab whose
- * size is known before the first run.  Running allocates nothing.  Floor 1, tensor. */
+ * size is known before the first run.  Running allocates nothing but, in a
+ * plan's first run, copies of frozen weights that no other plan of its slab has (shelf.h).
+ * Floor 1, tensor. */
 #ifndef TL_TENSOR_PLAN_H
 #define TL_TENSOR_PLAN_H
 #include "tensor/backend.h"

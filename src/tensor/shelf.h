@@ -1,5 +1,7 @@
-/* shelf.h -- copies of constant inputs (weights as a kernel likes to read them), made once for all
- * nodes and plans of one slab that read the same weights so, and gone with the last of them.
+/* shelf.h -- copies of constant inputs (weights as a kernel likes to read them), held once for all
+ * nodes and plans of one slab that read the same weights so, and gone with the last of them.  Each
+ * plan fills them anew in its first run and whenever its weights changed: by that a copy is never
+ * older than what its reader was told.
  * Floor 1, tensor. */
 #ifndef TL_TENSOR_SHELF_H
 #define TL_TENSOR_SHELF_H

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char magic[8] = "TLCKPT1\n";
+static const char magic[8] = "TLCKPT2\n";
 enum { HASH = 64, HEAD = 16, GENERATIONS = 2 };
 
 static tl_status file_of(tl_ctx *ctx, const char *folder, int64_t generation, char **path)

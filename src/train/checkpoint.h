@@ -1,7 +1,7 @@
 /* checkpoint.h -- what an interrupted run goes on from: one file with named sections and a
  * SHA-256 over all of it, written beside and renamed, in two generations, so that a torn or
  * damaged file costs one interval and no more.
- * Layout, little-endian: "TLCKPT1\n", u64 bytes of the header, header (JSON: fingerprint,
+ * Layout, little-endian: "TLCKPT2\n", u64 bytes of the header, header (JSON: fingerprint,
  * generation, state, sections [{name, bytes}]), the sections, 64 hex digits of the SHA-256 of
  * everything before them.  Floor 3, train. */
 #ifndef TL_TRAIN_CHECKPOINT_H

@@ -401,7 +401,9 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
         TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
-    if (spec.candidate.hyper.adapt.kind) /* merged in full, beside what is merged */
+    if (spec.candidate.hyper.adapt.nf4) /* merged in full, and packed in f32 to be asked */
+        most = TL_MAX(most, floats(2 * tl_params_numel(k.params, false)));
+    else if (spec.candidate.hyper.adapt.kind) /* merged, beside what is merged */
         most = TL_MAX(most, floats(tl_params_numel(k.params, false)));
     else if (rivals)
         most = TL_MAX(most, tl_neighbours_bytes(&spec, k.width));

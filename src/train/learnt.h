@@ -1,6 +1,7 @@
 /* learnt.h -- which of a network's weights a run may change: what any of its phases trains, and
  * running statistics.  The others are from the first step to the last what the run began with
- * (its base and its seed say so), and no copy of them is held or saved.  Floor 3, train. */
+ * (its base and its seed say so): neither the best weights so far nor a checkpoint has them.
+ * Floor 3, train. */
 #ifndef TL_TRAIN_LEARNT_H
 #define TL_TRAIN_LEARNT_H
 #include "train/checkpoint.h"

@@ -176,9 +176,12 @@ static tl_section tally_section(const tl_trainer *t)
 
 static tl_section ema_section(const tl_trainer *t)
 {
-    const size_t bytes = t->ema ? (size_t)t->model->params->floats * sizeof(float) : 0;
+    tl_section ema = values_section(t);
 
-    return tl_section_of("ema", t->ema, bytes);
+    if (!t->ema) return tl_section_of("ema", NULL, 0);
+    ema.name = "ema";
+    ema.data = t->ema;
+    return ema;
 }
 
 tl_status tl_trainer_save(tl_ctx *ctx, tl_trainer *t, tl_stepper *s,
@@ -217,12 +220,14 @@ tl_status tl_trainer_restore(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *c)
 {
     const tl_section values = values_section(t), best = best_section(t), tally = tally_section(t),
                      ema = ema_section(t);
+    const size_t     whole  = (size_t)t->model->params->floats * sizeof(float);
     tl_status        rc;
 
     t->generation = c->generation + 1;
     TL_TRY(tl_checkpoint_take(ctx, c, &values));
     TL_TRY(tl_checkpoint_take(ctx, c, &best));
     TL_TRY(tl_checkpoint_take(ctx, c, &tally));
+    if (t->ema) memcpy(t->ema, t->model->params->value, whole); /* of what is frozen the values */
     if (t->ema) TL_TRY(tl_checkpoint_take(ctx, c, &ema));
     TL_TRY(place_from_json(ctx, t, c->state));
     if (t->at.phase >= tl_run_phases(&t->spec, t->model->params))

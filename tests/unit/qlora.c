@@ -212,6 +212,31 @@ static void a_packed_base_is_no_full_one(void **state)
     test_course_close(&s);
 }
 
+/* Wide layers: nothing but their weights counts, of the steps and of merging. */
+static void its_forecast_covers_merging(void **state)
+{
+    static const char *const routes[] = { "qlora", "lora" };
+
+    (void)state;
+    for (size_t k = 0; k < 2 * TL_COUNT(routes); k++) {
+        test_course   s;
+        tl_run_need   need;
+        tl_run_result r;
+        test_sentences_open(&s, 24, "bert:2x512", routes[k / 2], 1.0);
+        s.spec.backend = &tl_backend_cpu;
+        s.spec.dtype   = k % 2 ? TL_BF16 : TL_F32;
+        TEST_OK(tl_run_forecast(test_ctx(), &s.spec, &need));
+        TEST_OK(tl_run_train(test_ctx(), &s.spec, &r));
+        const double said = (double)(need.peak_bytes - need.process_bytes);
+        const double was  = (double)r.accounted_bytes;
+        if (was > 1.02 * said || was < 0.75 * said)
+            fail_msg("%s: foretold %.1f MiB, took %.1f", routes[k / 2], said / 1048576.0,
+                     was / 1048576.0);
+        tl_run_result_free(test_ctx(), &r);
+        test_course_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_quarter_of_bf16),
         cmocka_unit_test(nothing_else_of_them_is_kept),
         cmocka_unit_test(a_packed_base_is_no_full_one),
+        cmocka_unit_test(its_forecast_covers_merging),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
