@@ -175,7 +175,8 @@ static void watch(void *user, const tl_progress *p)
 }
 
 /* While it trains, the process holds no full copy of a frozen weight: base, run and all that
- * training takes are together far below the base's weights in f32; lora holds three of them. */
+ * training takes are together far below the base's weights in f32; lora holds two of them, and
+ * what its kernels pack. */
 static void nothing_else_of_them_is_kept(void **state)
 {
     (void)state;
@@ -190,7 +191,7 @@ static void nothing_else_of_them_is_kept(void **state)
         s.spec.user     = test_ctx()->world;
         most_bytes      = 0;
         TEST_OK(tl_run_train(test_ctx(), &s.spec, &r));
-        if (q ? most_bytes >= full * 3 / 4 : most_bytes <= 3 * full)
+        if (q ? most_bytes >= full * 3 / 4 : most_bytes <= 2 * full)
             fail_msg("%zu bytes, and the weights are %zu in f32", most_bytes, full);
         tl_run_result_free(test_ctx(), &r);
         test_course_close(&s);
@@ -212,7 +213,8 @@ static void a_packed_base_is_no_full_one(void **state)
     test_course_close(&s);
 }
 
-/* Wide layers: nothing but their weights counts, of the steps and of merging. */
+/* Wide layers: nothing but their weights counts, of the steps and of merging.  Never less than the
+ * run takes; kernels that pack nothing (portable ones) take less. */
 static void its_forecast_covers_merging(void **state)
 {
     static const char *const routes[] = { "qlora", "lora" };
@@ -229,7 +231,7 @@ static void its_forecast_covers_merging(void **state)
         TEST_OK(tl_run_train(test_ctx(), &s.spec, &r));
         const double said = (double)(need.peak_bytes - need.process_bytes);
         const double was  = (double)r.accounted_bytes;
-        if (was > 1.02 * said || was < 0.75 * said)
+        if (was > 1.02 * said || was < 0.6 * said)
             fail_msg("%s: foretold %.1f MiB, took %.1f", routes[k / 2], said / 1048576.0,
                      was / 1048576.0);
         tl_run_result_free(test_ctx(), &r);

@@ -61,8 +61,8 @@ static inline dnnl_status_t door_strided(dnnl_memory_desc_t *d, int n,
 static inline uint64_t door_form(door_ref d)
 {
     const dnnl_blocking_desc_t *b = &d->format_desc.blocking;
-    const door_layout           l = { d->data_type, d->ndims,   b->inner_nblks, d->padded_dims,
-                                      b->strides,   b->inner_blks, b->inner_idxs };
+    const door_layout           l = { (int)d->data_type, d->ndims, b->inner_nblks, d->padded_dims,
+                                      b->strides, b->inner_blks, b->inner_idxs };
 
     return d->format_kind == dnnl_blocked ? door_number(&l) : 0;
 }
