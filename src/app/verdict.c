@@ -85,9 +85,8 @@ const char *tl_verdict_score(const json_t *v, const json_t *like, char buffer[64
 static void print_action(const json_t *v, const char *base)
 {
     const char *route = tl_json_text(json_object_get(v, "winner"), "route", "");
-    const char *name, *action, *at;
-
     const char *kind  = base ? "action-with-base" : "action";
+    const char *name, *action, *at;
 
     for (size_t i = 0; (name = tailor_known(kind, i, &action)); i++)
         if (strcmp(name, route) == 0) break;

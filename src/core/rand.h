@@ -4,6 +4,7 @@
  * Floor 0. */
 #ifndef TL_CORE_RAND_H
 #define TL_CORE_RAND_H
+#include <stddef.h>
 #include <stdint.h>
 
 /* Streams in use; a stream's sub-number (layer, epoch, row) goes into the high bits. */
@@ -21,4 +22,12 @@ double   tl_rand_normal(uint64_t seed, uint64_t stream, uint64_t index);  /* mea
 uint64_t tl_rand_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t n);
 /* Shuffles `order` (n numbers, already filled) by Fisher and Yates. */
 void     tl_rand_shuffle(uint64_t seed, uint64_t stream, int64_t *order, int64_t n);
+/* FNV-1a, 64 bits, on from `hash` (TL_FNV at first): a number that bytes alike have alike. */
+#define TL_FNV 0xcbf29ce484222325u
+static inline uint64_t tl_fnv(uint64_t hash, const void *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ ((const uint8_t *)data)[i]) * 0x100000001b3u;
+    return hash;
+}
 #endif

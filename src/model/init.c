@@ -6,13 +6,13 @@
 #include "model/params.h"
 
 #include <math.h>
+#include <string.h>
 
-/* FNV-1a, cut to the 56 bits that a stream's number has. */
+/* Cut to the 56 bits that a stream's number has. */
 static uint64_t name_number(const char *name)
 {
-    uint64_t h = 0xcbf29ce484222325u;
+    const uint64_t h = tl_fnv(TL_FNV, name, strlen(name));
 
-    for (; *name; name++) h = (h ^ (uint8_t)*name) * 0x100000001b3u;
     return (h ^ h >> 56) & 0xffffffffffffffu;
 }
 

@@ -234,8 +234,8 @@ static void lay_rows_of_tiles(void *arg, int64_t low, int64_t high)
 /* The copy as the weights are now. */
 static tl_status copy_weights(tl_ctx *ctx, const tl_call *call)
 {
-    frozen        *f  = call->state;
-    const tl_view *w  = &call->in[1];
+    frozen        *f = call->state;
+    const tl_view *w = &call->in[1];
     laying         l = { .tiles = f->tiles, .w = w };
     bool           stale;
     tl_status      rc;

@@ -49,7 +49,7 @@ static tl_status hold(tl_ctx *ctx, tl_call *call, tl_status rc)
     call->held_bytes = h->dnn ? tl_dnn_held_bytes(h->dnn) : 0;
     call->holds      = call->held_bytes ? 1u << 1 : 0; /* packed weights */
     call->copy_bytes = h->dnn ? tl_dnn_lent_bytes(h->dnn) : 0;
-    call->copy_form  = call->copy_bytes ? tl_dnn_lent_form(h->dnn) : 0;
+    call->copy_form  = h->dnn ? tl_dnn_lent_form(h->dnn) : 0;
     return TL_OK;
 }
 

@@ -42,7 +42,7 @@ tl_status tl_dnn_conv_new(tl_ctx *ctx, const tl_dnn_conv *c, int threads, tl_dnn
 void      tl_dnn_free(tl_ctx *ctx, tl_dnn *d);
 size_t    tl_dnn_held_bytes(const tl_dnn *d); /* packed weights that it keeps */
 size_t    tl_dnn_lent_bytes(const tl_dnn *d); /* that each run lends it; 0: none */
-uint64_t  tl_dnn_lent_form(const tl_dnn *d);  /* alike: packed alike; never 0 */
+uint64_t  tl_dnn_lent_form(const tl_dnn *d);  /* alike: packed alike; 0: none    */
 
 /* The operands of a run.  Product: a, w = b, bias, out = c.  Forward: a = x, w, bias, out = y.
  * DX: a = dy, w, out = dx.  DW: a = x, dy, out = dw. */

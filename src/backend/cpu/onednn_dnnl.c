@@ -22,8 +22,8 @@ struct tl_dnn {
                                                   used start, bytes to clear when made     */
     size_t           scratch_bytes, packed_bytes;
     void            *packed; /* of frozen weights; else in scratch       */
-    bool             have_packed, lent;
-    uint64_t         form;   /* of lent ones                             */
+    bool             have_packed;
+    uint64_t         form;   /* of lent ones; 0: none are                */
 };
 
 static size_t round_up(size_t bytes)
@@ -145,8 +145,7 @@ static tl_status make_pack(tl_ctx *ctx, tl_dnn *d, door_ref plain, door_ref like
     d->packed_bytes = round_up(dnnl_memory_desc_get_size(liked));
     /* from where as well as where to: both directions of a square product like the same layout */
     d->form         = lent ? door_form(liked) * door_form(plain) : 0;
-    d->lent         = d->form != 0;
-    if (!trained && !d->makes_w && !d->lent)
+    if (!trained && !d->makes_w && !d->form)
         TL_TRY(tl_alloc(ctx, d->packed_bytes, &d->packed));
 done:
     if (pd) dnnl_primitive_desc_destroy(pd);
@@ -156,7 +155,7 @@ done:
 
 static size_t work_of(const tl_dnn *d)
 {
-    return d->scratch_bytes + (d->packed || d->lent ? 0 : d->packed_bytes);
+    return d->scratch_bytes + (d->packed || d->form ? 0 : d->packed_bytes);
 }
 
 static tl_status product_descs(tl_ctx *ctx, const tl_dnn_product *p,
@@ -412,7 +411,7 @@ size_t tl_dnn_held_bytes(const tl_dnn *d)
 
 size_t tl_dnn_lent_bytes(const tl_dnn *d)
 {
-    return d->lent ? d->packed_bytes : 0;
+    return d->form ? d->packed_bytes : 0;
 }
 
 uint64_t tl_dnn_lent_form(const tl_dnn *d)
@@ -467,9 +466,9 @@ tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args)
     const char *whole  = d->makes_w ? args->out : args->w;
     const void *plain  = whole + d->live_at;
     void       *packed = d->packed ? d->packed
-                         : d->lent ? args->lent
+                         : d->form ? args->lent
                                    : (char *)args->work + d->scratch_bytes;
-    const bool  kept   = d->lent || (d->packed && d->have_packed);
+    const bool  kept   = d->form || (d->packed && d->have_packed);
 
     tl_par_set_threads(args->threads);
     if (d->makes_w && d->dead_bytes) memset(args->out, 0, d->dead_bytes);

@@ -4,19 +4,14 @@
  * "Transition from v2.x to v3.x".  Floor 1, backend/cpu. */
 #ifndef TL_BACKEND_CPU_ONEDNN_VERSIONS_H
 #define TL_BACKEND_CPU_ONEDNN_VERSIONS_H
+#include "core/rand.h"
+
 #include <oneapi/dnnl/dnnl.h>
 
 typedef struct {
     dnnl_dims_t stride, dilation, before, after;
 } door_window;
 
-/* FNV-1a. */
-static inline uint64_t door_mix(uint64_t hash, const void *data, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ ((const unsigned char *)data)[i]) * 0x100000001b3u;
-    return hash;
-}
 /* Of a blocked layout: what says where each number lies. */
 typedef struct {
     int                type, n, inner;
@@ -26,15 +21,15 @@ static inline uint64_t door_number(const door_layout *l)
 {
     const size_t axes = (size_t)l->n * sizeof(dnnl_dim_t),
                  in   = (size_t)l->inner * sizeof(dnnl_dim_t);
-    uint64_t     hash = 0xcbf29ce484222325u;
+    uint64_t     hash = TL_FNV;
 
-    hash = door_mix(hash, &l->type, sizeof l->type);
-    hash = door_mix(hash, &l->n, sizeof l->n);
-    hash = door_mix(hash, &l->inner, sizeof l->inner);
-    hash = door_mix(hash, l->padded, axes);
-    hash = door_mix(hash, l->stride, axes);
-    hash = door_mix(hash, l->block, in);
-    hash = door_mix(hash, l->index, in);
+    hash = tl_fnv(hash, &l->type, sizeof l->type);
+    hash = tl_fnv(hash, &l->n, sizeof l->n);
+    hash = tl_fnv(hash, &l->inner, sizeof l->inner);
+    hash = tl_fnv(hash, l->padded, axes);
+    hash = tl_fnv(hash, l->stride, axes);
+    hash = tl_fnv(hash, l->block, in);
+    hash = tl_fnv(hash, l->index, in);
     return hash | 1;
 }
 

@@ -152,9 +152,8 @@ static tl_status draw_parts(tl_ctx *ctx, tl_dataset *d, uint64_t seed, bool vali
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof *order, &order));
     for (int64_t i = 0; i < count; i++) {
         char    *text;
-        uint64_t h = 0xcbf29ce484222325u;
         TL_TRY(text_of(ctx, talk_of(d, i, NULL), &text));
-        for (const char *c = text; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+        const uint64_t h = tl_fnv(TL_FNV, text, strlen(text));
         free(text);
         order[i] = (drawn){ tl_rand_u64(seed, TL_STREAM(TL_STREAM_SPLIT, 1), h), i };
     }

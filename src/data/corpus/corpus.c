@@ -234,15 +234,6 @@ static int by_key(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* FNV-1a, 64 bits: equal texts meet; which others do does not matter. */
-static uint64_t hash_of(const char *text, size_t bytes)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < bytes; i++) h = (h ^ (uint8_t)text[i]) * 0x100000001b3u;
-    return h;
-}
-
 /* A twentieth of the bytes of these documents, in the order drawn, goes to `split`. */
 static size_t draw_part(document **order, size_t count, size_t from, size_t all_bytes,
                         tl_split split)
@@ -267,7 +258,8 @@ static tl_status draw_documents(tl_ctx *ctx, corpus *c, uint64_t seed, const boo
     for (size_t i = 0; i < c->documents; i++) {
         document *t = &c->document[i];
         if (t->split != TL_SPLIT_TRAIN) continue;
-        t->key     = tl_rand_u64(seed, TL_STREAM(TL_STREAM_SPLIT, 0), hash_of(t->text, t->bytes));
+        t->key     = tl_rand_u64(seed, TL_STREAM(TL_STREAM_SPLIT, 0),
+                                 tl_fnv(TL_FNV, t->text, t->bytes)); /* equal texts meet */
         order[n++] = t;
         bytes += t->bytes;
     }
