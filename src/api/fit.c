@@ -10,6 +10,7 @@
 #include "study/stats.h"
 #include "train/evaluate.h"
 #include "train/nearest.h"
+#include "train/pooled.h"
 #include "train/rates.h"
 #include "train/store.h"
 #include "train/texts.h"
@@ -92,9 +93,11 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
                                 tl_candidate *c, tl_fitting *f)
 {
     const int64_t classes = d->classes;
-    tl_status rc;
+    bool          vectors = false;
+    tl_status     rc;
 
     TL_TRY(tl_fit_route(ctx, model, o->route, &c->route));
+    if (c->route->vectors) TL_TRY(tl_pooled_asked(ctx, d, model->model, &vectors));
     c->base = c->route->needs_base ? model->model : NULL;
     c->prep = model->model->prep;
     if (strcmp(c->route->name, "baseline") == 0 && d->schema) {
@@ -102,7 +105,7 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
     } else if (strcmp(c->route->name, "baseline") == 0 && !model->fresh &&
                tl_nearest_fits(d, model->model)) {
         c->base = model->model;
-        TL_TRY(tl_nearest_text(ctx, d, c->base, &c->arch, &c->prep, &f->texter));
+        TL_TRY(tl_pooled_text(ctx, d, c->base, "text-knn", &c->arch, &c->prep, &f->texter));
     } else if (strcmp(c->route->name, "baseline") == 0 && d->text) {
         TL_TRY(tl_baseline_text(ctx, d, &c->arch, &c->prep, &f->texter));
     } else if (strcmp(c->route->name, "baseline") == 0) {
@@ -110,6 +113,8 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
     } else if (c->route->own_net) {
         TL_TRY(tl_student(ctx, &model->model->arch, &model->model->prep, classes, &c->arch,
                           &c->prep));
+    } else if (vectors) {
+        TL_TRY(tl_pooled_text(ctx, d, c->base, "text-pooled", &c->arch, &c->prep, &f->texter));
     } else {
         TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
         c->arch.outputs     = classes;

@@ -22,14 +22,6 @@ static const struct {
     { "weighted mean", "pooling_mode_weightedmean_tokens", TL_POOL_MEAN, false },
 };
 
-const char *tl_pooling_name(tl_pooling pool)
-{
-    size_t i = 0;
-
-    while (poolings[i].pool != pool) i++;
-    return poolings[i].name;
-}
-
 static tl_status named(tl_ctx *ctx, const char *name, tl_pooling *out)
 {
     for (size_t i = 0; i < TL_COUNT(poolings); i++)
@@ -108,6 +100,7 @@ static tl_status take_module(tl_ctx *ctx, const char *folder, const char *where,
     if (!json_is_object(config))
         TL_FAIL(TL_EDATA, path, "is missing or no JSON object (copy the model again)");
     TL_TRY(take_pooling(ctx, path, config, out));
+    out->told = true;
 done:
     tl_free(ctx, path);
     json_decref(config);

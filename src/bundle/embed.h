@@ -8,9 +8,9 @@ typedef struct {
     tl_pooling pool;
     bool       normalise; /* to length 1                                                    */
     int64_t    most;      /* tokens of a text, the rest is cut; 0: what the network takes   */
+    bool       told;      /* modules.json says so; else it is our choice                    */
 } tl_embed_how;
 
-const char *tl_pooling_name(tl_pooling pool); /* "mean", "cls", "last" */
 /* What modules.json, the pooling's config.json and sentence_bert_config.json in the model's folder
  * ask; without them the mean of a text's tokens as it is.  `pooling` ("mean", "cls" or "last"; may
  * be NULL) takes the place of all that modules.json asks.  TL_EUSAGE: another name; TL_EDATA: a

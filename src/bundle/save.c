@@ -3,6 +3,7 @@
  * file is written beside and renamed; tailor.json comes last and holds the weights'
  * SHA-256, so that a save that was cut off is told from a whole one.  Floor 3, bundle. */
 #include "bundle/adapter.h"
+#include "bundle/sentence.h"
 #include "core/io.h"
 
 #include <stdio.h>
@@ -33,38 +34,31 @@ static void add_labels(json_t *config, const tl_model *m)
     json_object_set_new(config, "label2id", numbers);
 }
 
-static tl_status save_json(tl_ctx *ctx, const char *folder, const char *name,
-                           json_t *value)
+static json_t *plain_config(const tl_model *m)
 {
-    char     *path = NULL;
-    tl_status rc;
+    const bool theirs = m->arch.family->class_of && !m->arch.adapt.kind;
+    json_t    *config = tl_arch_to_config(&m->arch);
 
-    TL_TRY(tl_path_join(ctx, folder, name, &path));
-    if (!value) TL_FAIL(TL_ENOMEM, path, "no room (free memory)");
-    TL_TRY(tl_json_write_exact(ctx, path, value));
-done:
-    tl_free(ctx, path);
-    json_decref(value);
-    return rc;
+    json_object_set_new(config, "architectures",
+                        json_pack("[s]", theirs ? m->arch.family->class_of(&m->arch)
+                                                : m->arch.name));
+    return config;
 }
 
 static tl_status save_config(tl_ctx *ctx, const tl_model *m, const char *folder)
 {
-    json_t *config = tl_arch_to_config(&m->arch), *names = json_array();
+    json_t *config = tl_sentence_fits(m) ? tl_sentence_config(ctx, m) : plain_config(m);
 
-    const bool theirs = m->arch.family->class_of && !m->arch.adapt.kind;
-    json_array_append_new(names, json_string(theirs ? m->arch.family->class_of(&m->arch)
-                                                    : m->arch.name));
-    json_object_set_new(config, "architectures", names);
+    if (!config) return ctx->status;
     json_object_set_new(config, "dtype", json_string("float32"));
     if (m->task->words) {
         json_object_del(config, "num_labels");
-        return save_json(ctx, folder, "config.json", config);
+        return tl_json_save(ctx, folder, "config.json", config);
     }
     if (m->task->problem_type)
         json_object_set_new(config, "problem_type", json_string(m->task->problem_type));
     add_labels(config, m);
-    return save_json(ctx, folder, "config.json", config);
+    return tl_json_save(ctx, folder, "config.json", config);
 }
 
 static json_t *thresholds_json(const tl_model *m)
@@ -93,7 +87,7 @@ static tl_status save_tailor(tl_ctx *ctx, const tl_model *m, const json_t *extra
     json_object_set_new(all, "labels", labels);
     if (m->threshold) json_object_set_new(all, "thresholds", thresholds_json(m));
     json_object_set_new(all, "sha256", json_string(hex));
-    return save_json(ctx, folder, "tailor.json", all);
+    return tl_json_save(ctx, folder, "tailor.json", all);
 }
 
 tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra,
@@ -109,8 +103,9 @@ tl_status tl_model_save(tl_ctx *ctx, const tl_model *m, const json_t *extra,
     TL_TRY(tl_path_join(ctx, folder, "model.safetensors", &path));
     TL_TRY(save_config(ctx, m, folder));
     if (m->prep.text) TL_TRY(tl_texter_save(ctx, m->prep.text, folder));
-    else TL_TRY(save_json(ctx, folder, "preprocessor_config.json", tl_prep_to_json(&m->prep)));
+    else TL_TRY(tl_json_save(ctx, folder, "preprocessor_config.json", tl_prep_to_json(&m->prep)));
     TL_TRY(tl_weights_save(ctx, m->params, NULL, path));
+    if (tl_sentence_fits(m)) TL_TRY(tl_sentence_save(ctx, m, folder));
     TL_TRY(tl_path_join(ctx, folder, "adapter", &apart));
     TL_TRY(tl_adapter_save(ctx, m->adapter, apart));
     TL_TRY(tl_hash_file(ctx, path, hex));

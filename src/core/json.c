@@ -74,6 +74,20 @@ tl_status tl_json_write_exact(tl_ctx *ctx, const char *path, const json_t *value
     return write_digits(ctx, path, value, 17);
 }
 
+tl_status tl_json_save(tl_ctx *ctx, const char *folder, const char *name, json_t *value)
+{
+    char     *path = NULL;
+    tl_status rc;
+
+    TL_TRY(tl_path_join(ctx, folder, name, &path));
+    if (!value) TL_FAIL(TL_ENOMEM, path, "no room (free memory)");
+    TL_TRY(tl_json_write_exact(ctx, path, value));
+done:
+    tl_free(ctx, path);
+    json_decref(value);
+    return rc;
+}
+
 int64_t tl_json_int(const json_t *object, const char *key, int64_t fallback)
 {
     const json_t *v = json_object_get(object, key);

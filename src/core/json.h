@@ -14,6 +14,8 @@ tl_status tl_json_parse(tl_ctx *ctx, const char *where, const char *text, size_t
 tl_status tl_json_write(tl_ctx *ctx, const char *path, const json_t *value);
 /* The same with all 17 digits of a number, which come back as the same bits. */
 tl_status tl_json_write_exact(tl_ctx *ctx, const char *path, const json_t *value);
+/* The same into a folder; `value` is taken, NULL reads as out of memory. */
+tl_status tl_json_save(tl_ctx *ctx, const char *folder, const char *name, json_t *value);
 
 /* Typed reading with defaults: `fallback` when the key is absent or of another type. */
 int64_t     tl_json_int(const json_t *object, const char *key, int64_t fallback);

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "study/update.h"
 #include "train/nearest.h"
+#include "train/pooled.h"
 #include "train/texts.h"
 
 #include <math.h>
@@ -268,6 +269,24 @@ static tl_status leave_unsolvable(tl_ctx *ctx, tl_entry *e)
     return TL_OK;
 }
 
+/* The base's network, or its vectors. */
+static tl_status make_base_net(tl_ctx *ctx, tl_study *s, const tl_route *route, int base,
+                               tl_entry *e)
+{
+    bool      vectors = false;
+    tl_status rc      = TL_OK;
+
+    if (route->vectors) rc = tl_pooled_asked(ctx, s->data, s->base[base], &vectors);
+    if (rc == TL_EDATA) rc = TL_OK; /* said where the baseline is left out for it */
+    TL_TRY(rc);
+    if (vectors)
+        TL_TRY(tl_pooled_text(ctx, s->data, s->base[base], "text-pooled", &e->c.arch, &e->c.prep,
+                              &e->texter));
+    else TL_TRY(tl_study_base_net(ctx, s, s->base[base], &e->c));
+done:
+    return rc;
+}
+
 /* `base` -1: none; `net` is of table_nets then.  A route that starts anew borrows only the base's
  * architecture; the baseline has its vectors of texts. */
 static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base, size_t net)
@@ -282,7 +301,8 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
     s->entries++;
     TL_TRY(wanted_size(ctx, s, route, &size));
     if (is_baseline(route) && base >= 0)
-        TL_TRY(tl_nearest_text(ctx, s->data, s->base[base], &e->c.arch, &e->c.prep, &e->texter));
+        TL_TRY(tl_pooled_text(ctx, s->data, s->base[base], "text-knn", &e->c.arch, &e->c.prep,
+                              &e->texter));
     else if (is_baseline(route) && s->data->schema)
         TL_TRY(tl_baseline_table(ctx, s->data, &e->c.arch, &e->c.prep, &e->columns));
     else if (is_baseline(route) && s->data->text)
@@ -293,7 +313,7 @@ static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int 
         TL_TRY(tl_student(ctx, &s->base[base]->arch, &s->base[base]->prep,
                           s->data->classes, &e->c.arch, &e->c.prep));
     else if (base >= 0)
-        TL_TRY(tl_study_base_net(ctx, s, s->base[base], &e->c));
+        TL_TRY(make_base_net(ctx, s, route, base, e));
     else if (s->data->text)
         TL_TRY(make_text_net(ctx, s, e));
     else

@@ -4,6 +4,7 @@
  * no more memory than one.  Floor 4, study. */
 #include "core/io.h"
 #include "core/machine.h"
+#include "model/pooled.h"
 #include "study/compare_internal.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ bool tl_entry_uses_features(const tl_entry *e)
 
 int tl_entry_pass(const tl_entry *e)
 {
-    return 2 * e->base + !e->c.route->needs_base;
+    return 2 * e->base + tl_arch_is_pooled(&e->c.arch);
 }
 
 size_t tl_study_features_bytes(const tl_study *s, int64_t width)
@@ -131,7 +132,7 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
     if (!s->shared) TL_TRY(tl_store_get(ctx, s->store, "features", &s->shared));
     if (!s->shared) s->shared = json_object();
     snprintf(name, sizeof name, "%s-%d",
-             e->c.route->needs_base ? "features" : "vectors", e->base);
+             tl_arch_is_pooled(&e->c.arch) ? "vectors" : "features", e->base);
     TL_TRY(tl_path_join(ctx, s->checkpoints, name, &path));
     if (tl_file_bytes(path) != (int64_t)bytes) TL_TRY(make(ctx, s, e, bytes, path));
     TL_TRY(tl_map_open(ctx, path, &s->features[tl_entry_pass(e)].map));

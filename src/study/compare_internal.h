@@ -97,7 +97,8 @@ typedef struct {
     char         why[400];
     tl_run_need  need;                  /* of one run */
     double       row_flops, body_flops; /* inference, per row: cost among the tied */
-    double       setup_s, s_per_flop, head_s_per_row; /* its calibration */
+    double       setup_s, s_per_flop, head_s_per_row; /* its calibration: s_per_flop of
+                            all that it does, looks and heads solved before it trains with it */
     double       first_s; /* forecast of its first run, features included */
     int64_t      micro_batch;
     char         kept[TL_KEPT_KEY]; /* what is kept for its first run, and may be shared; "" */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { FEATURE_ROWS = 32, FEW_ROWS = 400, LEAST_STEPS = 4, MOST_STEPS = 256 };
-static const double LONG_ENOUGH_S = 0.2;
+static const double LONG_ENOUGH_S = 0.2, LOOK_S = 0.02;
 
 const tl_backend *tl_study_backend(void)
 {
@@ -28,7 +28,14 @@ bool tl_entry_trained(const tl_entry *e)
 /* What is measured of a way of training; kept in runs.db. */
 typedef struct {
     double setup_s, s_per_flop, head_s_per_row;
+    double look_s; /* an evaluation of a run in training, on all validation rows */
 } pace;
+
+/* Does it solve a head before it trains? */
+static bool solves_first(const tl_entry *e)
+{
+    return tl_entry_trained(e) && e->c.route->phase[0].solve;
+}
 
 /* FLOPs of one row (of text: of an average one) through an evaluation graph. */
 static tl_status flops_of_row(tl_ctx *ctx, const tl_study *s, const tl_entry *e, tl_part part,
@@ -61,18 +68,20 @@ done:
 /* Same network, input and way of training: same seconds per FLOP (an adapter's small products take
  * longer for theirs).  Networks in words share a name
  * ("words"), so a row's FLOPs are part of the key. */
-static void calibration_key(const tl_study *s, const tl_entry *e, char *out, size_t room)
+static void calibration_key(const tl_study *s, const tl_entry *e, const char *way, char *out,
+                            size_t room)
 {
     char shape[96];
 
     snprintf(out, room, "%s %s %s %s %.9g", e->c.arch.name,
-             tl_say_shape(&e->c.arch.row, shape),
-             tl_entry_trained(e) ? e->trial[0].adapt.kind != TL_ADAPT_NONE ? "adapted"
-                                   : e->trial[0].cached                    ? "trained above"
-                                                                           : "trained"
-             : tl_entry_uses_features(e)  ? "features"
-                                 : "solved",
-             tl_dtype_name(s->dtype), e->row_flops);
+             tl_say_shape(&e->c.arch.row, shape), way, tl_dtype_name(s->dtype), e->row_flops);
+}
+
+static const char *way_of(const tl_entry *e)
+{
+    if (!tl_entry_trained(e)) return tl_entry_uses_features(e) ? "features" : "solved";
+    if (e->trial[0].adapt.kind != TL_ADAPT_NONE) return "adapted";
+    return e->trial[0].cached ? "trained above" : "trained";
 }
 
 /* Seconds per FLOP of a body asked for features, after a first run that makes its
@@ -109,13 +118,16 @@ done:
 }
 
 typedef struct {
-    double seconds, flops; /* of the run                     */
-    double s_per_flop;     /* of steps, when they were quick */
+    double  seconds, flops; /* of the run                                        */
+    double  s_per_flop;     /* of steps, when they were quick                    */
+    double  look_s;         /* the same of evaluations, and on how many rows     */
+    int64_t looked;
+    double  solve_s;        /* its head's, features aside                        */
 } timing;
 
-/* A run on few rows: `steps` optimiser steps, or a head solved. */
+/* A run on few rows: `steps` optimiser steps, evaluated on `looked` others, or a head solved. */
 static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
-                           int64_t steps, timing *out)
+                           int64_t steps, int64_t looked, timing *out)
 {
     tl_status     rc;
     tl_run_spec   spec;
@@ -127,7 +139,7 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     spec.train       = train;
     spec.valid       = valid;
     spec.train.count = TL_MIN(train.count, rows);
-    spec.valid.count = TL_MIN(valid.count, FEATURE_ROWS);
+    spec.valid.count = TL_MIN(valid.count, looked);
     spec.most_steps  = steps;
     spec.candidate.hyper.least_steps = steps; /* however few epochs were asked for */
     spec.features    = NULL;
@@ -136,7 +148,8 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     TL_TRY(tl_run_train(ctx, &spec, &r));
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
-    *out = (timing){ r.seconds, r.flops, r.quick_s_per_flop };
+    *out = (timing){ r.seconds, r.flops, r.quick_s_per_flop,
+                     isnan(r.quick_look_s) ? 0.0 : r.quick_look_s, spec.valid.count, r.solve_s };
 done:
     tl_run_result_free(ctx, &r);
     tl_free(ctx, train.row);
@@ -146,16 +159,18 @@ done:
 
 /* The shortest of three, where it is so short that the machine's other work shows. */
 static tl_status best_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
-                          int64_t steps, timing *out)
+                          int64_t steps, int64_t looked, timing *out)
 {
     timing    again;
     tl_status rc;
 
-    TL_TRY(short_run(ctx, s, e, rows, steps, out));
+    TL_TRY(short_run(ctx, s, e, rows, steps, looked, out));
     for (int i = 0; i < 2 && out->seconds < LONG_ENOUGH_S; i++) {
-        TL_TRY(short_run(ctx, s, e, rows, steps, &again));
-        out->seconds = fmin(out->seconds, again.seconds);
+        TL_TRY(short_run(ctx, s, e, rows, steps, looked, &again));
+        out->seconds    = fmin(out->seconds, again.seconds);
         out->s_per_flop = fmin(out->s_per_flop, again.s_per_flop);
+        out->look_s     = fmin(out->look_s, again.look_s);
+        out->solve_s    = fmin(out->solve_s, again.solve_s);
     }
 done:
     return rc;
@@ -169,17 +184,27 @@ static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace
 {
     const int64_t rows = 2 * e->trial[0].batch;
     timing        few, more = { 0 };
-    int64_t       steps = LEAST_STEPS;
+    int64_t       steps = LEAST_STEPS, looked = FEATURE_ROWS;
     tl_status     rc;
 
-    TL_TRY(short_run(ctx, s, e, rows, 1, &few)); /* decodes, warms up */
-    TL_TRY(best_run(ctx, s, e, rows, 1, &few));
+    TL_TRY(short_run(ctx, s, e, rows, 1, looked, &few)); /* decodes, warms up */
+    if (few.look_s < LOOK_S) { /* on as many rows as are quickly asked, at best on all */
+        looked = (int64_t)fmin((double)s->valid_rows,
+                               (double)looked * LOOK_S / fmax(few.look_s, 1e-6));
+        looked = TL_MAX(looked, FEATURE_ROWS);
+        TL_TRY(short_run(ctx, s, e, rows, 1, looked, &few));
+    }
+    TL_TRY(best_run(ctx, s, e, rows, 1, looked, &few));
     for (;; steps *= 4) {
-        TL_TRY(best_run(ctx, s, e, rows, steps, &more));
+        TL_TRY(best_run(ctx, s, e, rows, steps, looked, &more));
         if (more.seconds - few.seconds > LONG_ENOUGH_S || steps >= MOST_STEPS) break;
     }
+    const double look_flops = e->need.look_flops * (double)few.looked /
+                              fmax(1.0, e->need.looks * (double)s->valid_rows);
     out->s_per_flop = more.s_per_flop;
-    out->setup_s    = fmax(0.0, few.seconds - out->s_per_flop * few.flops);
+    out->look_s     = more.look_s * (double)s->valid_rows / (double)TL_MAX(few.looked, 1);
+    out->setup_s    = fmax(0.0, few.seconds - few.solve_s - more.look_s -
+                                    out->s_per_flop * fmax(0.0, few.flops - look_flops));
 done:
     return rc;
 }
@@ -189,7 +214,7 @@ static tl_status time_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
                            const pace *body, double *out)
 {
     timing          t  = { 0 };
-    const tl_status rc = best_run(ctx, s, e, rows, 0, &t);
+    const tl_status rc = best_run(ctx, s, e, rows, 0, FEATURE_ROWS, &t);
     const double    passes  = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
 
     *out = fmax(0.0, t.seconds - body->setup_s -
@@ -216,6 +241,43 @@ done:
     return rc;
 }
 
+/* Of what trains steps, evaluates and may solve a head first: one pace for all its FLOPs. */
+static double mean_pace(const tl_study *s, const tl_entry *e, const pace *p)
+{
+    const tl_run_need *n     = &e->need;
+    const double       steps = fmax(0.0, n->flops - n->look_flops - n->solve_flops);
+
+    return (p->s_per_flop * steps + p->look_s * n->looks +
+            p->head_s_per_row * (double)s->train_rows) /
+           fmax(1.0, n->flops);
+}
+
+/* Seconds a row to solve the head that it begins with: those of a probe, where one was measured. */
+static tl_status measure_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, json_t *kept,
+                              double *out)
+{
+    const int64_t rows = TL_MIN(2 * e->trial[0].batch, s->train_rows);
+    tl_status     rc   = TL_OK;
+    char          key[256];
+    json_t       *known;
+    timing        t;
+
+    calibration_key(s, e, "features", key, sizeof key);
+    known = json_object_get(kept, key);
+    if (!known) {
+        calibration_key(s, e, "head", key, sizeof key);
+        known = json_object_get(kept, key);
+    }
+    if (!known) {
+        TL_TRY(best_run(ctx, s, e, rows, 1, FEATURE_ROWS, &t));
+        known = json_pack("{s:f}", "head_s_per_row", t.solve_s / (double)rows);
+        json_object_set_new(kept, key, known);
+    }
+    *out = tl_json_number(known, "head_s_per_row", 0.0);
+done:
+    return rc;
+}
+
 static tl_status measure(tl_ctx *ctx, tl_study *s, tl_entry *e, json_t *kept)
 {
     tl_status rc = TL_OK;
@@ -223,7 +285,7 @@ static tl_status measure(tl_ctx *ctx, tl_study *s, tl_entry *e, json_t *kept)
     json_t   *known;
 
     if (e->c.route->phases == 0) return TL_OK; /* it costs next to nothing */
-    calibration_key(s, e, key, sizeof key);
+    calibration_key(s, e, way_of(e), key, sizeof key);
     known = json_object_get(kept, key);
     if (!known) {
         pace p = { 0 };
@@ -231,13 +293,17 @@ static tl_status measure(tl_ctx *ctx, tl_study *s, tl_entry *e, json_t *kept)
             TL_TRY(time_training(ctx, s, e, &p));
         else
             TL_TRY(time_solving(ctx, s, e, &p));
-        known = json_pack("{s:f, s:f, s:f}", "setup_s", p.setup_s, "s_per_flop",
-                          p.s_per_flop, "head_s_per_row", p.head_s_per_row);
+        known = json_pack("{s:f, s:f, s:f, s:f}", "setup_s", p.setup_s, "s_per_flop", p.s_per_flop,
+                          "head_s_per_row", p.head_s_per_row, "look_s", p.look_s);
         json_object_set_new(kept, key, known);
     }
-    e->setup_s        = tl_json_number(known, "setup_s", 0.0);
-    e->s_per_flop     = tl_json_number(known, "s_per_flop", 0.0);
-    e->head_s_per_row = tl_json_number(known, "head_s_per_row", 0.0);
+    pace p = { tl_json_number(known, "setup_s", 0.0), tl_json_number(known, "s_per_flop", 0.0),
+               tl_json_number(known, "head_s_per_row", 0.0),
+               tl_json_number(known, "look_s", 0.0) };
+    if (solves_first(e)) TL_TRY(measure_head(ctx, s, e, kept, &p.head_s_per_row));
+    e->setup_s        = p.setup_s;
+    e->s_per_flop     = tl_entry_trained(e) ? mean_pace(s, e, &p) : p.s_per_flop;
+    e->head_s_per_row = tl_entry_trained(e) ? 0.0 : p.head_s_per_row;
 done:
     return rc;
 }

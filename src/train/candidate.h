@@ -103,6 +103,7 @@ typedef struct tl_route {
     const char *plain;     /* what it is, in the words of a beginner, for the report        */
     bool        needs_base;
     bool        of_texts;   /* only for networks of text                                     */
+    bool        vectors;    /* on texts' vectors where the base's folder says how they are made */
     bool        by_request; /* compared only where --routes names it                         */
     bool        own_net;    /* a small network of its own instead of the base's               */
     const struct tl_route *teacher; /* of phases that are taught                              */

@@ -7,6 +7,7 @@
 #include "train/neighbours.h"
 #include "train/optim_kernels.h"
 #include "train/pretrain.h"
+#include "model/pooled.h"
 #include "train/nearest.h"
 #include "train/tfidf.h"
 #include "train/trees/trees.h"
@@ -257,7 +258,7 @@ static double likely_share(const tl_run_spec *spec, double epochs)
 }
 
 static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,
-                                const tl_phase *phase, sketch *k, size_t *bytes,
+                                const tl_phase *phase, bool later, sketch *k, size_t *bytes,
                                 tl_run_need *out)
 {
     const double rows  = (double)tl_run_units(spec, spec->train),
@@ -274,7 +275,7 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
         out->flops += tl_tfidf_flops(spec);
         return TL_OK;
     }
-    if (tl_arch_is_nearest(arch)) {
+    if (tl_nearest_route(&spec->candidate)) {
         const double passes = spec->features ? 0.0 : rows + valid;
         *bytes = tl_nearest_bytes(spec, k->width, k->params->floats);
         out->flops += passes * k->forward_flops + tl_nearest_flops(spec, k->width);
@@ -284,20 +285,19 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     if (phase->solve) {
         const double passes = spec->features ? 0.0 : rows + valid;
         *bytes = solve_bytes(spec, k);
-        out->flops +=
-            passes * k->forward_flops +
-            SOLVE_CALLS * 6.0 * (double)spec->train.count *
-                (double)(k->width * spec->dataset->classes);
+        const double solve = SOLVE_CALLS * 6.0 * (double)spec->train.count *
+                             (double)(k->width * spec->dataset->classes);
+        out->flops += passes * k->forward_flops + solve;
+        out->solve_flops += solve;
         out->rows += passes / 3.0;
         return TL_OK;
     }
     const tl_length length = tl_loop_length(spec, phase, NULL);
-    const double    looks  = ceil(length.epochs / (double)length.evaluate_every) + 1.0;
-    const double    steps  = spec->most_steps > 0
-                                 ? fmin((double)spec->most_steps, (double)length.steps)
-                                 : (double)length.steps;
+    const int64_t   steps  = spec->most_steps > 0 ? TL_MIN(spec->most_steps, length.steps)
+                                                  : length.steps;
+    const double    looks  = (double)tl_loop_looks(spec, &length, steps, later);
     const double    visits =
-        fmin(steps * (double)spec->candidate.hyper.batch, length.epochs * rows);
+        fmin((double)(steps * spec->candidate.hyper.batch), length.epochs * rows);
     double        below    = 0.0;
     k->cut_floats          = 0;
     k->held_bytes          = 0;
@@ -308,9 +308,11 @@ static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_a
     TL_TRY(sketch_training(ctx, spec, arch, phase, k));
     TL_TRY(loop_bytes(ctx, spec, k, bytes));
     *bytes = TL_MAX(*bytes, before);
-    const double steps_flops =
-        visits * k->train_flops + looks * valid * (k->forward_flops - below);
+    const double look_flops  = looks * valid * (k->forward_flops - below);
+    const double steps_flops = visits * k->train_flops + look_flops;
     out->flops += steps_flops + (rows + valid) * below;
+    out->look_flops += look_flops;
+    out->looks += looks;
     out->kept_flops += (rows + valid) * below;
     out->spared_flops += (1.0 - likely_share(spec, length.epochs)) * steps_flops;
     out->rows += visits + looks * valid / 3.0;
@@ -324,6 +326,19 @@ static void settle_groups(const tl_params *params, tl_run_spec *spec)
         spec->micro_batch = spec->candidate.hyper.batch / spec->candidate.hyper.shards;
 }
 
+/* A run beside this one's own parameters. */
+static void add_work(tl_run_need *need, const tl_run_need *first, size_t beside)
+{
+    need->flops += first->flops;
+    need->look_flops += first->look_flops;
+    need->looks += first->looks;
+    need->solve_flops += first->solve_flops;
+    need->spared_flops += first->spared_flops;
+    need->rows += first->rows;
+    need->peak_bytes    = TL_MAX(need->peak_bytes, first->peak_bytes + beside);
+    need->process_bytes = TL_MAX(need->process_bytes, first->process_bytes);
+}
+
 /* A run that comes first, a teacher's or one without labels, beside this run's own parameters. */
 static tl_status forecast_before(tl_ctx *ctx, const tl_run_spec *before, size_t beside,
                                  tl_run_need *need)
@@ -332,11 +347,7 @@ static tl_status forecast_before(tl_ctx *ctx, const tl_run_spec *before, size_t 
     tl_status   rc;
 
     TL_TRY(tl_run_forecast(ctx, before, &first));
-    need->flops += first.flops;
-    need->spared_flops += first.spared_flops;
-    need->rows += first.rows;
-    need->peak_bytes    = TL_MAX(need->peak_bytes, first.peak_bytes + beside);
-    need->process_bytes = TL_MAX(need->process_bytes, first.process_bytes);
+    add_work(need, &first, beside);
 done:
     return rc;
 }
@@ -354,12 +365,7 @@ static tl_status forecast_rivals(tl_ctx *ctx, const tl_run_spec *spec, const ske
     if (h.spec.candidate.route) rc = tl_run_forecast(ctx, &h.spec, &first);
     tl_histograms_free(ctx, &h);
     TL_TRY(rc);
-    need->flops += first.flops;
-    need->spared_flops += first.spared_flops;
-    need->rows += first.rows;
-    need->peak_bytes =
-        TL_MAX(need->peak_bytes, first.peak_bytes + beside);
-    need->process_bytes = TL_MAX(need->process_bytes, first.process_bytes);
+    add_work(need, &first, beside);
 done:
     return rc;
 }
@@ -379,8 +385,9 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
 
     *out = need;
     TL_TRY(tl_run_settle(ctx, asked, &spec));
-    arch = route->needs_base && !route->own_net ? spec.candidate.base->arch
-                                                : spec.candidate.arch;
+    arch = route->needs_base && !route->own_net && !tl_arch_is_pooled(&spec.candidate.arch)
+               ? spec.candidate.base->arch
+               : spec.candidate.arch;
     arch.row         = spec.candidate.arch.row;
     arch.adapt       = spec.candidate.arch.adapt;
     arch.source_head = spec.candidate.keep_head && arch.source_head;
@@ -398,7 +405,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
                         !spec.dataset->schema && !spec.dataset->task->text;
     for (int i = 0; i < tl_run_phases(&spec, k.params); i++) {
         const tl_phase phase = tl_run_phase(&spec, k.params, i);
-        TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, &k, &bytes, &need));
+        TL_TRY(forecast_phase(ctx, &spec, &arch, &phase, i > 0, &k, &bytes, &need));
         most = TL_MAX(most, bytes);
     }
     if (spec.candidate.hyper.adapt.nf4) /* merged in full, and packed in f32 to be asked */

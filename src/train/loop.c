@@ -69,26 +69,48 @@ static int64_t last_step(const loop *l)
 }
 
 /* Powers of two within the first epoch, once as many rows were trained as twice validation's. */
+static bool early_step(const tl_run_spec *spec, int64_t step)
+{
+    return step > 0 && (step & (step - 1)) == 0 &&
+           step * spec->candidate.hyper.batch >= 2 * tl_run_units(spec, spec->valid);
+}
+
 static bool early_look(const loop *l)
 {
-    const int64_t step = l->t->at.step;
-
-    return step > 0 && (step & (step - 1)) == 0 && l->t->at.epoch == 0 &&
-           l->t->at.earlier_epochs == 0 &&
-           step * l->t->spec.candidate.hyper.batch >=
-               2 * tl_run_units(&l->t->spec, l->t->spec.valid);
+    return l->t->at.epoch == 0 && l->t->at.earlier_epochs == 0 &&
+           early_step(&l->t->spec, l->t->at.step);
 }
 
 /* A language model sees its text once or twice: it is looked at on the way, so often that
  * looking, a third of a step's work a row, takes a tenth of the time. */
-static bool look_on_the_way(const loop *l)
+static int64_t looks_on_the_way(const tl_run_spec *spec, int64_t steps)
 {
     enum { LEAST_LOOKS = 2, MOST_LOOKS = 20 };
-    const int64_t rows  = last_step(l) * l->t->spec.candidate.hyper.batch;
-    const int64_t looks = TL_MAX(TL_MIN(3 * rows / (10 * l->t->spec.valid.count),
-                                        (int64_t)MOST_LOOKS), (int64_t)LEAST_LOOKS);
+    const int64_t rows = steps * spec->candidate.hyper.batch;
+
+    return TL_MAX(TL_MIN(3 * rows / (10 * spec->valid.count), (int64_t)MOST_LOOKS),
+                  (int64_t)LEAST_LOOKS);
+}
+
+static bool look_on_the_way(const loop *l)
+{
+    const int64_t looks = looks_on_the_way(&l->t->spec, last_step(l));
 
     return l->t->at.step % TL_MAX(last_step(l) / looks, (int64_t)1) == 0;
+}
+
+int64_t tl_loop_looks(const tl_run_spec *spec, const tl_length *length, int64_t steps, bool later)
+{
+    const double share = (double)steps / (double)length->steps;
+    int64_t      looks;
+
+    if (spec->dataset->task->words) return later + looks_on_the_way(spec, steps);
+    looks = later + (int64_t)ceil(share * length->epochs / (double)length->evaluate_every - 1e-9);
+    for (int64_t k = 1; !later && k < steps; k *= 2) {
+        if ((double)k * length->epochs >= (double)length->steps) break; /* past the first epoch */
+        looks += early_step(spec, k);
+    }
+    return looks;
 }
 
 /* Of the training that has gone by; phases that are solved count for nothing. */
@@ -186,6 +208,7 @@ static tl_status look(tl_ctx *ctx, loop *l)
     const bool    end = epoch_over(l);
     const int64_t epochs = t->at.earlier_epochs + t->at.epoch + end;
     tl_progress   p = where(l); /* before the sums of the epoch start anew */
+    const double  start = tl_time_s();
     tl_status     rc;
 
     t->at.share = share_gone(l);
@@ -202,6 +225,7 @@ static tl_status look(tl_ctx *ctx, loop *l)
     if (rc == TL_OK) rc = tl_trainer_tale(ctx, t);
     exchange(t);
     TL_TRY(rc);
+    tl_times_add(&t->look, tl_time_s() - start);
     p.epoch_end = end;
     tl_trainer_say(t, &p, end);
 done:
@@ -265,7 +289,7 @@ static tl_status step_once(tl_ctx *ctx, loop *l)
     }
     TL_TRY(rc);
     const double flops = l->stepper.flops / (double)l->stepper.rows * (double)r.rows;
-    t->pace[t->timed++ % TL_STEP_TIMES] = (float)((tl_time_s() - start) / fmax(1.0, flops));
+    tl_times_add(&t->pace, (tl_time_s() - start) / fmax(1.0, flops));
     at->step++;
     at->position++;
     follow(t);

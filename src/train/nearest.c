@@ -3,7 +3,7 @@
  * Sources: Cover and Hart 1967; Dudani 1976; scikit-learn's KNeighborsClassifier(metric="cosine",
  * weights="distance").  Floor 3, train. */
 #include "train/nearest.h"
-#include "bundle/embed.h"
+#include "model/pooled.h"
 #include "train/features.h"
 
 #include <math.h>
@@ -30,58 +30,16 @@ bool tl_arch_is_nearest(const tl_arch *arch)
     return arch->family && strcmp(arch->family->name, "text-knn") == 0;
 }
 
+bool tl_nearest_route(const tl_candidate *c)
+{
+    return tl_arch_is_nearest(&c->arch) && !c->route->needs_base;
+}
+
 bool tl_nearest_fits(const tl_dataset *d, const tl_model *base)
 {
     return d->task->text && tl_task_of_one_class(d->task) && base->arch.family->text &&
            base->prep.text && !base->prep.text->weighs &&
-           (base->arch.family->class_of || tl_arch_is_nearest(&base->arch));
-}
-
-/* {"network", "pooling"} of what the base's vectors are made by. */
-static tl_status describe(tl_ctx *ctx, const tl_dataset *d, const tl_model *base,
-                          const tl_embed_how *how, json_t **out)
-{
-    const bool nested = tl_arch_is_nearest(&base->arch);
-    json_t    *inner  = nested ? json_incref(json_object_get(base->arch.config, "network"))
-                               : tl_arch_to_json(&base->arch);
-
-    if (!nested) json_object_del(inner, "adapt"); /* what joins it joins the whole */
-    *out = json_pack("{s:s, s:I, s:s, s:b, s:o}", "model_type", "text-knn", "num_labels",
-                     (json_int_t)d->classes, "pooling", tl_pooling_name(how->pool),
-                     "source_head", 0, "network", inner);
-    return *out ? TL_OK : tl_fail(ctx, TL_ENOMEM, "kNN", "no room for its network (free memory)");
-}
-
-tl_status tl_nearest_text(tl_ctx *ctx, const tl_dataset *d, const tl_model *base, tl_arch *arch,
-                          tl_prep *prep, tl_texter **texter)
-{
-    json_t      *config = NULL;
-    tl_embed_how how;
-    tl_status    rc;
-
-    *texter = NULL;
-    TL_TRY(tl_embedding_of(ctx, base, NULL, &how));
-    TL_TRY(describe(ctx, d, base, &how, &config));
-    TL_TRY(tl_arch_from_config(ctx, base->path ? base->path : "kNN", config, arch));
-    arch->adapt = base->arch.adapt;
-    *prep       = base->prep;
-    if (how.most > 0 && how.most < base->prep.text->most) {
-        TL_TRY(tl_texter_shorter(ctx, base->prep.text, how.most, texter));
-        prep->text = *texter;
-    }
-done:
-    json_decref(config);
-    return rc;
-}
-
-tl_status tl_nearest_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
-{
-    tl_model base = *spec->candidate.base; /* borrowed, but for the network around it */
-
-    base.arch = spec->candidate.arch;
-    base.prep = spec->candidate.prep;
-    return tl_model_with_head(ctx, &base, spec->dataset->classes, spec->dataset->class_name, -1.0,
-                              spec->seed, out);
+           (base->arch.family->class_of || tl_arch_is_pooled(&base->arch));
 }
 
 static int64_t rows_kept(const tl_run_spec *spec, int64_t width)

@@ -3,7 +3,9 @@
 #include "train/run.h"
 #include "core/machine.h"
 #include "core/rand.h"
+#include "model/pooled.h"
 #include "train/nearest.h"
+#include "train/pooled.h"
 #include "train/thresholds.h"
 #include "train/trainer.h"
 #include "train/tfidf.h"
@@ -31,6 +33,13 @@ static void shrink_and_perturb(const tl_run_spec *spec, tl_params *params)
     }
 }
 
+/* A network around that of its base, which is none of that kind; or with neighbours of its own. */
+static bool makes_vectors(const tl_candidate *c)
+{
+    return c->base && tl_arch_is_pooled(&c->arch) &&
+           (!c->route->needs_base || !tl_arch_is_pooled(&c->base->arch));
+}
+
 tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
 {
     const tl_candidate *c    = &spec->candidate;
@@ -39,7 +48,7 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
     tl_model            base;
     tl_status           rc;
 
-    if (tl_arch_is_nearest(&c->arch)) return tl_nearest_model(ctx, spec, out);
+    if (makes_vectors(c)) return tl_pooled_model(ctx, spec, out);
     if (!d->task->words) arch.outputs = d->classes;
     if (c->hyper.dropout >= 0.0) arch.dropout = c->hyper.dropout;
     if (c->route->start == TL_START_NEW)
@@ -268,7 +277,7 @@ static tl_status run_phases(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *fro
         solved               = phase.solve;
         if (tl_arch_is_trees(&t->model->arch)) TL_TRY(tl_trees_run(ctx, t));
         else if (tl_arch_is_tfidf(&t->model->arch)) TL_TRY(tl_tfidf_run(ctx, t));
-        else if (tl_arch_is_nearest(&t->model->arch)) TL_TRY(tl_nearest_run(ctx, t, from));
+        else if (tl_nearest_route(&t->spec.candidate)) TL_TRY(tl_nearest_run(ctx, t, from));
         else if (phase.solve) TL_TRY(tl_solve_run(ctx, t, from));
         else TL_TRY(tl_loop_run(ctx, t, &phase, from));
         from = NULL;
@@ -412,14 +421,18 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double quick_pace(const tl_trainer *t)
+void tl_times_add(tl_times *times, double seconds)
 {
-    float        pace[TL_STEP_TIMES];
-    const size_t n = (size_t)TL_MIN(t->timed, (int64_t)TL_STEP_TIMES);
+    times->at[times->count++ % TL_TIMES] = (float)seconds;
+}
 
-    memcpy(pace, t->pace, sizeof pace);
-    qsort(pace, n, sizeof *pace, by_size);
-    return n > 0 ? (double)pace[n / 4] : (double)NAN;
+/* Lower quartile; NaN: nothing was timed. */
+static double quick(tl_times times)
+{
+    const size_t n = (size_t)TL_MIN(times.count, (int64_t)TL_TIMES);
+
+    qsort(times.at, n, sizeof *times.at, by_size);
+    return n > 0 ? (double)times.at[n / 4] : (double)NAN;
 }
 
 /* From the beginning, at a tenth of the rate; what the first attempt cost is counted. */
@@ -466,7 +479,9 @@ static void tell(tl_trainer *t, tl_run_result *out)
     out->seconds      = tl_trainer_seconds(t);
     out->joules       = tl_trainer_joules(t);
     out->flops        = t->at.flops;
-    out->quick_s_per_flop = quick_pace(t);
+    out->quick_s_per_flop = quick(t->pace);
+    out->quick_look_s     = quick(t->look);
+    out->solve_s          = t->solving;
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
 }
 

@@ -73,6 +73,8 @@ typedef struct {
     double     joules;        /* of the whole machine while it ran (core/energy.h); NaN       */
     double     quick_s_per_flop; /* lower quartile of the latest steps: what a FLOP takes when
                                  nothing else uses the machine; NAN: no steps               */
+    double     quick_look_s;     /* the same of an evaluation on all validation rows; NAN: none */
+    double     solve_s;          /* what solving heads took, features aside                   */
     size_t     accounted_bytes; /* of peak_bytes, what we allocated ourselves               */
     size_t     peak_bytes;    /* of the process while it ran: accounted and the rest        */
     int64_t    trainable, parameters;
@@ -108,6 +110,9 @@ typedef struct {
     size_t peak_bytes;
     size_t process_bytes; /* the part of it that no allocation of ours shows */
     double flops;         /* of the whole schedule ...                        */
+    double look_flops;    /* ... of which evaluating on the way so many, ...  */
+    double looks;         /* ... so often; ...                                */
+    double solve_flops;   /* ... to solve heads, without their features; ...  */
     double spared_flops;  /* ... of which patience is likely to spare so many */
     double kept_flops;   /* ... and to make what frozen blocks put out, once: so many      */
     double rows;              /* row visits: a training step's count once, a forward's a third */

@@ -60,7 +60,8 @@ static tl_status check_tags(tl_ctx *ctx, const tl_run_spec *spec)
     if (c->hyper.balanced || tl_hyper_mixes(&c->hyper))
         TL_FAIL(TL_EUSAGE, c->route->name, "balanced and mixup are for rows of their own, and "
                 "words come in texts (leave them out)");
-    if (!tl_arch_is_tfidf(&c->arch) && !c->arch.family->class_of(&c->arch))
+    if (!tl_arch_is_tfidf(&c->arch) &&
+        (!c->arch.family->class_of || !c->arch.family->class_of(&c->arch)))
         TL_FAIL(TL_EUSAGE, c->arch.name, "has no head for tags of words (take bert, roberta, "
                 "distilbert, gpt2 or llama)");
 done:

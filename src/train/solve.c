@@ -5,6 +5,7 @@
  * Floor 3, train. */
 #include "train/evaluate.h"
 #include "train/features.h"
+#include "core/machine.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -180,9 +181,11 @@ tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from)
 
     tl_train_select(t->model->params, &head, &t->spec.candidate.hyper);
     TL_TRY(fill_tables(ctx, &s, from));
+    const double start = tl_time_s();
     TL_TRY(open_solver(ctx, &s));
     TL_TRY(choose_penalty(ctx, &s));
     TL_TRY(fold(ctx, &s));
+    t->solving += tl_time_s() - start;
     t->at.step = s.iterations;
     snprintf(t->detail, sizeof t->detail, "l2 %g after %lld iterations in all", s.best_l2,
              (long long)s.iterations);

@@ -25,7 +25,12 @@ typedef struct {
     int64_t loss_rows, earlier_steps, earlier_epochs; /* of the phases before               */
 } tl_place;
 
-enum { TL_STEP_TIMES = 64 };
+/* The latest of what is timed again and again in this process. */
+enum { TL_TIMES = 64 };
+typedef struct {
+    float   at[TL_TIMES]; /* by turns */
+    int64_t count;        /* ever     */
+} tl_times;
 
 typedef struct tl_trainer {
     tl_run_spec   spec;        /* as asked, with batch, shards and micro-batch settled      */
@@ -47,8 +52,9 @@ typedef struct tl_trainer {
     int64_t       generation;  /* of the next checkpoint                                    */
     double        started, said, saved, save_cost; /* seconds of tl_time_s                  */
     tl_energy     energy;      /* since this process began                                  */
-    float         pace[TL_STEP_TIMES]; /* seconds per FLOP of the latest steps, by turns    */
-    int64_t       timed;       /* steps timed since this process began                      */
+    tl_times      pace;        /* of steps: seconds per FLOP                                */
+    tl_times      look;        /* of evaluations on the way: seconds each                   */
+    double        solving;     /* seconds that heads took to be solved, features aside      */
     bool          train_known; /* a solved head has scored its own rows: these two          */
     double        train_metric, train_loss;
     int64_t       trained;     /* parameters that learned, where merging hid them; else 0   */
@@ -74,6 +80,7 @@ tl_status tl_trainer_replace(tl_ctx *ctx, tl_trainer *t, tl_model **model, doubl
                              double loss);
 /* tale.c: of a model of next words one more of t->tales: {"step", "prompt", "text"}. */
 tl_status tl_trainer_tale(tl_ctx *ctx, tl_trainer *t);
+void      tl_times_add(tl_times *times, double seconds);
 void      tl_trainer_forget(tl_trainer *t); /* the epoch's sums start anew */
 void      tl_trainer_say(tl_trainer *t, tl_progress *p, bool now);
 /* phases.c: the route's phases on this network, and what each trains at which rate. */
@@ -94,6 +101,9 @@ tl_status tl_loop_run(tl_ctx *ctx, tl_trainer *t, const tl_phase *phase,
 typedef struct { double epochs; int64_t steps, warmup, evaluate_every; } tl_length;
 tl_length tl_loop_length(const tl_run_spec *spec, const tl_phase *phase,
                          const tl_loader *loader);
+/* How often its first `steps` steps are interrupted to evaluate; `later`: a phase came before. */
+int64_t   tl_loop_looks(const tl_run_spec *spec, const tl_length *length, int64_t steps,
+                        bool later);
 /* solve.c: a phase that solves the head on features. */
 tl_status tl_solve_run(tl_ctx *ctx, tl_trainer *t, const tl_checkpoint *from);
 /* save.c */

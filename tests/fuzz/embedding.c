@@ -3,6 +3,7 @@
  * empty one is not there.  What is accepted is a way to embed, and a pooling that is named takes
  * the place of modules.json. */
 #include "bundle/embed.h"
+#include "model/pooled.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
  * says, of length 1, k by validation; kept as weights beside the base's own, opened again with the
  * same answers, as the base of another run, and interrupted to the same bits. */
 #include "train/nearest.h"
+#include "train/pooled.h"
 #include "bundle/embed.h"
 #include "core/io.h"
 #include "support/counted.h"
@@ -27,7 +28,8 @@ static void open_nearest(nearest *n, const char *net)
     test_sentences_open(&n->s, ROWS, net, "baseline", 1.0);
     n->s.spec.backend = &tl_backend_cpu;
     assert_true(tl_nearest_fits(n->s.dataset, n->s.base));
-    TEST_OK(tl_nearest_text(test_ctx(), n->s.dataset, n->s.base, &n->arch, &c->prep, &n->texter));
+    TEST_OK(tl_pooled_text(test_ctx(), n->s.dataset, n->s.base, "text-knn", &n->arch, &c->prep,
+                           &n->texter));
     c->arch = n->arch;
     c->base = n->s.base;
 }
@@ -162,7 +164,8 @@ static void its_best_is_a_base(void **state)
     (void)state;
     open_nearest(&n, "bert:1x64");
     TEST_OK(tl_run_train(test_ctx(), &n.s.spec, &r));
-    TEST_OK(tl_nearest_text(test_ctx(), n.s.dataset, r.model, &arch, &c->prep, &texter));
+    TEST_OK(tl_pooled_text(test_ctx(), n.s.dataset, r.model, "text-knn", &arch, &c->prep,
+                           &texter));
     assert_null(texter);
     assert_string_equal(arch.name, r.model->arch.name);
     c->arch = arch;
@@ -213,16 +216,64 @@ static void as_the_bases_folder_says(void **state)
         "[{\"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"}]");
     put(n.s.folder, "sentence_bert_config.json", "{\"max_seq_length\": 16}");
     put(inner, "config.json", "{\"pooling_mode_cls_token\": true}");
-    TEST_OK(tl_nearest_text(test_ctx(), n.s.dataset, n.s.base, &arch, &prep, &texter));
+    bool asked = false;
+    TEST_OK(tl_pooled_asked(test_ctx(), n.s.dataset, n.s.base, &asked));
+    assert_true(asked);
+    TEST_OK(tl_pooled_text(test_ctx(), n.s.dataset, n.s.base, "text-knn", &arch, &prep, &texter));
     assert_string_equal(tl_json_text(arch.config, "pooling", ""), "cls");
     assert_non_null(texter);
     assert_int_equal(prep.text->most, 16);
     tl_arch_free(test_ctx(), &arch);
     tl_texter_drop(test_ctx(), texter);
     put(inner, "config.json", "{\"pooling_mode_max_tokens\": true}");
-    assert_int_equal(tl_nearest_text(test_ctx(), n.s.dataset, n.s.base, &arch, &prep, &texter),
-                     TL_EDATA);
+    assert_int_equal(tl_pooled_text(test_ctx(), n.s.dataset, n.s.base, "text-knn", &arch, &prep,
+                                    &texter), TL_EDATA);
     assert_null(texter);
+    close_nearest(&n);
+}
+
+/* A probe of such a base learns on its vectors, and is saved as a directory of that kind whose last
+ * module is the head: opened again it answers alike, and is a base like the first. */
+static void a_probe_takes_the_vectors_that_the_folder_tells(void **state)
+{
+    nearest       n;
+    tl_run_result r;
+    tl_model     *again;
+    tl_embed_how  how;
+    char          path[700], inner[800];
+    bool          asked = true;
+    tl_candidate *c     = &n.s.spec.candidate;
+
+    (void)state;
+    open_nearest(&n, "bert:1x64");
+    TEST_OK(tl_pooled_asked(test_ctx(), n.s.dataset, n.s.base, &asked));
+    assert_false(asked); /* nobody said how its vectors are made */
+    TEST_OK(tl_strdup(test_ctx(), n.s.folder, &n.s.base->path));
+    snprintf(inner, sizeof inner, "%s/1_Pooling", n.s.folder);
+    TEST_OK(tl_make_folders(test_ctx(), inner));
+    put(n.s.folder, "modules.json",
+        "[{\"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"}]");
+    put(inner, "config.json", "{\"pooling_mode_mean_tokens\": true}");
+    tl_arch_free(test_ctx(), &n.arch);
+    tl_texter_drop(test_ctx(), n.texter);
+    c->route = tl_route_find("probe");
+    TEST_OK(tl_pooled_text(test_ctx(), n.s.dataset, n.s.base, "text-pooled", &n.arch, &c->prep,
+                           &n.texter));
+    c->arch = n.arch;
+    TEST_OK(tl_route_defaults(test_ctx(), c->route, &c->arch, n.s.train.count, &c->hyper));
+    TEST_OK(tl_run_train(test_ctx(), &n.s.spec, &r));
+    assert_string_equal(r.model->arch.family->name, "text-pooled");
+    assert_true(r.valid_metric > 0.8);
+    snprintf(path, sizeof path, "%s/best", n.s.folder);
+    TEST_OK(tl_model_save(test_ctx(), r.model, NULL, path));
+    snprintf(inner, sizeof inner, "%s/2_Dense/model.safetensors", path);
+    assert_true(tl_exists(inner));
+    TEST_OK(tl_model_open(test_ctx(), path, NULL, &again));
+    same_answers(&n, r.model, again);
+    TEST_OK(tl_embedding_of(test_ctx(), again, NULL, &how));
+    assert_int_equal(how.pool, TL_POOL_MEAN);
+    tl_model_free(test_ctx(), again);
+    tl_run_result_free(test_ctx(), &r);
     close_nearest(&n);
 }
 
@@ -315,7 +366,8 @@ static tl_status from_the_start(nearest *n, tl_run_result *r)
     tl_status     rc;
 
     tl_arch_free(test_ctx(), &n->arch);
-    TL_TRY(tl_nearest_text(test_ctx(), n->s.dataset, n->s.base, &n->arch, &c->prep, &n->texter));
+    TL_TRY(tl_pooled_text(test_ctx(), n->s.dataset, n->s.base, "text-knn", &n->arch, &c->prep,
+                          &n->texter));
     c->arch = n->arch;
     TL_TRY(tl_run_train(test_ctx(), &n->s.spec, r));
 done:
@@ -358,6 +410,7 @@ int main(void)
         cmocka_unit_test(k_is_the_best_on_validation),
         cmocka_unit_test(its_best_is_a_base),
         cmocka_unit_test(as_the_bases_folder_says),
+        cmocka_unit_test(a_probe_takes_the_vectors_that_the_folder_tells),
         cmocka_unit_test(elsewhere_it_has_no_place),
         cmocka_unit_test(hostile_configs_are_told),
         cmocka_unit_test(R3_interrupted_to_the_same_bits),

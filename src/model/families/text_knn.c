@@ -3,68 +3,32 @@
  * Made by the baseline; as a base its body is the pooled states.
  * Sources: Cover and Hart 1967; Dudani 1976 (votes by nearness); Reimers and Gurevych 2019,
  * arXiv:1908.10084.  Floor 2, model. */
-#include "model/config.h"
-#include "tensor/ops.h"
+#include "model/pooled.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { MOST_ROWS = 1 << 24 };
-
-static const struct {
-    const char *name;
-    tl_pooling  pool;
-} poolings[] = { { "mean", TL_POOL_MEAN }, { "cls", TL_POOL_FIRST }, { "last", TL_POOL_LAST } };
-
-static bool pooling_of(const json_t *config, tl_pooling *out)
-{
-    for (size_t i = 0; i < TL_COUNT(poolings); i++)
-        if (strcmp(poolings[i].name, tl_json_text(config, "pooling", "mean")) == 0) {
-            *out = poolings[i].pool;
-            return true;
-        }
-    return false;
-}
-
-/* The network within; TL_EDATA where it is none of text, or one of these itself. */
-static tl_status network_of(tl_ctx *ctx, const char *where, const json_t *config, tl_arch *out)
-{
-    const json_t    *value  = json_object_get(config, "network");
-    const tl_family *family = tl_family_find(tl_json_text(value, "family", ""));
-    tl_status        rc;
-
-    *out = (tl_arch){ 0 };
-    if (!family || !family->text || !family->class_of)
-        TL_FAIL(TL_EDATA, where, "\"network\" is no network of text (copy the model again)");
-    TL_TRY(tl_arch_from_json(ctx, where, value, out));
-    out->ask = TL_ASK_TOKENS;
-done:
-    return rc;
-}
 
 static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
                            const json_t *config, tl_arch *arch)
 {
-    tl_arch    network = { 0 };
-    tl_pooling pool;
-    int64_t    k, rows, skip;
-    tl_status  rc;
+    tl_arch   network = { 0 };
+    int64_t   k, rows, skip;
+    tl_status rc;
 
     if (!config)
         TL_FAIL(TL_EUSAGE, where,
                 "\"%.40s\" has no size of its own: it is made of training rows (try "
                 "--route baseline --base MODEL)",
                 size ? size : "text-knn");
-    TL_TRY(network_of(ctx, where, config, &network));
+    TL_TRY(tl_pooled_network(ctx, where, config, &network));
     TL_TRY(tl_config_int(ctx, where, config, "neighbours", 1, TL_MOST_VOTES, 1, &k));
     TL_TRY(tl_config_int(ctx, where, config, "rows", 1, MOST_ROWS, 1, &rows));
     TL_TRY(tl_config_int(ctx, where, config, "leave_out", 0, 1, 0, &skip));
     if (k + skip > rows)
         TL_FAIL(TL_EDATA, where,
                 "\"neighbours\" is %" PRId64 " of %" PRId64 " rows (mend one of them)", k, rows);
-    if (!pooling_of(config, &pool))
-        TL_FAIL(TL_EDATA, where, "\"pooling\" is none of mean, cls and last (mend it)");
     arch->row = network.row;
     snprintf(arch->name, sizeof arch->name, "text-knn of %.50s", network.name);
     TL_TRY(tl_config_take(
@@ -77,22 +41,6 @@ static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
 done:
     tl_arch_free(ctx, &network);
     return rc;
-}
-
-static tl_tensor body(tl_net *net, const tl_arch *arch, tl_tensor ids)
-{
-    tl_arch    network;
-    tl_pooling pool;
-    tl_tensor  x;
-
-    if (!pooling_of(arch->config, &pool)) return 0; /* configure has refused it */
-    net->status = network_of(net->ctx, arch->name, arch->config, &network);
-    if (net->status != TL_OK) return 0;
-    x = network.family->body(net, &network, ids);
-    tl_arch_free(net->ctx, &network);
-    if (net->status != TL_OK || arch->ask == TL_ASK_TOKENS) return x;
-    tl_net_layer(net, "pooled");
-    return tl_sequence_pool(net->g, x, net->text.offsets, pool);
 }
 
 /* Of length 1: x / sqrt(mean(x^2) width). */
@@ -113,9 +61,10 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)
                                 .classes = arch->outputs,
                                 .near    = true };
 
+    net->init_sd = 0.02f; /* a head that begins anew says little at first, as BERT's */
     if (!arch->source_head)
         return tl_net_linear(net, "classifier", x, arch->outputs, true, TL_ACT_NONE,
-                             TL_INIT_GLOROT_UNIFORM);
+                             TL_INIT_NORMAL);
     if (tl_graph_status(net->g) != TL_OK) return 0;
     const tl_tensor scores = tl_net_linear(net, "neighbours", to_length_one(net, x), rows, false,
                                            TL_ACT_NONE, TL_INIT_ZERO);
@@ -138,7 +87,7 @@ const tl_family tl_family_text_knn = {
     .keys         = keys,
     .text         = true,
     .configure    = configure,
-    .body         = body,
+    .body         = tl_pooled_body,
     .head         = head,
     .maps         = maps,
     .n_maps       = TL_COUNT(maps),

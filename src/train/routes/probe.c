@@ -15,6 +15,7 @@ const tl_route tl_route_probe = {
     .action   = "keep @ frozen and train a new head",
     .plain    = "the pretrained network is used as it is; only the last layer is learnt",
     .needs_base = true,
+    .vectors    = true,
     .start      = TL_START_BASE,
     .phase      = { { .which = TL_TRAIN_HEAD, .solve = true } },
     .phases     = 1,
