@@ -10,7 +10,7 @@
 #include "study/stats.h"
 #include "train/evaluate.h"
 #include "train/nearest.h"
-#include "train/pooled.h"
+#include "train/network.h"
 #include "train/rates.h"
 #include "train/store.h"
 #include "train/texts.h"
@@ -92,35 +92,15 @@ static tl_status make_candidate(tl_ctx *ctx, const tailor_model *model, int64_t 
                                 const tl_dataset *d, const tailor_fit_options *o,
                                 tl_candidate *c, tl_fitting *f)
 {
-    const int64_t classes = d->classes;
-    bool          vectors = false;
-    tl_status     rc;
+    const tl_model *base = model->model;
+    bool            made;
+    tl_status       rc;
 
     TL_TRY(tl_fit_route(ctx, model, o->route, &c->route));
-    if (c->route->vectors) TL_TRY(tl_pooled_asked(ctx, d, model->model, &vectors));
-    c->base = c->route->needs_base ? model->model : NULL;
-    c->prep = model->model->prep;
-    if (strcmp(c->route->name, "baseline") == 0 && d->schema) {
-        TL_TRY(tl_baseline_table(ctx, d, &c->arch, &c->prep, &f->columns));
-    } else if (strcmp(c->route->name, "baseline") == 0 && !model->fresh &&
-               tl_nearest_fits(d, model->model)) {
-        c->base = model->model;
-        TL_TRY(tl_pooled_text(ctx, d, c->base, "text-knn", &c->arch, &c->prep, &f->texter));
-    } else if (strcmp(c->route->name, "baseline") == 0 && d->text) {
-        TL_TRY(tl_baseline_text(ctx, d, &c->arch, &c->prep, &f->texter));
-    } else if (strcmp(c->route->name, "baseline") == 0) {
-        TL_TRY(tl_baseline_arch(ctx, model->model->arch.row, classes, &c->arch));
-    } else if (c->route->own_net) {
-        TL_TRY(tl_student(ctx, &model->model->arch, &model->model->prep, classes, &c->arch,
-                          &c->prep));
-    } else if (vectors) {
-        TL_TRY(tl_pooled_text(ctx, d, c->base, "text-pooled", &c->arch, &c->prep, &f->texter));
-    } else {
-        TL_TRY(tl_arch_copy(ctx, &model->model->arch, &c->arch));
-        c->arch.outputs     = classes;
-        c->arch.source_head = false;
-        c->arch.ask         = tl_ask_of_task(d->task);
-    }
+    c->prep = base->prep;
+    if (tl_route_is_baseline(c->route) && (model->fresh || !tl_nearest_fits(d, base))) base = NULL;
+    TL_TRY(tl_route_network(ctx, d, base, c, &f->columns, &f->texter, &made));
+    if (!made) TL_TRY(tl_baseline_arch(ctx, model->model->arch.row, d->classes, &c->arch));
     TL_TRY(tl_route_defaults(ctx, c->route, &c->arch, rows, &c->hyper));
     TL_TRY(tl_fit_hyper(ctx, &c->hyper, o));
     TL_TRY(set_image_size(ctx, c));

@@ -86,12 +86,8 @@ static tl_status copy_kept(tl_ctx *ctx, const tl_model *m, tl_params **out)
     TL_TRY(tl_params_seal(ctx, to));
     if (prefix) tl_prefix_gather(from, tl_params_value(to, &to->param[0]));
     for (int32_t i = 0; i < from->count; i++)
-        if (kept(&m->arch, &from->param[i])) {
-            memcpy(tl_params_value(to, &to->param[k]),
-                   tl_params_value(from, &from->param[i]),
-                   (size_t)from->param[i].count * sizeof(float));
-            k++;
-        }
+        if (kept(&m->arch, &from->param[i]))
+            TL_TRY(tl_params_take(ctx, to, &to->param[k++], from, &from->param[i]));
     *out = to;
     to   = NULL;
 done:

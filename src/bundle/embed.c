@@ -2,6 +2,7 @@
  * those of the package sentence-transformers.  Floor 3, bundle. */
 #include "bundle/embed.h"
 #include "core/io.h"
+#include "model/pooled.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,27 +10,28 @@
 
 enum { JSON_MOST = 1 << 20, ROWS = 16, NAME_MOST = 120 };
 
+/* The keys of a pooling's config.json. */
 static const struct {
-    const char *name, *key; /* ours, and that of a pooling's config.json */
+    const char *key;
     tl_pooling  pool;
     bool        known;
 } poolings[] = {
-    { "mean", "pooling_mode_mean_tokens", TL_POOL_MEAN, true },
-    { "cls", "pooling_mode_cls_token", TL_POOL_FIRST, true },
-    { "last", "pooling_mode_lasttoken", TL_POOL_LAST, true },
-    { "max", "pooling_mode_max_tokens", TL_POOL_MEAN, false },
-    { "mean over sqrt", "pooling_mode_mean_sqrt_len_tokens", TL_POOL_MEAN, false },
-    { "weighted mean", "pooling_mode_weightedmean_tokens", TL_POOL_MEAN, false },
+    { "pooling_mode_mean_tokens", TL_POOL_MEAN, true },
+    { "pooling_mode_cls_token", TL_POOL_FIRST, true },
+    { "pooling_mode_lasttoken", TL_POOL_LAST, true },
+    { "pooling_mode_max_tokens", TL_POOL_MEAN, false },
+    { "pooling_mode_mean_sqrt_len_tokens", TL_POOL_MEAN, false },
+    { "pooling_mode_weightedmean_tokens", TL_POOL_MEAN, false },
 };
 
-static tl_status named(tl_ctx *ctx, const char *name, tl_pooling *out)
+json_t *tl_pooling_config(tl_pooling pool, int64_t width)
 {
+    json_t *all = json_pack("{s:I}", "word_embedding_dimension", (json_int_t)width);
+
     for (size_t i = 0; i < TL_COUNT(poolings); i++)
-        if (poolings[i].known && strcmp(poolings[i].name, name) == 0) {
-            *out = poolings[i].pool;
-            return TL_OK;
-        }
-    return tl_fail(ctx, TL_EUSAGE, "--pooling", "\"%.40s\" is none (say mean, cls or last)", name);
+        json_object_set_new(all, poolings[i].key,
+                            json_boolean(poolings[i].known && poolings[i].pool == pool));
+    return all;
 }
 
 /* A JSON file of the folder; *out is NULL where there is none. */
@@ -135,8 +137,9 @@ tl_status tl_embedding_of(tl_ctx *ctx, const tl_model *model, const char *poolin
     tl_status rc = TL_OK;
 
     *out = (tl_embed_how){ .pool = TL_POOL_MEAN };
-    if (!pooling) pooling = tl_json_text(model->arch.config, "pooling", NULL); /* text-knn's */
-    if (pooling) TL_TRY(named(ctx, pooling, &out->pool));
+    if (!pooling) pooling = tl_json_text(model->arch.config, "pooling", NULL); /* model/pooled.h */
+    if (pooling && !tl_pooling_find(pooling, &out->pool))
+        TL_FAIL(TL_EUSAGE, "--pooling", "\"%.40s\" is none (say mean, cls or last)", pooling);
     if (!model->path || !tl_is_folder(model->path)) return TL_OK;
     TL_TRY(read_beside(ctx, model->path, "sentence_bert_config.json", &path, &size));
     TL_TRY(take_size(ctx, path, size, out));

@@ -11,6 +11,8 @@ typedef struct {
     bool       told;      /* modules.json says so; else it is our choice                    */
 } tl_embed_how;
 
+/* What a pooling's config.json says of vectors of this width; NULL: no memory. */
+json_t   *tl_pooling_config(tl_pooling pool, int64_t width);
 /* What modules.json, the pooling's config.json and sentence_bert_config.json in the model's folder
  * ask; without them the mean of a text's tokens as it is.  `pooling` ("mean", "cls" or "last"; may
  * be NULL) takes the place of all that modules.json asks.  TL_EUSAGE: another name; TL_EDATA: a

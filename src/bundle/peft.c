@@ -392,8 +392,7 @@ static tl_status widen(tl_ctx *ctx, const reading *r, tl_model **out)
         const tl_param *p = &m->params->param[i],
                        *q = tl_params_find(r->base->params, p->name);
         if (q && tl_shape_equal(&p->shape, &q->shape))
-            memcpy(tl_params_value(m->params, p), tl_params_value(r->base->params, q),
-                   (size_t)p->count * sizeof(float));
+            TL_TRY(tl_params_take(ctx, m->params, p, r->base->params, q));
     }
     if (r->base->path) TL_TRY(tl_strdup(ctx, r->base->path, &m->path));
     *out = m;

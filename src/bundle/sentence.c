@@ -1,6 +1,7 @@
 /* sentence.c -- see sentence.h.  The files are those of the package sentence-transformers 5.
  * Floor 3, bundle. */
 #include "bundle/sentence.h"
+#include "bundle/embed.h"
 #include "core/io.h"
 #include "model/pooled.h"
 #include "model/weights.h"
@@ -48,16 +49,6 @@ static json_t *module(int number, const char *path, const char *kind)
                      type);
 }
 
-static json_t *pooling_config(const tl_model *m, int64_t width)
-{
-    const char *name = tl_json_text(m->arch.config, "pooling", "mean");
-
-    return json_pack("{s:I, s:b, s:b, s:b}", "word_embedding_dimension", (json_int_t)width,
-                     "pooling_mode_cls_token", strcmp(name, "cls") == 0,
-                     "pooling_mode_mean_tokens", strcmp(name, "mean") == 0,
-                     "pooling_mode_lasttoken", strcmp(name, "last") == 0);
-}
-
 /* The head's two tensors under the names that Dense has for them. */
 static tl_status save_head(tl_ctx *ctx, const tl_model *m, const char *folder)
 {
@@ -77,11 +68,9 @@ static tl_status save_head(tl_ctx *ctx, const tl_model *m, const char *folder)
         TL_TRY(tl_params_declare(ctx, to, &like, &made));
     }
     TL_TRY(tl_params_seal(ctx, to));
-    for (size_t i = 0; i < TL_COUNT(names); i++) {
-        const tl_param *p = tl_params_find(m->params, names[i][0]);
-        memcpy(tl_params_value(to, &to->param[i]), tl_params_value(m->params, p),
-               (size_t)p->count * sizeof(float));
-    }
+    for (size_t i = 0; i < TL_COUNT(names); i++)
+        TL_TRY(tl_params_take(ctx, to, &to->param[i], m->params,
+                              tl_params_find(m->params, names[i][0])));
     TL_TRY(tl_path_join(ctx, folder, "model.safetensors", &path));
     TL_TRY(tl_weights_save(ctx, to, NULL, path));
 done:
@@ -101,7 +90,8 @@ tl_status tl_sentence_save(tl_ctx *ctx, const tl_model *m, const char *folder)
     TL_TRY(tl_path_join(ctx, folder, head_folder, &head));
     TL_TRY(tl_make_folders(ctx, pooling));
     TL_TRY(tl_make_folders(ctx, head));
-    TL_TRY(tl_json_save(ctx, pooling, "config.json", pooling_config(m, width)));
+    TL_TRY(tl_json_save(ctx, pooling, "config.json",
+                        tl_pooling_config(tl_pooling_of(m->arch.config), width)));
     TL_TRY(tl_json_save(ctx, head, "config.json",
                      json_pack("{s:I, s:I, s:b, s:s}", "in_features", (json_int_t)width,
                                "out_features", (json_int_t)m->arch.outputs, "bias", 1,

@@ -1,5 +1,5 @@
-/* sentence.h -- a linear head on pooled states as a directory of sentence-transformers: Transformer,
- * Pooling and, as the last module, Dense, so that its `encode` gives a text's logits.
+/* sentence.h -- a linear head on pooled states as a directory of sentence-transformers: modules
+ * Transformer, Pooling and, as the last, Dense, so that its `encode` gives a text's logits.
  * Floor 3, bundle. */
 #ifndef TL_BUNDLE_SENTENCE_H
 #define TL_BUNDLE_SENTENCE_H

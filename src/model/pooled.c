@@ -1,6 +1,7 @@
 /* pooled.c -- see pooled.h.  Floor 2, model. */
 #include "model/pooled.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -31,6 +32,14 @@ static bool pooling_of(const json_t *config, tl_pooling *out)
     return tl_pooling_find(tl_json_text(config, "pooling", "mean"), out);
 }
 
+tl_pooling tl_pooling_of(const json_t *config)
+{
+    tl_pooling pool = TL_POOL_MEAN;
+
+    pooling_of(config, &pool); /* configure has refused others */
+    return pool;
+}
+
 bool tl_arch_is_pooled(const tl_arch *arch)
 {
     return arch->family && arch->family->body == tl_pooled_body;
@@ -54,18 +63,46 @@ done:
     return rc;
 }
 
+tl_status tl_pooled_configure(tl_ctx *ctx, const char *where, const char *size, const char *of,
+                              const json_t *config, json_t *more, tl_arch *arch)
+{
+    tl_arch   network = { 0 };
+    json_t   *vocabulary;
+    tl_status rc;
+
+    if (!config)
+        TL_FAIL(TL_EUSAGE, where, "\"%.40s\" has no size of its own: it is made %s",
+                size ? size : arch->family->name, of);
+    TL_TRY(tl_pooled_network(ctx, where, config, &network));
+    arch->row = network.row;
+    snprintf(arch->name, sizeof arch->name, "%s of %.40s", arch->family->name, network.name);
+    json_object_set_new(more, "pooling", json_string(tl_pooling_name(tl_pooling_of(config))));
+    json_object_set(more, "network", json_object_get(config, "network"));
+    vocabulary = json_object_get(network.config, "vocab_size");
+    if (vocabulary) json_object_set(more, "vocab_size", vocabulary);
+    TL_TRY(tl_config_take(ctx, arch, json_incref(more)));
+done:
+    json_decref(more);
+    tl_arch_free(ctx, &network);
+    return rc;
+}
+
 tl_tensor tl_pooled_body(tl_net *net, const tl_arch *arch, tl_tensor ids)
 {
-    tl_arch    network;
-    tl_pooling pool;
-    tl_tensor  x;
+    tl_arch   network;
+    tl_tensor x;
 
-    if (!pooling_of(arch->config, &pool)) return 0; /* configure has refused it */
     net->status = tl_pooled_network(net->ctx, arch->name, arch->config, &network);
     if (net->status != TL_OK) return 0;
     x = network.family->body(net, &network, ids);
     tl_arch_free(net->ctx, &network);
     if (net->status != TL_OK || arch->ask == TL_ASK_TOKENS) return x;
     tl_net_layer(net, "pooled");
-    return tl_sequence_pool(net->g, x, net->text.offsets, pool);
+    return tl_sequence_pool(net->g, x, net->text.offsets, tl_pooling_of(arch->config));
+}
+
+tl_tensor tl_pooled_head(tl_net *net, const tl_arch *arch, tl_tensor x)
+{
+    net->init_sd = 0.02f;
+    return tl_net_linear(net, "classifier", x, arch->outputs, true, TL_ACT_NONE, TL_INIT_NORMAL);
 }

@@ -6,7 +6,7 @@
 #include "core/text.h"
 #include "study/update.h"
 #include "train/nearest.h"
-#include "train/pooled.h"
+#include "train/network.h"
 #include "train/texts.h"
 
 #include <math.h>
@@ -21,11 +21,6 @@ static const char large_net[] =
     "pool 2, conv 128 3, norm batch, relu, pool 2, conv 128 3, "
     "norm batch, relu, gpool, dropout 0.2";
 enum { SMALL_SIDE = 48, LARGE_SIDE = 96, BASELINE_SIDE = 32 };
-
-static bool is_baseline(const tl_route *route)
-{
-    return strcmp(route->name, "baseline") == 0;
-}
 
 static const char *route_at(size_t i)
 {
@@ -139,7 +134,7 @@ static const char *const table_nets[] = { "mlp", "table-resnet" };
 static bool tries_table_nets(const tl_study *s, const tl_route *route)
 {
     return s->data->schema && !s->q->base_arch && s->bases == 0 && !route->needs_base &&
-           !is_baseline(route);
+           !tl_route_is_baseline(route);
 }
 
 static tl_status make_table_net(tl_ctx *ctx, const tl_study *s, size_t net, tl_candidate *c)
@@ -167,19 +162,6 @@ static tl_status make_own_net(tl_ctx *ctx, const tl_study *s, int64_t size, size
 
     if (rc == TL_OK) prep_of_row(&c->arch, c->arch.row, &c->prep);
     return rc;
-}
-
-tl_status tl_study_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base,
-                            tl_candidate *c)
-{
-    tl_status rc = tl_arch_copy(ctx, &base->arch, &c->arch);
-
-    c->prep = base->prep;
-    if (rc != TL_OK) return rc;
-    c->arch.outputs     = s->data->classes;
-    c->arch.source_head = false;
-    c->arch.ask         = tl_ask_of_task(s->data->task);
-    return TL_OK;
 }
 
 static tl_status make_baseline_net(tl_ctx *ctx, const tl_study *s, tl_candidate *c)
@@ -269,56 +251,25 @@ static tl_status leave_unsolvable(tl_ctx *ctx, tl_entry *e)
     return TL_OK;
 }
 
-/* The base's network, or its vectors. */
-static tl_status make_base_net(tl_ctx *ctx, tl_study *s, const tl_route *route, int base,
-                               tl_entry *e)
-{
-    bool      vectors = false;
-    tl_status rc      = TL_OK;
-
-    if (route->vectors) rc = tl_pooled_asked(ctx, s->data, s->base[base], &vectors);
-    if (rc == TL_EDATA) rc = TL_OK; /* said where the baseline is left out for it */
-    TL_TRY(rc);
-    if (vectors)
-        TL_TRY(tl_pooled_text(ctx, s->data, s->base[base], "text-pooled", &e->c.arch, &e->c.prep,
-                              &e->texter));
-    else TL_TRY(tl_study_base_net(ctx, s, s->base[base], &e->c));
-done:
-    return rc;
-}
-
 /* `base` -1: none; `net` is of table_nets then.  A route that starts anew borrows only the base's
  * architecture; the baseline has its vectors of texts. */
 static tl_status add_entry(tl_ctx *ctx, tl_study *s, const tl_route *route, int base, size_t net)
 {
-    tl_status rc;
-    int64_t   size = 0;
-    tl_entry *e;
+    const tl_model *from = base >= 0 ? s->base[base] : NULL;
+    tl_status       rc;
+    int64_t         size = 0;
+    bool            made;
+    tl_entry       *e;
 
     TL_TRY(tl_realloc(ctx, (size_t)(s->entries + 1) * sizeof *s->entry, &s->entry));
     e  = &s->entry[s->entries];
     *e = (tl_entry){ .c = { .route = route }, .base = base, .active = true, .trials = 1 };
     s->entries++;
     TL_TRY(wanted_size(ctx, s, route, &size));
-    if (is_baseline(route) && base >= 0)
-        TL_TRY(tl_pooled_text(ctx, s->data, s->base[base], "text-knn", &e->c.arch, &e->c.prep,
-                              &e->texter));
-    else if (is_baseline(route) && s->data->schema)
-        TL_TRY(tl_baseline_table(ctx, s->data, &e->c.arch, &e->c.prep, &e->columns));
-    else if (is_baseline(route) && s->data->text)
-        TL_TRY(tl_baseline_text(ctx, s->data, &e->c.arch, &e->c.prep, &e->texter));
-    else if (is_baseline(route))
-        TL_TRY(make_baseline_net(ctx, s, &e->c));
-    else if (base >= 0 && route->own_net)
-        TL_TRY(tl_student(ctx, &s->base[base]->arch, &s->base[base]->prep,
-                          s->data->classes, &e->c.arch, &e->c.prep));
-    else if (base >= 0)
-        TL_TRY(make_base_net(ctx, s, route, base, e));
-    else if (s->data->text)
-        TL_TRY(make_text_net(ctx, s, e));
-    else
-        TL_TRY(make_own_net(ctx, s, size, net, &e->c));
-    if (base >= 0 && (route->needs_base || is_baseline(route))) e->c.base = s->base[base];
+    TL_TRY(tl_route_network(ctx, s->data, from, &e->c, &e->columns, &e->texter, &made));
+    if (!made && tl_route_is_baseline(route)) TL_TRY(make_baseline_net(ctx, s, &e->c));
+    else if (!made && s->data->text) TL_TRY(make_text_net(ctx, s, e));
+    else if (!made) TL_TRY(make_own_net(ctx, s, size, net, &e->c));
     TL_TRY(tl_route_defaults(ctx, route, &e->c.arch, s->train_rows, &e->trial[0]));
     TL_TRY(tl_study_override(ctx, s, route, &e->trial[0]));
     e->c.hyper = e->trial[0];
@@ -377,7 +328,7 @@ tl_status tl_study_list(tl_ctx *ctx, tl_study *s)
     TL_TRY(check_routes(ctx, s));
     for (size_t i = 0; tl_route_at(i); i++) {
         const tl_route *route = tl_route_at(i);
-        const bool      plain = is_baseline(route);
+        const bool      plain = tl_route_is_baseline(route);
 
         if (!is_asked(s, route)) continue;
         if (plain || (!route->needs_base && s->bases == 0)) {

@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "study/compare_internal.h"
 #include "study/stats_internal.h"
+#include "train/network.h"
 
 #include <math.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static bool is_anew(const tl_entry *e)
 
 static bool is_baseline(const tl_entry *e)
 {
-    return strcmp(e->c.route->decision, "baseline") == 0;
+    return tl_route_is_baseline(e->c.route);
 }
 
 static int add_route(tl_study *s, int entry)

@@ -265,9 +265,6 @@ tl_status tl_study_open_bases(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_list(tl_ctx *ctx, tl_study *s);
 void      tl_study_close_candidates(tl_ctx *ctx, tl_study *s);
 tl_status tl_study_view(tl_ctx *ctx, tl_study *s, const tl_prep *prep, int *out);
-/* The base's network for the data's classes, with a new head. */
-tl_status tl_study_base_net(tl_ctx *ctx, const tl_study *s, const tl_model *base,
-                            tl_candidate *c);
 /* Sets what --set and its like say for this route. */
 tl_status tl_study_override(tl_ctx *ctx, const tl_study *s, const tl_route *route, tl_hyper *h);
 bool      tl_entry_searched(const tl_entry *e); /* its rate is worth a search */

@@ -4,6 +4,7 @@
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "train/network.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -93,7 +94,7 @@ static tl_status make_net(tl_ctx *ctx, const tl_study *s, tl_entry *e)
     tl_status       rc   = TL_OK;
 
     if (e->c.route->needs_base) e->c.base = base;
-    if (e->base > 0) return tl_study_base_net(ctx, s, base, &e->c);
+    if (e->base > 0) return tl_base_network(ctx, s->data, base, &e->c);
     e->c.prep = base->prep;
     TL_TRY(tl_arch_copy(ctx, &base->arch, &e->c.arch));
     e->c.arch.outputs = s->data->classes;

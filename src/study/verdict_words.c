@@ -3,6 +3,7 @@
 #include "core/io.h"
 #include "core/text.h"
 #include "study/update.h"
+#include "train/network.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -55,7 +56,7 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
 tl_way tl_entry_way(const tl_entry *e)
 {
     return e->c.route->needs_base                          ? TL_FROM_BASE
-           : strcmp(e->c.route->decision, "baseline") == 0 ? TL_BASELINE
+           : tl_route_is_baseline(e->c.route) ? TL_BASELINE
                                                            : TL_ANEW;
 }
 

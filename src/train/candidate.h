@@ -152,15 +152,15 @@ bool tl_arch_grey(const tl_arch *arch);
 /* The small network of routes with own_net, and its pictures: at most 96 a side. */
 tl_status tl_student(tl_ctx *ctx, const tl_arch *base, const tl_prep *base_prep,
                      int64_t outputs, tl_arch *arch, tl_prep *prep);
-/* The baseline's network for pictures of `row`: logistic regression on pixels averaged down to
- * at most 16 a side. */
-int64_t   tl_baseline_pool(tl_shape row); /* pixels of a side made one */
-/* The baseline for rows of a table: gradient-boosted trees, and the columns as they take them
- * (*columns is the caller's to drop). */
 /* The network `text` names for rows of these columns: categories of many levels as embeddings. */
 tl_status tl_table_network(tl_ctx *ctx, const tl_schema *columns, const char *text,
                            int64_t outputs, tl_arch *out);
+/* The baseline for rows of a table: gradient-boosted trees, and the columns as they take them
+ * (*columns is the caller's to drop). */
 tl_status tl_baseline_table(tl_ctx *ctx, const tl_dataset *d, tl_arch *out, tl_prep *prep,
                             tl_schema **columns);
+/* The baseline's network for pictures of `row`: logistic regression on pixels averaged down to
+ * at most 16 a side. */
+int64_t   tl_baseline_pool(tl_shape row); /* pixels of a side made one */
 tl_status tl_baseline_arch(tl_ctx *ctx, tl_shape row, int64_t outputs, tl_arch *out);
 #endif

@@ -3,11 +3,12 @@
  * plans lay out their slab without taking it.  Floor 3, train. */
 #include "train/linear.h"
 #include "core/machine.h"
+#include "model/pooled.h"
 #include "train/histograms.h"
 #include "train/neighbours.h"
+#include "train/network.h"
 #include "train/optim_kernels.h"
 #include "train/pretrain.h"
-#include "model/pooled.h"
 #include "train/nearest.h"
 #include "train/tfidf.h"
 #include "train/trees/trees.h"
@@ -401,7 +402,7 @@ tl_status tl_run_forecast(tl_ctx *ctx, const tl_run_spec *asked, tl_run_need *ou
     TL_TRY(sketch_forward(ctx, &spec, &arch, &k));
     settle_groups(k.params, &spec);
     TL_TRY(tl_learnt_of(ctx, &spec, k.params, &learnt));
-    const bool rivals = route->finish && strcmp(route->decision, "baseline") == 0 &&
+    const bool rivals = route->finish && tl_route_is_baseline(route) &&
                         !spec.dataset->schema && !spec.dataset->task->text;
     for (int i = 0; i < tl_run_phases(&spec, k.params); i++) {
         const tl_phase phase = tl_run_phase(&spec, k.params, i);

@@ -12,7 +12,9 @@ tl_status tl_pooled_asked(tl_ctx *ctx, const tl_dataset *d, const tl_model *base
     if (!d->task->text || d->task->words || d->task->tags || !base->arch.family->class_of ||
         !base->arch.family->text || !base->prep.text || base->prep.text->weighs)
         return TL_OK;
-    TL_TRY(tl_embedding_of(ctx, base, NULL, &how));
+    rc = tl_embedding_of(ctx, base, NULL, &how);
+    if (rc == TL_EDATA) return TL_OK;
+    TL_TRY(rc);
     *out = how.told;
 done:
     return rc;

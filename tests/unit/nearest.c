@@ -2,6 +2,7 @@
  * says, of length 1, k by validation; kept as weights beside the base's own, opened again with the
  * same answers, as the base of another run, and interrupted to the same bits. */
 #include "train/nearest.h"
+#include "train/network.h"
 #include "train/pooled.h"
 #include "bundle/embed.h"
 #include "core/io.h"
@@ -241,8 +242,9 @@ static void a_probe_takes_the_vectors_that_the_folder_tells(void **state)
     tl_model     *again;
     tl_embed_how  how;
     char          path[700], inner[800];
-    bool          asked = true;
-    tl_candidate *c     = &n.s.spec.candidate;
+    bool          made, asked = true;
+    tl_schema    *columns;
+    tl_candidate *c = &n.s.spec.candidate;
 
     (void)state;
     open_nearest(&n, "bert:1x64");
@@ -253,13 +255,16 @@ static void a_probe_takes_the_vectors_that_the_folder_tells(void **state)
     TEST_OK(tl_make_folders(test_ctx(), inner));
     put(n.s.folder, "modules.json",
         "[{\"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"}]");
+    put(inner, "config.json", "{\"pooling_mode_max_tokens\": true}");
+    TEST_OK(tl_pooled_asked(test_ctx(), n.s.dataset, n.s.base, &asked));
+    assert_false(asked); /* nor how we can */
     put(inner, "config.json", "{\"pooling_mode_mean_tokens\": true}");
     tl_arch_free(test_ctx(), &n.arch);
     tl_texter_drop(test_ctx(), n.texter);
-    c->route = tl_route_find("probe");
-    TEST_OK(tl_pooled_text(test_ctx(), n.s.dataset, n.s.base, "text-pooled", &n.arch, &c->prep,
-                           &n.texter));
-    c->arch = n.arch;
+    *c = (tl_candidate){ .route = tl_route_find("probe") };
+    TEST_OK(tl_route_network(test_ctx(), n.s.dataset, n.s.base, c, &columns, &n.texter, &made));
+    assert_true(made && !columns && c->base == n.s.base);
+    n.arch = c->arch;
     TEST_OK(tl_route_defaults(test_ctx(), c->route, &c->arch, n.s.train.count, &c->hyper));
     TEST_OK(tl_run_train(test_ctx(), &n.s.spec, &r));
     assert_string_equal(r.model->arch.family->name, "text-pooled");

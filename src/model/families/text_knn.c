@@ -6,40 +6,29 @@
 #include "model/pooled.h"
 
 #include <math.h>
-#include <stdio.h>
 
 enum { MOST_ROWS = 1 << 24 };
 
 static tl_status configure(tl_ctx *ctx, const char *where, const char *size,
                            const json_t *config, tl_arch *arch)
 {
-    tl_arch   network = { 0 };
-    int64_t   k, rows, skip;
-    tl_status rc;
+    int64_t   k = 1, rows = 1, skip = 0;
+    tl_status rc = TL_OK;
 
-    if (!config)
-        TL_FAIL(TL_EUSAGE, where,
-                "\"%.40s\" has no size of its own: it is made of training rows (try "
-                "--route baseline --base MODEL)",
-                size ? size : "text-knn");
-    TL_TRY(tl_pooled_network(ctx, where, config, &network));
-    TL_TRY(tl_config_int(ctx, where, config, "neighbours", 1, TL_MOST_VOTES, 1, &k));
-    TL_TRY(tl_config_int(ctx, where, config, "rows", 1, MOST_ROWS, 1, &rows));
-    TL_TRY(tl_config_int(ctx, where, config, "leave_out", 0, 1, 0, &skip));
+    if (config) {
+        TL_TRY(tl_config_int(ctx, where, config, "neighbours", 1, TL_MOST_VOTES, 1, &k));
+        TL_TRY(tl_config_int(ctx, where, config, "rows", 1, MOST_ROWS, 1, &rows));
+        TL_TRY(tl_config_int(ctx, where, config, "leave_out", 0, 1, 0, &skip));
+    }
     if (k + skip > rows)
         TL_FAIL(TL_EDATA, where,
                 "\"neighbours\" is %" PRId64 " of %" PRId64 " rows (mend one of them)", k, rows);
-    arch->row = network.row;
-    snprintf(arch->name, sizeof arch->name, "text-knn of %.50s", network.name);
-    TL_TRY(tl_config_take(
-        ctx, arch,
-        json_pack("{s:I, s:I, s:I, s:s, s:O, s:O*}", "neighbours", (json_int_t)k, "rows",
-                  (json_int_t)rows, "leave_out", (json_int_t)skip, "pooling",
-                  tl_json_text(config, "pooling", "mean"), "network",
-                  json_object_get(config, "network"), "vocab_size",
-                  json_object_get(network.config, "vocab_size"))));
+    TL_TRY(tl_pooled_configure(ctx, where, size,
+                               "of training rows (try --route baseline --base MODEL)", config,
+                               json_pack("{s:I, s:I, s:I}", "neighbours", (json_int_t)k, "rows",
+                                         (json_int_t)rows, "leave_out", (json_int_t)skip),
+                               arch));
 done:
-    tl_arch_free(ctx, &network);
     return rc;
 }
 
@@ -61,10 +50,7 @@ static tl_tensor head(tl_net *net, const tl_arch *arch, tl_tensor x)
                                 .classes = arch->outputs,
                                 .near    = true };
 
-    net->init_sd = 0.02f; /* a head that begins anew says little at first, as BERT's */
-    if (!arch->source_head)
-        return tl_net_linear(net, "classifier", x, arch->outputs, true, TL_ACT_NONE,
-                             TL_INIT_NORMAL);
+    if (!arch->source_head) return tl_pooled_head(net, arch, x);
     if (tl_graph_status(net->g) != TL_OK) return 0;
     const tl_tensor scores = tl_net_linear(net, "neighbours", to_length_one(net, x), rows, false,
                                            TL_ACT_NONE, TL_INIT_ZERO);
