@@ -154,6 +154,16 @@ tl_status tl_realloc(tl_ctx *ctx, size_t bytes, void *block)
     return TL_OK;
 }
 
+tl_status tl_grow(tl_ctx *ctx, void *block, size_t *room, size_t need, size_t size)
+{
+    if (need <= *room) return TL_OK;
+    const size_t more = TL_MAX(need, 2 * *room + 64);
+    tl_status    rc =
+        more > SIZE_MAX / size ? out_of_memory(ctx, SIZE_MAX) : tl_realloc(ctx, more * size, block);
+    if (rc == TL_OK) *room = more;
+    return rc;
+}
+
 void tl_free(tl_ctx *ctx, const void *block)
 {
     block_head *head;

@@ -75,6 +75,9 @@ tl_status tl_alloc(tl_ctx *ctx, size_t bytes, void *out);
 tl_status tl_alloc_array(tl_ctx *ctx, size_t count, size_t size, void *out);
 /* Grow or shrink *block (may be NULL) to `bytes`; new bytes are zero; kept on error. */
 tl_status tl_realloc(tl_ctx *ctx, size_t bytes, void *block);
+/* Grows *block, of *room members of `size` bytes, to hold `need`: to twice its size, as each move
+ * copies all and leaves a hole. */
+tl_status tl_grow(tl_ctx *ctx, void *block, size_t *room, size_t need, size_t size);
 void      tl_free(tl_ctx *ctx, const void *block); /* NULL is fine */
 /* Counts down; true when this call is the one a test wants to fail. */
 bool      tl_fault_now(_Atomic int64_t *countdown);

@@ -198,8 +198,10 @@ typedef struct {
     int                entries;
     tl_study_run      *run;
     int                runs;
+    size_t             run_room;
     tl_study_run      *part; /* runs on a part of the rows, apart from the others */
     int                parts;
+    size_t             part_room;
     struct {
         int     routes, sizes, draws; /* sizes 0: there is none */
         int     entry[TL_CURVE_ROUTES];
@@ -217,6 +219,7 @@ typedef struct {
     int                ends;       /* settings of a route that run to their end; 0: not yet known */
     tl_study_told     *told;       /* in the order of the decisions */
     int                tolds;
+    size_t             told_room;
     tl_race_record     record[TL_RACE_RUNGS];
     double             detectable; /* said before anything ran */
     double  began_s, before_s;     /* clock now, and seconds of earlier processes */

@@ -158,7 +158,7 @@ static bool loses(const tl_study *s, int candidate, const tl_foretold *told, dou
 static tl_status note(tl_ctx *ctx, tl_study *s, const tl_study_told *told)
 {
     const tl_status rc =
-        tl_realloc(ctx, (size_t)(s->tolds + 1) * sizeof *s->told, &s->told);
+        tl_grow(ctx, &s->told, &s->told_room, (size_t)s->tolds + 1, sizeof *s->told);
 
     if (rc == TL_OK) s->told[s->tolds++] = *told;
     return rc;

@@ -108,10 +108,11 @@ static tl_status keep_run(tl_ctx *ctx, tl_study *s, tl_study_run *run)
 {
     tl_study_run **list  = run->rows ? &s->part : &s->run;
     int           *count = run->rows ? &s->parts : &s->runs;
+    size_t        *room  = run->rows ? &s->part_room : &s->run_room;
     tl_status      rc;
 
     TL_TRY(tl_study_take_facts(ctx, run));
-    TL_TRY(tl_realloc(ctx, (size_t)(*count + 1) * sizeof **list, list));
+    TL_TRY(tl_grow(ctx, list, room, (size_t)*count + 1, sizeof **list));
     (*list)[*count]        = *run;
     (*list)[*count].result = NULL;
     (*count)++;

@@ -32,6 +32,26 @@ static void memory_is_counted_and_limited(void **state)
     assert_int_equal(tl_alloc_array(ctx, SIZE_MAX / 2, 8, &b), TL_ENOMEM);
 }
 
+static void what_grows_by_one_seldom_moves(void **state)
+{
+    tl_ctx *ctx   = test_fresh();
+    int    *value = NULL, *before = NULL, moves = 0;
+    size_t  room  = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 1000; i++) {
+        TEST_OK(tl_grow(ctx, &value, &room, i + 1, sizeof *value));
+        moves += value != before;
+        before   = value;
+        value[i] = (int)i;
+    }
+    assert_true(moves <= 5); /* 64, 192, 448, 960, 1984 */
+    for (int i = 0; i < 1000; i++) assert_int_equal(value[i], i);
+    assert_int_equal(tl_grow(ctx, &value, &room, SIZE_MAX / 2, sizeof *value), TL_ENOMEM);
+    assert_int_equal(value[999], 999); /* kept */
+    tl_free(ctx, value);
+}
+
 static void a_file_appears_only_when_whole(void **state)
 {
     tl_ctx    *ctx = test_fresh();
@@ -189,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_counted_and_limited),
+        cmocka_unit_test(what_grows_by_one_seldom_moves),
         cmocka_unit_test(a_file_appears_only_when_whole),
         cmocka_unit_test(philox_gives_its_known_answers),
         cmocka_unit_test(draws_below_n_cover_it),

@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-tl_status tl_grow(tl_ctx *ctx, void *block, size_t *room, size_t need, size_t size)
-{
-    if (need <= *room) return TL_OK;
-    const size_t more = TL_MAX(need, 2 * *room + 64);
-    tl_status    rc =
-        more > SIZE_MAX / size ? TL_ENOMEM : tl_realloc(ctx, more * size, block);
-    if (rc == TL_OK) *room = more;
-    return rc;
-}
-
 static tl_status reserve(tl_ctx *ctx, tl_lined *l, size_t more)
 {
     tl_status rc = TL_OK;

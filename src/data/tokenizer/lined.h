@@ -38,9 +38,6 @@ typedef struct {
     int32_t  change;
 } tl_change;
 
-/* Grows *block (of `size`-byte members) to hold `need`. */
-tl_status tl_grow(tl_ctx *ctx, void *block, size_t *room, size_t need, size_t size);
-
 /* The user's text: what is no UTF-8 becomes U+FFFD. */
 tl_status tl_lined_set(tl_ctx *ctx, tl_lined *l, tl_string text);
 /* Fills the spans of a text that is still the same as the user's. */
