@@ -317,20 +317,29 @@ static void hostile_configs_are_told(void **state)
                 { "network", "{\"family\": \"text-knn\"}", "no network of text" },
                 { "network", "{\"family\": \"tfidf\"}", "no network of text" },
                 { "network", "{\"family\": \"bert\"}", "is missing" } };
-    nearest n;
+    enum { OF_NEIGHBOURS = 4, CASES = TL_COUNT(bad), ALL = 2 * CASES - OF_NEIGHBOURS };
+    nearest    n;
+    tl_arch    pooled;
+    tl_prep    prep;
+    tl_texter *texter;
 
     (void)state;
     open_nearest(&n, "bert:1x64");
     json_object_set_new(n.arch.config, "rows", json_integer(3));
-    for (size_t i = 0; i < TL_COUNT(bad); i++) {
-        json_t *config = tl_arch_to_config(&n.arch);
-        tl_arch arch;
+    TEST_OK(tl_pooled_text(test_ctx(), n.s.dataset, n.s.base, "text-pooled", &pooled, &prep,
+                           &texter));
+    for (int k = 0; k < ALL; k++) { /* of neighbours all, of a linear head those behind theirs */
+        const int i      = k < CASES ? k : k - CASES + OF_NEIGHBOURS;
+        json_t   *config = tl_arch_to_config(k < CASES ? &n.arch : &pooled);
+        tl_arch   arch;
         json_object_set_new(config, bad[i].key, json_loads(bad[i].value, JSON_DECODE_ANY, NULL));
         assert_int_equal(tl_arch_from_config(test_ctx(), "config.json", config, &arch), TL_EDATA);
         if (!strstr(test_ctx()->message, bad[i].says))
             fail_msg("%s: %s", bad[i].value, test_ctx()->message);
         json_decref(config);
     }
+    tl_arch_free(test_ctx(), &pooled);
+    tl_texter_drop(test_ctx(), texter);
     close_nearest(&n);
 }
 
