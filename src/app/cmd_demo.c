@@ -83,7 +83,7 @@ static void print_answers(json_t *const *verdict)
     static const struct { const char *outcome, *meaning; } meanings[] = {
         { "better", "better than every other, by more than chance explains" },
         { "tie", "others do as well; this is the cheapest of them" },
-        { "undecided", "no proof yet; of those about as good it is the cheapest" },
+        { "undecided", "no proof yet; it is the best guess so far" },
     };
 
     for (size_t i = 0; i < TL_COUNT(rounds); i++) {

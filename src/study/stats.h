@@ -47,6 +47,7 @@ typedef struct {
                                             NaN with one seed: its share is not known */
     double       detectable; /* difference found with 80 % power, as measured */
     bool         reversed;   /* test put another finalist first than validation */
+    bool         first;      /* the winner has the best mean on test            */
     tl_interval *test;       /* [candidates] mean over seeds, 95 %; owned */
     bool         futile;     /* undecided, and twelve seeds would hardly change that */
     char         why[512];   /* in words */

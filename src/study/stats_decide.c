@@ -6,7 +6,8 @@
  * 1984; Berger 1982). `tie`: against the first on test, one or more others have a 90 %
  * interval inside the margin (two one-sided tests, Schuirmann 1987), and no other may
  * still be better than it by the margin.  Undecided, the cheapest not shown worse is named:
- * neither by the test, nor by a measured difference beyond half the margin. Floor 4, study. */
+ * neither by the test, nor by a measured difference beyond half the margin; nor one of which too
+ * little is known to say that it costs at most MOST_LOST margins. Floor 4, study. */
 #include "core/text.h"
 #include "study/stats_internal.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 
 enum { MOST_SEEDS = 12 };
-static const double ALPHA = 0.05, TIE_ALPHA = 0.10, HARDLY = 0.1;
+static const double ALPHA = 0.05, TIE_ALPHA = 0.10, HARDLY = 0.1, MOST_LOST = 2.0;
 
 static bool cheaper(const tl_scores *s, int a, int b)
 {
@@ -80,8 +81,10 @@ static standing judge(const tl_scores *s, int top, const tl_rival *rival,
             if (cheaper(s, c, *cheapest_tied)) *cheapest_tied = c;
         }
         /* Not shown worse for want of rows or seeds is no merit: measured half the margin behind,
-         * it is as likely as not to be worse than the first by what the first may lack itself. */
-        if (!worse && pair->mean <= 0.5 * s->margin && cheaper(s, c, *cheapest_open))
+         * it is as likely as not to be worse than the first by what the first may lack itself;
+         * measured beside it within wide bounds, it may cost any number of points. */
+        if (!worse && pair->mean <= 0.5 * s->margin && pair->seeds > 1 &&
+            pair->mean + half <= MOST_LOST * s->margin && cheaper(s, c, *cheapest_open))
             *cheapest_open = c;
     }
     if (all_worse && s->candidates > 1) return ALL_WORSE;
@@ -308,6 +311,7 @@ tl_status tl_decide(tl_ctx *ctx, const tl_scores *s, tl_decision *out)
     const standing found = judge(s, top, rival, &tied, &open);
     out->reversed        = is_reversed(s, top);
     out->winner          = found == A_TIE ? tied : found == OPEN ? open : top;
+    out->first           = out->winner == top;
     out->futile          = found == OPEN && s->candidates > 1 && name_stands(s, top, rival);
     if (found == A_TIE) out->outcome = TL_TIE;
     if (found == ALL_WORSE && !out->reversed && enough_seeds(s, top, best_mean(&v, top)))

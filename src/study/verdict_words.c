@@ -42,9 +42,10 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
         snprintf(text, room, "Only %s was run: %s.", winner->label, result);
     else if (d->outcome == TL_UNDECIDED)
         snprintf(text, room,
-                 "Undecided, for now: %s (route %s), the cheapest within the margin that was "
-                 "not shown to be worse: %s.",
-                 take, route->name, result);
+                 "Undecided, for now: %s (route %s), %s: %s.", take, route->name,
+                 d->first ? "which scored best, though not shown to be better"
+                          : "the cheapest within the margin that was not shown to be worse",
+                 result);
     else
         snprintf(text, room, "%c%s (route %s): %s, %s.", toupper((unsigned char)take[0]),
                  take + 1, route->name, result,

@@ -174,7 +174,40 @@ static void undecided_takes_no_one_beyond_the_margin(void **state)
     assert_true(apart > s.margin);
     assert_int_equal(d.winner, 0);
     tl_decision_free(test_ctx(), &d);
-    s.margin = 2.1 * apart; /* well inside it: the cheaper one */
+    assert_true(d.first);
+    s.margin = 2.1 * apart; /* well inside it, and the interval within two of it: the cheaper one */
+    TEST_OK(tl_decide(test_ctx(), &s, &d));
+    assert_true(apart + (d.difference.high - d.difference.mean) < 2.0 * s.margin);
+    assert_int_equal(d.winner, 1);
+    assert_false(d.first);
+    tl_decision_free(test_ctx(), &d);
+}
+
+/* Each is right where the other is wrong, but for one row of forty: nearly the same score, of which
+ * so few rows say nothing. */
+static void undecided_takes_no_one_who_may_cost_much(void **state)
+{
+    enum { FEW = ROWS / 10 };
+    const double inference[] = { 2.0, 1.0 };
+    float        score[2 * SEEDS * FEW];
+    tl_scores    s = scores_of(score, 2);
+    tl_decision  d;
+
+    (void)state;
+    for (int i = 0; i < 2 * SEEDS * FEW; i++) {
+        const int c = i / (SEEDS * FEW), r = i % FEW;
+        score[i]    = r % 2 == c || (r == 1 && c == 0);
+    }
+    s.rows           = FEW;
+    s.inference_cost = inference;
+    s.margin         = 0.06;
+    TEST_OK(tl_decide(fresh(), &s, &d));
+    assert_int_equal(d.outcome, TL_UNDECIDED);
+    assert_true(d.test[0].mean - d.test[1].mean <= 0.5 * s.margin);
+    assert_true(d.difference.high > 2.0 * s.margin);
+    assert_int_equal(d.winner, 0);
+    tl_decision_free(test_ctx(), &d);
+    s.margin = 0.2; /* it may cost so much, and is still cheaper */
     TEST_OK(tl_decide(test_ctx(), &s, &d));
     assert_int_equal(d.winner, 1);
     tl_decision_free(test_ctx(), &d);
@@ -400,6 +433,7 @@ int main(void)
         cmocka_unit_test(it_is_futile_only_where_no_name_may_change),
         cmocka_unit_test(the_cheapest_of_the_tied_wins),
         cmocka_unit_test(undecided_takes_no_one_beyond_the_margin),
+        cmocka_unit_test(undecided_takes_no_one_who_may_cost_much),
         cmocka_unit_test(differences_of_errors_are_said_as_errors),
         cmocka_unit_test(macro_f1_is_the_mean_that_is_tested),
         cmocka_unit_test(one_candidate_and_perfect_scores),
