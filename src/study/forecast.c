@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FEATURE_ROWS = 32, FEW_ROWS = 400, LEAST_STEPS = 4, MOST_STEPS = 256 };
+enum { FEATURE_ROWS = 32, FEW_ROWS = 100, GROWTH = 4, LEAST_STEPS = 4, MOST_STEPS = 256 };
 static const double LONG_ENOUGH_S = 0.2, LOOK_S = 0.02;
 
 const tl_backend *tl_study_backend(void)
@@ -119,10 +119,11 @@ done:
 
 typedef struct {
     double  seconds, flops; /* of the run                                        */
-    double  s_per_flop;     /* of steps, when they were quick                    */
+    double  s_per_flop;     /* of steps                                          */
     double  look_s;         /* the same of evaluations, and on how many rows     */
     int64_t looked;
     double  solve_s;        /* its head's, features aside                        */
+    bool    decoded;        /* pictures, which runs to come find decoded         */
 } timing;
 
 /* A run on few rows: `steps` optimiser steps, evaluated on `looked` others, or a head solved. */
@@ -133,6 +134,7 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     tl_run_spec   spec;
     tl_run_result r     = { 0 };
     tl_rows       train = { 0 }, valid = { 0 };
+    const size_t  held  = tl_cache_bytes(s->view[e->view].cache);
 
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_study_split(ctx, s, e, 0, 0, 0, &train, &valid));
@@ -148,8 +150,8 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     TL_TRY(tl_run_train(ctx, &spec, &r));
     if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
-    *out = (timing){ r.seconds, r.flops, r.quick_s_per_flop,
-                     isnan(r.quick_look_s) ? 0.0 : r.quick_look_s, spec.valid.count, r.solve_s };
+    *out = (timing){ r.seconds, r.flops, r.step_s_per_flop, isnan(r.look_s) ? 0.0 : r.look_s,
+                     spec.valid.count, r.solve_s, tl_cache_bytes(spec.cache) > held };
 done:
     tl_run_result_free(ctx, &r);
     tl_free(ctx, train.row);
@@ -157,7 +159,8 @@ done:
     return rc;
 }
 
-/* The shortest of three, where it is so short that the machine's other work shows. */
+/* The shortest of three, where it is so short that the machine's other work shows; of pictures that
+ * are decoded already. */
 static tl_status best_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
                           int64_t steps, int64_t looked, timing *out)
 {
@@ -165,6 +168,7 @@ static tl_status best_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t r
     tl_status rc;
 
     TL_TRY(short_run(ctx, s, e, rows, steps, looked, out));
+    if (out->decoded) TL_TRY(short_run(ctx, s, e, rows, steps, looked, out));
     for (int i = 0; i < 2 && out->seconds < LONG_ENOUGH_S; i++) {
         TL_TRY(short_run(ctx, s, e, rows, steps, looked, &again));
         out->seconds    = fmin(out->seconds, again.seconds);
@@ -178,8 +182,8 @@ done:
 
 /* What a step takes once the pictures are decoded and the plans made, and what comes
  * before.  Small networks take more steps, until their time can be told from noise.  The
- * pace is that of quick steps: the budget counts work, and a burst of other work
- * while it is measured must not shorten every route. */
+ * pace is that of the step in the middle: a burst of other work while it is measured must not
+ * shorten every route. */
 static tl_status time_training(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
     const int64_t rows = 2 * e->trial[0].batch;
@@ -209,34 +213,41 @@ done:
     return rc;
 }
 
-/* Seconds to solve a head on `rows`, without what the body took for its features. */
+/* Seconds to solve a head on `rows` of the training rows and as large a share of the others, and to
+ * ask it, without what the body took for its features; *all: with the body. */
 static tl_status time_head(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
-                           const pace *body, double *out)
+                           const pace *body, double *out, double *all)
 {
-    timing          t  = { 0 };
-    const tl_status rc = best_run(ctx, s, e, rows, 0, FEATURE_ROWS, &t);
-    const double    passes  = (double)(rows + TL_MIN(s->valid_rows, FEATURE_ROWS));
+    const int64_t   share  = rows * s->valid_rows / TL_MAX(s->train_rows, (int64_t)1);
+    const int64_t   looked = TL_MIN(s->valid_rows, TL_MAX(share, (int64_t)FEATURE_ROWS));
+    timing          t      = { 0 };
+    const tl_status rc     = best_run(ctx, s, e, rows, 0, looked, &t);
 
+    *all = t.seconds;
     *out = fmax(0.0, t.seconds - body->setup_s -
-                         body->s_per_flop * e->body_flops * passes);
+                         body->s_per_flop * e->body_flops * (double)(rows + looked));
     return rc;
 }
 
-/* Twice, on few rows and on more: what comes with every solve, and what with every
- * row. */
+/* On more and more rows until it takes long or all are in: what comes with every solve and with
+ * every row, by the last two.  How many iterations a solve takes, or rounds a forest, changes with
+ * the rows: a line through few of them says little of many. */
 static tl_status time_solving(tl_ctx *ctx, tl_study *s, const tl_entry *e, pace *out)
 {
-    const int64_t few  = TL_MAX(1, TL_MIN(FEW_ROWS, s->train_rows / 2));
-    const int64_t more = TL_MIN(3 * few, s->train_rows);
-    double        few_s, more_s;
-    tl_status     rc = TL_OK;
+    int64_t   rows = TL_MIN((int64_t)FEW_ROWS, s->train_rows), before = 0;
+    double    took = 0.0, took_before = 0.0, all;
+    tl_status rc = TL_OK;
 
     if (tl_entry_uses_features(e)) TL_TRY(time_features(ctx, s, e, out));
-    TL_TRY(time_head(ctx, s, e, few, out, &few_s));
-    TL_TRY(time_head(ctx, s, e, more, out, &more_s));
-    if (more > few)
-        out->head_s_per_row = fmax(0.0, more_s - few_s) / (double)(more - few);
-    out->setup_s += fmax(0.0, few_s - out->head_s_per_row * (double)few);
+    for (;; rows = TL_MIN(GROWTH * rows, s->train_rows)) {
+        TL_TRY(time_head(ctx, s, e, rows, out, &took, &all));
+        if (rows == s->train_rows || all > LONG_ENOUGH_S) break;
+        before      = rows;
+        took_before = took;
+    }
+    out->head_s_per_row = fmax(0.0, took - took_before) / (double)(rows - before);
+    if (out->head_s_per_row * (double)rows > took) out->head_s_per_row = took / (double)rows;
+    out->setup_s += took - out->head_s_per_row * (double)rows;
 done:
     return rc;
 }

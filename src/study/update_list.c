@@ -165,8 +165,8 @@ tl_status tl_update_keep(tl_ctx *ctx, tl_study *s, const tl_run_spec *spec,
 
     *out = (tl_run_result){ .valid_loss   = NAN,
                             .train_loss   = NAN,
-                            .quick_s_per_flop = NAN,
-                            .quick_look_s     = NAN,
+                            .step_s_per_flop = NAN,
+                            .look_s          = NAN,
                             .stopped      = "kept",
                             .fit          = "none" };
     atomic_store(&world->peak_bytes, atomic_load(&world->now_bytes));

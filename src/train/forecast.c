@@ -248,14 +248,14 @@ static size_t solve_bytes(const tl_run_spec *spec, const sketch *k)
            floats(3 * TL_MIN(spec->train.count, (int64_t)2048) * classes);
 }
 
-/* Of its schedule, where the best epoch may be any as likely as another and patience ends it so
- * many epochs later. */
+/* Of its schedule, the middle outcome: the best epoch may be any as likely as another, and patience
+ * ends it so many epochs later. */
 static double likely_share(const tl_run_spec *spec, double epochs)
 {
     const double patience = spec->candidate.hyper.patience / fmax(1.0, epochs);
 
     if (!(patience > 0.0) || patience >= 1.0) return 1.0;
-    return 1.0 - 0.5 * (1.0 - patience) * (1.0 - patience);
+    return fmin(1.0, 0.5 + patience);
 }
 
 static tl_status forecast_phase(tl_ctx *ctx, const tl_run_spec *spec, const tl_arch *arch,

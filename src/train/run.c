@@ -426,13 +426,13 @@ void tl_times_add(tl_times *times, double seconds)
     times->at[times->count++ % TL_TIMES] = (float)seconds;
 }
 
-/* Lower quartile; NaN: nothing was timed. */
-static double quick(tl_times times)
+/* NaN: nothing was timed. */
+static double median(tl_times times)
 {
     const size_t n = (size_t)TL_MIN(times.count, (int64_t)TL_TIMES);
 
     qsort(times.at, n, sizeof *times.at, by_size);
-    return n > 0 ? (double)times.at[n / 4] : (double)NAN;
+    return n > 0 ? (double)times.at[n / 2] : (double)NAN;
 }
 
 /* From the beginning, at a tenth of the rate; what the first attempt cost is counted. */
@@ -479,9 +479,9 @@ static void tell(tl_trainer *t, tl_run_result *out)
     out->seconds      = tl_trainer_seconds(t);
     out->joules       = tl_trainer_joules(t);
     out->flops        = t->at.flops;
-    out->quick_s_per_flop = quick(t->pace);
-    out->quick_look_s     = quick(t->look);
-    out->solve_s          = t->solving;
+    out->step_s_per_flop = median(t->pace);
+    out->look_s          = median(t->look);
+    out->solve_s         = t->solving;
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
 }
 

@@ -71,10 +71,10 @@ typedef struct {
                                  "prompt", "text"}]; owned; NULL: nothing                    */
     double     seconds, flops;
     double     joules;        /* of the whole machine while it ran (core/energy.h); NaN       */
-    double     quick_s_per_flop; /* lower quartile of the latest steps: what a FLOP takes when
-                                 nothing else uses the machine; NAN: no steps               */
-    double     quick_look_s;     /* the same of an evaluation on all validation rows; NAN: none */
-    double     solve_s;          /* what solving heads took, features aside                   */
+    double     step_s_per_flop; /* median of the latest steps, which a burst of other work on
+                                 the machine does not move; NAN: no steps                   */
+    double     look_s;        /* the same of an evaluation on all validation rows; NAN: none */
+    double     solve_s;       /* what solving heads took, features aside                    */
     size_t     accounted_bytes; /* of peak_bytes, what we allocated ourselves               */
     size_t     peak_bytes;    /* of the process while it ran: accounted and the rest        */
     int64_t    trainable, parameters;

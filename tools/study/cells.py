@@ -25,31 +25,31 @@ def cell(data, rows, bases, routes, settings=(), curve=0, arch=None):
                 settings=settings, curve=curve, arch=arch)
 
 
+SMALL = "conv 8 3 relu, pool 2, conv 16 3 relu, pool 2, dense 32 relu"
 SHORT = ["epochs=12", "patience=5", "least_steps=150"]
 QUICK = ["epochs=15", "patience=6", "least_steps=150"]
 BRIEF = ["epochs=3", "patience=0", "least_steps=20", "batch=16"]
 # Cheapest first.  "text" is the base that the environment names.
 CELLS = [
-    cell("esol", 100, ["esol"], TABLE, QUICK),
     cell("esol", 400, ["esol"], TABLE, QUICK, curve=5),
     cell("esol", 400, [], NONE, QUICK),
-    cell("churn", 300, ["churn"], TABLE, QUICK),
-    cell("churn", 1200, ["churn"], TABLE, QUICK, curve=5),
-    cell("churn", 1200, [], NONE, QUICK),
-    cell("ai4i", 400, ["ai4i"], TABLE, QUICK),
-    cell("ai4i", 1600, ["ai4i"], TABLE, QUICK, curve=5),
-    cell("neu", 240, ["cifar"], PICTURE, SHORT + ["image_size=32"]),
-    cell("fashion", 100, ["digits", "shoes"], PICTURE, SHORT),
-    cell("fashion", 400, ["digits", "shoes"], PICTURE, SHORT, curve=5),
-    cell("fashion", 400, [], NONE, SHORT, arch="conv 8 3 relu, pool 2, conv 16 3 relu, pool 2, "
-                                               "dense 32 relu"),
-    cell("flowers", 200, ["cifar"], PICTURE, SHORT + ["image_size=32"]),
-    cell("flowers", 800, ["cifar"], PICTURE, SHORT + ["image_size=32"], curve=5),
-    cell("sst2", 800, [], NONE, ["epochs=6"], arch="bert:2x64"),
+    cell("churn", 1000, ["churn"], TABLE, QUICK),
+    cell("churn", 4000, ["churn"], TABLE, QUICK, curve=5),
+    cell("churn", 4000, [], NONE, QUICK),
+    cell("ai4i", 4000, ["ai4i"], TABLE, QUICK, curve=5),
+    cell("ai4i", 4000, [], NONE, QUICK),
+    cell("neu", 360, ["cifar"], PICTURE, SHORT + ["image_size=32"]),
+    cell("mnist", 800, ["shoes"], PICTURE, SHORT),
+    cell("mnist", 800, [], NONE, SHORT, arch=SMALL),
+    cell("fashion", 400, ["digits", "shoes"], PICTURE, SHORT),
+    cell("fashion", 1600, ["digits", "shoes"], PICTURE, SHORT, curve=5),
+    cell("fashion", 1600, [], NONE, SHORT, arch=SMALL),
+    cell("flowers", 300, ["cifar"], PICTURE, SHORT + ["image_size=32"]),
+    cell("flowers", 1200, ["cifar"], PICTURE, SHORT + ["image_size=32"], curve=5),
+    cell("sst2", 3200, [], NONE, ["epochs=6"], arch="bert:2x64"),
     cell("sst2", 160, ["text"], TEXT, BRIEF),
 ]
 
-SMALL = "conv 8 3 relu, pool 2, conv 16 3 relu, pool 2, dense 32 relu"
 LARGE = "conv 16 3 relu, pool 2, conv 32 3 relu, pool 2, dense 64 relu"
 COLOUR = "conv 16 3 relu, pool 2, conv 32 3 relu, pool 2, conv 32 3 relu, pool 2, dense 64 relu"
 BASES = {  # data of its own, how it is trained
@@ -125,29 +125,31 @@ class Maker:
 
     def make(self):
         self.out.mkdir(parents=True, exist_ok=True)
-        self.table("esol", "molecules/ESOL_delaney-processed.csv", (100, 400), 400, 300,
+        self.table("esol", "molecules/ESOL_delaney-processed.csv", (400,), 400, 300,
                    ["Minimum Degree", "Molecular Weight", "Number of H-Bond Donors",
                     "Number of Rings", "Number of Rotatable Bonds", "Polar Surface Area",
                     "measured log solubility in mols per litre"])
-        self.table("churn", "Churn_Modelling.csv", (300, 1200), 4000, 4000)
-        self.table("ai4i", "ai4i2020.csv", (400, 1600), 4000, 4000)
+        self.table("churn", "Churn_Modelling.csv", (1000, 4000), 3000, 3000)
+        self.table("ai4i", "ai4i2020.csv", (4000,), 3000, 3000)
         mnist = self.idx("mnist", "train*")
         self.pictures("digits-source", mnist[:4000])
+        self.pictures("mnist-800", mnist[4000:4800])
+        self.pictures("mnist-test", mnist[6000:])
         clothes = self.idx("fashion-mnist", "train")
         self.pictures("shoes-source", [(p, y - 5) for p, y in clothes[:8000] if y >= 5])
         low = [(p, y) for p, y in clothes[8000:] if y < 5]
-        for size in (100, 400):
-            self.pictures(f"fashion-{size}", low[2000:2000 + size])
-        self.pictures("fashion-test", low[:2000])
-        self.files("neu", "neu-steel", (240,), 360)
-        self.files("flowers", "flowers5", (200, 800), 1000)
+        for size in (400, 1600):
+            self.pictures(f"fashion-{size}", low[4000:4000 + size])
+        self.pictures("fashion-test", low[:4000])
+        self.files("neu", "neu-steel", (360,), 240)
+        self.files("flowers", "flowers5", (300, 1200), 800)
         with tarfile.open(self.given / "images" / "cifar10-jpeg-subset.tar.gz") as tar:
             tar.extractall(self.out / "cifar", filter="data")
         self.folders("cifar-source", sorted((self.out / "cifar").glob("*/train/*/*.jpg")))
         shutil.rmtree(self.out / "cifar")
         with open(self.given / "text" / "sst2" / "train.tsv", encoding="utf-8") as f:
             sst2 = [line.rstrip("\n").split("\t") for line in f]
-        self.lines("sst2", [r for r in sst2 if len(r) == 2], (160, 800), 800)
+        self.lines("sst2", [r for r in sst2 if len(r) == 2], (160, 3200), 2000)
 
 
 def prepare(out, build, env):

@@ -68,9 +68,6 @@ def verdicts(build, records, more=()):
     print("| --- " * (8 + len(rules)) + "|")
     print("\n".join(rows))
     sum_up("as above", played)
-    # Rules were chosen with the first half in view: every other cell of the list, set beforehand.
-    sum_up("the half that rules were chosen on", played[0::2])
-    sum_up("the other half", played[1::2])
     losses(records, played)
     print("\nA rule's regret over the cells where it applies, beside the verdict's on the same cells:\n")
     print("| rule | cells | median | mean | worst | verdict's median | mean | worst |")
