@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double MORE = 1.1; /* are listed than are taken to be wrong */
-
 enum { FOLDS = 5, ROUNDS = 2, MOST_ROWS = 10000, LEAST_ROWS = 50, LEAST_TESTED = 100 };
 
 typedef struct {
@@ -275,7 +273,7 @@ static tl_status count_noise(tl_ctx *ctx, const auditing *a, const tl_label_audi
         memcpy(said + k * classes, a->probability + i * classes, (size_t)classes * sizeof *said);
         label[k++] = a->label[i];
     }
-    TL_TRY(tl_labels_audit(ctx, said, label, n, (int32_t)classes, 0.0, &test));
+    TL_TRY(tl_labels_audit(ctx, said, label, n, (int32_t)classes, false, &test));
     *noise = test.noise;
 done:
     tl_label_audit_free(ctx, &test);
@@ -414,8 +412,7 @@ static tl_status look(tl_ctx *ctx, const tl_question *q, json_t *profile)
             goto done;
         }
         TL_TRY(tl_labels_audit(ctx, a.probability, a.label, a.rows.count,
-                               (int32_t)a.s.data->classes, round == ROUNDS - 1 ? MORE : 0.0,
-                               &found));
+                               (int32_t)a.s.data->classes, round == ROUNDS - 1, &found));
         for (int64_t i = 0; i < a.rows.count; i++) a.skip[i] = 0;
         for (int64_t i = 0; i < found.count; i++) a.skip[found.suspect[i].row] = 1;
         if (found.count == 0) break;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double PLAIN = 0.5; /* a lead that is listed whatever the joint says */
+static const double PLAINLY = 5.0; /* so much likelier a class is listed whatever was counted */
 
 typedef struct {
     const float   *p;
@@ -95,7 +95,7 @@ static void count_joint(audit *a)
 }
 
 typedef struct {
-    double  lead;
+    double  lead; /* of another class over the row's own */
     int64_t row;
 } leading;
 
@@ -125,24 +125,25 @@ static void mark_pair(audit *a, int32_t given, int32_t likely, leading *room)
         a->suspect[room[k].row] = 1;
 }
 
-/* So many rows as the joint has off its diagonal, times `more`: those where another class leads the
- * given one by most, whatever the pair; and all where it leads plainly. */
-static void mark_led(audit *a, double more, leading *room)
+/* So many rows as the joint has off its diagonal: of those where another class is likelier the ones
+ * whose own is the least likely; and all where another is PLAINLY likelier. */
+static void mark_unlikely(audit *a, leading *room)
 {
-    double  off = 0.0;
-    int64_t n   = 0;
+    const int32_t classes = a->classes;
+    double        off     = 0.0;
+    int64_t       n       = 0;
 
-    for (int32_t g = 0; g < a->classes; g++)
-        for (int32_t c = 0; c < a->classes; c++)
-            if (g != c) off += a->joint[(int64_t)g * a->classes + c];
+    for (int32_t g = 0; g < classes; g++)
+        for (int32_t c = 0; c < classes; c++)
+            if (g != c) off += a->joint[(int64_t)g * classes + c];
     for (int64_t r = 0; r < a->rows; r++) {
-        const float *p    = a->p + r * a->classes;
-        const double lead = (double)p[top_of(p, a->classes)] - (double)p[a->label[r]];
-        if (lead > 0.0) room[n++] = (leading){ lead, r };
+        const float *p   = a->p + r * classes;
+        const double own = (double)p[a->label[r]], top = (double)p[top_of(p, classes)];
+        if (top > own) room[n++] = (leading){ -own, r };
+        if (top > PLAINLY * own) a->suspect[r] = 1;
     }
     qsort(room, (size_t)n, sizeof *room, by_lead);
-    for (int64_t k = 0; k < n && ((double)k < more * off || room[k].lead >= PLAIN); k++)
-        a->suspect[room[k].row] = 1;
+    for (int64_t k = 0; k < n && (double)k < off; k++) a->suspect[room[k].row] = 1;
 }
 
 static int least_likely_first(const void *a, const void *b)
@@ -187,7 +188,7 @@ static tl_status keep_joint(tl_ctx *ctx, const audit *a, tl_label_audit *out)
 }
 
 tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *label,
-                          int64_t rows, int32_t classes, double more, tl_label_audit *out)
+                          int64_t rows, int32_t classes, bool clean, tl_label_audit *out)
 {
     const size_t n    = (size_t)classes;
     audit        a    = { .p = probability, .label = label, .rows = rows, .classes = classes };
@@ -202,10 +203,10 @@ tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *
     TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *room, &room));
     measure_sureness(&a);
     count_joint(&a);
-    for (int32_t g = 0; g < classes && !(more > 0.0); g++)
+    for (int32_t g = 0; g < classes && !clean; g++)
         for (int32_t c = 0; c < classes; c++)
             if (g != c) mark_pair(&a, g, c, room);
-    if (more > 0.0) mark_led(&a, more, room);
+    if (clean) mark_unlikely(&a, room);
     TL_TRY(gather(ctx, &a, out));
     TL_TRY(keep_joint(ctx, &a, out));
 done:

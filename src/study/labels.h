@@ -21,11 +21,12 @@ typedef struct {
     int64_t    *joint;   /* [classes classes] given x true, as rows; owned */
 } tl_label_audit;
 
-/* probability [rows classes], label [rows].  `more` 0: suspects as above.  Above 0: so many as the
- * joint has off its diagonal times `more`, where another class leads the given one by most, and all
- * that it leads by 0.5: for a model that has not learned from suspects. */
+/* probability [rows classes], label [rows].  `clean`: the model has not learned from suspects (those
+ * of a first audit); then they are so many as the joint has off its diagonal, whatever the pair of
+ * classes: of the rows where another class is likelier those whose own is the least likely; and all
+ * where another is five times as likely. */
 tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *label,
-                          int64_t rows, int32_t classes, double more, tl_label_audit *out);
+                          int64_t rows, int32_t classes, bool clean, tl_label_audit *out);
 /* Share of the rows whose given label is the likeliest.  Below TL_LABELS_LEAST nothing is to be
  * said of labels: the model's own mistakes would be taken for theirs. */
 double    tl_labels_agreement(const float *probability, const int32_t *label, int64_t rows,

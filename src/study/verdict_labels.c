@@ -50,7 +50,7 @@ tl_status tl_study_judge_labels(tl_ctx *ctx, tl_study *s, tl_judged *j)
         TL_LABELS_LEAST)
         goto done;
     TL_TRY(tl_labels_audit(ctx, mean, j->label, s->test.count, (int32_t)s->data->classes,
-                           0.0, &j->labels));
+                           false, &j->labels));
 done:
     tl_free(ctx, mean);
     return rc;

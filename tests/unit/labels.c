@@ -40,20 +40,19 @@ static void planted_flips_are_found(void **state)
         tl_label_audit a;
         int            planted = 0, hits = 0;
         draw(rates[k], p, label, bad);
-        TEST_OK(tl_labels_audit(test_ctx(), p, label, ROWS, CLASSES, 0.0, &a));
+        TEST_OK(tl_labels_audit(test_ctx(), p, label, ROWS, CLASSES, false, &a));
         for (int r = 0; r < ROWS; r++) planted += bad[r];
         for (int64_t i = 0; i < a.count; i++) hits += bad[a.suspect[i].row];
         print_message("# %.0f %%: planted %d, found %d, of them planted %d, noise %.3f\n",
                       100.0 * rates[k], planted, (int)a.count, hits, a.noise);
         assert_true(hits >= 0.85 * planted && hits >= 0.7 * (double)a.count);
         assert_true(fabs(a.noise - rates[k]) < 0.04);
-        const int64_t counted = a.count;
         tl_label_audit_free(test_ctx(), &a);
-        TEST_OK(tl_labels_audit(test_ctx(), p, label, ROWS, CLASSES, 1.1, &a));
-        assert_true(a.count >= counted); /* by their lead, a few more */
+        TEST_OK(tl_labels_audit(test_ctx(), p, label, ROWS, CLASSES, true, &a));
+        assert_true(a.count >= llround(a.noise * ROWS)); /* as the joint says, and the plain ones */
         hits = 0;
         for (int64_t i = 0; i < a.count; i++) hits += bad[a.suspect[i].row];
-        assert_true(hits >= 0.9 * planted && hits >= 0.7 * (double)a.count);
+        assert_true(hits >= 0.9 * planted && hits >= 0.8 * (double)a.count);
         for (int64_t i = 1; i < a.count; i++)
             assert_true(a.suspect[i - 1].own <= a.suspect[i].own);
         assert_true(bad[a.suspect[0].row]); /* the worst first */
@@ -72,7 +71,7 @@ static void the_joint_is_counted_and_its_rows_named(void **state)
     tl_label_audit       a;
 
     (void)state;
-    TEST_OK(tl_labels_audit(test_ctx(), p, label, 8, 2, 0.0, &a));
+    TEST_OK(tl_labels_audit(test_ctx(), p, label, 8, 2, false, &a));
     assert_int_equal(a.joint[0] + a.joint[1], 5); /* rows sum to the given labels */
     assert_int_equal(a.joint[2] + a.joint[3], 3);
     assert_int_equal(a.joint[1], 1);
@@ -101,7 +100,7 @@ static void right_labels_are_left_alone(void **state)
         for (int c = 0; c < CLASSES; c++)
             p[r * CLASSES + c] = c == label[r] ? 0.7f + 0.01f * (float)(r % 7) : 0.08f;
     }
-    TEST_OK(tl_labels_audit(test_ctx(), p, label, ROWS, CLASSES, 0.0, &a));
+    TEST_OK(tl_labels_audit(test_ctx(), p, label, ROWS, CLASSES, false, &a));
     assert_int_equal(a.count, 0);
     assert_true(a.noise == 0.0);
     tl_label_audit_free(test_ctx(), &a);

@@ -75,6 +75,13 @@ def ag_news():
     return words([" ".join(r[1:]) for r in rows], [int(r[0]) - 1 for r in rows], 100)
 
 
+def bitext():
+    with open(os.path.join(data, "text", "bitext-customer-support", "train.csv"), newline="") as f:
+        rows = [(r["utterance"], r["intent"]) for r in csv.DictReader(f)][:4000]
+    names = sorted({c for _, c in rows})
+    return words([t for t, _ in rows], [names.index(c) for _, c in rows], 100)
+
+
 def flip(y, rate, seed):
     rng = np.random.default_rng(seed)
     classes = y.max() + 1
@@ -117,7 +124,7 @@ def quality(found, bad):
 print(f"cleanlab {cleanlab.__version__}, scikit-learn {sklearn.__version__}, {DRAWS} draws\n")
 print("| data | flipped | precision | cleanlab's | recall | cleanlab's | same count |")
 print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
-for make in (digits, mnist, fashion, banking, ag_news):
+for make in (digits, mnist, fashion, banking, ag_news, bitext):
     x, y = make()
     for rate in rates:
         mine, other, same = [], [], []

@@ -48,7 +48,7 @@ int main(int argc, char **argv)
         tl_label_audit_free(&ctx, &found);
         TL_TRY(tl_transfer_probabilities(&ctx, &f, fold, FOLDS, skip, tl_study_backend(), slab, p));
         TL_TRY(tl_labels_audit(&ctx, p, f.label, rows, (int32_t)classes,
-                               round > 0 && round == rounds - 1 ? 1.1 : 0.0, &found));
+                               round > 0 && round == rounds - 1, &found));
         for (int64_t i = 0; i < rows; i++) skip[i] = 0;
         for (int64_t i = 0; i < found.count; i++) skip[found.suspect[i].row] = 1;
     }
