@@ -21,10 +21,10 @@ typedef struct {
     int64_t    *joint;   /* [classes classes] given x true, as rows; owned */
 } tl_label_audit;
 
-/* probability [rows classes], label [rows].  `clean`: the model has not learned from suspects (those
- * of a first audit); then they are so many as the joint has off its diagonal, whatever the pair of
- * classes: of the rows where another class is likelier those whose own is the least likely; and all
- * where another is five times as likely. */
+/* probability [rows classes], label [rows].  `clean`: the model has not learned from suspects
+ * (those of a first audit); then they are so many as the joint has off its diagonal, whatever the
+ * pair of classes: of the rows where another class is likelier those whose own is the least likely;
+ * and all where another is five times as likely. */
 tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *label,
                           int64_t rows, int32_t classes, bool clean, tl_label_audit *out);
 /* Share of the rows whose given label is the likeliest.  Below TL_LABELS_LEAST nothing is to be

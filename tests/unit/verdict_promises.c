@@ -14,7 +14,7 @@
  * one world alone: tools/study-promises does both. */
 #include "support/support.h"
 #include "core/rand.h"
-#include "study/stats.h"
+#include "study/stats_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,6 +35,7 @@ typedef struct {
     int stopped;           /* before the last look                              */
     int covered, intervals; /* of the routes' own scores                        */
     int difference_covered; /* of the winner's and the runner-up's difference   */
+    int together;           /* the first route's to every other, all of them    */
 } counts;
 
 enum { U = 0, V, W, G };
@@ -130,6 +131,23 @@ static void count(const world *w, const tl_decision *d, counts *n)
     n->difference_covered += d->difference.low <= apart && apart <= d->difference.high;
 }
 
+/* Do the intervals of a route's differences to every other hold the truth, all at once?  Of the
+ * first, whatever it scored: nothing is chosen. */
+static bool holds_together(const world *w, const tl_scores *s)
+{
+    tl_study_values v;
+    tl_rival        rival[8];
+    bool            all = true;
+
+    TEST_OK(tl_study_values_make(test_ctx(), s, &v));
+    TEST_OK(tl_study_rivals(test_ctx(), &v, 0, rival));
+    for (int c = 1; c < w->candidates; c++)
+        all = all && fabs(rival[c].pair.mean - (truth(w, 0) - truth(w, c))) <=
+                         tl_pair_half(&rival[c].pair, rival[c].level);
+    tl_study_values_free(test_ctx(), &v);
+    return all;
+}
+
 /* Looks at 3, 5, 8 and 12 seeds, or at `seeds` alone where it is none of these. */
 static int looks_of(int seeds, int *at)
 {
@@ -159,6 +177,7 @@ static void study(const world *w, tl_scores *s, counts *n)
         const bool ends = last || d.outcome != TL_UNDECIDED || d.futile;
         if (at[i] <= 3) assert_true(d.outcome != TL_BETTER);
         if (ends) count(w, &d, n);
+        if (looks == 1) n->together += holds_together(w, s);
         n->stopped += ends && !last;
         tl_decision_free(test_ctx(), &d);
         if (ends) return;
@@ -267,7 +286,7 @@ static void clusters_taken_for_rows_are_found_too_often(void **state)
 static void intervals_hold_the_truth(void **state)
 {
     const int repeats = repeats_wanted(100);
-    int       covered = 0, intervals = 0, apart = 0, studies = 0;
+    int       covered = 0, intervals = 0, apart = 0, studies = 0, together = 0, whole = 0;
 
     (void)state;
     for (size_t i = 0; i < TL_COUNT(worlds); i++) {
@@ -275,15 +294,19 @@ static void intervals_hold_the_truth(void **state)
         if (!is_wanted(i)) continue;
         w.better_by = 0.02;
         const counts n = repeat(&w, repeats, 0.0);
-        print_message("# cover %zu: scores %.1f %%, difference %.1f %%\n", i,
-                      100.0 * n.covered / n.intervals, 100.0 * n.difference_covered / repeats);
+        print_message("# cover %zu: scores %.1f %%, difference %.1f %%, all %.1f %%\n", i,
+                      100.0 * n.covered / n.intervals, 100.0 * n.difference_covered / repeats,
+                      100.0 * n.together / repeats);
         covered += n.covered;
         intervals += n.intervals;
         if (w.candidates == 2) apart += n.difference_covered, studies += repeats;
+        if (w.seeds < 12) together += n.together, whole += repeats;
     }
-    print_message("# cover all: scores %.1f %%, difference of two %.1f %%\n",
-                  100.0 * covered / intervals, 100.0 * apart / studies);
+    print_message("# cover all: scores %.1f %%, difference of two %.1f %%, all %.1f %%\n",
+                  100.0 * covered / intervals, 100.0 * apart / studies, 100.0 * together / whole);
     assert_true(covered * 100 >= 93 * intervals && covered * 100 <= 97 * intervals);
+    assert_true(whole == 0 || together * 100 >= (repeats < 1000 ? 92 : 93) * whole);
+    assert_true(whole == 0 || together * 100 <= (repeats < 1000 ? 98 : 97) * whole);
     if (studies == 0) return;
     assert_true(apart * 100 >= (repeats < 1000 ? 91 : 93) * studies);
     assert_true(apart * 100 <= (repeats < 1000 ? 99 : 97) * studies);
