@@ -535,6 +535,7 @@ tl_status tl_study_judge_groups(tl_ctx *ctx, tl_study *s, tl_judged *j);
 void      tl_study_groups_words(const tl_study *s, const tl_judged *j, json_t *reasons);
 /* The best place of a way: from a base, from scratch, baseline; -1: none was judged. */
 typedef enum { TL_FROM_BASE, TL_ANEW, TL_BASELINE } tl_way;
+int       tl_study_not_run(const tl_study *s); /* candidates left out, with their reason */
 tl_way    tl_entry_way(const tl_entry *e);
 int       tl_study_best_of(const tl_study *s, const tl_judged *j, tl_way way);
 /* verdict_words.c */

@@ -199,19 +199,26 @@ static bool could_be_searched(const tl_study *s)
     return false;
 }
 
+int tl_study_not_run(const tl_study *s)
+{
+    int out = 0;
+
+    for (int i = 0; i < s->entries; i++)
+        out += s->entry[i].status && strcmp(s->entry[i].status, "not-run") == 0;
+    return out;
+}
+
 json_t *tl_study_left_out_json(const tl_study *s)
 {
     const double share = tl_json_number(s->plan, "share", 1.0);
     const int    asked = s->q->seeds > 0 ? s->q->seeds : TL_STUDY_SEEDS;
     json_t      *list  = json_array();
-    int          out = 0, seeds = 0;
+    const int    out   = tl_study_not_run(s);
+    int          seeds = 0;
 
-    for (int i = 0; i < s->entries; i++) {
-        const char *status = s->entry[i].status;
-        out += status && strcmp(status, "not-run") == 0;
+    for (int i = 0; i < s->entries; i++)
         if (s->entry[i].finalist && !(s->update.model && tl_entry_is_kept(&s->entry[i])))
             seeds = TL_MAX(seeds, tl_study_repeats(s, i, s->entry[i].chosen));
-    }
     if (out)
         tl_reason(list, "%d of %d candidates were not run (the table says why)", out, s->entries);
     if (share < 1.0)

@@ -376,7 +376,7 @@ static void machine_json(tl_ctx *ctx, const tl_study *s, json_t *out)
 static const char *say_standing(const tl_decision *d)
 {
     if (d->outcome == TL_BETTER)
-        return "Its lead over every other route is more than chance explains.";
+        return "Its lead over each of the others is more than chance explains.";
     if (d->outcome == TL_TIE) return "Others do as well; it is the cheapest of them to run.";
     return "The test rows cannot tell the best routes apart yet: what would is said below.";
 }
@@ -390,9 +390,9 @@ static void how_sure_json(const tl_study *s, const tl_judged *j, json_t *out)
     json_object_set_new(out, "sentence", json_string(text));
     if (isfinite(d->confidence) && d->runner_up >= 0)
         snprintf(text, sizeof text,
-                 "How sure: %.0f of 100 that it is the best, or within %s of the best. %s",
-                 100.0 * d->confidence, tl_study_gap(s, s->margin, margin),
-                 say_standing(d));
+                 "How sure: %.0f of 100 that %sit is the best, or within %s of the best. %s",
+                 100.0 * d->confidence, tl_study_not_run(s) ? "of what was run " : "",
+                 tl_study_gap(s, s->margin, margin), say_standing(d));
     else
         snprintf(text, sizeof text, "%s", d->why);
     json_object_set_new(out, "how_sure", json_string(text));

@@ -49,9 +49,10 @@ void tl_study_sentence(const tl_study *s, const tl_judged *j, char *text, size_t
     else
         snprintf(text, room, "%c%s (route %s): %s, %s.", toupper((unsigned char)take[0]),
                  take + 1, route->name, result,
-                 d->outcome == TL_BETTER
-                     ? "better than every other route"
-                     : "as good as the best within the margin, and the cheapest of them");
+                 d->outcome != TL_BETTER
+                     ? "as good as the best within the margin, and the cheapest of them"
+                 : tl_study_not_run(s) ? "better than every other route that was run"
+                                       : "better than every other route");
 }
 
 tl_way tl_entry_way(const tl_entry *e)
