@@ -41,6 +41,8 @@
 static const bench_case cases[] = {
     { "mlp-b32", SAMPLES(32) },
     { "mlp-b256", SAMPLES(256) },
+    { "head-768-b32", .arch = "relu", .row = { 1, { 768 } }, .batch = 32, .classes = 77,
+      .unit = "samples", .items = 10016, .optimizer = "adamw", .lr = 1e-3 },
     { "resnet18-32-b128", PICTURES(32, 128), .arch = "resnet18" },
     { "resnet18-cifar-32-b128", PICTURES(32, 128), .arch = "resnet18-cifar" },
     { "resnet18-224-b16", PICTURES(224, 16), .arch = "resnet18" },
