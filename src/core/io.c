@@ -302,6 +302,23 @@ done:
     return rc;
 }
 
+tl_status tl_file_keep(tl_ctx *ctx, const char *path, const void *data, size_t bytes, tl_map *out,
+                       bool *held)
+{
+    const tl_status rc = tl_file_write(ctx, path, data, bytes);
+    void           *copy;
+
+    *out  = (tl_map){ 0 };
+    *held = rc == TL_ENOSPC;
+    if (rc == TL_OK) return tl_map_open(ctx, path, out);
+    if (!*held) return rc;
+    copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) return rc; /* no room anywhere: the disk's is the one to be made */
+    memcpy(copy, data, bytes);
+    *out = (tl_map){ copy, bytes };
+    return TL_OK;
+}
+
 tl_status tl_file_append(tl_ctx *ctx, const char *path, const void *data, size_t bytes)
 {
     const char *at = data;

@@ -24,6 +24,10 @@ tl_status tl_file_read(tl_ctx *ctx, const char *path, size_t limit, uint8_t **da
 typedef struct { const uint8_t *data; size_t bytes; } tl_map;
 tl_status tl_map_open(tl_ctx *ctx, const char *path, tl_map *out);
 void      tl_map_close(tl_ctx *ctx, tl_map *map); /* safe to repeat */
+/* Writes a file and maps it; where the disk is full (*held) the map is a copy in memory, which
+ * nobody finds later. */
+tl_status tl_file_keep(tl_ctx *ctx, const char *path, const void *data, size_t bytes, tl_map *out,
+                       bool *held);
 
 /* A file that appears under its name only when whole: written beside, flushed to disk and
  * renamed by commit; close without commit removes it.  TL_ENOSPC when the disk is full. */

@@ -67,6 +67,19 @@ done:
     return rc;
 }
 
+tl_status tl_study_keep_pass(tl_ctx *ctx, tl_study *s, const char *path, const void *value,
+                             size_t bytes, tl_map *out)
+{
+    bool            held;
+    const tl_status rc = tl_file_keep(ctx, path, value, bytes, out, &held);
+
+    if (rc == TL_OK && held)
+        tl_study_warn(s, "The disk has no room for %.1f MiB of what a frozen network puts out: it "
+                         "is held in memory, and made again where the comparison is gone on with.",
+                      (double)bytes / 1048576.0);
+    return rc;
+}
+
 static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, size_t bytes,
                       const char *path)
 {
@@ -87,7 +100,7 @@ static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, size_t bytes,
     cost = tl_study_watch_end(ctx, s, e, &watch, e->body_flops * (double)s->data->rows);
     TL_TRY(rc);
     TL_TRY(note_shared(ctx, s, e, cost));
-    TL_TRY(tl_file_write(ctx, path, value, bytes));
+    TL_TRY(tl_study_keep_pass(ctx, s, path, value, bytes, &s->features[tl_entry_pass(e)].map));
 done:
     json_decref(cost);
     tl_free(ctx, value);
@@ -135,7 +148,7 @@ tl_status tl_study_features(tl_ctx *ctx, tl_study *s, const tl_entry *e)
              tl_arch_is_pooled(&e->c.arch) ? "vectors" : "features", e->base);
     TL_TRY(tl_path_join(ctx, s->checkpoints, name, &path));
     if (tl_file_bytes(path) != (int64_t)bytes) TL_TRY(make(ctx, s, e, bytes, path));
-    TL_TRY(tl_map_open(ctx, path, &s->features[tl_entry_pass(e)].map));
+    else TL_TRY(tl_map_open(ctx, path, &s->features[tl_entry_pass(e)].map));
     pay(s, e, bytes);
 done:
     tl_free(ctx, path);

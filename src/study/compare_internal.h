@@ -314,6 +314,10 @@ int          tl_entry_pass(const tl_entry *e);
 size_t       tl_study_features_bytes(const tl_study *s, int64_t width); /* 0: too big to keep */
 const float *tl_study_mapped(const tl_study *s, const tl_entry *e); /* NULL: not at work now */
 void         tl_study_close_features(tl_ctx *ctx, tl_study *s);
+/* What a frozen network puts out, into its file and mapped; where the disk is full it is held in
+ * memory, with a warning: no comparison ends for what only saves it time. */
+tl_status    tl_study_keep_pass(tl_ctx *ctx, tl_study *s, const char *path, const void *value,
+                                size_t bytes, tl_map *out);
 
 /* What it took from begin to end, as a cost of e: {seconds, joules, flops, peak_bytes}; owned. */
 void    tl_study_watch_begin(tl_ctx *ctx, tl_study_watch *w);

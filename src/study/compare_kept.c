@@ -99,7 +99,7 @@ done:
 }
 
 static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, const tl_run_spec *spec,
-                      const tl_study_kept *k, const char *path)
+                      tl_study_kept *k, const char *path)
 {
     void          *value = NULL;
     json_t        *cost;
@@ -116,7 +116,7 @@ static tl_status make(tl_ctx *ctx, tl_study *s, const tl_entry *e, const tl_run_
         json_object_set(s->passes, k->key, cost);
         TL_TRY(tl_store_set(ctx, s->store, "kept", s->passes));
     }
-    TL_TRY(tl_file_write(ctx, path, value, k->frozen.bytes));
+    TL_TRY(tl_study_keep_pass(ctx, s, path, value, k->frozen.bytes, &k->map));
 done:
     json_decref(cost);
     tl_free(ctx, value);
@@ -146,7 +146,7 @@ tl_status tl_study_map_kept(tl_ctx *ctx, tl_study *s, const tl_entry *e, int whi
         TL_TRY(tl_path_join(ctx, s->checkpoints, name, &path));
         if (tl_file_bytes(path) != (int64_t)k->frozen.bytes)
             TL_TRY(make(ctx, s, e, spec, k, path));
-        TL_TRY(tl_map_open(ctx, path, &k->map));
+        else TL_TRY(tl_map_open(ctx, path, &k->map));
     }
     spec->kept = k->map.data;
 done:

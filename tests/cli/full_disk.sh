@@ -49,6 +49,24 @@ for size in 24k 384k 1200k 1600k; do
     verdict disk/study >found
     ok "same_verdict_at_$size" diff wanted found
 done
+# What only saves time is no reason to stop: 7 MiB of what a frozen layer puts out find no room.
+room 64m
+rm -rf disk/study
+run train data --arch 'conv 8 3 relu, conv 8 3 relu, pool 4, dense 8 relu' --epochs 1 --out disk/base
+ok base_is_trained is_status 0
+mv disk/base base
+frozen=(compare data --base base/best --routes probe,partial --set top_blocks=2
+    --epochs 2 --seeds 2 --budget 1h)
+run "${frozen[@]}" --out straight_frozen
+ok frozen_straight_ends_well is_status 0
+ok frozen_straight_has_room eval '! grep -q "has no room" straight_frozen/verdict.json'
+room 4m
+run "${frozen[@]}" --out disk/study
+ok frozen_needs_no_room is_status 0
+ok frozen_says_so grep -q 'The disk has no room for' disk/study/verdict.json
+verdict straight_frozen | tail -n 1 >wanted
+verdict disk/study | tail -n 1 >found
+ok frozen_same_weights diff wanted found
 ok some_had_no_room test "$stops" -eq 4
 ok some_had_saved_something test "$saved" -ge 1
 finish
