@@ -56,7 +56,8 @@ def ag_news(data, folder, seed):
 
 def cifar10(data, folder, seed):
     with tarfile.open(data / "images/cifar10-jpeg-subset.tar.gz") as tar:
-        tar.extractall(folder, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # older ones have none
+        tar.extractall(folder)
     for part in ("train", "test"):
         (folder / "cifar10-jpeg" / part).rename(folder / part)
     return ["--base", data / "weights/mobilenet-v2-imagenet", "--route", "full", "--image-size", "64",

@@ -144,7 +144,8 @@ class Maker:
         self.files("neu", "neu-steel", (360,), 240)
         self.files("flowers", "flowers5", (300, 1200), 800)
         with tarfile.open(self.given / "images" / "cifar10-jpeg-subset.tar.gz") as tar:
-            tar.extractall(self.out / "cifar", filter="data")
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # older ones have none
+            tar.extractall(self.out / "cifar")
         self.folders("cifar-source", sorted((self.out / "cifar").glob("*/train/*/*.jpg")))
         shutil.rmtree(self.out / "cifar")
         with open(self.given / "text" / "sst2" / "train.tsv", encoding="utf-8") as f:
