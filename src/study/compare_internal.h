@@ -407,6 +407,7 @@ bool      tl_study_settled(const tl_study *s); /* rates and decays are the user'
 /* compare_saved.c: s->saved, after all runs; and what the budget left out. */
 tl_status tl_study_count_saved(tl_ctx *ctx, tl_study *s);
 json_t   *tl_study_left_out_json(const tl_study *s);
+int       tl_study_not_run(const tl_study *s); /* candidates left out, with their reason */
 void      tl_study_left_out_words(const tl_study *s, json_t *reasons);
 
 /* compare_looks.c: a look at the test part after so many seeds, of `most` there may be. */
@@ -539,7 +540,6 @@ tl_status tl_study_judge_groups(tl_ctx *ctx, tl_study *s, tl_judged *j);
 void      tl_study_groups_words(const tl_study *s, const tl_judged *j, json_t *reasons);
 /* The best place of a way: from a base, from scratch, baseline; -1: none was judged. */
 typedef enum { TL_FROM_BASE, TL_ANEW, TL_BASELINE } tl_way;
-int       tl_study_not_run(const tl_study *s); /* candidates left out, with their reason */
 tl_way    tl_entry_way(const tl_entry *e);
 int       tl_study_best_of(const tl_study *s, const tl_judged *j, tl_way way);
 /* verdict_words.c */

@@ -125,6 +125,13 @@ static void mark_pair(audit *a, int32_t given, int32_t likely, leading *room)
         a->suspect[room[k].row] = 1;
 }
 
+static void mark_pairs(audit *a, leading *room)
+{
+    for (int32_t g = 0; g < a->classes; g++)
+        for (int32_t c = 0; c < a->classes; c++)
+            if (g != c) mark_pair(a, g, c, room);
+}
+
 /* So many rows as the joint has off its diagonal: of those where another class is likelier the ones
  * whose own is the least likely; and all where another is PLAINLY likelier. */
 static void mark_unlikely(audit *a, leading *room)
@@ -203,10 +210,8 @@ tl_status tl_labels_audit(tl_ctx *ctx, const float *probability, const int32_t *
     TL_TRY(tl_alloc_array(ctx, (size_t)rows, sizeof *room, &room));
     measure_sureness(&a);
     count_joint(&a);
-    for (int32_t g = 0; g < classes && !clean; g++)
-        for (int32_t c = 0; c < classes; c++)
-            if (g != c) mark_pair(&a, g, c, room);
     if (clean) mark_unlikely(&a, room);
+    else mark_pairs(&a, room);
     TL_TRY(gather(ctx, &a, out));
     TL_TRY(keep_joint(ctx, &a, out));
 done:
