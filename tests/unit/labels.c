@@ -47,8 +47,10 @@ static void planted_flips_are_found(void **state)
                       100.0 * rates[k], planted, (int)a.count, hits, a.noise);
         assert_true(hits >= 0.85 * planted && hits >= 0.7 * (double)a.count);
         assert_true(fabs(a.noise - rates[k]) < 0.04);
+        const int64_t counted = a.count;
         tl_label_audit_free(test_ctx(), &a);
         TEST_OK(tl_labels_audit(test_ctx(), p, label, ROWS, CLASSES, true, &a));
+        assert_true(a.count >= counted);
         assert_true(a.count >= llround(a.noise * ROWS)); /* as the joint says, and the plain ones */
         hits = 0;
         for (int64_t i = 0; i < a.count; i++) hits += bad[a.suspect[i].row];
