@@ -3,7 +3,7 @@
  * for so many rows, with the rate that was chosen on all of them; validation rows stay the same.
  * Floor 4, study. */
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/compare_jobs.h"
 #include "study/stats_internal.h"
 #include "train/network.h"
 
@@ -125,11 +125,22 @@ int tl_study_part_repeats(const tl_study *s, int candidate, int64_t rows)
     return repeats;
 }
 
-/* One that is there already is not made again. */
-static tl_status run_part(tl_ctx *ctx, tl_study *s, int candidate, int draw, int64_t rows)
+/* Every part of every route once; what is there already is not made again. */
+static tl_status run_parts(tl_ctx *ctx, tl_study *s, int draw)
 {
-    if (tl_study_part_repeats(s, candidate, rows) > draw) return TL_OK;
-    return tl_study_run_part(ctx, s, candidate, draw, rows);
+    tl_study_jobs jobs = { 0 };
+    tl_status     rc   = TL_OK;
+
+    for (int i = 0; i < s->curve.routes; i++)
+        for (int k = 0; k < s->curve.sizes - 1; k++) {
+            const int entry = s->curve.entry[i];
+            if (tl_study_part_repeats(s, entry, s->curve.rows[k]) > draw) continue;
+            TL_TRY(tl_study_want_part(ctx, s, &jobs, entry, draw, s->curve.rows[k]));
+        }
+    rc = tl_study_run_jobs(ctx, s, &jobs);
+done:
+    tl_study_jobs_end(ctx, &jobs);
+    return rc;
 }
 
 void tl_study_curve_anew(tl_study *s, int candidate)
@@ -153,9 +164,7 @@ tl_status tl_study_curve(tl_ctx *ctx, tl_study *s, int draws)
         if (draw == 0)
             tl_study_say(s, "learning curve: %d %s on parts of the rows", s->curve.routes,
                          tl_plural(s->curve.routes, "route", "routes"));
-        for (int i = 0; i < s->curve.routes; i++)
-            for (int k = 0; k < s->curve.sizes - 1; k++)
-                TL_TRY(run_part(ctx, s, s->curve.entry[i], draw, s->curve.rows[k]));
+        TL_TRY(run_parts(ctx, s, draw));
         s->curve.draws = draw + 1;
     }
 done:

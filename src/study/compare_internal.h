@@ -333,18 +333,13 @@ tl_status tl_study_find_kept(tl_ctx *ctx, tl_study *s, const tl_study_run *run,
 tl_status tl_study_map_kept(tl_ctx *ctx, tl_study *s, const tl_entry *e, int which,
                             tl_run_spec *spec);
 bool      tl_study_has_kept(const tl_study *s, const tl_entry *e); /* of its first run's rows */
-size_t    tl_study_kept_mapped(const tl_study *s, const tl_entry *e); /* bytes now */
+size_t    tl_study_kept_mapped(const tl_study *s, const tl_entry *e); /* bytes of a run's, now */
 double    tl_study_passes_seconds(const tl_study *s, const char *label); /* charged to this entry */
 void      tl_study_close_kept(tl_ctx *ctx, tl_study *s);
 
 /* compare_run.c */
 tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out);
-tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
-                            int repeat);
-/* A run of a trial as far as a rung: *out is what it looks like there (owned); NULL: it
- * ended before, and is among the runs.  To its end by tl_study_run_once, or halted here. */
-tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
-                          int rung, json_t **out);
+/* One that waits at a rung ends there. */
 tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
                         const json_t *rung);
 bool      tl_run_halted(const tl_study_run *run);
@@ -352,10 +347,6 @@ bool      tl_run_whole(const tl_study_run *run); /* to its end, and did not fail
 void      tl_study_fail(tl_study *s, int candidate, const tl_study_run *run);
 const tl_study_run *tl_study_find(const tl_study *s, int candidate, int trial, int repeat,
                                   int fold);
-/* On `rows` training rows with the chosen trial's settings; a failure is no failure of the
- * candidate. */
-tl_status           tl_study_run_part(tl_ctx *ctx, tl_study *s, int candidate, int repeat,
-                                      int64_t rows);
 const tl_study_run *tl_study_find_part(const tl_study *s, int candidate, int repeat, int fold,
                                        int64_t rows);
 int       tl_study_repeats(const tl_study *s, int candidate, int trial); /* whole ones */

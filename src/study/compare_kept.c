@@ -1,7 +1,7 @@
 /* compare_kept.c -- what the frozen blocks below a cut make of the rows of a run: made once for all
  * seeds, settings, rungs and routes that ask for the same of the same rows, kept in a file beside
- * the checkpoints, so that a resumed comparison does not make it again, and mapped one at a time,
- * so that it takes no more memory than a run that keeps it for itself.  Floor 4, study. */
+ * the checkpoints, so that a resumed comparison does not make it again, and mapped while runs need
+ * it, so that it takes no more memory than runs that keep it for themselves.  Floor 4, study. */
 #include "study/compare_internal.h"
 
 #include <stdio.h>
@@ -45,7 +45,8 @@ size_t tl_study_kept_mapped(const tl_study *s, const tl_entry *e)
 {
     size_t bytes = 0;
 
-    for (int i = 0; *e->kept && i < s->kepts; i++) bytes += s->kept[i].map.bytes;
+    for (int i = 0; *e->kept && i < s->kepts; i++)
+        bytes = TL_MAX(bytes, s->kept[i].map.bytes);
     return bytes;
 }
 
@@ -123,24 +124,15 @@ done:
     return rc;
 }
 
-static void unmap_all(tl_ctx *ctx, tl_study *s)
-{
-    for (int i = 0; i < s->kepts; i++) tl_map_close(ctx, &s->kept[i].map);
-}
-
 tl_status tl_study_map_kept(tl_ctx *ctx, tl_study *s, const tl_entry *e, int which,
                             tl_run_spec *spec)
 {
     char     *path = NULL, name[40], hex[65];
     tl_status rc   = TL_OK;
 
-    if (which < 0) {
-        unmap_all(ctx, s); /* this run keeps its own */
-        return TL_OK;
-    }
+    if (which < 0) return TL_OK; /* this run keeps its own */
     tl_study_kept *k = &s->kept[which];
     if (!k->map.data) {
-        unmap_all(ctx, s);
         tl_hash_bytes(k->key, strlen(k->key), hex);
         snprintf(name, sizeof name, "kept-%.16s", hex);
         TL_TRY(tl_path_join(ctx, s->checkpoints, name, &path));
@@ -170,7 +162,7 @@ double tl_study_passes_seconds(const tl_study *s, const char *label)
 
 void tl_study_close_kept(tl_ctx *ctx, tl_study *s)
 {
-    unmap_all(ctx, s);
+    for (int i = 0; i < s->kepts; i++) tl_map_close(ctx, &s->kept[i].map);
     tl_free(ctx, s->kept);
     json_decref(s->passes);
     s->kept   = NULL;

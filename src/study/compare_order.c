@@ -5,6 +5,7 @@
  * All in forecast seconds (forecast.c), so that the same plan gives the same runs on a busy
  * machine. Floor 4, study. */
 #include "core/text.h"
+#include "study/compare_jobs.h"
 #include "study/update.h"
 
 #include <math.h>
@@ -75,12 +76,15 @@ static void choose_base(tl_study *s)
 
 static tl_status run_untrained(tl_ctx *ctx, tl_study *s)
 {
-    tl_status rc = TL_OK;
+    tl_study_jobs jobs = { 0 };
+    tl_status     rc   = TL_OK;
 
     for (int i = 0; i < s->entries; i++)
         if (s->entry[i].active && stage_of(&s->entry[i]) == 0)
-            TL_TRY(tl_study_run_once(ctx, s, i, 0, 0));
+            TL_TRY(tl_study_want(ctx, s, &jobs, i, 0, 0));
+    rc = tl_study_run_jobs(ctx, s, &jobs);
 done:
+    tl_study_jobs_end(ctx, &jobs);
     return rc;
 }
 
@@ -123,16 +127,28 @@ static int choose_trials(const tl_study *s)
     return trials;
 }
 
+/* As many as it lacks. */
+static tl_status want_seeds(tl_ctx *ctx, const tl_study *s, tl_study_jobs *jobs, int candidate,
+                            int seeds)
+{
+    const int trial = s->entry[candidate].chosen;
+    tl_status rc    = TL_OK;
+
+    for (int k = tl_study_repeats(s, candidate, trial); k < seeds; k++)
+        TL_TRY(tl_study_want(ctx, s, jobs, candidate, trial, k));
+done:
+    return rc;
+}
+
 static tl_status run_seeds(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
 {
-    tl_status rc = TL_OK;
+    tl_study_jobs jobs = { 0 };
+    tl_status     rc;
 
-    for (int k = tl_study_repeats(s, candidate, s->entry[candidate].chosen); k < seeds;
-         k++) {
-        TL_TRY(tl_study_run_once(ctx, s, candidate, s->entry[candidate].chosen, k));
-        if (isnan(tl_study_valid(s, candidate, s->entry[candidate].chosen, k))) break;
-    }
+    TL_TRY(want_seeds(ctx, s, &jobs, candidate, seeds));
+    rc = tl_study_run_jobs(ctx, s, &jobs);
 done:
+    tl_study_jobs_end(ctx, &jobs);
     return rc;
 }
 
@@ -218,12 +234,15 @@ static double cost_of_seeds(const tl_study *s, bool finalists, int seeds)
 
 static tl_status run_seeds_of(tl_ctx *ctx, tl_study *s, bool finalists, int seeds)
 {
-    tl_status rc = TL_OK;
+    tl_study_jobs jobs = { 0 };
+    tl_status     rc   = TL_OK;
 
     for (int i = 0; i < s->entries; i++)
         if (s->entry[i].active && s->entry[i].finalist == finalists)
-            TL_TRY(run_seeds(ctx, s, i, seeds));
+            TL_TRY(want_seeds(ctx, s, &jobs, i, seeds));
+    rc = tl_study_run_jobs(ctx, s, &jobs);
 done:
+    tl_study_jobs_end(ctx, &jobs);
     return rc;
 }
 
@@ -336,14 +355,16 @@ static int best_unsettled(const tl_study *s, const bool *seen)
 
 static tl_status try_second(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
 {
-    tl_entry    *e    = &s->entry[candidate];
-    const int    have = tl_study_repeats(s, candidate, e->second);
-    const double cost = (seeds - have + s->curve.draws) * tl_study_run_seconds(s, e);
-    tl_status    rc   = TL_OK;
+    tl_entry     *e    = &s->entry[candidate];
+    const int     have = tl_study_repeats(s, candidate, e->second);
+    const double  cost = (seeds - have + s->curve.draws) * tl_study_run_seconds(s, e);
+    tl_study_jobs jobs = { 0 };
+    tl_status     rc   = TL_OK;
 
     if (cost > 0.5 * tl_study_left(s)) return TL_OK;
     for (int k = have; k < seeds; k++)
-        TL_TRY(tl_study_run_once(ctx, s, candidate, e->second, k));
+        TL_TRY(tl_study_want(ctx, s, &jobs, candidate, e->second, k));
+    TL_TRY(tl_study_run_jobs(ctx, s, &jobs));
     const tl_study_lead lead = tl_study_second_lead(s, candidate, seeds);
     const int           last = e->chosen;
     if (lead.mean > 0.0) {
@@ -358,6 +379,7 @@ static tl_status try_second(tl_ctx *ctx, tl_study *s, int candidate, int seeds)
     }
     if (!(fabs(lead.mean) <= lead.doubt)) e->second = e->chosen;
 done:
+    tl_study_jobs_end(ctx, &jobs);
     return rc;
 }
 

@@ -10,6 +10,7 @@
  * order of the candidates: gone through again, the same runs give the same decisions.
  * Floor 4, study. */
 #include "core/text.h"
+#include "study/compare_jobs.h"
 #include "study/update.h"
 
 #include <math.h>
@@ -262,26 +263,26 @@ static void say_rung(tl_study *s, const race *r, int trial, int draw)
                  tl_study_score(s, tl_study_merit(s, l->told.final), score[1]));
 }
 
-static tl_status run_heat(tl_ctx *ctx, tl_study *s, race *r, int trial, int draw, int rung)
+/* One of its runs went as far as the rung, or to its end. */
+static tl_status see_heat(tl_ctx *ctx, tl_study *s, race *r, const tl_study_job *job)
 {
-    heat     *h  = &r->lane[trial].heat[draw];
-    json_t   *at = NULL;
-    tl_status rc;
+    heat     *h  = &r->lane[job->trial].heat[job->repeat];
+    json_t   *at = job->at;
+    tl_status rc = TL_OK;
 
-    TL_TRY(tl_study_run_to(ctx, s, r->candidate, trial, draw, rung, &at));
     if (!at) {
-        end_heat(s, r, trial, draw);
+        if (job->place >= 0 && !h->ended) end_heat(s, r, job->trial, job->repeat);
         return TL_OK;
     }
     json_decref(h->at);
-    h->at = at;
+    h->at = json_incref(at);
     const double took =
         tl_study_spent(s, &s->entry[r->candidate], tl_json_number(at, "flops", 0.0));
     s->used += took - h->counted;
     h->counted = took;
-    TL_TRY(foretell(ctx, s, rung, at, &h->told));
+    TL_TRY(foretell(ctx, s, job->rung, at, &h->told));
     h->loss = tl_study_by_loss(s) ? tl_json_number(at, "least_loss", NAN) : NAN;
-    say_rung(s, r, trial, draw);
+    say_rung(s, r, job->trial, job->repeat);
 done:
     return rc;
 }
@@ -306,19 +307,34 @@ done:
     return rc;
 }
 
+/* Runs them and looks at each; who fails meanwhile is out. */
+static tl_status run_heats(tl_ctx *ctx, tl_study *s, race *r, tl_study_jobs *jobs)
+{
+    tl_status rc;
+
+    TL_TRY(tl_study_run_jobs(ctx, s, jobs));
+    for (int i = 0; i < jobs->count; i++) TL_TRY(see_heat(ctx, s, r, &jobs->job[i]));
+    for (int t = 0; t < r->trials; t++) {
+        if (r->lane[t].out) TL_TRY(put_out(ctx, s, r, t));
+        else sum_up(r, &r->lane[t]);
+    }
+done:
+    return rc;
+}
+
 /* Every setting that still runs, as far as the rung. */
 static tl_status run_to(tl_ctx *ctx, tl_study *s, race *r, int rung)
 {
-    tl_status rc = TL_OK;
+    tl_study_jobs jobs = { 0 };
+    tl_status     rc   = TL_OK;
 
-    for (int t = 0; t < r->trials; t++) {
-        lane *l = &r->lane[t];
-        for (int d = 0; d < r->draws && !l->out; d++)
-            if (!l->heat[d].ended) TL_TRY(run_heat(ctx, s, r, t, d, rung));
-        if (l->out) TL_TRY(put_out(ctx, s, r, t));
-        else sum_up(r, l);
-    }
+    for (int t = 0; t < r->trials; t++)
+        for (int d = 0; d < r->draws && !r->lane[t].out; d++)
+            if (!r->lane[t].heat[d].ended)
+                TL_TRY(tl_study_want_rung(ctx, &jobs, r->candidate, t, d, rung));
+    rc = run_heats(ctx, s, r, &jobs);
 done:
+    tl_study_jobs_end(ctx, &jobs);
     return rc;
 }
 
@@ -453,25 +469,23 @@ static int second_lane(const race *r, int best)
 static tl_status run_out(tl_ctx *ctx, tl_study *s, race *r)
 {
     const bool none[TL_STUDY_TRIALS] = { false };
-    tl_entry  *e = &s->entry[r->candidate];
-    tl_status  rc = TL_OK;
+    tl_entry     *e = &s->entry[r->candidate];
+    tl_study_jobs jobs = { 0 };
+    tl_status     rc   = TL_OK;
 
-    for (int t = 0; t < r->trials; t++) {
-        lane *l = &r->lane[t];
-        for (int d = 0; d < r->draws && !l->out && e->active; d++) {
-            if (l->heat[d].ended) continue;
+    for (int t = 0; t < r->trials; t++)
+        for (int d = 0; d < r->draws && !r->lane[t].out; d++) {
+            if (r->lane[t].heat[d].ended) continue;
             e->chosen = t; /* whose failure is the candidate's */
-            TL_TRY(tl_study_run_once(ctx, s, r->candidate, t, d));
-            end_heat(s, r, t, d);
+            TL_TRY(tl_study_want(ctx, s, &jobs, r->candidate, t, d));
         }
-        if (l->out) TL_TRY(put_out(ctx, s, r, t));
-        else sum_up(r, l);
-    }
+    TL_TRY(run_heats(ctx, s, r, &jobs));
     const int best = best_lane(r, none);
     if (best >= 0) e->chosen = best;
     e->second  = second_lane(r, e->chosen);
     e->c.hyper = e->trial[e->chosen];
 done:
+    tl_study_jobs_end(ctx, &jobs);
     return rc;
 }
 

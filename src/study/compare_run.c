@@ -1,11 +1,10 @@
-/* compare_run.c -- one run of a candidate on every slice of a repeat: taken from
- * runs.db when it ended before, else trained (from its checkpoint, if it has one),
- * asked for the test rows, and kept. The answers on test rows lie unread until the
- * verdict. A run may be taken to a rung of its schedule first; what it looked like there
- * is kept in runs.db under "rung RUN RUNG". Floor 4, study. */
+/* compare_run.c -- one run of a candidate: its place in runs.db, what is kept of it when it ended
+ * (the answers on test rows lie unread until the verdict), and what is known of those that
+ * ended.  In which order and beside whom they are made: compare_jobs.c.  Floor 4, study. */
 #include "core/io.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "study/compare_jobs.h"
 #include "study/update.h"
 
 #include <math.h>
@@ -15,14 +14,17 @@
 
 static const double CHECKPOINT_EVERY_S = 45.0;
 
-tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out)
+tl_status tl_study_fresh_slab(tl_ctx *ctx, tl_study *s)
 {
-    tl_status rc;
-
-    /* A run starts without what the one before took, so that its memory is its own. */
     tl_slab_free(ctx, s->slab);
     s->slab = NULL;
-    rc      = tl_slab_new(ctx, s->backend, &s->slab);
+    return tl_slab_new(ctx, s->backend, &s->slab);
+}
+
+tl_status tl_study_spec(tl_ctx *ctx, tl_study *s, const tl_entry *e, tl_run_spec *out)
+{
+    const tl_status rc = tl_study_fresh_slab(ctx, s);
+
     *out    = (tl_run_spec){ .candidate          = e->c,
                              .cache              = s->view[e->view].cache,
                              .dataset            = s->data,
@@ -162,6 +164,11 @@ static tl_status path_of(tl_ctx *ctx, const tl_study *s, const char *kind, int64
     return tl_path_join(ctx, s->checkpoints, name, out);
 }
 
+tl_status tl_study_checkpoint_path(tl_ctx *ctx, const tl_study *s, int64_t run, char **out)
+{
+    return path_of(ctx, s, "run", run, out);
+}
+
 tl_status tl_study_model_path(tl_ctx *ctx, const tl_study *s, int64_t run, char **out)
 {
     return path_of(ctx, s, "model", run, out);
@@ -267,65 +274,52 @@ done:
     return rc;
 }
 
-/* Trains, asks the test rows, keeps weights and answers, and only then calls the run
- * ended.  *rung: it was paused before its end. */
-static tl_status train_one(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run,
-                           json_t **rung)
+tl_status tl_study_conclude(tl_ctx *ctx, tl_study *s, const tl_run_spec *spec, tl_study_run *run,
+                            const tl_run_result *r, json_t **rung)
 {
     tl_status     rc;
-    tl_run_result r       = { 0 };
     float        *answers = NULL;
     tl_cache     *coded   = NULL;
-    char         *folder  = NULL;
     const tl_rows test    = s->slice[run->fold].test;
 
-    TL_TRY(path_of(ctx, s, "run", run->id, &folder));
-    spec->checkpoint = folder;
-    TL_TRY((spec->candidate.route->phases ? tl_run_train(ctx, spec, &r)
-                                          : tl_update_keep(ctx, s, spec, &r)));
-    if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
+    if (r->stopped && strcmp(r->stopped, "interrupted") == 0)
         TL_FAIL(TL_ECANCEL, "compare",
                 "interrupted; what was done is kept (tailor resume %s)", s->q->out);
-    if (rung && r.stopped && strcmp(r.stopped, "paused") == 0) {
-        *rung = rung_json(&r);
+    if (r->stopped && strcmp(r->stopped, "paused") == 0) {
+        *rung = rung_json(r);
         if (!*rung) TL_FAIL(TL_ENOMEM, "compare", "no memory for a rung");
-        goto done;
+        return TL_OK;
     }
     run->result = result_json(
-        &r, tl_study_own_bytes(s, &s->entry[run->candidate], r.accounted_bytes));
+        r, tl_study_own_bytes(s, &s->entry[run->candidate], r->accounted_bytes));
     if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
     TL_TRY(tl_study_take_facts(ctx, run));
-    if (!isfinite(r.valid_metric)) {
-        if (json_object_set_new(run->result, "failed", json_string(r.stop_detail)))
+    if (!isfinite(r->valid_metric)) {
+        if (json_object_set_new(run->result, "failed", json_string(r->stop_detail)))
             json_object_set_new(run->result, "failed", json_string("it failed"));
         TL_TRY(tl_store_end(ctx, s->store, run->id, "failed", run->result));
         goto done;
     }
-    if (!tl_cache_fits(spec->cache, &r.model->prep))
-        TL_TRY(tl_cache_new(ctx, s->data, &r.model->prep, tl_study_memory(s) / 4, &coded));
-    TL_TRY(tl_study_ask(ctx, s, r.model, coded ? coded : spec->cache, test, &answers));
+    if (!tl_cache_fits(spec->cache, &r->model->prep))
+        TL_TRY(tl_cache_new(ctx, s->data, &r->model->prep, tl_study_memory(s) / 4, &coded));
+    TL_TRY(tl_study_ask(ctx, s, r->model, coded ? coded : spec->cache, test, &answers));
     TL_TRY(tl_store_put_blob(ctx, s->store, run->id, "test", answers,
                              (size_t)(test.count * s->data->classes) * sizeof *answers));
-    TL_TRY(tl_study_keep_thresholds(ctx, s, run->id, r.model));
+    TL_TRY(tl_study_keep_thresholds(ctx, s, run->id, r->model));
     if (s->update.test.count && run->fold == 0)
-        TL_TRY(tl_update_ask_old(ctx, s, run, r.model, coded ? coded : spec->cache));
-    TL_TRY(ask_shifted(ctx, s, run, r.model, coded ? coded : spec->cache));
-    TL_TRY(keep_model(ctx, s, run, r.model));
+        TL_TRY(tl_update_ask_old(ctx, s, run, r->model, coded ? coded : spec->cache));
+    TL_TRY(ask_shifted(ctx, s, run, r->model, coded ? coded : spec->cache));
+    TL_TRY(keep_model(ctx, s, run, r->model));
     TL_TRY(tl_store_end(ctx, s->store, run->id, "done", run->result));
     TL_TRY(drop_worse_models(ctx, s, run));
-    TL_TRY(tl_remove_tree(ctx, folder));
+    TL_TRY(tl_remove_tree(ctx, spec->checkpoint));
 done:
-    tl_run_result_free(ctx, &r);
     tl_cache_free(ctx, coded);
     tl_free(ctx, answers);
-    tl_free(ctx, folder);
     return rc;
 }
 
-/* A failure that is the candidate's own is kept as its result; the study goes on.  Memory may be
- * free another time: `tailor resume` tries such a run again. */
-static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
-                              tl_status failed)
+tl_status tl_study_note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_status failed)
 {
     char why[400];
 
@@ -339,8 +333,8 @@ static tl_status note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run,
     return tl_store_end(ctx, s->store, run->id, "failed", run->result);
 }
 
-static tl_study_run run_named(const tl_study *s, int candidate, int trial, int repeat, int fold,
-                              int64_t rows)
+tl_study_run tl_study_run_named(const tl_study *s, int candidate, int trial, int repeat, int fold,
+                                int64_t rows)
 {
     return (tl_study_run){ .candidate = candidate,
                            .trial     = trial,
@@ -361,9 +355,8 @@ static bool may_have_memory_now(const tl_study *s, const tl_study_run *run)
     return true;
 }
 
-/* What the run is asked, and its place in runs.db; `stored`: it ended before. */
-static tl_status open_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_run_spec *spec,
-                          bool *stored)
+tl_status tl_study_open_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_run_spec *spec,
+                            bool *stored)
 {
     tl_status rc;
     tl_entry *e        = &s->entry[run->candidate];
@@ -395,28 +388,7 @@ done:
     return rc;
 }
 
-/* `kept`: what it may take of others, as tl_study_find_kept says. */
-static tl_status train_slice(tl_ctx *ctx, tl_study *s, tl_run_spec *spec, tl_study_run *run,
-                             int kept, json_t **rung)
-{
-    tl_status rc;
-    tl_rows   train = { 0 }, valid = { 0 };
-
-    TL_TRY(tl_study_split(ctx, s, &s->entry[run->candidate], run->repeat, run->fold, run->rows,
-                          &train, &valid));
-    spec->train = train;
-    spec->valid = valid;
-    rc          = tl_study_map_kept(ctx, s, &s->entry[run->candidate], kept, spec);
-    if (rc == TL_OK) rc = train_one(ctx, s, spec, run, rung);
-    if (rc != TL_OK) rc = note_failure(ctx, s, run, rc);
-done:
-    tl_free(ctx, train.row);
-    tl_free(ctx, valid.row);
-    return rc;
-}
-
-/* An ended run joins the others, its result with it. */
-static tl_status take_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, bool stored)
+tl_status tl_study_take_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, bool stored)
 {
     tl_status rc;
 
@@ -426,25 +398,6 @@ static tl_status take_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, bool stor
     if (tl_run_whole(run)) say_run(s, run, stored);
     tl_study_show(ctx, s);
 done:
-    return rc;
-}
-
-/* `rows` of a part, 0: all. */
-static tl_status run_slice(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
-                           int fold, int64_t rows)
-{
-    tl_status    rc;
-    tl_run_spec  spec;
-    tl_study_run run    = run_named(s, candidate, trial, repeat, fold, rows);
-    bool         stored = false;
-    int          kept;
-
-    TL_TRY(open_run(ctx, s, &run, &spec, &stored));
-    TL_TRY(tl_study_find_kept(ctx, s, &run, &spec, &kept));
-    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, kept, NULL));
-    TL_TRY(take_run(ctx, s, &run, stored));
-done:
-    tl_study_run_end(ctx, &run);
     return rc;
 }
 
@@ -459,81 +412,16 @@ void tl_study_fail(tl_study *s, int candidate, const tl_study_run *run)
     tl_study_warn(s, "%s failed: %.300s", e->label, e->why);
 }
 
-static tl_status keep_clock(tl_ctx *ctx, tl_study *s)
-{
-    json_t   *clock;
-    tl_status rc;
-
-    if (s->tape) return TL_OK; /* its seconds are long gone */
-    clock = json_real(s->before_s + tl_time_s() - s->began_s);
-    rc    = tl_store_set(ctx, s->store, "clock", clock);
-    json_decref(clock);
-    return rc;
-}
-
-/* What the run looked like at the rung, as it was kept; NULL: it was not there yet. */
-static tl_status kept_rung(tl_ctx *ctx, tl_study *s, const tl_study_run *run, int rung,
-                           const char *name, json_t **out)
-{
-    if (s->tape) return s->tape->rung(ctx, s->tape->user, run, rung, out);
-    return tl_store_get(ctx, s->store, name, out);
-}
-
-tl_status tl_study_run_once(tl_ctx *ctx, tl_study *s, int candidate, int trial,
-                            int repeat)
-{
-    tl_status rc = TL_OK;
-    tl_entry *e  = &s->entry[candidate];
-
-    TL_TRY(tl_study_features(ctx, s, e));
-    for (int fold = 0; fold < tl_study_slices(s) && e->active; fold++) {
-        TL_TRY(run_slice(ctx, s, candidate, trial, repeat, fold, 0));
-        const tl_study_run *run = &s->run[s->runs - 1];
-        if (run->facts.failed && trial == e->chosen)
-            tl_study_fail(s, candidate, run);
-    }
-    TL_TRY(keep_clock(ctx, s));
-done:
-    return rc;
-}
-
-tl_status tl_study_run_to(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
-                          int rung, json_t **out)
-{
-    tl_status    rc;
-    tl_run_spec  spec;
-    tl_study_run run    = run_named(s, candidate, trial, repeat, 0, 0);
-    bool         stored = false;
-    char         name[64];
-    int          kept;
-
-    *out = NULL;
-    TL_TRY(tl_study_features(ctx, s, &s->entry[candidate]));
-    TL_TRY(open_run(ctx, s, &run, &spec, &stored));
-    TL_TRY(tl_study_find_kept(ctx, s, &run, &spec, &kept));
-    snprintf(name, sizeof name, "rung %" PRId64 " %d", run.id, rung);
-    TL_TRY(kept_rung(ctx, s, &run, rung, name, out));
-    if (*out) goto done;
-    spec.pause_share = tl_race_rung[rung];
-    if (!stored) TL_TRY(train_slice(ctx, s, &spec, &run, kept, out));
-    if (*out) TL_TRY(tl_store_set(ctx, s->store, name, *out));
-    else TL_TRY(take_run(ctx, s, &run, stored));
-    TL_TRY(keep_clock(ctx, s));
-done:
-    tl_study_run_end(ctx, &run);
-    return rc;
-}
-
 tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, int repeat,
                         const json_t *rung)
 {
     tl_status    rc;
     tl_run_spec  spec;
-    tl_study_run run    = run_named(s, candidate, trial, repeat, 0, 0);
+    tl_study_run run    = tl_study_run_named(s, candidate, trial, repeat, 0, 0);
     bool         stored = false;
     char        *folder = NULL;
 
-    TL_TRY(open_run(ctx, s, &run, &spec, &stored));
+    TL_TRY(tl_study_open_run(ctx, s, &run, &spec, &stored));
     if (!stored || s->tape) { /* a tape's run went on */
         json_decref(run.result);
         run.result = json_deep_copy(rung);
@@ -544,25 +432,11 @@ tl_status tl_study_halt(tl_ctx *ctx, tl_study *s, int candidate, int trial, int 
     }
     TL_TRY(keep_run(ctx, s, &run));
     if (s->tape) goto done;
-    TL_TRY(path_of(ctx, s, "run", run.id, &folder));
+    TL_TRY(tl_study_checkpoint_path(ctx, s, run.id, &folder));
     TL_TRY(tl_remove_tree(ctx, folder));
 done:
     tl_study_run_end(ctx, &run);
     tl_free(ctx, folder);
-    return rc;
-}
-
-tl_status tl_study_run_part(tl_ctx *ctx, tl_study *s, int candidate, int repeat,
-                            int64_t rows)
-{
-    tl_entry *e = &s->entry[candidate];
-    tl_status rc;
-
-    TL_TRY(tl_study_features(ctx, s, e));
-    for (int fold = 0; fold < tl_study_slices(s); fold++)
-        TL_TRY(run_slice(ctx, s, candidate, e->chosen, repeat, fold, rows));
-    TL_TRY(keep_clock(ctx, s));
-done:
     return rc;
 }
 

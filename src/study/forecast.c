@@ -4,7 +4,8 @@
 #include "backend/cpu/cpu.h"
 #include "core/machine.h"
 #include "core/text.h"
-#include "study/compare_internal.h"
+#include "study/compare_jobs.h"
+#include "train/lanes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -126,15 +127,47 @@ typedef struct {
     bool    decoded;        /* pictures, which runs to come find decoded         */
 } timing;
 
+/* As runs of it will be made: on all threads, or so many side by side, of which it is the mean. */
+static tl_status time_run(tl_ctx *ctx, const tl_run_spec *spec, int lanes, timing *out)
+{
+    tl_run_spec  *copy = NULL;
+    tl_lanes     *l    = NULL;
+    tl_run_result r    = { 0 };
+    tl_status     rc;
+
+    *out = (timing){ 0 };
+    TL_TRY(tl_alloc_array(ctx, (size_t)lanes, sizeof *copy, &copy));
+    for (int i = 0; i < lanes; i++) copy[i] = *spec;
+    if (lanes > 1) TL_TRY(tl_lanes_start(ctx, lanes, copy, lanes, &l));
+    for (int i = 0; i < lanes; i++) {
+        tl_run_result_free(ctx, &r);
+        TL_TRY((l ? tl_lanes_wait(ctx, l, i, &r) : tl_run_train(ctx, spec, &r)));
+        if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
+            TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
+        out->seconds += r.seconds / lanes;
+        out->flops += r.flops / lanes;
+        out->s_per_flop += r.step_s_per_flop / lanes;
+        out->look_s += isnan(r.look_s) ? 0.0 : r.look_s / lanes;
+        out->solve_s += r.solve_s / lanes;
+    }
+done:
+    tl_run_result_free(ctx, &r);
+    tl_lanes_end(ctx, l);
+    tl_free(ctx, copy);
+    return rc;
+}
+
 /* A run on few rows: `steps` optimiser steps, evaluated on `looked` others, or a head solved. */
 static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t rows,
                            int64_t steps, int64_t looked, timing *out)
 {
-    tl_status     rc;
-    tl_run_spec   spec;
-    tl_run_result r     = { 0 };
-    tl_rows       train = { 0 }, valid = { 0 };
-    const size_t  held  = tl_cache_bytes(s->view[e->view].cache);
+    tl_status    rc;
+    tl_run_spec  spec;
+    tl_rows      train = { 0 }, valid = { 0 };
+    const size_t held  = tl_cache_bytes(s->view[e->view].cache);
+    const int    lanes = tl_entry_trained(e) ? tl_study_lanes(ctx, s, ctx->world->threads,
+                                                              e->need.peak_bytes)
+                                             : 1;
 
     TL_TRY(tl_study_spec(ctx, s, e, &spec));
     TL_TRY(tl_study_split(ctx, s, e, 0, 0, 0, &train, &valid));
@@ -147,13 +180,10 @@ static tl_status short_run(tl_ctx *ctx, tl_study *s, const tl_entry *e, int64_t 
     spec.features    = NULL;
     spec.store       = NULL;
     spec.progress    = NULL;
-    TL_TRY(tl_run_train(ctx, &spec, &r));
-    if (r.stopped && strcmp(r.stopped, "interrupted") == 0)
-        TL_FAIL(TL_ECANCEL, "compare", "interrupted while calibrating; nothing is lost");
-    *out = (timing){ r.seconds, r.flops, r.step_s_per_flop, isnan(r.look_s) ? 0.0 : r.look_s,
-                     spec.valid.count, r.solve_s, tl_cache_bytes(spec.cache) > held };
+    TL_TRY(time_run(ctx, &spec, lanes, out));
+    out->looked  = spec.valid.count;
+    out->decoded = tl_cache_bytes(spec.cache) > held;
 done:
-    tl_run_result_free(ctx, &r);
     tl_free(ctx, train.row);
     tl_free(ctx, valid.row);
     return rc;

@@ -71,14 +71,19 @@ tl_status tl_trainer_model(tl_ctx *ctx, const tl_run_spec *spec, tl_model **out)
     return rc;
 }
 
+static double share_of(const tl_trainer *t)
+{
+    return t->spec.share > 0.0 ? t->spec.share : 1.0;
+}
+
 double tl_trainer_seconds(const tl_trainer *t)
 {
-    return t->at.seconds + tl_time_s() - t->started;
+    return t->at.seconds + share_of(t) * (tl_time_s() - t->started);
 }
 
 double tl_trainer_joules(tl_trainer *t)
 {
-    return t->at.joules + tl_energy_joules(&t->energy);
+    return t->at.joules + share_of(t) * tl_energy_joules(&t->energy);
 }
 
 void tl_trainer_say(tl_trainer *t, tl_progress *p, bool now)
@@ -479,9 +484,9 @@ static void tell(tl_trainer *t, tl_run_result *out)
     out->seconds      = tl_trainer_seconds(t);
     out->joules       = tl_trainer_joules(t);
     out->flops        = t->at.flops;
-    out->step_s_per_flop = median(t->pace);
-    out->look_s          = median(t->look);
-    out->solve_s         = t->solving;
+    out->step_s_per_flop = share_of(t) * median(t->pace);
+    out->look_s          = share_of(t) * median(t->look);
+    out->solve_s         = share_of(t) * t->solving;
     snprintf(out->stop_detail, sizeof out->stop_detail, "%s", t->detail);
 }
 

@@ -44,6 +44,8 @@ typedef struct {
     const void  *kept;                  /* what frozen blocks put out for the run's rows, of
                                            tl_run_frozen_make; NULL: by the run             */
     bool         aside;                 /* part of another run: writes no tales of its own  */
+    double       share;                 /* of the machine, that is its own: so much of the clock's
+                                           seconds and joules it takes; 0: all              */
     void (*progress)(void *user, const tl_progress *p);
     void        *user;
 } tl_run_spec;

@@ -142,7 +142,9 @@ tl_status tl_store_open(tl_ctx *ctx, const char *folder, tl_store **out)
     TL_TRY(tl_path_join(ctx, folder, "events", &s->events));
     if (tl_fault_now(&ctx->world->fault_write))
         TL_FAIL(TL_ENOSPC, s->path, "cannot write: disk full (free some space)");
-    if (sqlite3_open(s->path, &s->db) != SQLITE_OK ||
+    if (sqlite3_open_v2(s->path, &s->db, /* runs side by side note their points here */
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
+                        NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(s->db, 5000) != SQLITE_OK ||
         sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
         rc = fail_sql(ctx, s);

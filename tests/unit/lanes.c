@@ -1,0 +1,210 @@
+/* lanes.c -- runs side by side: each has the bits that it has alone, reports and failures reach who
+ * waits for it, and nothing is left behind, however they end. */
+#include "support/drawn.h"
+#include "train/lanes.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNS = 5, LANES = 2, FLOATS = 32 };
+
+typedef struct {
+    pthread_t waiter;
+    int       lines, stop_at;
+} listener;
+
+static void on_progress(void *user, const tl_progress *p)
+{
+    listener *l = user;
+
+    assert_true(pthread_equal(l->waiter, pthread_self()));
+    assert_string_equal(p->route, "scratch");
+    if (++l->lines == l->stop_at) test_ctx()->world->cancel = 1;
+}
+
+/* `epochs` of a small network, under RUNS seeds. */
+static void open_runs(test_drawn *p, tl_run_spec spec[RUNS], double epochs, listener *l)
+{
+    test_fresh()->world->threads = LANES;
+    test_drawn_open(p, 150, 3, 8, 1, "conv 4 3, norm batch, relu, pool 2, dense 8 relu", "scratch");
+    p->spec.candidate.hyper.epochs      = epochs;
+    p->spec.candidate.hyper.least_steps = 0;
+    p->spec.candidate.hyper.batch       = 32;
+    *l = (listener){ .waiter = pthread_self() };
+    for (int i = 0; i < RUNS; i++) {
+        spec[i]          = p->spec;
+        spec[i].seed     = 1 + (uint64_t)i;
+        spec[i].progress = on_progress;
+        spec[i].user     = l;
+    }
+}
+
+static void same_bits_as_alone(void **state)
+{
+    test_drawn    p;
+    tl_run_spec   spec[RUNS];
+    tl_run_result r;
+    tl_lanes     *lanes;
+    float         alone[RUNS][FLOATS];
+    listener      l;
+
+    (void)state;
+    open_runs(&p, spec, 4.0, &l);
+    test_ctx()->world->threads = 1;
+    for (int i = 0; i < RUNS; i++) {
+        TEST_OK(tl_run_train(test_ctx(), &spec[i], &r));
+        memcpy(alone[i], r.model->params->value, sizeof alone[i]);
+        tl_run_result_free(test_ctx(), &r);
+    }
+    assert_int_not_equal(memcmp(alone[0], alone[1], sizeof alone[0]), 0);
+    test_ctx()->world->threads = LANES;
+    l.lines                    = 0;
+    TEST_OK(tl_lanes_start(test_ctx(), LANES, spec, RUNS, &lanes));
+    for (int i = 0; i < RUNS; i++) {
+        TEST_OK(tl_lanes_wait(test_ctx(), lanes, i, &r));
+        assert_int_equal(memcmp(alone[i], r.model->params->value, sizeof alone[i]), 0);
+        assert_string_equal(r.stopped, "epochs");
+        assert_true(r.accounted_bytes > 0 && r.seconds > 0.0);
+        tl_run_result_free(test_ctx(), &r);
+    }
+    assert_true(l.lines > 0);
+    tl_lanes_end(test_ctx(), lanes);
+    test_drawn_close(&p);
+}
+
+/* Two that take as long as one on half the machine count half the clock's seconds each. */
+static void a_share_of_the_seconds(void **state)
+{
+    test_drawn    p;
+    tl_run_spec   spec[RUNS];
+    tl_run_result r[2];
+    listener      l;
+
+    (void)state;
+    open_runs(&p, spec, 4.0, &l);
+    for (int i = 0; i < 2; i++) {
+        spec[0].share = i == 0 ? 0.0 : 1e-6;
+        TEST_OK(tl_run_train(test_ctx(), &spec[0], &r[i]));
+    }
+    assert_true(r[1].seconds < 1e-3 * r[0].seconds);
+    assert_true(r[1].curve[r[1].points - 1].seconds < 1e-3 * r[0].seconds);
+    for (int i = 0; i < 2; i++) tl_run_result_free(test_ctx(), &r[i]);
+    test_drawn_close(&p);
+}
+
+static void an_interruption_reaches_all(void **state)
+{
+    test_drawn    p;
+    tl_run_spec   spec[RUNS];
+    tl_run_result r;
+    tl_lanes     *lanes;
+    listener      l;
+
+    (void)state;
+    open_runs(&p, spec, 1e5, &l);
+    l.stop_at = 2;
+    TEST_OK(tl_lanes_start(test_ctx(), LANES, spec, RUNS, &lanes));
+    for (int i = 0; i < LANES; i++) {
+        const tl_status rc = tl_lanes_wait(test_ctx(), lanes, i, &r);
+        if (rc == TL_OK) assert_string_equal(r.stopped, "interrupted");
+        else assert_int_equal(rc, TL_ECANCEL); /* in the midst of an evaluation */
+        tl_run_result_free(test_ctx(), &r);
+    }
+    tl_lanes_end(test_ctx(), lanes);
+    test_ctx()->world->cancel = 0;
+    test_drawn_close(&p);
+}
+
+/* Whoever waits no more leaves nothing behind, and not for hours. */
+static void ended_before_they_end(void **state)
+{
+    test_drawn    p;
+    tl_run_spec   spec[RUNS];
+    tl_run_result r;
+    tl_lanes     *lanes;
+    listener      l;
+
+    (void)state;
+    open_runs(&p, spec, 1e5, &l);
+    spec[0].candidate.hyper.epochs = 1.0;
+    TEST_OK(tl_lanes_start(test_ctx(), LANES, spec, RUNS, &lanes));
+    TEST_OK(tl_lanes_wait(test_ctx(), lanes, 0, &r));
+    tl_run_result_free(test_ctx(), &r);
+    tl_lanes_end(test_ctx(), lanes);
+    assert_int_equal(test_ctx()->world->cancel, 0);
+    test_drawn_close(&p);
+}
+
+static void each_has_its_part_of_the_memory(void **state)
+{
+    test_drawn    p;
+    tl_run_spec   spec[RUNS];
+    tl_run_result r;
+    tl_lanes     *lanes;
+    listener      l;
+
+    (void)state;
+    open_runs(&p, spec, 1.0, &l);
+    TEST_OK(tl_run_train(test_ctx(), &spec[0], &r));
+    const size_t now = test_ctx()->world->now_bytes, one = r.accounted_bytes - now;
+    tl_run_result_free(test_ctx(), &r);
+    for (int enough = 0; enough < 2; enough++) {
+        test_ctx()->world->limit_bytes =
+            test_ctx()->world->now_bytes + (enough ? 3 : 1) * one + (size_t)65536;
+        TEST_OK(tl_lanes_start(test_ctx(), LANES, spec, LANES, &lanes));
+        for (int i = 0; i < LANES; i++) {
+            assert_int_equal(tl_lanes_wait(test_ctx(), lanes, i, &r), enough ? TL_OK : TL_ELIMIT);
+            if (!enough) assert_non_null(strstr(test_ctx()->message, "--memory"));
+            tl_run_result_free(test_ctx(), &r);
+        }
+        tl_lanes_end(test_ctx(), lanes);
+    }
+    test_ctx()->world->limit_bytes = 0;
+    test_drawn_close(&p);
+}
+
+/* Later and later, in whichever run it hits. */
+static void allocations_may_fail(void **state)
+{
+    test_drawn    p;
+    tl_run_spec   spec[RUNS];
+    tl_run_result r;
+    tl_lanes     *lanes;
+    listener      l;
+    int           failures = 0;
+
+    (void)state;
+    open_runs(&p, spec, 1.0, &l);
+    const size_t before = test_ctx()->world->now_bytes;
+    for (int64_t n = 1;; n += 1 + n / 2) {
+        test_ctx()->world->fault_alloc = n;
+        tl_status rc = tl_lanes_start(test_ctx(), LANES, spec, LANES, &lanes);
+        for (int i = 0; i < LANES && rc == TL_OK; i++) {
+            rc = tl_lanes_wait(test_ctx(), lanes, i, &r);
+            if (rc == TL_OK) tl_run_result_free(test_ctx(), &r);
+        }
+        if (lanes) tl_lanes_end(test_ctx(), lanes);
+        assert_int_equal(test_ctx()->world->now_bytes, before);
+        if (rc == TL_OK) break;
+        assert_int_equal(rc, TL_ENOMEM);
+        failures++;
+    }
+    assert_true(failures > 3 && test_ctx()->world->fault_alloc > 0);
+    test_ctx()->world->fault_alloc = 0;
+    test_drawn_close(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bits_as_alone),
+        cmocka_unit_test(a_share_of_the_seconds),
+        cmocka_unit_test(an_interruption_reaches_all),
+        cmocka_unit_test(ended_before_they_end),
+        cmocka_unit_test(each_has_its_part_of_the_memory),
+        cmocka_unit_test(allocations_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
