@@ -333,7 +333,6 @@ tl_status tl_study_find_kept(tl_ctx *ctx, tl_study *s, const tl_study_run *run,
 tl_status tl_study_map_kept(tl_ctx *ctx, tl_study *s, const tl_entry *e, int which,
                             tl_run_spec *spec);
 bool      tl_study_has_kept(const tl_study *s, const tl_entry *e); /* of its first run's rows */
-size_t    tl_study_kept_mapped(const tl_study *s, const tl_entry *e); /* bytes of a run's, now */
 double    tl_study_passes_seconds(const tl_study *s, const char *label); /* charged to this entry */
 void      tl_study_close_kept(tl_ctx *ctx, tl_study *s);
 

@@ -189,24 +189,37 @@ done:
     return rc;
 }
 
-/* How many run side by side of those that could, whether they ended before or not; the last that do
- * not fill all lanes have all threads, one after the other. */
-static int choose_lanes(tl_ctx *ctx, const tl_study *s, task *t, int count)
+/* How many could run at once of these, whether they ended before or not. */
+static int lanes_of(tl_ctx *ctx, const tl_study *s, const task *t, int count, int *could)
 {
-    size_t most  = 0;
-    int    could = 0, placed = 0;
+    size_t most = 0;
 
+    *could = 0;
     for (int i = 0; i < count; i++) {
         if (!may_share(s, t[i].job)) continue;
         most = TL_MAX(most, s->entry[t[i].job->candidate].need.peak_bytes);
-        could++;
+        (*could)++;
     }
-    const int lanes = s->tape ? 1 : tl_study_lanes(ctx, s, could, most);
+    return s->tape ? 1 : tl_study_lanes(ctx, s, *could, most);
+}
+
+/* The last that do not fill all lanes have all threads, one after the other. */
+static int choose_lanes(tl_ctx *ctx, const tl_study *s, task *t, int count)
+{
+    int       could, placed = 0;
+    const int lanes = lanes_of(ctx, s, t, count, &could);
+
     for (int i = 0; i < count && lanes > 1; i++) {
         if (!may_share(s, t[i].job) || placed == could - could % lanes) continue;
         t[i].lane = placed++;
     }
     return lanes;
+}
+
+/* One that failed before is asked for no more. */
+static bool is_in_vain(const tl_study *s, const task *t)
+{
+    return t->job->vital && !s->entry[t->job->candidate].active;
 }
 
 /* Those that have a place and are to be trained begin; their places are now those among them. */
@@ -221,7 +234,7 @@ static tl_status start(tl_ctx *ctx, tl_study *s, task *t, int count, tl_run_spec
     *out  = NULL;
     TL_TRY(tl_alloc_array(ctx, (size_t)count, sizeof **spec, spec));
     for (int i = 0; i < count; i++) {
-        if (!t[i].trains || t[i].failed != TL_OK) t[i].lane = -1;
+        if (!t[i].trains || t[i].failed != TL_OK || is_in_vain(s, &t[i])) t[i].lane = -1;
         if (t[i].lane < 0) continue;
         t[i].lane  = n;
         (*spec)[n++] = t[i].spec;
@@ -240,17 +253,6 @@ static tl_status train_here(tl_ctx *ctx, tl_study *s, task *t, tl_run_result *r)
     if (may_share(s, t->job)) rc = tl_run_train(ctx, &t->spec, r);
     else rc = tl_update_keep(ctx, s, &t->spec, r);
 done:
-    return rc;
-}
-
-/* Where two at once were too many for the memory, one may do. */
-static tl_status train(tl_ctx *ctx, tl_study *s, task *t, tl_lanes *lanes, tl_run_result *r)
-{
-    tl_status rc;
-
-    if (t->lane < 0) return train_here(ctx, s, t, r);
-    rc = tl_lanes_wait(ctx, lanes, t->lane, r);
-    if (rc == TL_ENOMEM || rc == TL_ELIMIT) rc = train_here(ctx, s, t, r);
     return rc;
 }
 
@@ -285,10 +287,13 @@ static tl_status finish(tl_ctx *ctx, tl_study *s, task *t, tl_lanes *lanes)
     tl_run_result r  = { 0 };
     tl_status     rc = TL_OK;
 
-    if (t->job->vital && !s->entry[t->job->candidate].active) return TL_OK; /* it failed before */
+    if (is_in_vain(s, t)) {
+        if (t->lane >= 0) tl_lanes_drop(lanes, t->lane);
+        return TL_OK;
+    }
     if (t->trains && t->failed == TL_OK) {
-        rc = train(ctx, s, t, lanes, &r);
-        if (rc == TL_OK) rc = tl_study_conclude(ctx, s, &t->spec, &t->run, &r, &t->job->at);
+        rc = t->lane >= 0 ? tl_lanes_wait(ctx, lanes, t->lane, &r) : train_here(ctx, s, t, &r);
+        if (rc == TL_OK) rc = tl_study_conclude(ctx, s, t->kept, &t->spec, &t->run, &r, &t->job->at);
         if (rc != TL_OK) TL_TRY(tl_study_note_failure(ctx, s, &t->run, rc));
         if (t->job->at) TL_TRY(tl_store_set(ctx, s->store, t->rung, t->job->at));
     }
@@ -316,11 +321,13 @@ done:
 
 static tl_status run_some(tl_ctx *ctx, tl_study *s, tl_study_job *job, int count, task *t)
 {
+    int       could;
     tl_status rc = TL_OK;
 
     for (int i = 0; i < count; i++) TL_TRY(open_task(ctx, s, &job[i], &t[i]));
+    const int maps = lanes_of(ctx, s, t, count, &could);
     for (int n, i = 0; i < count; i += n) {
-        n = few_maps(&t[i], count - i, ctx->world->threads);
+        n = few_maps(&t[i], count - i, maps);
         TL_TRY(run_group(ctx, s, &t[i], n));
     }
 done:

@@ -47,9 +47,9 @@ tl_study_run tl_study_run_named(const tl_study *s, int candidate, int trial, int
 tl_status    tl_study_open_run(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_run_spec *spec,
                                bool *stored);
 /* After its training: asks the test rows, keeps weights and answers, and only then calls the run
- * ended.  *rung: it was paused before its end. */
-tl_status    tl_study_conclude(tl_ctx *ctx, tl_study *s, const tl_run_spec *spec, tl_study_run *run,
-                               const tl_run_result *r, json_t **rung);
+ * ended.  *rung: it was paused before its end.  `kept`: what it took of others, or -1. */
+tl_status    tl_study_conclude(tl_ctx *ctx, tl_study *s, int kept, const tl_run_spec *spec,
+                               tl_study_run *run, const tl_run_result *r, json_t **rung);
 /* A failure that is the candidate's own is kept as its result; the study goes on.  Memory may be
  * free another time: `tailor resume` tries such a run again. */
 tl_status    tl_study_note_failure(tl_ctx *ctx, tl_study *s, tl_study_run *run, tl_status failed);

@@ -41,15 +41,6 @@ bool tl_study_has_kept(const tl_study *s, const tl_entry *e)
     return find(s, e->kept) >= 0;
 }
 
-size_t tl_study_kept_mapped(const tl_study *s, const tl_entry *e)
-{
-    size_t bytes = 0;
-
-    for (int i = 0; *e->kept && i < s->kepts; i++)
-        bytes = TL_MAX(bytes, s->kept[i].map.bytes);
-    return bytes;
-}
-
 /* The plan pays for it once, whoever comes first, whether it was made before or is made now. */
 static tl_status add(tl_ctx *ctx, tl_study *s, const tl_entry *e, const char *key,
                      const tl_frozen *f)

@@ -35,11 +35,11 @@ typedef struct {
     heat        heat[TL_STUDY_DRAWS];
     tl_foretold told; /* of all of them */
     double      loss;
-} lane;
+} setting;
 
 typedef struct {
     int  candidate, trials, draws;
-    lane lane[TL_STUDY_TRIALS];
+    setting setting[TL_STUDY_TRIALS];
 } race;
 
 /* One standard error of a metric on the validation rows. */
@@ -207,7 +207,7 @@ static void learn(tl_study *s, int candidate, int trial, int repeat)
 /* A setting that fails under one of its seeds is out. */
 static void end_heat(tl_study *s, race *r, int trial, int draw)
 {
-    lane        *l     = &r->lane[trial];
+    setting        *l     = &r->setting[trial];
     heat        *h     = &l->heat[draw];
     const double merit = tl_study_merit(s, tl_study_valid(s, r->candidate, trial, draw));
 
@@ -223,7 +223,7 @@ static void end_heat(tl_study *s, race *r, int trial, int draw)
 }
 
 /* The mean of its runs; a law's mistake is theirs in common, so its error is no smaller. */
-static void sum_up(const race *r, lane *l)
+static void sum_up(const race *r, setting *l)
 {
     tl_foretold sum  = { 0 };
     double      loss = 0.0;
@@ -240,7 +240,7 @@ static void sum_up(const race *r, lane *l)
     l->loss   = loss;
 }
 
-static bool still_runs(const race *r, const lane *l)
+static bool still_runs(const race *r, const setting *l)
 {
     for (int d = 0; d < r->draws && !l->out; d++)
         if (!l->heat[d].ended) return true;
@@ -249,7 +249,7 @@ static bool still_runs(const race *r, const lane *l)
 
 static void say_rung(tl_study *s, const race *r, int trial, int draw)
 {
-    const heat     *l = &r->lane[trial].heat[draw];
+    const heat     *l = &r->setting[trial].heat[draw];
     const tl_hyper *h = &s->entry[r->candidate].trial[trial];
     char            score[2][32], seed[32] = "";
 
@@ -266,7 +266,7 @@ static void say_rung(tl_study *s, const race *r, int trial, int draw)
 /* One of its runs went as far as the rung, or to its end. */
 static tl_status see_heat(tl_ctx *ctx, tl_study *s, race *r, const tl_study_job *job)
 {
-    heat     *h  = &r->lane[job->trial].heat[job->repeat];
+    heat     *h  = &r->setting[job->trial].heat[job->repeat];
     json_t   *at = job->at;
     tl_status rc = TL_OK;
 
@@ -290,7 +290,7 @@ done:
 /* Those of its runs that wait are halted. */
 static tl_status put_out(tl_ctx *ctx, tl_study *s, race *r, int trial)
 {
-    lane     *l  = &r->lane[trial];
+    setting     *l  = &r->setting[trial];
     tl_status rc = TL_OK;
 
     l->out = true;
@@ -315,8 +315,8 @@ static tl_status run_heats(tl_ctx *ctx, tl_study *s, race *r, tl_study_jobs *job
     TL_TRY(tl_study_run_jobs(ctx, s, jobs));
     for (int i = 0; i < jobs->count; i++) TL_TRY(see_heat(ctx, s, r, &jobs->job[i]));
     for (int t = 0; t < r->trials; t++) {
-        if (r->lane[t].out) TL_TRY(put_out(ctx, s, r, t));
-        else sum_up(r, &r->lane[t]);
+        if (r->setting[t].out) TL_TRY(put_out(ctx, s, r, t));
+        else sum_up(r, &r->setting[t]);
     }
 done:
     return rc;
@@ -329,8 +329,8 @@ static tl_status run_to(tl_ctx *ctx, tl_study *s, race *r, int rung)
     tl_status     rc   = TL_OK;
 
     for (int t = 0; t < r->trials; t++)
-        for (int d = 0; d < r->draws && !r->lane[t].out; d++)
-            if (!r->lane[t].heat[d].ended)
+        for (int d = 0; d < r->draws && !r->setting[t].out; d++)
+            if (!r->setting[t].heat[d].ended)
                 TL_TRY(tl_study_want_rung(ctx, &jobs, r->candidate, t, d, rung));
     rc = run_heats(ctx, s, r, &jobs);
 done:
@@ -339,33 +339,33 @@ done:
 }
 
 /* By their loss, else by what is foretold or was scored. */
-static bool is_ahead(const lane *a, const lane *b)
+static bool is_ahead(const setting *a, const setting *b)
 {
     if (!isnan(a->loss) && !isnan(b->loss) && a->loss != b->loss) return a->loss < b->loss;
     return a->told.final > b->told.final;
 }
 
 /* The first of equals. -1: none is left. */
-static int best_lane(const race *r, const bool *taken)
+static int best_setting(const race *r, const bool *taken)
 {
     int best = -1;
 
     for (int t = 0; t < r->trials; t++) {
-        const lane *l = &r->lane[t];
+        const setting *l = &r->setting[t];
         if (l->out || taken[t] || isnan(l->told.final)) continue;
-        if (best < 0 || is_ahead(l, &r->lane[best])) best = t;
+        if (best < 0 || is_ahead(l, &r->setting[best])) best = t;
     }
     return best;
 }
 
 /* What is foretold of a setting's runs that wait at the rung, and what was decided on it. */
-static tl_status note_lane(tl_ctx *ctx, tl_study *s, const race *r, int trial, int rung, bool out,
+static tl_status note_setting(tl_ctx *ctx, tl_study *s, const race *r, int trial, int rung, bool out,
                            double against)
 {
     tl_status rc = TL_OK;
 
     for (int d = 0; d < r->draws; d++) {
-        const heat *h = &r->lane[trial].heat[d];
+        const heat *h = &r->setting[trial].heat[d];
         if (!h->at) continue;
         TL_TRY(note(ctx, s, &(tl_study_told){ .candidate = r->candidate,
                                               .trial     = trial,
@@ -390,25 +390,25 @@ static tl_status choose(tl_ctx *ctx, tl_study *s, race *r, int rung)
     tl_status rc   = TL_OK;
 
     for (int n = tl_race_kept(r->trials, rung, tl_study_ends(s)); n > 0; n--) {
-        const int best = best_lane(r, kept);
+        const int best = best_setting(r, kept);
         if (best < 0) break;
         kept[best] = true;
-        last       = r->lane[best].told.final;
+        last       = r->setting[best].told.final;
     }
     for (int t = 0; t < r->trials; t++) {
-        if (!still_runs(r, &r->lane[t])) continue;
-        TL_TRY(note_lane(ctx, s, r, t, rung, !kept[t], kept[t] ? NAN : last));
+        if (!still_runs(r, &r->setting[t])) continue;
+        TL_TRY(note_setting(ctx, s, r, t, rung, !kept[t], kept[t] ? NAN : last));
         if (!kept[t]) TL_TRY(put_out(ctx, s, r, t));
     }
 done:
     return rc;
 }
 
-static int lanes_left(const race *r)
+static int settings_left(const race *r)
 {
     int left = 0;
 
-    for (int t = 0; t < r->trials; t++) left += !r->lane[t].out;
+    for (int t = 0; t < r->trials; t++) left += !r->setting[t].out;
     return left;
 }
 
@@ -431,13 +431,13 @@ static void say_lost(tl_study *s, tl_entry *e, const tl_study_told *told)
 static tl_status face_others(tl_ctx *ctx, tl_study *s, race *r, bool *lost)
 {
     const bool none[TL_STUDY_TRIALS] = { false };
-    const int  last = TL_RACE_RUNGS - 1, t = best_lane(r, none);
+    const int  last = TL_RACE_RUNGS - 1, t = best_setting(r, none);
     double     leader;
     tl_status  rc = TL_OK;
 
     *lost = false;
-    if (t < 0 || !still_runs(r, &r->lane[t])) return TL_OK;
-    tl_study_told told = { .told = r->lane[t].told };
+    if (t < 0 || !still_runs(r, &r->setting[t])) return TL_OK;
+    tl_study_told told = { .told = r->setting[t].told };
     if (!loses(s, r->candidate, &told.told, &leader)) return TL_OK;
     for (int i = 0; i < s->tolds; i++) {
         tl_study_told *of = &s->told[i];
@@ -457,12 +457,12 @@ done:
 }
 
 /* The next best that ran to its end; the best itself: there is none. */
-static int second_lane(const race *r, int best)
+static int second_setting(const race *r, int best)
 {
     bool taken[TL_STUDY_TRIALS] = { false };
 
     taken[best]      = true;
-    const int second = best_lane(r, taken);
+    const int second = best_setting(r, taken);
     return second >= 0 ? second : best;
 }
 
@@ -474,15 +474,15 @@ static tl_status run_out(tl_ctx *ctx, tl_study *s, race *r)
     tl_status     rc   = TL_OK;
 
     for (int t = 0; t < r->trials; t++)
-        for (int d = 0; d < r->draws && !r->lane[t].out; d++) {
-            if (r->lane[t].heat[d].ended) continue;
+        for (int d = 0; d < r->draws && !r->setting[t].out; d++) {
+            if (r->setting[t].heat[d].ended) continue;
             e->chosen = t; /* whose failure is the candidate's */
             TL_TRY(tl_study_want(ctx, s, &jobs, r->candidate, t, d));
         }
     TL_TRY(run_heats(ctx, s, r, &jobs));
-    const int best = best_lane(r, none);
+    const int best = best_setting(r, none);
     if (best >= 0) e->chosen = best;
-    e->second  = second_lane(r, e->chosen);
+    e->second  = second_setting(r, e->chosen);
     e->c.hyper = e->trial[e->chosen];
 done:
     tl_study_jobs_end(ctx, &jobs);
@@ -492,7 +492,7 @@ done:
 /* None of the trials came to anything: the default's failure is the candidate's. */
 static void fail_if_none(tl_study *s, const race *r)
 {
-    if (lanes_left(r) > 0 || !s->entry[r->candidate].active) return;
+    if (settings_left(r) > 0 || !s->entry[r->candidate].active) return;
     for (int i = 0; i < s->runs; i++)
         if (s->run[i].candidate == r->candidate && s->run[i].facts.failed) {
             tl_study_fail(s, r->candidate, &s->run[i]);
@@ -509,7 +509,7 @@ tl_status tl_study_race(tl_ctx *ctx, tl_study *s, int candidate, int trials)
     tl_entry_add_trials(&s->entry[candidate], trials);
     for (int rung = 0; rung < TL_RACE_RUNGS && !s->folds; rung++) {
         const bool last = rung + 1 == TL_RACE_RUNGS;
-        if (lanes_left(&r) < 2 && !(last && may_be_stopped(s, candidate))) continue;
+        if (settings_left(&r) < 2 && !(last && may_be_stopped(s, candidate))) continue;
         TL_TRY(run_to(ctx, s, &r, rung));
         TL_TRY(choose(ctx, s, &r, rung));
         if (last) TL_TRY(face_others(ctx, s, &r, &lost));
@@ -518,7 +518,7 @@ tl_status tl_study_race(tl_ctx *ctx, tl_study *s, int candidate, int trials)
     if (!lost) fail_if_none(s, &r);
 done:
     for (int t = 0; t < trials; t++)
-        for (int d = 0; d < r.draws; d++) json_decref(r.lane[t].heat[d].at);
+        for (int d = 0; d < r.draws; d++) json_decref(r.setting[t].heat[d].at);
     return rc;
 }
 

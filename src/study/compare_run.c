@@ -274,10 +274,11 @@ done:
     return rc;
 }
 
-tl_status tl_study_conclude(tl_ctx *ctx, tl_study *s, const tl_run_spec *spec, tl_study_run *run,
-                            const tl_run_result *r, json_t **rung)
+tl_status tl_study_conclude(tl_ctx *ctx, tl_study *s, int kept, const tl_run_spec *spec,
+                            tl_study_run *run, const tl_run_result *r, json_t **rung)
 {
     tl_status     rc;
+    const size_t  mapped = kept >= 0 ? s->kept[kept].frozen.bytes : 0;
     float        *answers = NULL;
     tl_cache     *coded   = NULL;
     const tl_rows test    = s->slice[run->fold].test;
@@ -291,7 +292,7 @@ tl_status tl_study_conclude(tl_ctx *ctx, tl_study *s, const tl_run_spec *spec, t
         return TL_OK;
     }
     run->result = result_json(
-        r, tl_study_own_bytes(s, &s->entry[run->candidate], r->accounted_bytes));
+        r, mapped + tl_study_own_bytes(s, &s->entry[run->candidate], r->accounted_bytes));
     if (!run->result) TL_FAIL(TL_ENOMEM, "compare", "no memory for a result");
     TL_TRY(tl_study_take_facts(ctx, run));
     if (!isfinite(r->valid_metric)) {

@@ -127,8 +127,8 @@ typedef struct {
     bool    decoded;        /* pictures, which runs to come find decoded         */
 } timing;
 
-/* As runs of it will be made: on all threads, or so many side by side, of which it is the mean. */
-static tl_status time_run(tl_ctx *ctx, const tl_run_spec *spec, int lanes, timing *out)
+/* On all threads, or so many side by side, of which it is the mean. */
+static tl_status time_lanes(tl_ctx *ctx, const tl_run_spec *spec, int lanes, timing *out)
 {
     tl_run_spec  *copy = NULL;
     tl_lanes     *l    = NULL;
@@ -154,6 +154,16 @@ done:
     tl_run_result_free(ctx, &r);
     tl_lanes_end(ctx, l);
     tl_free(ctx, copy);
+    return rc;
+}
+
+/* As runs of it will be made. */
+static tl_status time_run(tl_ctx *ctx, const tl_run_spec *spec, int lanes, timing *out)
+{
+    const tl_status rc = time_lanes(ctx, spec, lanes, out);
+
+    if (lanes > 1 && (rc == TL_ENOMEM || rc == TL_ELIMIT))
+        return time_lanes(ctx, spec, 1, out);
     return rc;
 }
 
@@ -435,8 +445,7 @@ size_t tl_study_own_bytes(const tl_study *s, const tl_entry *e, size_t accounted
                               ? s->features[tl_entry_pass(e)].bytes
                               : 0; /* no allocation shows these */
 
-    return accounted - TL_MIN(accounted, others) + mapped + tl_study_kept_mapped(s, e) +
-           e->need.process_bytes;
+    return accounted - TL_MIN(accounted, others) + mapped + e->need.process_bytes;
 }
 
 /* What the candidate would take alone: its own rows and features, all of them, and nobody

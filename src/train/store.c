@@ -95,18 +95,32 @@ static void bind_one(sqlite3_stmt *q, int at, char kind, va_list *args)
 }
 
 /* Prepares `sql` and binds: i int64_t, r double (NaN is null), t text, b data and bytes; all
- * borrowed until the statement ends. */
+ * borrowed until the statement ends.  Until then the connection is this thread's: what went wrong
+ * is asked of the connection. */
 static tl_status ask(tl_ctx *ctx, tl_store *s, sqlite3_stmt **q, const char *sql,
                      const char *kinds, ...)
 {
     va_list args;
 
     *q = NULL;
-    if (sqlite3_prepare_v2(s->db, sql, -1, q, NULL) != SQLITE_OK) return fail_sql(ctx, s);
+    sqlite3_mutex_enter(sqlite3_db_mutex(s->db));
+    if (sqlite3_prepare_v2(s->db, sql, -1, q, NULL) != SQLITE_OK) {
+        const tl_status rc = fail_sql(ctx, s);
+        sqlite3_mutex_leave(sqlite3_db_mutex(s->db));
+        return rc;
+    }
     va_start(args, kinds);
     for (int i = 0; kinds[i]; i++) bind_one(*q, i + 1, kinds[i], &args);
     va_end(args);
     return TL_OK;
+}
+
+/* NULL: it was not prepared. */
+static void end(tl_store *s, sqlite3_stmt *q)
+{
+    if (!q) return;
+    sqlite3_finalize(q);
+    sqlite3_mutex_leave(sqlite3_db_mutex(s->db));
 }
 
 static tl_status next_row(tl_ctx *ctx, tl_store *s, sqlite3_stmt *q, bool *row)
@@ -126,7 +140,7 @@ static tl_status finish(tl_ctx *ctx, tl_store *s, sqlite3_stmt *q, tl_status rc)
         rc =
             tl_fail(ctx, TL_ENOSPC, s->path, "cannot write: disk full (free some space)");
     if (rc == TL_OK) rc = next_row(ctx, s, q, &row);
-    sqlite3_finalize(q);
+    end(s, q);
     return rc;
 }
 
@@ -203,7 +217,7 @@ tl_status tl_store_get(tl_ctx *ctx, tl_store *s, const char *key, json_t **out)
     TL_TRY(next_row(ctx, s, q, &row));
     if (row) rc = column_json(ctx, s, q, 0, out);
 done:
-    sqlite3_finalize(q);
+    end(s, q);
     return rc;
 }
 
@@ -245,7 +259,7 @@ tl_status tl_store_run(tl_ctx *ctx, tl_store *s, const char *key, uint64_t seed,
     *done = sqlite3_column_int(q, 1) != 0;
     rc    = column_json(ctx, s, q, 2, result);
 done:
-    sqlite3_finalize(q);
+    end(s, q);
     return rc;
 }
 
@@ -274,7 +288,7 @@ static tl_status events_file(tl_ctx *ctx, tl_store *s, int64_t run, char **path)
     TL_TRY(tl_make_folders(ctx, folder));
     TL_TRY(tl_path_join(ctx, folder, file, path));
 done:
-    sqlite3_finalize(q);
+    end(s, q);
     tl_free(ctx, folder);
     return rc;
 }
@@ -360,7 +374,7 @@ tl_status tl_store_points(tl_ctx *ctx, tl_store *s, int64_t run, tl_curve_point 
     *count = (int64_t)n;
     point  = NULL;
 done:
-    sqlite3_finalize(q);
+    end(s, q);
     tl_free(ctx, point);
     return rc;
 }
@@ -410,7 +424,7 @@ tl_status tl_store_get_blob(tl_ctx *ctx, tl_store *s, int64_t run, const char *n
     *data  = block;
     *bytes = n;
 done:
-    sqlite3_finalize(q);
+    end(s, q);
     return rc;
 }
 
@@ -466,7 +480,7 @@ tl_status tl_store_list(tl_ctx *ctx, tl_store *s, json_t **out)
     *out = list;
     list = NULL;
 done:
-    sqlite3_finalize(q);
+    end(s, q);
     json_decref(list);
     return rc;
 }

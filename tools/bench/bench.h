@@ -26,6 +26,8 @@ const bench_case *bench_case_at(size_t i); /* NULL past the end */
 typedef struct {
     tl_dtype dtype;
     double   seconds; /* time about this long */
+    int64_t  turns;   /* in so many turns: each waits for a line of input, "turn" is said when it
+                         is over (side-by-side); 0: at once */
     bool     profile; /* a table of ops goes to stderr */
 } bench_options;
 

@@ -1,5 +1,5 @@
 /* main.c -- tailor-bench [CASE...] [--precision f32|bf16] [--threads N] [--seconds S] [--json]
- * [--profile] [--list].  Each case runs in a process of its own, so that its peak memory is its
+ * [--profile] [--turns N] [--list].  Each case runs in a process of its own, so that its peak memory is its
  * own; the machine's peak is measured first, in another. */
 #include "bench.h"
 #include "core/machine.h"
@@ -20,7 +20,7 @@ typedef struct {
 
 static const char usage[] =
     "usage: tailor-bench [CASE...] [--precision f32|bf16] [--threads N] [--seconds S]\n"
-    "                    [--json] [--profile] [--list]\n"
+    "                    [--json] [--profile] [--turns N] [--list]\n"
     "Times training steps; without CASE all of them, without --precision both.\n";
 
 static const char *case_name(size_t i)
@@ -53,6 +53,8 @@ static bool take_value(options *p, const char *key, const char *value)
         }
     } else if (strcmp(key, "--seconds") == 0 && value) {
         if (tl_parse_double(value, &p->o.seconds)) return true;
+    } else if (strcmp(key, "--turns") == 0 && value) {
+        if (tl_parse_int(value, &p->o.turns) && p->o.turns >= 1) return true;
     }
     fprintf(stderr, "tailor-bench: %s %s is not understood\n%s", key, value ? value : "",
             usage);

@@ -80,6 +80,30 @@ done:
     return rc;
 }
 
+/* Waits until it is its turn again. */
+static void wait_turn(bool first)
+{
+    char line[64];
+
+    puts(first ? "ready" : "turn");
+    fflush(stdout);
+    if (!fgets(line, sizeof line, stdin)) exit(0);
+}
+
+static tl_status time_turns(tl_ctx *ctx, const bench_options *o, bench_step *s, figures *f,
+                            double *times)
+{
+    const int64_t turns = TL_MAX(o->turns, (int64_t)1);
+    tl_status     rc    = TL_OK;
+
+    for (int64_t t = 0, i = 0; t < turns; t++) {
+        if (o->turns) wait_turn(t == 0);
+        for (; i < f->steps * (t + 1) / turns; i++) TL_TRY(timed(ctx, s, &times[i], &f->loss));
+    }
+done:
+    return rc;
+}
+
 static tl_status time_steps(tl_ctx *ctx, const bench_case *c, const bench_options *o,
                             bench_step *s, figures *f)
 {
@@ -87,15 +111,15 @@ static tl_status time_steps(tl_ctx *ctx, const bench_case *c, const bench_option
     tl_status rc;
     double    second, busy[2], steal[2], *times = NULL;
 
-    TL_TRY(tl_alloc_array(ctx, MOST, sizeof *times, &times));
+    TL_TRY(tl_alloc_array(ctx, (size_t)TL_MAX(MOST, o->turns), sizeof *times, &times));
     TL_TRY(timed(ctx, s, &f->first, &f->loss));
     TL_TRY(timed(ctx, s, &second, &f->loss));
     for (int i = 0; second < 0.02 && i < 200; i++)
         TL_TRY(bench_step_run(ctx, s, &f->loss));
-    f->steps = TL_MAX(5, TL_MIN(MOST, (int64_t)(o->seconds / second)));
+    f->steps = TL_MAX(TL_MAX(5, o->turns), TL_MIN(MOST, (int64_t)(o->seconds / second)));
     machine_seconds(&busy[0], &steal[0]);
     const double own = own_seconds(), wall = tl_time_s();
-    for (int64_t i = 0; i < f->steps; i++) TL_TRY(timed(ctx, s, &times[i], &f->loss));
+    TL_TRY(time_turns(ctx, o, s, f, times));
     if (c->items) TL_TRY(time_epochs(ctx, c, s, f));
     const double took = tl_time_s() - wall, mine = own_seconds() - own;
     machine_seconds(&busy[1], &steal[1]);

@@ -2,8 +2,8 @@
 """Is accuracy paid for bf16?  The same runs of Tailor in f32 and in bf16, same seeds and rows, on
 real tasks.
 
-    tools/peer/precision.py BUILD DATA [--tasks sst2,banking77,ag-news,cifar10,fashion,churn] [--seeds 5]
-        [--threads 2] [--out FILE.jsonl]
+    tools/peer/precision.py BUILD DATA [--tasks sst2,churn,...] [--seeds 5] [--threads 2]
+        [--out FILE.jsonl]
 
 A row of the test part counts by the mean over seeds of (right in bf16) - (right in f32); the
 variance is a part from rows over their number plus a part from seeds over theirs (both hold what
@@ -66,17 +66,20 @@ def cifar10(data, folder, seed):
             "--train-rows", "2000", "--epochs", "4"]
 
 
-def fashion(data, folder, seed):
-    """4,000 pictures to learn, 5,000 of its test part to be asked, as files."""
-    for part, name, count in (("train", "train", 4000), ("test", "t10k", 5000)):
-        at = data / "images/fashion-mnist" / name
-        with gzip.open(f"{at}-images-idx3-ubyte.gz") as x, gzip.open(f"{at}-labels-idx1-ubyte.gz") as y:
-            x.seek(16), y.seek(8)
-            for row in range(count):
-                to = folder / part / str(y.read(1)[0])
-                to.mkdir(parents=True, exist_ok=True)
-                Image.frombytes("L", (28, 28), x.read(784)).save(to / f"{row}.png")
-    return ["--arch", "resnet20", "--route", "scratch", "--epochs", "4"]
+def drawn(train, test):
+    """4,000 pictures to learn, 5,000 of the test part to be asked, as files."""
+    def made(data, folder, seed):
+        for part, name, count in (("train", train, 4000), ("test", test, 5000)):
+            at = data / "images" / name
+            with gzip.open(f"{at}-images-idx3-ubyte.gz") as x, \
+                    gzip.open(f"{at}-labels-idx1-ubyte.gz") as y:
+                x.seek(16), y.seek(8)
+                for row in range(count):
+                    to = folder / part / str(y.read(1)[0])
+                    to.mkdir(parents=True, exist_ok=True)
+                    Image.frombytes("L", (28, 28), x.read(784)).save(to / f"{row}.png")
+        return ["--arch", "resnet20", "--route", "scratch", "--epochs", "4"]
+    return made
 
 
 def churn(data, folder, seed):
@@ -91,7 +94,10 @@ def churn(data, folder, seed):
 
 TASKS = {"sst2": texts("sst2", 2000, "--route", "full", "--epochs", "3"),
          "banking77": texts("banking77", 2000, "--route", "full", "--epochs", "10"),
-         "ag-news": ag_news, "cifar10": cifar10, "fashion": fashion, "churn": churn}
+         "bitext": texts("bitext", 2000, "--route", "full", "--epochs", "3"), "ag-news": ag_news,
+         "cifar10": cifar10, "churn": churn,
+         "fashion": drawn("fashion-mnist/train", "fashion-mnist/t10k"),
+         "mnist": drawn("mnist/train10k", "mnist/t10k")}
 
 
 # Runs -------------------------------------------------------------------------------------------
