@@ -293,7 +293,8 @@ static tl_status finish(tl_ctx *ctx, tl_study *s, task *t, tl_lanes *lanes)
     }
     if (t->trains && t->failed == TL_OK) {
         rc = t->lane >= 0 ? tl_lanes_wait(ctx, lanes, t->lane, &r) : train_here(ctx, s, t, &r);
-        if (rc == TL_OK) rc = tl_study_conclude(ctx, s, t->kept, &t->spec, &t->run, &r, &t->job->at);
+        if (rc == TL_OK)
+            rc = tl_study_conclude(ctx, s, t->kept, &t->spec, &t->run, &r, &t->job->at);
         if (rc != TL_OK) TL_TRY(tl_study_note_failure(ctx, s, &t->run, rc));
         if (t->job->at) TL_TRY(tl_store_set(ctx, s->store, t->rung, t->job->at));
     }

@@ -21,8 +21,8 @@ typedef struct {
     int           count;
 } tl_study_jobs;
 
-/* Asks for a trial's run of a repeat: all of its slices, vital if the trial is the chosen one; or as
- * far as a rung. */
+/* Asks for a trial's run of a repeat: all of its slices, vital if the trial is the chosen one; or
+ * as far as a rung. */
 tl_status tl_study_want(tl_ctx *ctx, const tl_study *s, tl_study_jobs *jobs, int candidate,
                         int trial, int repeat);
 tl_status tl_study_want_rung(tl_ctx *ctx, tl_study_jobs *jobs, int candidate, int trial, int repeat,
@@ -30,9 +30,9 @@ tl_status tl_study_want_rung(tl_ctx *ctx, tl_study_jobs *jobs, int candidate, in
 /* On `rows` training rows with the chosen trial's settings. */
 tl_status tl_study_want_part(tl_ctx *ctx, const tl_study *s, tl_study_jobs *jobs, int candidate,
                              int repeat, int64_t rows);
-/* Makes them, those side by side that are to be trained and share what is held in memory: as many as
- * divide the threads and find room.  How many depends on what is asked for alone, not on what ended
- * before, so that a resumed comparison's runs have the same bits. */
+/* Makes them, those side by side that are to be trained and share what is held in memory: as many
+ * as divide the threads and find room.  How many depends on what is asked for alone, not on what
+ * ended before, so that a resumed comparison's runs have the same bits. */
 tl_status tl_study_run_jobs(tl_ctx *ctx, tl_study *s, tl_study_jobs *jobs);
 void      tl_study_jobs_end(tl_ctx *ctx, tl_study_jobs *jobs);
 /* So many runs of no more than `bytes` each, beside what all hold. */

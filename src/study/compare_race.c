@@ -359,8 +359,8 @@ static int best_setting(const race *r, const bool *taken)
 }
 
 /* What is foretold of a setting's runs that wait at the rung, and what was decided on it. */
-static tl_status note_setting(tl_ctx *ctx, tl_study *s, const race *r, int trial, int rung, bool out,
-                           double against)
+static tl_status note_setting(tl_ctx *ctx, tl_study *s, const race *r, int trial, int rung,
+                              bool out, double against)
 {
     tl_status rc = TL_OK;
 

@@ -1,5 +1,5 @@
-/* lanes.c -- see lanes.h.  A run in a lane has a context and counters of its own: what one run takes
- * is told from what its neighbour does.  Floor 3, train. */
+/* lanes.c -- see lanes.h.  A run in a lane has a context and counters of its own: what one run
+ * takes is told from what its neighbour does.  Floor 3, train. */
 #include "train/lanes.h"
 #include "core/par.h"
 

@@ -1,6 +1,6 @@
 /* main.c -- tailor-bench [CASE...] [--precision f32|bf16] [--threads N] [--seconds S] [--json]
- * [--profile] [--turns N] [--list].  Each case runs in a process of its own, so that its peak memory is its
- * own; the machine's peak is measured first, in another. */
+ * [--profile] [--turns N] [--list].  Each case runs in a process of its own, so that its peak
+ * memory is its own; the machine's peak is measured first, in another. */
 #include "bench.h"
 #include "core/machine.h"
 #include "core/par.h"
