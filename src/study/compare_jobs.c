@@ -133,7 +133,7 @@ static void end_task(tl_ctx *ctx, task *t)
 }
 
 /* Nothing is trained of a model that stays as it is. */
-static bool may_share(const tl_study *s, const tl_study_job *job)
+static bool is_trained(const tl_study *s, const tl_study_job *job)
 {
     return s->entry[job->candidate].c.route->phases > 0;
 }
@@ -196,7 +196,7 @@ static int lanes_of(tl_ctx *ctx, const tl_study *s, const task *t, int count, in
 
     *could = 0;
     for (int i = 0; i < count; i++) {
-        if (!may_share(s, t[i].job)) continue;
+        if (!is_trained(s, t[i].job)) continue;
         most = TL_MAX(most, s->entry[t[i].job->candidate].need.peak_bytes);
         (*could)++;
     }
@@ -210,7 +210,7 @@ static int choose_lanes(tl_ctx *ctx, const tl_study *s, task *t, int count)
     const int lanes = lanes_of(ctx, s, t, count, &could);
 
     for (int i = 0; i < count && lanes > 1; i++) {
-        if (!may_share(s, t[i].job) || placed == could - could % lanes) continue;
+        if (!is_trained(s, t[i].job) || placed == could - could % lanes) continue;
         t[i].lane = placed++;
     }
     return lanes;
@@ -250,7 +250,7 @@ static tl_status train_here(tl_ctx *ctx, tl_study *s, task *t, tl_run_result *r)
 
     TL_TRY(tl_study_fresh_slab(ctx, s));
     t->spec.slab = s->slab;
-    if (may_share(s, t->job)) rc = tl_run_train(ctx, &t->spec, r);
+    if (is_trained(s, t->job)) rc = tl_run_train(ctx, &t->spec, r);
     else rc = tl_update_keep(ctx, s, &t->spec, r);
 done:
     return rc;

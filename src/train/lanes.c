@@ -80,7 +80,8 @@ static void enter(tl_lanes *l, lane_run *r, size_t room)
     if (all->limit_bytes) r->world.limit_bytes = l->began + room;
     atomic_store(&r->world.now_bytes, l->began);
     atomic_store(&r->world.peak_bytes, l->began);
-    atomic_store(&r->world.cancel, TL_MAX(l->cancel, atomic_load(&all->cancel)));
+    atomic_store(&r->world.cancel,
+                 TL_MAX(TL_MAX((int)r->dropped, l->cancel), atomic_load(&all->cancel)));
     atomic_store(&r->world.fault_alloc, atomic_load(&all->fault_alloc));
     atomic_store(&r->world.fault_read, atomic_load(&all->fault_read));
     atomic_store(&r->world.fault_write, atomic_load(&all->fault_write));
