@@ -178,10 +178,13 @@ static inline uint32_t tl_dropout_bound(float p)
  *             out dlogits a[.. c] = dloss * weight_r * (softmax_c * sum(q) - q_c); 0 in rows
  *             that do not count                      tl_cross_entropy_attr    in place: logits
  * token_loss  in  x a[rows d], w [words d], b? [words], target I32 [rows], weight [rows]
- *             out loss (scalar), loss_r [rows], lse [rows]           tl_token_loss_attr
+ *             out loss (scalar), loss_r [rows], lse [rows], slopes a[rows tl_slope_columns(words)]
+ *             tl_token_loss_attr
  *             cross_entropy of x w^T + b, or of cap * tanh of that / cap; a row whose target is
- *             outside or whose weight is 0 makes loss_r and lse 0
- * token_loss_grad  in x, w, b?, target, weight, dloss (scalar), lse
+ *             outside or whose weight is 0 makes loss_r and lse 0.  slopes: d loss_r / d score of
+ *             the rows that count, in their order, one behind the other; 0 behind them and behind
+ *             the last word
+ * token_loss_grad  in x, w, b?, target, weight, dloss (scalar), lse, slopes?
  *             out dx a[rows d], dw [words d], db [words]             tl_token_loss_attr
  * mse, mae, huber  in x a[rows cols], target [rows cols], weight [rows]
  *             out loss (scalar) = sum(weight_r * loss_r), loss_r [rows] = mean over columns
@@ -191,6 +194,10 @@ static inline uint32_t tl_dropout_bound(float p)
  * Only output 0 of a loss carries a gradient. */
 typedef struct { float smoothing; } tl_cross_entropy_attr;
 typedef struct { float cap; /* 0: none */ } tl_token_loss_attr;
+static inline int64_t tl_slope_columns(int64_t words) /* whole tiles along k (tiles.h) */
+{
+    return (words + 31) / 32 * 32;
+}
 typedef struct { float delta; } tl_huber_attr;
 
 /* ---- shapes ----------------------------------------------------------------------------
@@ -202,8 +209,8 @@ typedef struct { float delta; } tl_huber_attr;
  * pad         in  x             out y: zeros around                          tl_pad_attr
  * crop        in  dy            out dx: the inverse of pad                   tl_pad_attr
  * embedding   in  table a[v d], ids I32[..]  out y a[.. d]; an id outside 0..v-1 gives zeros
- * embedding_grad  in dy a[.. d], ids         out dtable a[v d]; ids outside are skipped
- *                                                                            tl_shape_attr
+ * embedding_grad  in dy a[.. d], ids, sum? a[v d]  out dtable a[v d] [+ sum]; ids outside are
+ *             skipped                                       tl_shape_attr    in place: sum
  * front_rows  in  x a[t w], front f32[v w], offsets I32[n + 1] (attend.h)   out y a[t + n v, w]:
  *             before each sequence of x the rows of front; sequence s begins at offset s + s v
  * front_rows_grad  in dy, offsets   out dx a[t w], dfront f32[v w]   tl_shape_attr: front's shape

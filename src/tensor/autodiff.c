@@ -5,12 +5,24 @@
 #include "tensor/attrs.h"
 #include "tensor/graph_inside.h"
 
+/* The node that makes `more` adds it to the sum itself, where it can and is the newest. */
+static bool adds_itself(tl_graph *g, tl_tensor sum, tl_tensor more)
+{
+    const int32_t at = g->info[more]->node;
+
+    if (at < 0 || at != g->nodes - 1 || g->info[sum]->dtype != g->info[more]->dtype) return false;
+    tl_node *n = g->node[at];
+    if (!n->op->adds_to || n->in[n->op->adds_to] || n->out[0] != more) return false;
+    n->in[n->op->adds_to] = sum;
+    return true;
+}
+
 /* One more contribution to the gradient of t. */
 static void contribute(tl_graph *g, tl_tensor t, tl_tensor more)
 {
     tl_tensor *sum = &g->gradient[t];
 
-    *sum = *sum ? tl_add(g, *sum, more, TL_ACT_NONE) : more;
+    *sum = *sum && !adds_itself(g, *sum, more) ? tl_add(g, *sum, more, TL_ACT_NONE) : more;
 }
 
 /* Node n as its gradient reads it: the one that was made again, where it was. */

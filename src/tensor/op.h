@@ -62,6 +62,7 @@ struct tl_op {
     int         least_in, most_in, n_out;
     unsigned    optional;   /* bit i: input i may be absent (0)                            */
     unsigned    inplace;    /* bit i: output 0 may take the place of input i               */
+    int         adds_to;    /* an optional input, as output 0, that is added to it; 0: none */
     bool        alias;      /* output 0 is input 0 seen as another shape: a plan shares the
                                memory and runs nothing where it can                        */
     bool        again;      /* made for each reader and not kept: whoever reads it may not hold a

@@ -190,12 +190,14 @@ static void body_outer(const tl_gemm *g, int64_t low, int64_t high)
     for (int64_t tile = low; tile < high; tile++) {
         const int64_t row = tile % strips * DEEP, col = tile / strips * ACROSS * VL;
         const int64_t tall = TL_MIN(g->m - row, DEEP);
-        if (!g->a_bf)
-            outer_any(g, row, tall, col, false, false);
-        else if (g->b_bf)
+        if (g->a_bf && g->b_bf)
             outer_any(g, row, tall, col, true, true);
-        else
+        else if (g->a_bf)
             outer_any(g, row, tall, col, true, false);
+        else if (g->b_bf)
+            outer_any(g, row, tall, col, false, true);
+        else
+            outer_any(g, row, tall, col, false, false);
     }
 }
 

@@ -84,11 +84,17 @@ static size_t laid_bytes(int64_t n, int64_t k)
     return (size_t)(laid_rows(n) * tiles_of(k, TILE_DEEP) * TILE) * sizeof(uint16_t);
 }
 
+static int64_t line_of_left(const tl_tile_product *p)
+{
+    return p->a_line ? p->a_line : p->a_turned ? p->m : p->k;
+}
+
 /* Rows of whole tiles whose lines fall into different places of the first cache are read as they
  * lie; others are laid out. */
 static bool lies_well(const tl_tile_product *p, int64_t rows)
 {
-    return !p->a_turned && rows == STRIP_ROWS && p->k % TILE_DEEP == 0 && p->k % 512 != 0;
+    return !p->a_turned && rows == STRIP_ROWS && p->k % TILE_DEEP == 0 &&
+           line_of_left(p) % 512 != 0;
 }
 
 /* A strip of rows with all columns of the call; sums into c. */
@@ -96,7 +102,7 @@ static void strip_sums(const tl_tile_product *p, int64_t row, int64_t rows, int6
                        const product_room *o)
 {
     const int64_t deep = tiles_of(p->k, TILE_DEEP);
-    const int64_t near = tiles_of(deep, tiles_of(deep, NEAR_DEEP));
+    const int64_t near = tiles_of(deep, tiles_of(deep, NEAR_DEEP)), line = line_of_left(p);
     tile_product  t    = { LAID(o->a, deep),
                            .tall   = tiles_of(rows, TILE_ROWS),
                            .wide   = wide,
@@ -105,14 +111,14 @@ static void strip_sums(const tl_tile_product *p, int64_t row, int64_t rows, int6
                            .step   = wide * TILE_ROWS };
 
     if (lies_well(p, rows)) {
-        t.a      = p->a + row * p->k;
-        t.a_line = p->k;
+        t.a      = p->a + row * line;
+        t.a_line = line;
         t.a_next = TILE_DEEP;
-        t.a_step = TILE_ROWS * p->k;
+        t.a_step = TILE_ROWS * line;
     } else if (p->a_turned) {
-        lay_columns(p->a + row, p->m, p->k, rows, o->a);
+        lay_columns(p->a + row, line, p->k, rows, o->a);
     } else {
-        lay_rows(p->a + row * p->k, p->k, rows, p->k, o->a);
+        lay_rows(p->a + row * line, line, rows, p->k, o->a);
     }
     const uint16_t *a = t.a;
     for (int64_t k = 0; k < deep; k += near) {

@@ -41,6 +41,71 @@ static void word_scores(const tl_token_job *t, const float *x, int64_t x_step,
         finish_scores(&plain, p + r * KEYS, words, 0, words, -__builtin_inff());
 }
 
+/* Scores [rows][KEYS] become gradients of each row's own loss: (exp(s - lse) - 1[target]) * slope
+ * of the cap; 0 in rows that do not count. */
+static void word_slopes(const tl_token_job *t, int64_t first, int64_t rows, int64_t j0,
+                        int64_t words, float *p)
+{
+    for (int64_t r = first; r < first + rows; r++, p += KEYS) {
+        const int64_t mine = t->target[r] - j0;
+        const bool    yes  = token_counts(t, r);
+        for (int64_t j = 0; j < words; j += VL) {
+            const vf s = vf_load(p + j);
+            vf       g = vf_exp(s - t->lse[r]);
+            if (mine >= j && mine < j + VL)
+                g -= vf_if(vi_lanes() == (int32_t)(mine - j), vf_all(1.0f), vf_all(0.0f));
+            if (t->cap != 0.0f) {
+                const vf u = vf_max(vf_all(-1.0f), s / t->cap);
+                g *= 1.0f - u * u;
+            }
+            vf_store(p + j, yes ? g : vf_all(0.0f));
+        }
+    }
+}
+
+/* The same, made anew or as the loss kept them. */
+static void slopes_of(const tl_token_job *t, const float *x, int64_t step, int64_t first,
+                      int64_t rows, const float *turned, int64_t j0, int64_t words, float *p)
+{
+    if (!t->slopes) {
+        word_scores(t, x, step, rows, turned, j0, words, p);
+        word_slopes(t, first, rows, j0, words, p);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < words; j += VL)
+            vf_store(p + r * KEYS + j,
+                     token_counts(t, first + r)
+                         ? take(t->slopes, t->place[first + r] * t->columns + j0 + j, words - j,
+                                t->bf)
+                         : vf_all(0.0f));
+}
+
+/* ... times each row's weight and the gradient of the loss. */
+static void word_pulls(const tl_token_job *t, int64_t first, int64_t rows, int64_t words,
+                       float *p)
+{
+    for (int64_t r = first; r < first + rows; r++, p += KEYS)
+        for (int64_t j = 0; token_counts(t, r) && j < words; j += VL)
+            vf_store(p + j, vf_load(p + j) * (t->weight[r] * t->dloss));
+}
+
+/* Slopes of rows [first, first + rows) to where the gradient reads them. */
+static void keep_slopes(const tl_token_job *t, const float *x, int64_t step, int64_t first,
+                        int64_t rows, float *turned, float *p)
+{
+    for (int64_t j0 = 0; j0 < t->words && any_token(t, first, rows); j0 += KEYS) {
+        const int64_t words = TL_MIN(KEYS, t->words - j0);
+        turn_rows(t->w + j0 * t->d, words, t->d, t->d, false, turned);
+        word_scores(t, x, step, rows, turned, j0, words, p);
+        word_slopes(t, first, rows, j0, words, p);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t j = 0; token_counts(t, first + r) && j < words; j += VL)
+                give(t->slopes_out, t->place[first + r] * t->columns + j0 + j,
+                     vf_load(p + r * KEYS + j), words - j, t->bf);
+    }
+}
+
 static void body_token_loss(const tl_token_job *t, int64_t first, float *room)
 {
     const int64_t rows   = TL_MIN(QROWS, t->rows - first);
@@ -67,27 +132,7 @@ static void body_token_loss(const tl_token_job *t, int64_t first, float *room)
         t->loss[first + r] = yes ? lse - at[r] : 0.0f;
         t->lse[first + r]  = lse;
     }
-}
-
-/* Scores become gradients: (exp(s - lse) - 1[target]) * weight * dloss * slope of the cap. */
-static void word_pulls(const tl_token_job *t, int64_t first, int64_t rows, int64_t j0,
-                       int64_t words, float *p)
-{
-    for (int64_t r = first; r < first + rows; r++, p += KEYS) {
-        const float   share = token_counts(t, r) ? t->weight[r] * t->dloss : 0.0f;
-        const int64_t mine  = t->target[r] - j0;
-        for (int64_t j = 0; j < words; j += VL) {
-            const vf s = vf_load(p + j);
-            vf       g = vf_exp(s - t->lse[r]);
-            if (mine >= j && mine < j + VL)
-                g -= vf_if(vi_lanes() == (int32_t)(mine - j), vf_all(1.0f), vf_all(0.0f));
-            if (t->cap != 0.0f) {
-                const vf u = vf_max(vf_all(-1.0f), s / t->cap);
-                g *= 1.0f - u * u;
-            }
-            vf_store(p + j, share == 0.0f ? vf_all(0.0f) : g * share);
-        }
-    }
+    if (t->slopes_out) keep_slopes(t, x, step, first, rows, turned, p);
 }
 
 /* Scores [j, j + VL) of n, capped; `past` in lanes behind the last. */
@@ -99,15 +144,20 @@ VEC vf capped_scores(const float *s, int64_t j, int64_t n, float cap, float past
     return n - j >= VL ? x : vf_if(vi_lanes() < (int32_t)(n - j), x, vf_all(past));
 }
 
-static void body_token_sum(int64_t n, const float *s, float cap, float *top, float *sum)
+static void body_token_sum(int64_t n, const float *s, float cap, float *top, float *sum,
+                           void *kept, bool bf)
 {
     const float hidden = -__builtin_inff();
     vf          most = vf_all(*top), total = vf_all(0.0f);
 
     for (int64_t j = 0; j < n; j += VL) most = vf_max(most, capped_scores(s, j, n, cap, hidden));
     const float above = vf_top(most);
-    for (int64_t j = 0; j < n; j += VL)
-        total += vf_exp(capped_scores(s, j, n, cap, hidden) - above);
+    for (int64_t j = 0; j < n; j += VL) {
+        const vf x = capped_scores(s, j, n, cap, hidden), u = cap != 0.0f ? x / cap : vf_all(0.0f);
+        const vf e = vf_exp(x - above);
+        total += e;
+        if (kept) give(kept, j, e * (1.0f - u * u), n - j, bf);
+    }
     *sum = *sum * vf_exp(vf_all(*top - above))[0] + vf_sum(total);
     *top = above;
 }
@@ -134,7 +184,7 @@ static void body_token_loss_dw(const tl_token_job *t, int64_t j0, float *room)
     const int64_t words = TL_MIN(KEYS, t->words - j0), d = t->d;
     float        *turned = room, *p = turned + KEYS * d, *x_room = p + QROWS * KEYS;
 
-    turn_rows(t->w + j0 * d, words, d, d, false, turned);
+    if (!t->slopes) turn_rows(t->w + j0 * d, words, d, d, false, turned);
     if (t->dw) memset(t->dw + j0 * d, 0, (size_t)(words * d) * sizeof(float));
     if (t->db) memset(t->db + j0, 0, (size_t)words * sizeof(float));
     for (int64_t first = 0; first < t->rows; first += QROWS) {
@@ -142,8 +192,8 @@ static void body_token_loss_dw(const tl_token_job *t, int64_t j0, float *room)
         int64_t       step = d;
         if (!any_token(t, first, rows)) continue;
         const float *x = rows_f32(t->x, first * d, rows, d, t->bf, x_room, &step);
-        word_scores(t, x, step, rows, turned, j0, words, p);
-        word_pulls(t, first, rows, j0, words, p);
+        slopes_of(t, x, step, first, rows, turned, j0, words, p);
+        word_pulls(t, first, rows, words, p);
         if (t->dw) multiply(words, d, rows, p, 1, KEYS, x, step, t->dw + j0 * d, d, true);
         for (int64_t r = 0; r < rows && t->db; r++)
             for (int64_t j = 0; j < words; j++) t->db[j0 + j] += p[r * KEYS + j];
@@ -162,9 +212,9 @@ static void body_token_loss_dx(const tl_token_job *t, int64_t first, float *room
     memset(sum, 0, (size_t)(rows * d) * sizeof *sum);
     for (int64_t j = 0; j < t->words && any_token(t, first, rows); j += KEYS) {
         const int64_t words = TL_MIN(KEYS, t->words - j);
-        turn_rows(t->w + j * d, words, d, d, false, turned);
-        word_scores(t, x, step, rows, turned, j, words, p);
-        word_pulls(t, first, rows, j, words, p);
+        if (!t->slopes) turn_rows(t->w + j * d, words, d, d, false, turned);
+        slopes_of(t, x, step, first, rows, turned, j, words, p);
+        word_pulls(t, first, rows, words, p);
         multiply(rows, d, words, p, KEYS, 1, t->w + j * d, d, sum, d, true);
     }
     for (int64_t i = 0; i < rows * d; i += VL)

@@ -12,6 +12,7 @@ typedef struct tl_dnn tl_dnn;
 typedef struct {
     int64_t  m, n, k;
     bool     a_transposed, b_transposed;
+    int64_t  a_line; /* from one of a's lines to the next; 0: they are dense         */
     tl_dtype a, b, c; /* b f32 beside a bf16: b is rounded while it is packed        */
     bool     paired;  /* b lies as simd.h's `pair` makes it                          */
     bool     pack;    /* b is a weight that may take the layout the product likes    */

@@ -164,7 +164,8 @@ static tl_status product_descs(tl_ctx *ctx, const tl_dnn_product *p,
     tl_status         rc;
     const dnnl_dims_t am = { p->m, p->k }, bm = { p->k, p->n }, cm = { p->m, p->n },
                       vm  = { 1, p->n };
-    const dnnl_dims_t as  = { p->a_transposed ? 1 : p->k, p->a_transposed ? p->m : 1 };
+    const int64_t     line = p->a_line ? p->a_line : p->a_transposed ? p->m : p->k;
+    const dnnl_dims_t as   = { p->a_transposed ? 1 : line, p->a_transposed ? line : 1 };
     const dnnl_dims_t bs  = { p->b_transposed ? 1 : p->n, p->b_transposed ? p->k : 1 };
     const bool        any = p->pack || (p->b == TL_F32 && p->a == TL_BF16);
 

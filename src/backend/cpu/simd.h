@@ -64,8 +64,12 @@ typedef struct {
     const int32_t *target;
     float         *loss, *lse; /* made, or (lse, in the gradient) read */
     float          cap, dloss;
+    const void    *slopes;     /* as the loss kept them; NULL: made anew */
+    void          *slopes_out; /* NULL: not wanted, as those below       */
+    int64_t        columns;    /* of a row of slopes                     */
+    const int32_t *place;      /* [rows] which row of slopes is a row's  */
     void          *dx;
-    float         *dw, *db; /* NULL: not wanted */
+    float         *dw, *db;
     bool           bf;
 } tl_token_job;
 
@@ -176,9 +180,10 @@ typedef struct tl_simd {
     void (*token_loss_dw)(const tl_token_job *t, int64_t first, float *room);
     void (*token_loss_dx)(const tl_token_job *t, int64_t first, float *room);
     /* n scores of one row.  sum: capped into the running maximum and the sum of exponentials
-     * below it.  pull: share * (exp(s - lse) - 1[mine]) and the cap's slope, into y; `mine`
-     * outside [0, n): not among them. */
-    void (*token_sum)(int64_t n, const float *s, float cap, float *top, float *sum);
+     * below it; these, times the cap's slope, into kept unless it is NULL.  pull: share *
+     * (exp(s - lse) - 1[mine]) and the cap's slope, into y; `mine` outside [0, n): not among them. */
+    void (*token_sum)(int64_t n, const float *s, float cap, float *top, float *sum,
+                      void *kept, bool bf);
     void (*token_pull)(int64_t n, const float *s, float cap, float lse, int64_t mine,
                        float share, void *y, bool bf);
 

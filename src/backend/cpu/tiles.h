@@ -10,6 +10,7 @@ typedef struct {
     int64_t         m, n, k;
     const uint16_t *a;
     bool            a_turned; /* it lies as [k m]                                          */
+    int64_t         a_line;   /* from one of its lines to the next; 0: they are dense      */
     const void     *b;        /* bf16 as [k n] where b_bf; else f32, rounded               */
     bool            b_bf, b_turned; /* turned: f32 that lie as [n k]                       */
     const uint16_t *laid;     /* in the place of b: as lay made it of [n k], of [k n] where b is

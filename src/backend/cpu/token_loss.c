@@ -2,7 +2,9 @@
  * Floor 1, backend/cpu. */
 #include "backend/cpu/kernels.h"
 
-enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE, MOST_WORKERS = 256 };
+#include <string.h>
+
+enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE, SLOPES, MOST_WORKERS = 256 };
 
 typedef struct {
     const tl_simd *loops;
@@ -28,8 +30,20 @@ static tl_status loss_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 
     *work_bytes = room_bytes(tl_columns(&call->in[X])) *
                       (size_t)TL_MIN(call->threads, MOST_WORKERS) +
-                  2 * tl_padded((size_t)tl_rows(&call->in[X]) * sizeof(float));
+                  3 * tl_padded((size_t)tl_rows(&call->in[X]) * sizeof(float));
     return rc;
+}
+
+/* Rows that count have slopes, one behind the other. */
+static void place_rows(const tl_token_job *t, int32_t *place)
+{
+    int32_t count = 0;
+
+    for (int64_t r = 0; r < t->rows; r++) {
+        const bool yes = t->target[r] >= 0 && t->target[r] < t->words && t->weight[r] != 0.0f;
+        place[r]       = count;
+        count += yes;
+    }
 }
 
 static job job_of(const tl_call *call)
@@ -50,6 +64,7 @@ static job job_of(const tl_call *call)
                           .target = call->in[TARGET].data,
                           .weight = call->in[WEIGHT].data,
                           .cap    = a->cap };
+    j.t.columns = tl_slope_columns(j.t.words);
     return j;
 }
 
@@ -72,17 +87,28 @@ static void run_all(job *j, int64_t count, int64_t step,
     tl_par_for((int)j->workers, j->workers, 1, run_units, j);
 }
 
+/* Behind the threads' rooms: `which` of three lines, a value for each row. */
+static void *line(const job *j, int which)
+{
+    return j->room + (size_t)j->workers * j->room_bytes +
+           (size_t)which * tl_padded((size_t)j->t.rows * sizeof(float));
+}
+
 static tl_status loss_run(tl_ctx *ctx, const tl_call *call)
 {
     job    j     = job_of(call);
-    float *spare = (float *)(void *)(j.room + (size_t)j.workers * j.room_bytes);
     double total = 0.0;
 
     (void)ctx;
-    j.t.loss = call->out[1].data ? call->out[1].data : spare;
-    j.t.lse  = call->out[2].data
-                   ? call->out[2].data
-                   : spare + tl_padded((size_t)j.t.rows * sizeof(float)) / sizeof(float);
+    j.t.loss       = call->out[1].data ? call->out[1].data : line(&j, 0);
+    j.t.lse        = call->out[2].data ? call->out[2].data : line(&j, 1);
+    j.t.slopes_out = call->out[3].data;
+    j.t.place      = line(&j, 2);
+    if (j.t.slopes_out) {
+        place_rows(&j.t, line(&j, 2));
+        memset(j.t.slopes_out, 0,
+               (size_t)tl_count(&call->out[3]) * tl_dtype_bytes(call->out[3].dtype));
+    }
     run_all(&j, j.t.rows, TL_ATTEND_ROWS, j.loops->token_loss);
     for (int64_t r = 0; r < j.t.rows; r++)
         if (j.t.weight[r] != 0.0f) total += (double)j.t.weight[r] * (double)j.t.loss[r];
@@ -95,11 +121,14 @@ static tl_status loss_grad_run(tl_ctx *ctx, const tl_call *call)
     job j = job_of(call);
 
     (void)ctx;
-    j.t.lse   = call->in[LSE].data;
-    j.t.dloss = *(const float *)call->in[DLOSS].data;
-    j.t.dx    = call->out[0].data;
-    j.t.dw    = call->out[1].data;
-    j.t.db    = call->out[2].data;
+    j.t.lse    = call->in[LSE].data;
+    j.t.slopes = call->in[SLOPES].data;
+    j.t.place  = line(&j, 2);
+    j.t.dloss  = *(const float *)call->in[DLOSS].data;
+    j.t.dx     = call->out[0].data;
+    j.t.dw     = call->out[1].data;
+    j.t.db     = call->out[2].data;
+    place_rows(&j.t, line(&j, 2));
     if (j.t.dw || j.t.db) run_all(&j, j.t.words, TL_ATTEND_KEYS, j.loops->token_loss_dw);
     if (j.t.dx) run_all(&j, j.t.rows, TL_ATTEND_ROWS, j.loops->token_loss_dx);
     return TL_OK;

@@ -1,14 +1,12 @@
 /* token_loss_dnnl.c -- the vocabulary's cross-entropy by oneDNN's products: a block of words
  * against all rows that count, so that scores of one block are all there ever are.  The gradient
- * makes them again.  Rows that do not count (other than masked tokens, most of them) are left out
- * first.  Floor 1, backend/cpu. */
-#include "backend/cpu/kernels.h"
+ * makes them again where their slopes were not kept.  Rows that do not count (other than masked
+ * tokens, most of them) are left out first.  Floor 1, backend/cpu. */
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/token_rows.h"
 
-#include <math.h>
 #include <string.h>
 
-enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE };
 enum { BLOCK_WORDS = 2048, TIERS = 2, SIZES = 2, SPARSE = 4 };
 enum { SCORE, DW, DX, PRODUCTS };
 
@@ -58,21 +56,30 @@ static tl_status add_product(tl_ctx *ctx, const tl_call *call, held *h, tl_dnn *
     return rc;
 }
 
+/* Of the slopes that a gradient reads; 0: it makes them anew, or there is none to make. */
+static int64_t kept_line(const tl_call *call, bool grad)
+{
+    return grad && call->node->in[TL_TOKEN_SLOPES]
+               ? tl_slope_columns(tl_rows(&call->in[TL_TOKEN_W]))
+               : 0;
+}
+
 /* rows against `words` words; the gradient's where outputs are wanted. */
 static tl_status add_products(tl_ctx *ctx, const tl_call *call, held *h, int64_t rows,
                               int64_t words, bool grad, tl_dnn *out[PRODUCTS])
 {
-    const tl_dtype       t = call->in[X].dtype;
-    const int64_t        d = tl_columns(&call->in[X]);
+    const tl_dtype       t = call->in[TL_TOKEN_X].dtype;
+    const int64_t        d = tl_columns(&call->in[TL_TOKEN_X]);
+    const int64_t        line  = kept_line(call, grad);
     const tl_dnn_product score = { .m = rows, .n = words, .k = d, .b_transposed = true, .a = t,
-                                   .b = t, .c = TL_F32, .bias = call->node->in[B] != 0 };
-    const tl_dnn_product dw = { .m = words, .n = d, .k = rows, .a_transposed = true, .a = t,
-                                .b = t, .c = TL_F32 };
-    const tl_dnn_product dx = { .m = rows, .n = d, .k = words, .a = t, .b = t, .c = TL_F32,
-                                .accumulate = true };
+                                   .b = t, .c = TL_F32, .bias = call->node->in[TL_TOKEN_B] != 0 };
+    const tl_dnn_product dw = { .m = words, .n = d, .k = rows, .a_transposed = true,
+                                .a_line = line, .a = t, .b = t, .c = TL_F32 };
+    const tl_dnn_product dx = { .m = rows, .n = d, .k = words, .a_line = line, .a = t, .b = t,
+                                .c = TL_F32, .accumulate = true };
     tl_status            rc;
 
-    TL_TRY(add_product(ctx, call, h, &out[SCORE], &score));
+    if (!line) TL_TRY(add_product(ctx, call, h, &out[SCORE], &score));
     if (grad && call->wanted & 2) TL_TRY(add_product(ctx, call, h, &out[DW], &dw));
     if (grad && call->wanted & 1) TL_TRY(add_product(ctx, call, h, &out[DX], &dx));
 done:
@@ -81,15 +88,14 @@ done:
 
 /* A run's parts of the scratch, in this order. */
 typedef struct {
-    float   *top, *sum, *at, *share; /* [rows]                                     */
-    int64_t *row;                    /* [rows] of those that count                 */
-    char    *x;                      /* [rows d] of those, where some do not       */
-    char    *w;                      /* [block d] in bf16                          */
-    float   *score;                  /* [rows block]                               */
-    char    *pull;                   /* the same in bf16; of f32 `score` itself    */
-    float   *dx;                     /* [rows d]                                   */
-    char    *part, *product;         /* column sums; the products' own             */
-    size_t   bytes;
+    void *rows;       /* tl_token_rows_of's                                    */
+    char *x;          /* [rows d] of those that count, where they do not lie so */
+    char *w;          /* [block d] in bf16                                     */
+    float *score;     /* [rows block]                                          */
+    char  *pull;      /* the same in bf16; of f32 `score` itself               */
+    float *dx;        /* [rows d]                                              */
+    char  *part, *product; /* column sums; the products' own                   */
+    size_t bytes;
 } room;
 
 static char *take(char **at, size_t bytes)
@@ -102,24 +108,21 @@ static char *take(char **at, size_t bytes)
 
 static room room_of(const tl_call *call, const held *h, bool grad)
 {
-    const int64_t rows = tl_rows(&call->in[X]), d = tl_columns(&call->in[X]);
-    const bool    bf   = tl_is_bf(&call->in[X]);
-    const size_t  n = (size_t)rows, cell = tl_dtype_bytes(call->in[X].dtype);
-    const size_t  scores = n * (size_t)h->block;
-    char         *start  = call->work, *p = start;
-    room          r      = { 0 };
+    const tl_view *x    = &call->in[TL_TOKEN_X];
+    const int64_t  rows = tl_rows(x), d = tl_columns(x);
+    const bool     bf = tl_is_bf(x), made = !kept_line(call, grad);
+    const size_t   n = (size_t)rows, cell = tl_dtype_bytes(x->dtype);
+    const size_t   scores = made ? n * (size_t)h->block : 0;
+    char          *start = call->work, *p = start;
+    room           r     = { 0 };
 
-    r.top     = (void *)take(&p, n * sizeof(float));
-    r.sum     = (void *)take(&p, n * sizeof(float));
-    r.at      = (void *)take(&p, n * sizeof(float));
-    r.share   = (void *)take(&p, n * sizeof(float));
-    r.row     = (void *)take(&p, n * sizeof(int64_t));
+    r.rows    = take(&p, tl_token_rows_bytes(rows, grad ? 0 : h->blocks));
     r.x       = take(&p, n * (size_t)d * cell);
     r.w       = take(&p, bf ? (size_t)(h->block * d) * cell : 0);
     r.score   = (void *)take(&p, scores * sizeof(float));
     r.pull    = bf ? take(&p, grad ? scores * cell : 0) : (char *)r.score;
     r.dx      = (void *)take(&p, grad ? n * (size_t)d * sizeof(float) : 0);
-    r.part    = take(&p, grad ? tl_column_work(rows, h->block) : 0);
+    r.part    = take(&p, grad && made ? tl_column_work(rows, h->block) : 0);
     r.product = take(&p, h->product_bytes);
     r.bytes   = (size_t)(p - start);
     return r;
@@ -128,15 +131,16 @@ static room room_of(const tl_call *call, const held *h, bool grad)
 static tl_status prepare(tl_ctx *ctx, tl_call *call, bool grad, size_t *work_bytes)
 {
     tl_status     rc;
-    const int64_t rows = tl_rows(&call->in[X]), words = tl_rows(&call->in[W]);
-    held         *h    = NULL;
+    const int64_t rows  = tl_rows(&call->in[TL_TOKEN_X]);
+    const int64_t words = tl_rows(&call->in[TL_TOKEN_W]);
+    held         *h     = NULL;
 
-    if (!tl_is_real(&call->in[X])) return TL_EUSAGE;
+    if (!tl_is_real(&call->in[TL_TOKEN_X])) return TL_EUSAGE;
     TL_TRY(tl_alloc(ctx, sizeof *h, &h));
     call->state = h;
     h->loops    = tl_simd_best();
     h->blocks   = (words + BLOCK_WORDS - 1) / BLOCK_WORDS;
-    h->block    = round_to((words + h->blocks - 1) / h->blocks, 16);
+    h->block    = round_to((words + h->blocks - 1) / h->blocks, 32); /* lines of slopes whole */
     h->blocks   = (words + h->block - 1) / h->block;
     const int64_t last = block_words(h, words, h->blocks - 1);
     const int64_t few  = round_to((rows + SPARSE - 1) / SPARSE, 16);
@@ -174,51 +178,27 @@ typedef struct {
     const held    *h;
     const tier    *t;
     room           r;
-    int64_t        rows, words, d, count;
-    bool           bf;
+    tl_token_rows  k;
+    bool           kept;       /* the slopes are there                    */
     const char    *x;          /* [t->rows d] rows that count, then zeros */
     int64_t        first, now; /* words of the block at hand              */
 } job;
 
-static bool counts(const job *j, int64_t row)
-{
-    const int32_t t = ((const int32_t *)j->call->in[TARGET].data)[row];
-
-    return t >= 0 && t < j->words && ((const float *)j->call->in[WEIGHT].data)[row] != 0.0f;
-}
-
-static void gather(void *arg, int64_t low, int64_t high)
-{
-    const job   *j     = arg;
-    const size_t bytes = (size_t)j->d * (j->bf ? 2 : 4);
-
-    for (int64_t i = low; i < high; i++) {
-        char *to = j->r.x + (size_t)i * bytes;
-        if (i < j->count)
-            memcpy(to, (const char *)j->call->in[X].data + (size_t)j->r.row[i] * bytes, bytes);
-        else memset(to, 0, bytes);
-    }
-}
-
 static job start(const tl_call *call, bool grad)
 {
     const held *h = call->state;
-    job         j = { .call  = call,
-                      .h     = h,
-                      .t     = &h->tier[0],
-                      .r     = room_of(call, h, grad),
-                      .rows  = tl_rows(&call->in[X]),
-                      .words = tl_rows(&call->in[W]),
-                      .d     = tl_columns(&call->in[X]),
-                      .bf    = tl_is_bf(&call->in[X]),
-                      .x     = call->in[X].data };
+    job         j = { .call = call,
+                      .h    = h,
+                      .t    = &h->tier[0],
+                      .r    = room_of(call, h, grad),
+                      .kept = kept_line(call, grad) > 0,
+                      .x    = call->in[TL_TOKEN_X].data };
 
-    for (int64_t r = 0; r < j.rows; r++)
-        if (counts(&j, r)) j.r.row[j.count++] = r;
-    if (h->tiers > 1 && j.count <= h->tier[1].rows) j.t = &h->tier[1];
-    if (j.count < j.rows) {
+    j.k = tl_token_rows_of(call, h->loops, h->block, grad ? 0 : h->blocks, j.r.rows);
+    if (h->tiers > 1 && j.k.count <= h->tier[1].rows) j.t = &h->tier[1];
+    if (j.kept || j.k.count < j.k.rows) {
         j.x = j.r.x;
-        tl_par_for(call->threads, j.t->rows, 16, gather, &j);
+        tl_token_gather(&j.k, j.kept, j.t->rows, j.r.x);
     }
     return j;
 }
@@ -227,26 +207,29 @@ static void narrow_words(void *arg, int64_t low, int64_t high)
 {
     const job *j = arg;
 
-    j->h->loops->cast((high - low) * j->d,
-                      (const float *)j->call->in[W].data + (j->first + low) * j->d, false,
-                      j->r.w + (size_t)(low * j->d) * 2, true);
+    j->h->loops->cast((high - low) * j->k.d,
+                      (const float *)j->call->in[TL_TOKEN_W].data + (j->first + low) * j->k.d,
+                      false, j->r.w + (size_t)(low * j->k.d) * 2, true);
 }
 
-static const void *block_of_words(const job *j)
+/* Block `at` is at hand, its words in the rows' own type. */
+static const void *block_of_words(job *j, int64_t at)
 {
-    if (j->bf) return j->r.w;
-    return (const float *)j->call->in[W].data + j->first * j->d;
+    j->first = at * j->h->block;
+    j->now   = block_words(j->h, j->k.words, at);
+    if (!j->k.bf) return (const float *)j->call->in[TL_TOKEN_W].data + j->first * j->k.d;
+    tl_par_for(j->call->threads, j->now, TL_MAX(1, TL_PIECE / j->k.d), narrow_words, j);
+    return j->r.w;
 }
 
 static tl_status run_product(tl_ctx *ctx, const job *j, int which, const void *a,
                              const void *b, void *out)
 {
     tl_dnn *const        *p    = j->t->product[j->now == j->h->block ? 0 : 1];
+    const float          *bias = j->call->in[TL_TOKEN_B].data;
     const tl_dnn_run_args args = { .a       = a,
                                    .w       = b,
-                                   .bias    = which == SCORE && j->call->in[B].data
-                                                  ? (const float *)j->call->in[B].data + j->first
-                                                  : NULL,
+                                   .bias    = which == SCORE && bias ? bias + j->first : NULL,
                                    .out     = out,
                                    .work    = j->r.product,
                                    .threads = j->call->threads };
@@ -254,47 +237,12 @@ static tl_status run_product(tl_ctx *ctx, const job *j, int which, const void *a
     return tl_dnn_run(ctx, p[which], &args);
 }
 
-/* The scores of block `at` into the room. */
-static tl_status make_scores(tl_ctx *ctx, job *j, int64_t at)
+static void take_rows(void *arg, int64_t low, int64_t high)
 {
-    j->first = at * j->h->block;
-    j->now   = block_words(j->h, j->words, at);
-    if (j->bf)
-        tl_par_for(j->call->threads, j->now, TL_MAX(1, TL_PIECE / j->d), narrow_words, j);
-    return run_product(ctx, j, SCORE, j->x, block_of_words(j), j->r.score);
-}
+    const job *j = arg;
 
-static void sum_rows(void *arg, int64_t low, int64_t high)
-{
-    const job               *j      = arg;
-    const tl_token_loss_attr *a     = j->call->node->attr;
-    const int32_t           *target = j->call->in[TARGET].data;
-
-    for (int64_t i = low; i < high; i++) {
-        float        *s    = j->r.score + i * j->now;
-        const int64_t mine = target[j->r.row[i]] - j->first;
-        j->h->loops->token_sum(j->now, s, a->cap, &j->r.top[i], &j->r.sum[i]);
-        if (mine >= 0 && mine < j->now)
-            j->r.at[i] = a->cap != 0.0f ? a->cap * tanhf(s[mine] / a->cap) : s[mine];
-    }
-}
-
-static void place_losses(const job *j)
-{
-    float       *loss = j->call->out[1].data, *lse = j->call->out[2].data;
-    const float *weight = j->call->in[WEIGHT].data;
-    double       total  = 0.0;
-
-    if (loss) memset(loss, 0, (size_t)j->rows * sizeof *loss);
-    if (lse) memset(lse, 0, (size_t)j->rows * sizeof *lse);
-    for (int64_t i = 0; i < j->count; i++) {
-        const int64_t row = j->r.row[i];
-        const float   all = j->r.top[i] + logf(j->r.sum[i]);
-        if (loss) loss[row] = all - j->r.at[i];
-        if (lse) lse[row] = all;
-        total += (double)weight[row] * (double)(all - j->r.at[i]);
-    }
-    if (j->call->out[0].data) *(float *)j->call->out[0].data = (float)total;
+    for (int64_t i = low; i < high; i++)
+        tl_token_take(&j->k, i, j->first, j->now, j->r.score + i * j->now);
 }
 
 static tl_status loss_run(tl_ctx *ctx, const tl_call *call)
@@ -302,12 +250,12 @@ static tl_status loss_run(tl_ctx *ctx, const tl_call *call)
     job       j  = start(call, false);
     tl_status rc = TL_OK;
 
-    for (int64_t i = 0; i < j.count; i++) j.r.top[i] = -INFINITY, j.r.sum[i] = 0.0f;
-    for (int64_t at = 0; at < j.h->blocks && j.count; at++) {
-        TL_TRY(make_scores(ctx, &j, at));
-        tl_par_for(call->threads, j.count, 8, sum_rows, &j);
+    for (int64_t at = 0; at < j.h->blocks && j.k.count; at++) {
+        const void *words = block_of_words(&j, at);
+        TL_TRY(run_product(ctx, &j, SCORE, j.x, words, j.r.score));
+        tl_par_for(call->threads, j.k.count, 8, take_rows, &j);
     }
-    place_losses(&j);
+    tl_token_losses(&j.k);
 done:
     return rc;
 }
@@ -317,49 +265,49 @@ static void pull_rows(void *arg, int64_t low, int64_t high)
 {
     const job                *j      = arg;
     const tl_token_loss_attr *a      = j->call->node->attr;
-    const int32_t            *target = j->call->in[TARGET].data;
-    const float              *lse    = j->call->in[LSE].data;
+    const int32_t            *target = j->call->in[TL_TOKEN_TARGET].data;
+    const float              *lse    = j->call->in[TL_TOKEN_LSE].data;
 
     for (int64_t i = low; i < high; i++) {
-        const int64_t row = i < j->count ? j->r.row[i] : 0;
+        const bool    yes = i < j->k.count;
+        const int64_t row = yes ? j->k.row[i] : 0;
         j->h->loops->token_pull(j->now, j->r.score + i * j->now, a->cap, lse[row],
-                                target[row] - j->first, i < j->count ? j->r.share[i] : 0.0f,
-                                j->r.pull + (size_t)(i * j->now) * (j->bf ? 2 : 4), j->bf);
+                                target[row] - j->first, yes ? j->k.share[i] : 0.0f,
+                                j->r.pull + (size_t)(i * j->now) * (j->k.bf ? 2 : 4), j->k.bf);
     }
 }
 
 static void bias_gradient(const job *j)
 {
     const tl_view pulls = { .data  = j->r.pull,
-                            .dtype = j->bf ? TL_BF16 : TL_F32,
+                            .dtype = j->k.bf ? TL_BF16 : TL_F32,
                             .shape = TL_SHAPE(j->t->rows, j->now) };
 
     tl_column_sums(j->h->loops, j->call->threads, j->t->rows, j->now, &pulls, NULL, j->r.part,
                    (float *)j->call->out[2].data + j->first);
 }
 
+/* What a block pulls: the slopes that are there, or made from its scores. */
 static tl_status block_gradient(tl_ctx *ctx, job *j, int64_t at)
 {
-    tl_status rc;
-    float    *dw = j->call->out[1].data;
+    tl_status   rc;
+    float      *dw    = j->call->out[1].data;
+    const void *words = j->kept && !j->call->out[0].data ? NULL : block_of_words(j, at);
+    const void *pull  = j->r.pull;
 
-    TL_TRY(make_scores(ctx, j, at));
-    tl_par_for(j->call->threads, j->t->rows, 8, pull_rows, j);
-    if (dw) TL_TRY(run_product(ctx, j, DW, j->r.pull, j->x, dw + j->first * j->d));
-    if (j->call->out[2].data) bias_gradient(j);
-    if (j->call->out[0].data)
-        TL_TRY(run_product(ctx, j, DX, j->r.pull, block_of_words(j), j->r.dx));
+    j->first = at * j->h->block;
+    j->now   = block_words(j->h, j->k.words, at);
+    if (j->kept) {
+        pull = tl_token_slope(&j->k, &j->call->in[TL_TOKEN_SLOPES], 0, j->first);
+    } else {
+        TL_TRY(run_product(ctx, j, SCORE, j->x, words, j->r.score));
+        tl_par_for(j->call->threads, j->t->rows, 8, pull_rows, j);
+        if (j->call->out[2].data) bias_gradient(j);
+    }
+    if (dw) TL_TRY(run_product(ctx, j, DW, pull, j->x, dw + j->first * j->k.d));
+    if (j->call->out[0].data) TL_TRY(run_product(ctx, j, DX, pull, words, j->r.dx));
 done:
     return rc;
-}
-
-static void place_rows(void *arg, int64_t low, int64_t high)
-{
-    const job *j = arg;
-
-    for (int64_t i = low; i < high; i++)
-        j->h->loops->cast(j->d, j->r.dx + i * j->d, false,
-                          tl_place(&j->call->out[0], j->r.row[i] * j->d), j->bf);
 }
 
 static void clear(const tl_view *v)
@@ -369,18 +317,15 @@ static void clear(const tl_view *v)
 
 static tl_status grad_run(tl_ctx *ctx, const tl_call *call)
 {
-    job          j     = start(call, true);
-    const float  dloss = *(const float *)call->in[DLOSS].data;
-    const float *weight = call->in[WEIGHT].data;
-    tl_status    rc     = TL_OK;
+    job       j  = start(call, true);
+    tl_status rc = TL_OK;
 
-    for (int64_t i = 0; i < j.count; i++) j.r.share[i] = weight[j.r.row[i]] * dloss;
-    if (j.count < j.rows) clear(&call->out[0]);
-    for (int k = 1; k < 3 && !j.count; k++) clear(&call->out[k]);
-    memset(j.r.dx, 0, (size_t)(j.t->rows * j.d) * sizeof(float));
-    for (int64_t at = 0; at < j.h->blocks && j.count; at++)
+    for (int k = 1; k < 3 && !j.k.count; k++) clear(&call->out[k]);
+    memset(j.r.dx, 0, (size_t)(j.t->rows * j.k.d) * sizeof(float));
+    for (int64_t at = 0; at < j.h->blocks && j.k.count; at++)
         TL_TRY(block_gradient(ctx, &j, at));
-    if (call->out[0].data) tl_par_for(call->threads, j.count, 16, place_rows, &j);
+    if (j.kept && call->out[2].data && j.k.count) tl_token_bias(&j.k, call->out[2].data);
+    if (call->out[0].data) tl_token_place(&j.k, j.kept, j.r.dx);
 done:
     return rc;
 }

@@ -221,25 +221,34 @@ static void list_rows(const listing *k, const int32_t *id, int64_t n, int64_t v)
         if (id[i] >= 0 && id[i] < v) k->row[k->first[id[i] + 1]++] = (int32_t)i;
 }
 
-/* Sum of the listed rows in f32; a bf16 table is rounded once. */
-static void add_rows_f32(const listing *k, int64_t from, int64_t to, float *out)
+/* Sum of the listed rows and of `base` (NULL: none) in f32; a bf16 table is rounded once. */
+static void add_rows_f32(const listing *k, int64_t from, int64_t to, const float *base, float *out)
 {
     const float *dy = k->call->in[0].data;
 
-    memcpy(out, dy + k->row[from] * k->d, (size_t)k->d * sizeof *out);
-    for (int64_t i = from + 1; i < to; i++)
+    if (!base) base = dy + k->row[from++] * k->d;
+    if (base != out) memcpy(out, base, (size_t)k->d * sizeof *out);
+    for (int64_t i = from; i < to; i++)
         k->loops->add(TL_ACT_NONE, k->d, out, dy + k->row[i] * k->d, out, false, false);
 }
-static void add_rows_bf16(const listing *k, int64_t from, int64_t to, uint16_t *out)
+static void add_rows_bf16(const listing *k, int64_t from, int64_t to, const uint16_t *base,
+                          uint16_t *out)
 {
     const uint16_t *dy = k->call->in[0].data;
 
     for (int64_t j = 0; j < k->d; j++) {
-        float sum = 0.0f;
+        float sum = base ? tl_bf16_to_f32(base[j]) : 0.0f;
         for (int64_t i = from; i < to; i++)
             sum += tl_bf16_to_f32(dy[k->row[i] * k->d + j]);
         out[j] = tl_f32_to_bf16(sum);
     }
+}
+
+/* A row that no number names. */
+static void other_row(const void *base, size_t bytes, void *out)
+{
+    if (!base) memset(out, 0, bytes);
+    else if (base != out) memcpy(out, base, bytes);
 }
 
 static void table_rows(void *arg, int64_t low, int64_t high)
@@ -248,13 +257,14 @@ static void table_rows(void *arg, int64_t low, int64_t high)
     const tl_view *table = &k->call->out[0];
 
     for (int64_t t = low; t < high; t++) {
-        void *out = tl_place(table, t * k->d);
+        void       *out  = tl_place(table, t * k->d);
+        const void *base = tl_place(&k->call->in[2], t * k->d);
         if (k->first[t] == k->first[t + 1])
-            memset(out, 0, (size_t)k->d * tl_dtype_bytes(table->dtype));
+            other_row(base, (size_t)k->d * tl_dtype_bytes(table->dtype), out);
         else if (tl_is_bf(table))
-            add_rows_bf16(k, k->first[t], k->first[t + 1], out);
+            add_rows_bf16(k, k->first[t], k->first[t + 1], base, out);
         else
-            add_rows_f32(k, k->first[t], k->first[t + 1], out);
+            add_rows_f32(k, k->first[t], k->first[t + 1], base, out);
     }
 }
 

@@ -17,7 +17,7 @@ static tl_status embedding_shape(tl_graph *g, const tl_node *n, tl_tensor_info *
 static void embedding_backward(tl_graph *g, const tl_node *n, const tl_tensor *dy, tl_tensor *dx)
 {
     dx[0] = TL_APPLY(g, embedding_grad, (&(tl_shape_attr){ *tl_in_shape(g, n, 0) }), dy[0],
-                     n->in[1]);
+                     n->in[1], 0);
 }
 
 static void embedding_ref(const tl_call *c)
@@ -39,7 +39,7 @@ static void embedding_grad_ref(const tl_call *c)
     const int32_t *id = c->in[1].data;
 
     for (int64_t at = 0; at < rows * d; at++) {
-        double sum = 0.0;
+        double sum = c->in[2].data ? tl_get(&c->in[2], at) : 0.0;
         for (int64_t i = 0; i < n; i++)
             if (id[i] == at / d) sum += tl_get(&c->in[0], i * d + at % d);
         tl_set(&c->out[0], at, sum);
@@ -61,8 +61,8 @@ const tl_op tl_op_embedding = {
 };
 const tl_op tl_op_embedding_grad = {
     .name = "embedding_grad", .doc = "gradient of embedding in the table", .source = "chain rule",
-    .least_in = 2, .most_in = 2, .n_out = 1, .shape = tl_shape_from_attr,
-    .ref = embedding_grad_ref,
+    .least_in = 3, .most_in = 3, .n_out = 1, .optional = 4, .inplace = 4, .adds_to = 2,
+    .shape = tl_shape_from_attr, .ref = embedding_grad_ref,
 };
 
 tl_tensor tl_embedding(tl_graph *g, tl_tensor table, tl_tensor ids)

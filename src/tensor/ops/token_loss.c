@@ -1,12 +1,13 @@
 /* token_loss.c -- a language model's last layer and its cross-entropy in one: the scores of all
- * words are made a block at a time and never kept, and the gradient makes them again.
+ * words are made a block at a time.  Of few rows their slopes are kept for the gradient; of many
+ * nothing is, and the gradient makes the scores again.
  * Sources: Dao et al. 2022, arXiv:2205.14135, for the running sum; Wijmans et al. 2024,
  * arXiv:2411.09009, for doing so with a vocabulary.  Floor 1, tensor. */
 #include "tensor/ops/inside.h"
 
 #include <math.h>
 
-enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE };
+enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE, SLOPES };
 
 static tl_status loss_shape(tl_graph *g, const tl_node *n, tl_tensor_info *out)
 {
@@ -20,6 +21,7 @@ static tl_status loss_shape(tl_graph *g, const tl_node *n, tl_tensor_info *out)
     tl_set_out(&out[0], TL_F32, TL_SCALAR);
     tl_set_out(&out[1], TL_F32, TL_SHAPE(rows));
     tl_set_out(&out[2], TL_F32, TL_SHAPE(rows));
+    tl_set_out(&out[3], tl_in(g, n, X)->dtype, TL_SHAPE(rows, tl_slope_columns(words)));
     if (tl_shape_count(tl_in_shape(g, n, TARGET)) != rows)
         return tl_graph_fail(g, "token_loss: one target a row is needed");
     if (n->in[B] && tl_need_vector(g, n, B, words) != TL_OK) return TL_EUSAGE;
@@ -34,12 +36,22 @@ static tl_status loss_grad_shape(tl_graph *g, const tl_node *n, tl_tensor_info *
     return TL_OK;
 }
 
+/* They take no more room than the weights: of more rows, scores are made a second time. */
+static bool keeps_slopes(const tl_graph *g, const tl_node *n)
+{
+    const tl_tensor_info *s = tl_graph_info(g, n->out[3]);
+
+    return (size_t)tl_shape_count(&s->shape) * tl_dtype_bytes(s->dtype) <=
+           (size_t)tl_shape_count(tl_in_shape(g, n, W)) * sizeof(float);
+}
+
 static void loss_backward(tl_graph *g, const tl_node *n, const tl_tensor *dy, tl_tensor *dx)
 {
-    const tl_token_loss_attr *a = n->attr;
+    const tl_token_loss_attr *a      = n->attr;
+    const tl_tensor           slopes = keeps_slopes(g, n) ? n->out[3] : 0;
 
     dx[X] = TL_APPLY(g, token_loss_grad, a, n->in[X], n->in[W], n->in[B], n->in[TARGET],
-                     n->in[WEIGHT], dy[0], n->out[2]);
+                     n->in[WEIGHT], dy[0], n->out[2], slopes);
     dx[W] = tl_graph_out(g, dx[X], 1);
     dx[B] = tl_graph_out(g, dx[X], 2);
 }
@@ -67,12 +79,33 @@ static bool counts(const tl_call *c, int64_t row)
     return t >= 0 && t < c->in[W].shape.dim[0] && tl_get(&c->in[WEIGHT], row) != 0.0;
 }
 
+/* d loss_r / d score of a word. */
+static double slope_of(const tl_call *c, int64_t row, int64_t word, double lse)
+{
+    const int32_t t = ((const int32_t *)c->in[TARGET].data)[row];
+    double        slope;
+    const double  p = exp(score(c, row, word, &slope) - lse);
+
+    return (p - (t == word)) * slope;
+}
+
+static void slopes_ref(const tl_call *c, int64_t row, int64_t place, double lse)
+{
+    const int64_t words = c->in[W].shape.dim[0], columns = c->out[3].shape.dim[1];
+
+    for (int64_t j = 0; j < words; j++)
+        tl_set(&c->out[3], place * columns + j, slope_of(c, row, j, lse));
+}
+
 static void loss_ref(const tl_call *c)
 {
     const int32_t *target = c->in[TARGET].data;
     const int64_t  rows = c->in[X].shape.dim[0], words = c->in[W].shape.dim[0];
     double         total = 0.0;
+    int64_t        place = 0;
 
+    for (int64_t i = 0; c->out[3].data && i < tl_shape_count(&c->out[3].shape); i++)
+        tl_set(&c->out[3], i, 0.0);
     for (int64_t r = 0; r < rows; r++) {
         double top = -INFINITY, sum = 0.0, lse = 0.0, loss = 0.0;
         for (int64_t j = 0; counts(c, r) && j < words; j++) top = fmax(top, score(c, r, j, NULL));
@@ -83,6 +116,7 @@ static void loss_ref(const tl_call *c)
         }
         if (c->out[1].data) tl_set(&c->out[1], r, loss);
         if (c->out[2].data) tl_set(&c->out[2], r, lse);
+        if (c->out[3].data && counts(c, r)) slopes_ref(c, r, place++, lse);
         total += loss * tl_get(&c->in[WEIGHT], r);
     }
     if (c->out[0].data) tl_set(&c->out[0], 0, total);
@@ -91,12 +125,13 @@ static void loss_ref(const tl_call *c)
 /* Gradient in a word's score before the cap. */
 static double pull(const tl_call *c, int64_t row, int64_t word)
 {
-    const int32_t t = ((const int32_t *)c->in[TARGET].data)[row];
-    double        slope;
+    const double share = tl_get(&c->in[WEIGHT], row) * tl_get(&c->in[DLOSS], 0);
+    int64_t      place = 0;
 
     if (!counts(c, row)) return 0.0;
-    const double p = exp(score(c, row, word, &slope) - tl_get(&c->in[LSE], row));
-    return (p - (t == word)) * slope * tl_get(&c->in[WEIGHT], row) * tl_get(&c->in[DLOSS], 0);
+    if (!c->in[SLOPES].data) return share * slope_of(c, row, word, tl_get(&c->in[LSE], row));
+    for (int64_t r = 0; r < row; r++) place += counts(c, r);
+    return share * tl_get(&c->in[SLOPES], place * c->in[SLOPES].shape.dim[1] + word);
 }
 
 static void loss_grad_ref(const tl_call *c)
@@ -128,9 +163,10 @@ static double products(const tl_graph *g, const tl_node *n)
     return 2.0 * (double)tl_shape_count(tl_in_shape(g, n, X)) *
            (double)tl_in_shape(g, n, W)->dim[0];
 }
+/* In rows and in words; the scores once more where their slopes were not kept. */
 static double grad_products(const tl_graph *g, const tl_node *n)
 {
-    return 4.0 * products(g, n);
+    return (n->in[SLOPES] ? 2.0 : 3.0) * products(g, n);
 }
 
 #define ATTR(cap) \
@@ -148,18 +184,22 @@ static const tl_sample samples[] = {
       .in = { { 2, { 6, 20 } }, { 2, { 9, 20 } }, { 1, { 9 } }, { 1, { 6 } }, { 1, { 6 } } },
       .dtype = { TL_BF16, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 0x18,
       .number = { [3] = (const int32_t[]){ 8, 1, 2, 5, 3, 0 } }, ATTR(0.0f) },
+    { .label = "slopes kept, capped, one row does not count",
+      .in = { { 2, { 3, 40 } }, { 2, { 33, 40 } }, { 1, { 33 } }, { 1, { 3 } }, { 1, { 3 } } },
+      .dtype = { 0, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 0x18,
+      .number = { [3] = (const int32_t[]){ 32, -1, 7 } }, ATTR(2.0f) },
 };
 
 const tl_op tl_op_token_loss = {
     .name = "token_loss", .doc = "cross-entropy of a vocabulary's scores, which are not kept",
     .source = "Wijmans et al. 2024, arXiv:2411.09009",
-    .least_in = 5, .most_in = 5, .n_out = 3, .optional = 4,
+    .least_in = 5, .most_in = 5, .n_out = 4, .optional = 1 << B,
     .shape = loss_shape, .grad = loss_backward, .ref = loss_ref, .flops = products,
     .samples = samples, .n_samples = TL_COUNT(samples),
 };
 const tl_op tl_op_token_loss_grad = {
     .name = "token_loss_grad", .doc = "gradients of token_loss", .source = "chain rule",
-    .least_in = 7, .most_in = 7, .n_out = 3, .optional = 4,
+    .least_in = 8, .most_in = 8, .n_out = 3, .optional = 1 << B | 1 << SLOPES,
     .shape = loss_grad_shape, .ref = loss_grad_ref, .flops = grad_products,
 };
 
