@@ -181,7 +181,8 @@ typedef struct tl_simd {
     void (*token_loss_dx)(const tl_token_job *t, int64_t first, float *room);
     /* n scores of one row.  sum: capped into the running maximum and the sum of exponentials
      * below it; these, times the cap's slope, into kept unless it is NULL.  pull: share *
-     * (exp(s - lse) - 1[mine]) and the cap's slope, into y; `mine` outside [0, n): not among them. */
+     * (exp(s - lse) - 1[mine]) and the cap's slope, into y; `mine` outside [0, n): not among
+     * them. */
     void (*token_sum)(int64_t n, const float *s, float cap, float *top, float *sum,
                       void *kept, bool bf);
     void (*token_pull)(int64_t n, const float *s, float cap, float lse, int64_t mine,
