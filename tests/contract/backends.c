@@ -517,11 +517,22 @@ static const tl_sample glu[] = {
       ATTR(tl_act_attr, TL_ACT_SILU) },
     BOTH("33 x 100 beside", .in = { S(33, 100) }, ATTR(tl_act_attr, TL_ACT_GELU_TANH)),
 };
+/* The sample's own five offsets, of longer sequences. */
+static const int32_t four_texts[] = { 3, 40, 40, 41, 99 };
+#define POOLED(text, kind)                                                          \
+    { .label = text, .in = { S(100, 70), S(5) }, .dtype = { TL_BF16, TL_I32 }, .low = -1.0, \
+      .high = 1.0, .no_grad = 2, .number = { [1] = four_texts }, ATTR(tl_pool_rows_attr, kind) }
+static const tl_sample sequence_pool[] = {
+    POOLED("four texts, first", TL_POOL_FIRST), POOLED("four texts, last", TL_POOL_LAST),
+    POOLED("four texts, mean", TL_POOL_MEAN),
+};
 static const tl_sample rope[] = {
     { .label = "100 rows", .in = { S(100, 200), S(100, 20), S(100, 20) }, .low = -1.0,
       .high = 1.0, .no_grad = 6, ATTR(tl_rope_attr, false, { 3, 50, false }) },
 };
 static const tl_sample embedding[] = {
+    { .label = "a table beyond the caches", .in = { S(66000, 64), S(50) }, .dtype = { 0, TL_I32 },
+      .low = -1.0, .high = 66000.0, .no_grad = 2 },
     { .label = "often the same", .in = { S(40, 36), S(300) }, .dtype = { 0, TL_I32 },
       .low = -1.0, .high = 45.0, .no_grad = 2 },
 };
@@ -545,6 +556,7 @@ static const struct { const char *op; const tl_sample *sample; size_t count; } m
     { "glu", glu, TL_COUNT(glu) },
     { "rope", rope, TL_COUNT(rope) },
     { "embedding", embedding, TL_COUNT(embedding) },
+    { "sequence_pool", sequence_pool, TL_COUNT(sequence_pool) },
 };
 
 /* clang-format on */

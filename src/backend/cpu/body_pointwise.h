@@ -151,4 +151,21 @@ static void body_cast(int64_t n, const void *x, bool x_bf, void *y, bool y_bf)
     else
         cast_loop(n, x, false, y, true);
 }
+
+static void body_clear_far(size_t bytes, void *to)
+{
+#if defined(__AVX512F__) || defined(__AVX2__)
+    if (((uintptr_t)to | bytes) % 64 == 0) {
+        for (float *p = to, *end = p + bytes / sizeof *p; p < end; p += VL)
+#if defined(__AVX512F__)
+            _mm512_stream_ps(p, _mm512_setzero_ps());
+#else
+            _mm256_stream_ps(p, _mm256_setzero_ps());
+#endif
+        _mm_sfence();
+        return;
+    }
+#endif
+    memset(to, 0, bytes);
+}
 #endif

@@ -14,6 +14,7 @@ static const tl_kernel_list *const lists[] = {
     &tl_cpu_group_norm, &tl_cpu_rows,      &tl_cpu_forest,    &tl_cpu_hog,
     &tl_cpu_pools,      &tl_cpu_moves,     &tl_cpu_tokens,    &tl_cpu_attention,
     &tl_cpu_token_loss, &tl_cpu_lora_norm,  &tl_cpu_nf4,
+    &tl_cpu_sequence_pool,
 };
 
 static const tl_kernel *kernel_at(size_t i)

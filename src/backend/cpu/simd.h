@@ -86,6 +86,8 @@ typedef struct tl_simd {
     void (*mul)(int64_t n, const void *a, const void *b, void *y, bool bf, bool b_bf);
     void (*scale)(float factor, int64_t n, const void *x, void *y, bool bf);
     void (*cast)(int64_t n, const void *x, bool x_bf, void *y, bool y_bf);
+    /* zeros that nobody reads soon, past the caches where they can be written so */
+    void (*clear_far)(size_t bytes, void *to);
     /* y = x * scale where its number is at least `bound`, else 0: Philox numbers by (seed, stream,
      * index), four neighbours a block, `index` that of the first */
     void (*dropout)(uint64_t seed, uint64_t stream, uint64_t index, uint32_t bound, float scale,

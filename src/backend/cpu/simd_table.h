@@ -23,6 +23,7 @@ const tl_simd SIMD_TABLE = {
     .add             = body_add,
     .mul             = body_mul,
     .scale           = body_scale,
+    .clear_far       = body_clear_far,
     .cast            = body_cast,
     .dropout         = body_dropout,
     .glu             = body_glu,

@@ -244,28 +244,41 @@ static void add_rows_bf16(const listing *k, int64_t from, int64_t to, const uint
     }
 }
 
-/* A row that no number names. */
-static void other_row(const void *base, size_t bytes, void *out)
+enum { FAR_BYTES = 16 << 20 }; /* a table that no cache holds until it is read again */
+
+/* Rows [low, high), which no number names. */
+static void other_rows(const listing *k, int64_t low, int64_t high)
 {
-    if (!base) memset(out, 0, bytes);
-    else if (base != out) memcpy(out, base, bytes);
+    const tl_view *table = &k->call->out[0];
+    const void    *base  = tl_place(&k->call->in[2], low * k->d);
+    void          *out   = tl_place(table, low * k->d);
+    const size_t   cell  = tl_dtype_bytes(table->dtype);
+    const size_t   bytes = (size_t)((high - low) * k->d) * cell;
+
+    if (base == out) return;
+    if (base) memcpy(out, base, bytes);
+    else if ((size_t)tl_count(table) * cell < FAR_BYTES) memset(out, 0, bytes);
+    else k->loops->clear_far(bytes, out);
 }
 
 static void table_rows(void *arg, int64_t low, int64_t high)
 {
     const listing *k     = arg;
     const tl_view *table = &k->call->out[0];
+    int64_t        done  = low;
 
     for (int64_t t = low; t < high; t++) {
+        if (k->first[t] == k->first[t + 1]) continue;
         void       *out  = tl_place(table, t * k->d);
         const void *base = tl_place(&k->call->in[2], t * k->d);
-        if (k->first[t] == k->first[t + 1])
-            other_row(base, (size_t)k->d * tl_dtype_bytes(table->dtype), out);
-        else if (tl_is_bf(table))
+        if (done < t) other_rows(k, done, t);
+        done = t + 1;
+        if (tl_is_bf(table))
             add_rows_bf16(k, k->first[t], k->first[t + 1], base, out);
         else
             add_rows_f32(k, k->first[t], k->first[t + 1], base, out);
     }
+    if (done < high) other_rows(k, done, high);
 }
 
 static tl_status embedding_grad_run(tl_ctx *ctx, const tl_call *call)
