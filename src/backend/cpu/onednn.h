@@ -59,6 +59,7 @@ tl_status tl_dnn_run(tl_ctx *ctx, tl_dnn *d, const tl_dnn_run_args *args);
 typedef struct {
     int64_t      m, n, k;
     bool         a_turns, b_turns, adds;
+    int64_t      a_line; /* from one of a's lines to the next; 0: they are dense */
     const float *a, *b;
     float       *c;
     int          threads;

@@ -489,10 +489,12 @@ done:
 
 tl_status tl_dnn_sgemm_run(tl_ctx *ctx, const tl_dnn_sgemm *g)
 {
+    const int64_t line = g->a_line ? g->a_line : g->a_turns ? g->m : g->k;
+
     tl_par_set_threads(g->threads);
     return said(ctx,
                 dnnl_sgemm(g->a_turns ? 'T' : 'N', g->b_turns ? 'T' : 'N', g->m, g->n, g->k, 1.0f,
-                           g->a, g->a_turns ? g->m : g->k, g->b, g->b_turns ? g->k : g->n,
+                           g->a, line, g->b, g->b_turns ? g->k : g->n,
                            g->adds ? 1.0f : 0.0f, g->c, g->n),
                 "a product");
 }

@@ -1,7 +1,8 @@
 /* token_loss_dnnl.c -- the vocabulary's cross-entropy by oneDNN's products: a block of words
  * against all rows that count, so that scores of one block are all there ever are.  The gradient
- * makes them again where their slopes were not kept.  Rows that do not count (other than masked
- * tokens, most of them) are left out first.  Floor 1, backend/cpu. */
+ * makes them again where their slopes were not kept.  In f32 sgemm reads everything as it lies.
+ * Rows that do not count (other than masked tokens, most of them) are left out first.
+ * Floor 1, backend/cpu. */
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/token_rows.h"
 
@@ -77,8 +78,9 @@ static tl_status add_products(tl_ctx *ctx, const tl_call *call, held *h, int64_t
                                 .a_line = line, .a = t, .b = t, .c = TL_F32 };
     const tl_dnn_product dx = { .m = rows, .n = d, .k = words, .a_line = line, .a = t, .b = t,
                                 .c = TL_F32, .accumulate = true };
-    tl_status            rc;
+    tl_status            rc = TL_OK;
 
+    if (t == TL_F32) goto done; /* sgemm reads them as they lie */
     if (!line) TL_TRY(add_product(ctx, call, h, &out[SCORE], &score));
     if (grad && call->wanted & 2) TL_TRY(add_product(ctx, call, h, &out[DW], &dw));
     if (grad && call->wanted & 1) TL_TRY(add_product(ctx, call, h, &out[DX], &dx));
@@ -133,13 +135,14 @@ static tl_status prepare(tl_ctx *ctx, tl_call *call, bool grad, size_t *work_byt
     tl_status     rc;
     const int64_t rows  = tl_rows(&call->in[TL_TOKEN_X]);
     const int64_t words = tl_rows(&call->in[TL_TOKEN_W]);
+    const bool    whole = kept_line(call, grad) && !tl_is_bf(&call->in[TL_TOKEN_X]); /* no room */
     held         *h     = NULL;
 
     if (!tl_is_real(&call->in[TL_TOKEN_X])) return TL_EUSAGE;
     TL_TRY(tl_alloc(ctx, sizeof *h, &h));
     call->state = h;
     h->loops    = tl_simd_best();
-    h->blocks   = (words + BLOCK_WORDS - 1) / BLOCK_WORDS;
+    h->blocks   = whole ? 1 : (words + BLOCK_WORDS - 1) / BLOCK_WORDS;
     h->block    = round_to((words + h->blocks - 1) / h->blocks, 32); /* lines of slopes whole */
     h->blocks   = (words + h->block - 1) / h->block;
     const int64_t last = block_words(h, words, h->blocks - 1);
@@ -222,6 +225,37 @@ static const void *block_of_words(job *j, int64_t at)
     return j->r.w;
 }
 
+static void bias_rows(void *arg, int64_t low, int64_t high)
+{
+    const job *j = arg;
+
+    for (int64_t i = low; i < high; i++)
+        memcpy(j->r.score + i * j->now, (const float *)j->call->in[TL_TOKEN_B].data + j->first,
+               (size_t)j->now * sizeof(float));
+}
+
+static tl_status run_sgemm(tl_ctx *ctx, const job *j, int which, const void *a, const void *b,
+                           void *out)
+{
+    const bool    biased  = which == SCORE && j->call->in[TL_TOKEN_B].data;
+    const int64_t rows    = j->t->rows;
+    tl_dnn_sgemm  g       = { .m       = which == DW ? j->now : rows,
+                              .n       = which == SCORE ? j->now : j->k.d,
+                              .k       = which == SCORE ? j->k.d : which == DW ? rows : j->now,
+                              .a_turns = which == DW,
+                              .a_line  = which != SCORE && j->kept ? j->k.columns : 0,
+                              .b_turns = which == SCORE,
+                              .adds    = which == DX || biased,
+                              .a       = a,
+                              .b       = b,
+                              .c       = out,
+                              .threads = j->call->threads };
+
+    if (biased)
+        tl_par_for(g.threads, rows, TL_MAX(1, TL_PIECE / j->now), bias_rows, (void *)(uintptr_t)j);
+    return tl_dnn_sgemm_run(ctx, &g);
+}
+
 static tl_status run_product(tl_ctx *ctx, const job *j, int which, const void *a,
                              const void *b, void *out)
 {
@@ -234,7 +268,7 @@ static tl_status run_product(tl_ctx *ctx, const job *j, int which, const void *a
                                    .work    = j->r.product,
                                    .threads = j->call->threads };
 
-    return tl_dnn_run(ctx, p[which], &args);
+    return j->k.bf ? tl_dnn_run(ctx, p[which], &args) : run_sgemm(ctx, j, which, a, b, out);
 }
 
 static void take_rows(void *arg, int64_t low, int64_t high)
