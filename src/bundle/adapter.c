@@ -282,7 +282,7 @@ tl_status tl_model_merged(tl_ctx *ctx, const tl_model *m, tl_model **out)
 
     *out       = NULL;
     arch.adapt = (tl_adapt){ 0 };
-    TL_TRY(tl_model_new(ctx, &arch, &m->prep, m->class_name, 0, &made));
+    TL_TRY(tl_model_beside(ctx, &arch, &m->prep, m->class_name, 0, m->params, &made));
     for (int32_t i = 0; i < made->params->count; i++) {
         const tl_param *p = &made->params->param[i];
         tl_params_read(m->params, tl_params_find(m->params, p->name),

@@ -86,13 +86,21 @@ done:
 tl_status tl_model_new(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
                        char *const *class_name, uint64_t seed, tl_model **out)
 {
+    return tl_model_beside(ctx, arch, prep, class_name, seed, NULL, out);
+}
+
+tl_status tl_model_beside(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
+                          char *const *class_name, uint64_t seed, const tl_params *from,
+                          tl_model **out)
+{
     tl_model *m = NULL;
     tl_status rc;
 
     *out = NULL;
     TL_TRY(make(ctx, arch, prep, class_name, &m));
     TL_TRY(tl_arch_params(ctx, &m->arch, &m->params));
-    tl_params_init(m->params, seed, false);
+    if (from) tl_params_init_beside(m->params, seed, from);
+    else tl_params_init(m->params, seed, false);
     *out = m;
     m    = NULL;
 done:
@@ -130,7 +138,7 @@ tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,
     arch.dropout     = dropout;
     arch.source_head = false;
     arch.ask         = tl_ask_of_task(tl_prep_task(&base->prep));
-    TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
+    TL_TRY(tl_model_beside(ctx, &arch, &base->prep, class_name, seed, base->params, &m));
     TL_TRY(copy_values(ctx, base->params, false, m->params));
     tl_adapt_start(&arch.adapt, m->params);
     if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));
@@ -155,7 +163,7 @@ tl_status tl_model_with_words(tl_ctx *ctx, const tl_model *base, tl_ask ask, uin
         TL_FAIL(TL_EUSAGE, arch.name, "cannot be asked for %s words (take %s)",
                 ask == TL_ASK_NEXT ? "the next" : "hidden",
                 ask == TL_ASK_NEXT ? "gpt2 or llama" : "bert, roberta or modernbert");
-    TL_TRY(tl_model_new(ctx, &arch, &base->prep, NULL, seed, &m));
+    TL_TRY(tl_model_beside(ctx, &arch, &base->prep, NULL, seed, base->params, &m));
     TL_TRY(copy_values(ctx, base->params, true, m->params));
     tl_adapt_start(&arch.adapt, m->params);
     if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));
@@ -196,7 +204,7 @@ tl_status tl_model_with_classes(tl_ctx *ctx, const tl_model *base, int64_t outpu
     *out         = NULL;
     arch.outputs = outputs;
     if (dropout >= 0.0) arch.dropout = dropout;
-    TL_TRY(tl_model_new(ctx, &arch, &base->prep, class_name, seed, &m));
+    TL_TRY(tl_model_beside(ctx, &arch, &base->prep, class_name, seed, base->params, &m));
     TL_TRY(copy_values(ctx, base->params, false, m->params));
     TL_TRY(copy_head(ctx, base->params, m->params));
     if (base->path) TL_TRY(tl_strdup(ctx, base->path, &m->path));

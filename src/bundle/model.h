@@ -37,6 +37,10 @@ tl_status tl_model_default_prep(tl_ctx *ctx, const tl_arch *arch, tl_prep *out);
 tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_model **out);
 tl_status tl_model_new(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
                        char *const *class_name, uint64_t seed, tl_model **out);
+/* The same, but what the body has alike in `from`, and the caller takes from it, is not drawn. */
+tl_status tl_model_beside(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
+                          char *const *class_name, uint64_t seed, const tl_params *from,
+                          tl_model **out);
 /* The same body with a fresh linear head of `outputs`, initialised from seed; dropout <
  * 0: the family's default. */
 tl_status tl_model_with_head(tl_ctx *ctx, const tl_model *base, int64_t outputs,

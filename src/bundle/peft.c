@@ -385,9 +385,10 @@ static tl_status widen(tl_ctx *ctx, const reading *r, tl_model **out)
 
     arch.adapt   = r->adapt;
     arch.outputs = outputs_of(r);
-    TL_TRY(tl_model_new(
+    TL_TRY(tl_model_beside(
         ctx, &arch, &r->base->prep,
-        arch.outputs == r->base->arch.outputs ? r->base->class_name : NULL, 0, &m));
+        arch.outputs == r->base->arch.outputs ? r->base->class_name : NULL, 0,
+        r->base->params, &m));
     for (int32_t i = 0; i < m->params->count; i++) {
         const tl_param *p = &m->params->param[i],
                        *q = tl_params_find(r->base->params, p->name);

@@ -78,3 +78,12 @@ void tl_params_init(tl_params *params, uint64_t seed, bool head_only)
             start(p, tl_params_value(params, p), seed);
     }
 }
+
+void tl_params_init_beside(tl_params *params, uint64_t seed, const tl_params *from)
+{
+    for (int32_t i = 0; i < params->count; i++) {
+        const tl_param *p = &params->param[i], *q = p->head ? NULL : tl_params_find(from, p->name);
+        if (!p->packed && !(q && tl_shape_equal(&p->shape, &q->shape)))
+            start(p, tl_params_value(params, p), seed);
+    }
+}
