@@ -84,7 +84,7 @@ static tl_status dense_dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 
 #ifndef TAILOR_PORTABLE
 /* Multiply-adds up to which ours are faster than a library's products, than tiles. */
-static const double small_products = 20e6, small_for_tiles = 1e6;
+static const double small_products = 20e6, small_for_tiles = 1e5;
 
 enum { FROZEN_ROWS = 64 }; /* fewer make no use of a copy that is laid out */
 
