@@ -185,7 +185,7 @@ static const tl_sample samples[] = {
       .dtype = { TL_BF16, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 0x18,
       .number = { [3] = (const int32_t[]){ 8, 1, 2, 5, 3, 0 } }, ATTR(0.0f) },
     { .label = "slopes kept, capped, one row does not count",
-      .in = { { 2, { 3, 40 } }, { 2, { 33, 40 } }, { 1, { 33 } }, { 1, { 3 } }, { 1, { 3 } } },
+      .in = { { 2, { 3, 20 } }, { 2, { 33, 20 } }, { 1, { 33 } }, { 1, { 3 } }, { 1, { 3 } } },
       .dtype = { 0, 0, 0, TL_I32 }, .low = -1.0, .high = 1.0, .no_grad = 0x18,
       .number = { [3] = (const int32_t[]){ 32, -1, 7 } }, ATTR(2.0f) },
 };
