@@ -84,6 +84,24 @@ static size_t laid_bytes(int64_t n, int64_t k)
     return (size_t)(laid_rows(n) * tiles_of(k, TILE_DEEP) * TILE) * sizeof(uint16_t);
 }
 
+static int64_t left_strips(int64_t m)
+{
+    return tiles_of(m, STRIP_ROWS);
+}
+
+static size_t left_bytes(int64_t m, int64_t k)
+{
+    return (size_t)(left_strips(m) * 2 * tiles_of(k, TILE_DEEP) * TILE) * sizeof(uint16_t);
+}
+
+static void lay_left(const uint16_t *a, int64_t line, int64_t m, int64_t k, int64_t low,
+                     int64_t high, uint16_t *to)
+{
+    for (int64_t s = low; s < high; s++)
+        lay_columns(a + s * STRIP_ROWS, line, k, TL_MIN(STRIP_ROWS, m - s * STRIP_ROWS),
+                    to + s * 2 * tiles_of(k, TILE_DEEP) * TILE);
+}
+
 static int64_t line_of_left(const tl_tile_product *p)
 {
     return p->a_line ? p->a_line : p->a_turned ? p->m : p->k;
@@ -110,7 +128,9 @@ static void strip_sums(const tl_tile_product *p, int64_t row, int64_t rows, int6
                            .c      = o->c,
                            .step   = wide * TILE_ROWS };
 
-    if (lies_well(p, rows)) {
+    if (p->a_laid) {
+        t.a = p->a + row / STRIP_ROWS * 2 * deep * TILE;
+    } else if (lies_well(p, rows)) {
         t.a      = p->a + row * line;
         t.a_line = line;
         t.a_next = TILE_DEEP;

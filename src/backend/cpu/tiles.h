@@ -11,6 +11,7 @@ typedef struct {
     const uint16_t *a;
     bool            a_turned; /* it lies as [k m]                                          */
     int64_t         a_line;   /* from one of its lines to the next; 0: they are dense      */
+    bool            a_laid;   /* it lies as lay_left made it                               */
     const void     *b;        /* bf16 as [k n] where b_bf; else f32, rounded               */
     bool            b_bf, b_turned; /* turned: f32 that lie as [n k]                       */
     const uint16_t *laid;     /* in the place of b: as lay made it of [n k], of [k n] where b is
@@ -37,6 +38,12 @@ typedef struct {
     int64_t (*laid_rows)(int64_t n);
     size_t (*laid_bytes)(int64_t n, int64_t k);
     void (*lay)(const float *w, int64_t n, int64_t k, int64_t low, int64_t high, uint16_t *to);
+    /* a left operand [k m] (lines of `line` values) laid out once: strips [low, high) of
+     * left_strips(m), left_bytes in all */
+    int64_t (*left_strips)(int64_t m);
+    size_t (*left_bytes)(int64_t m, int64_t k);
+    void (*lay_left)(const uint16_t *a, int64_t line, int64_t m, int64_t k, int64_t low,
+                     int64_t high, uint16_t *to);
     void (*product)(const tl_tile_product *p, int64_t first, int64_t columns, void *room);
 } tl_tiles;
 

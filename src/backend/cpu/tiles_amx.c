@@ -13,5 +13,8 @@ const tl_tiles tl_tiles_amx = {
     .laid_rows       = laid_rows,
     .laid_bytes      = laid_bytes,
     .lay             = lay_weights,
+    .left_strips     = left_strips,
+    .left_bytes      = left_bytes,
+    .lay_left        = lay_left,
     .product         = tile_product_columns,
 };
