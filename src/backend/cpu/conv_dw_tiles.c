@@ -67,7 +67,8 @@ static size_t left_to(const job *j, int64_t row)
     return whole + (row % ROWS ? j->tiles->left_bytes(j->outs, row % ROWS) : 0);
 }
 
-/* A thread's room: what a tap meets [ROWS channels], gradients [taps outs channels], the product's. */
+/* A thread's room: what a tap meets [ROWS channels], gradients [taps outs channels], the
+ * product's. */
 typedef struct {
     uint16_t *met;
     float    *made;
