@@ -30,6 +30,16 @@
 typedef struct { tl_activation act; } tl_act_attr;
 typedef struct { tl_shape shape; } tl_shape_attr;
 typedef struct { tl_conv_attr conv; tl_shape shape; } tl_conv_grad_attr;
+/* Along one axis: does this tap of the window ever meet a pixel, or only padding? */
+static inline bool tl_tap_lives(int64_t tap, int64_t size, int64_t outs, int stride, int dilation,
+                                int before)
+{
+    for (int64_t o = 0; o < outs; o++) {
+        const int64_t at = o * stride - before + tap * dilation;
+        if (at >= 0 && at < size) return true;
+    }
+    return false;
+}
 
 /* ---- pooling ---------------------------------------------------------------------------
  * max_pool    in  x a[n h w c]                       out y a[n oh ow c], at U8[n oh ow c]

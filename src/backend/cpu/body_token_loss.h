@@ -8,7 +8,7 @@
 
 static bool token_counts(const tl_token_job *t, int64_t row)
 {
-    return t->target[row] >= 0 && t->target[row] < t->words && t->weight[row] != 0.0f;
+    return tl_token_counts(t->target, t->weight, t->words, row);
 }
 
 static bool any_token(const tl_token_job *t, int64_t first, int64_t rows)

@@ -140,19 +140,17 @@ static bool meet(const job *j, int64_t tap, int64_t row, int64_t rows, int64_t f
     return any;
 }
 
-/* Does it meet a pixel anywhere? */
 static bool tap_lives(const job *j, int64_t tap)
 {
-    const tl_conv_attr *c = &j->a->conv;
+    const tl_conv_attr *c     = &j->a->conv;
     const int64_t       at[2] = { tap / j->a->shape.dim[3], tap % j->a->shape.dim[3] };
-    bool                lives[2] = { false, false };
+    bool                lives = true;
 
     for (int k = 0; k < 2; k++)
-        for (int64_t o = 0; o < j->call->in[DY].shape.dim[1 + k]; o++) {
-            const int64_t i = o * c->stride[k] + at[k] * c->dilation[k] - c->pad[k];
-            lives[k] |= i >= 0 && i < j->call->in[X].shape.dim[1 + k];
-        }
-    return lives[0] && lives[1];
+        lives &= tl_tap_lives(at[k], j->call->in[X].shape.dim[1 + k],
+                              j->call->in[DY].shape.dim[1 + k], c->stride[k], c->dilation[k],
+                              c->pad[k]);
+    return lives;
 }
 
 static void make_tap(const job *j, int64_t tap, int64_t first, int64_t n, const room *r)

@@ -86,14 +86,12 @@ static tl_status dense_dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 /* Multiply-adds up to which ours are faster than a library's products, than tiles. */
 static const double small_products = 20e6, small_for_tiles = 1e5;
 
-enum { FROZEN_ROWS = 64 }; /* fewer make no use of a copy that is laid out */
-
 static bool is_small(const tl_call *call, const tl_view *w)
 {
     const int64_t rows   = tl_rows(&call->in[0]);
     const bool    frozen = w != &call->out[0] && (call->constant >> 1 & 1);
     const bool    tiles  = tl_is_bf(&call->in[0]) && tl_tiles_best() &&
-                           (!frozen || rows >= FROZEN_ROWS);
+                           (!frozen || rows >= TL_FROZEN_ROWS);
 
     return (double)rows * (double)tl_count(w) <= (tiles ? small_for_tiles : small_products);
 }

@@ -8,8 +8,7 @@
 enum {
     MOST_WORKERS = 256,
     MOST_DEEP    = 4096, /* deeper, too few columns of weights stay near: a library's product */
-    FROZEN_ROWS  = 64,   /* with fewer, a library's product                               */
-    FROZEN_DX    = 384,  /* the same of gradients, that lay the copy out for their side   */
+    FROZEN_DX    = 384,  /* TL_FROZEN_ROWS of gradients, that lay the copy out for their side   */
     DW_ROWS      = 2048  /* a weight's gradient sums over so many rows at once                */
 };
 
@@ -155,7 +154,7 @@ static tl_status frozen_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 {
     const tl_tile_product p = forward_product(call);
 
-    return frozen_ready(ctx, g, call, &p, FROZEN_ROWS, work_bytes);
+    return frozen_ready(ctx, g, call, &p, TL_FROZEN_ROWS, work_bytes);
 }
 
 static tl_status frozen_dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,

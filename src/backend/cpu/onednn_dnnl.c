@@ -4,6 +4,7 @@
  * Floor 1, backend/cpu. */
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/onednn_versions.h"
+#include "tensor/attrs.h"
 #include "core/par.h"
 
 #include <stdio.h>
@@ -236,16 +237,6 @@ typedef struct {
     int64_t kernel, first, before, after;
 } axis;
 
-static bool tap_lives(int64_t tap, int64_t size, int64_t outs, int stride, int dilation,
-                      int before)
-{
-    for (int64_t o = 0; o < outs; o++) {
-        const int64_t at = o * stride - before + tap * dilation;
-        if (at >= 0 && at < size) return true;
-    }
-    return false;
-}
-
 static axis live_axis(const tl_dnn_conv *c, int which)
 {
     const int64_t size = c->x.dim[1 + which], outs = c->y.dim[1 + which];
@@ -254,10 +245,10 @@ static axis live_axis(const tl_dnn_conv *c, int which)
     axis          a   = { c->w.dim[2 + which], 0, pad, c->conv.pad[2 + which] };
 
     while (a.kernel > 1 && a.before >= step &&
-           !tap_lives(a.first, size, outs, stride, step, pad))
+           !tl_tap_lives(a.first, size, outs, stride, step, pad))
         a.first++, a.kernel--, a.before -= step;
     while (a.kernel > 1 && a.after >= step &&
-           !tap_lives(a.first + a.kernel - 1, size, outs, stride, step, pad))
+           !tl_tap_lives(a.first + a.kernel - 1, size, outs, stride, step, pad))
         a.kernel--, a.after -= step;
     return a;
 }

@@ -72,6 +72,11 @@ typedef struct {
     float         *dw, *db;
     bool           bf;
 } tl_token_job;
+static inline bool tl_token_counts(const int32_t *target, const float *weight, int64_t words,
+                                   int64_t row)
+{
+    return target[row] >= 0 && target[row] < words && weight[row] != 0.0f;
+}
 
 typedef struct tl_simd {
     const char *name;

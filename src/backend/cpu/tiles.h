@@ -22,6 +22,8 @@ typedef struct {
     tl_activation   act;
 } tl_tile_product;
 
+enum { TL_FROZEN_ROWS = 64 }; /* with fewer a copy of frozen weights is not worth laying out */
+
 typedef struct {
     /* as in simd.h, activations in bf16 only; the gradient writes t->dq_out itself; room: of one
      * thread, attend_room(values of a head, backward) bytes */

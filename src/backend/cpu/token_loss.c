@@ -40,9 +40,8 @@ static void place_rows(const tl_token_job *t, int32_t *place)
     int32_t count = 0;
 
     for (int64_t r = 0; r < t->rows; r++) {
-        const bool yes = t->target[r] >= 0 && t->target[r] < t->words && t->weight[r] != 0.0f;
-        place[r]       = count;
-        count += yes;
+        place[r] = count;
+        count += tl_token_counts(t->target, t->weight, t->words, r);
     }
 }
 

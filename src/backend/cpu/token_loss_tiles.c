@@ -5,8 +5,6 @@
 #include "backend/cpu/tiles.h"
 #include "backend/cpu/token_rows.h"
 
-#include <string.h>
-
 enum {
     MOST_WORKERS = 256,
     WORDS        = 512,  /* of a piece of scores                                    */
@@ -277,11 +275,6 @@ static tl_status loss_run(tl_ctx *ctx, const tl_call *call)
     return TL_OK;
 }
 
-static void clear(const tl_view *v)
-{
-    if (v->data) memset(v->data, 0, (size_t)tl_count(v) * tl_dtype_bytes(v->dtype));
-}
-
 static tl_status grad_run(tl_ctx *ctx, const tl_call *call)
 {
     job j = job_of(call, 0);
@@ -290,7 +283,7 @@ static tl_status grad_run(tl_ctx *ctx, const tl_call *call)
     j.dx = (void *)j.room;
     j.room += dx_bytes(call);
     j.room_bytes = grad_room_bytes(call);
-    for (int k = 1; k < 3 && !j.k.count; k++) clear(&call->out[k]);
+    for (int k = 1; k < 3 && !j.k.count; k++) tl_token_clear(&call->out[k]);
     if (j.k.count) {
         tl_token_gather(&j.k, true, j.k.count, (void *)(uintptr_t)j.x);
         if (call->out[1].data) run_all(&j, pieces(j.k.words, DW_WORDS), unit_of_words);

@@ -21,18 +21,11 @@ size_t tl_token_rows_bytes(int64_t rows, int64_t blocks)
            2 * tl_padded(n * (size_t)blocks * sizeof(float));
 }
 
-static bool counts(const tl_token_rows *k, int64_t row)
-{
-    const int32_t t = ((const int32_t *)k->call->in[TL_TOKEN_TARGET].data)[row];
-
-    return t >= 0 && t < k->words &&
-           ((const float *)k->call->in[TL_TOKEN_WEIGHT].data)[row] != 0.0f;
-}
-
 tl_token_rows tl_token_rows_of(const tl_call *call, const tl_simd *loops, int64_t block,
                                int64_t blocks, void *work)
 {
     const float  *weight = call->in[TL_TOKEN_WEIGHT].data, *dloss = call->in[TL_TOKEN_DLOSS].data;
+    const int32_t *target = call->in[TL_TOKEN_TARGET].data;
     char         *p      = work;
     tl_token_rows k      = { .call   = call,
                              .loops  = loops,
@@ -51,7 +44,7 @@ tl_token_rows tl_token_rows_of(const tl_call *call, const tl_simd *loops, int64_
     k.top     = (void *)take(&p, n * (size_t)blocks * sizeof(float));
     k.sum     = (void *)take(&p, n * (size_t)blocks * sizeof(float));
     for (int64_t r = 0; r < k.rows; r++)
-        if (counts(&k, r)) k.row[k.count++] = r;
+        if (tl_token_counts(target, weight, k.words, r)) k.row[k.count++] = r;
     for (int64_t i = 0; i < k.count && blocks == 0; i++)
         k.share[i] = weight[k.row[i]] * *dloss;
     return k;
@@ -167,6 +160,11 @@ void tl_token_losses(const tl_token_rows *k)
     if (k->call->out[0].data) *(float *)k->call->out[0].data = (float)total;
 }
 
+void tl_token_clear(const tl_view *v)
+{
+    if (v->data) memset(v->data, 0, (size_t)tl_count(v) * tl_dtype_bytes(v->dtype));
+}
+
 typedef struct {
     const tl_simd *loops;
     tl_gemm        sums;
@@ -213,7 +211,6 @@ void tl_token_place(const tl_token_rows *k, bool shared, float *dx)
     const tl_view *out = &k->call->out[0];
     moving         m   = { k, shared, (char *)dx };
 
-    if (k->count < k->rows)
-        memset(out->data, 0, (size_t)tl_count(out) * tl_dtype_bytes(out->dtype));
+    if (k->count < k->rows) tl_token_clear(out);
     tl_par_for(k->call->threads, k->count, 16, place, &m);
 }
