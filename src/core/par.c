@@ -83,6 +83,35 @@ void tl_par_set_threads(int threads)
 }
 #endif
 
+enum { MOST_WORKERS = 256 };
+
+typedef struct {
+    void (*unit)(void *, int64_t, int64_t);
+    void   *arg;
+    int64_t units, workers;
+} spread;
+
+int64_t tl_workers(int threads)
+{
+    return TL_MIN(threads, MOST_WORKERS);
+}
+
+static void run_workers(void *arg, int64_t low, int64_t high)
+{
+    const spread *s = arg;
+
+    for (int64_t w = low; w < high; w++)
+        for (int64_t at = w; at < s->units; at += s->workers) s->unit(s->arg, at, w);
+}
+
+void tl_par_units(int threads, int64_t units, void (*unit)(void *arg, int64_t at, int64_t worker),
+                  void *arg)
+{
+    spread s = { unit, arg, units, tl_workers(threads) };
+
+    if (units > 0) tl_par_for((int)s.workers, s.workers, 1, run_workers, &s);
+}
+
 void tl_par_for(int threads, int64_t n, int64_t grain,
                 void (*body)(void *arg, int64_t low, int64_t high), void *arg)
 {

@@ -10,5 +10,10 @@
  * kernel's sums must not depend on where the pieces end: same bits on any thread count. */
 void tl_par_for(int threads, int64_t n, int64_t grain,
                 void (*body)(void *arg, int64_t low, int64_t high), void *arg);
+/* Calls unit(arg, at, worker) for each `at` in [0, units) once, a worker every n-th, so that long
+ * and short ones spread evenly; of one worker one after the other, worker < tl_workers(threads). */
+void tl_par_units(int threads, int64_t units, void (*unit)(void *arg, int64_t at, int64_t worker),
+                  void *arg);
+int64_t tl_workers(int threads);
 void tl_par_set_threads(int threads); /* the team's size for libraries that ask OpenMP */
 #endif

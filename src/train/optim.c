@@ -11,7 +11,7 @@
 enum { GRAIN = 131072 };/* floats worth a thread of their own */
 
 typedef struct {
-    const tl_update *u;
+    tl_update u;
     void (*run)(const tl_update *u, int64_t low, int64_t high);
 } update_job;
 
@@ -19,78 +19,77 @@ static void update_piece(void *arg, int64_t low, int64_t high)
 {
     const update_job *job = arg;
 
-    job->run(job->u, low, high);
+    job->run(&job->u, low, high);
+}
+
+static void update(update_job *job, const tl_flat *x, int threads)
+{
+    job->u.w     = x->w;
+    job->u.g     = x->g;
+    job->u.share = x->share;
+    tl_par_for(threads, x->n, GRAIN, update_piece, job);
 }
 
 static void sgd_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                     int64_t n, float *w, const float *g, float *m, float *v, int threads)
+                     const tl_flat *x, int threads)
 {
-    const float     momentum = (float)s->momentum;
-    const tl_update u        = { .w           = w,
-                                 .g           = g,
-                                 .m           = s->momentum > 0.0 ? m : NULL,
-                                 .lr          = (float)lr,
-                                 .decay       = (float)decay,
-                                 .momentum    = momentum,
-                                 .of_gradient = s->nesterov ? 1.0f : 0.0f,
-                                 .of_momentum = s->nesterov ? momentum : 1.0f };
-    update_job job = { &u, tl_optim_chosen()->sgd };
+    const float momentum = (float)s->momentum;
+    update_job  job      = { .run           = tl_optim_chosen()->sgd,
+                             .u.m           = s->momentum > 0.0 ? x->m : NULL,
+                             .u.lr          = (float)lr,
+                             .u.decay       = (float)decay,
+                             .u.momentum    = momentum,
+                             .u.of_gradient = s->nesterov ? 1.0f : 0.0f,
+                             .u.of_momentum = s->nesterov ? momentum : 1.0f };
 
-    (void)step, (void)v;
-    tl_par_for(threads, n, GRAIN, update_piece, &job);
+    (void)step;
+    update(&job, x, threads);
 }
 
-static tl_update adam_update(const tl_optim_settings *s, double lr, int64_t step,
-                             float *w, const float *g, float *m, float *v)
+static update_job adam_job(const tl_optim_settings *s, double lr, int64_t step,
+                           const tl_flat *x)
 {
-    return (tl_update){ .w      = w,
-                        .g      = g,
-                        .m      = m,
-                        .v      = v,
-                        .lr     = (float)(lr / (1.0 - pow(s->beta1, (double)step))),
-                        .shrink = 1.0f,
-                        .beta1  = (float)s->beta1,
-                        .beta2  = (float)s->beta2,
-                        .eps    = (float)s->eps,
-                        .root   = (float)sqrt(1.0 - pow(s->beta2, (double)step)) };
+    return (update_job){ .run      = tl_optim_chosen()->adam,
+                         .u.m      = x->m,
+                         .u.v      = x->v,
+                         .u.lr     = (float)(lr / (1.0 - pow(s->beta1, (double)step))),
+                         .u.shrink = 1.0f,
+                         .u.beta1  = (float)s->beta1,
+                         .u.beta2  = (float)s->beta2,
+                         .u.eps    = (float)s->eps,
+                         .u.root   = (float)sqrt(1.0 - pow(s->beta2, (double)step)) };
 }
 
 static void adam_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                      int64_t n, float *w, const float *g, float *m, float *v,
-                      int threads)
+                      const tl_flat *x, int threads)
 {
-    tl_update  u   = adam_update(s, lr, step, w, g, m, v);
-    update_job job = { &u, tl_optim_chosen()->adam };
+    update_job job = adam_job(s, lr, step, x);
 
-    u.decay = (float)decay;
-    tl_par_for(threads, n, GRAIN, update_piece, &job);
+    job.u.decay = (float)decay;
+    update(&job, x, threads);
 }
 
 void tl_adamw_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                   int64_t n, float *w, const float *g, float *m, float *v, int threads)
+                   const tl_flat *x, int threads)
 {
-    tl_update  u   = adam_update(s, lr, step, w, g, m, v);
-    update_job job = { &u, tl_optim_chosen()->adam };
+    update_job job = adam_job(s, lr, step, x);
 
-    u.shrink = (float)(1.0 - lr * decay);
-    tl_par_for(threads, n, GRAIN, update_piece, &job);
+    job.u.shrink = (float)(1.0 - lr * decay);
+    update(&job, x, threads);
 }
 
 static void lion_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                      int64_t n, float *w, const float *g, float *m, float *v,
-                      int threads)
+                      const tl_flat *x, int threads)
 {
-    const tl_update u = { .w      = w,
-                          .g      = g,
-                          .m      = m,
-                          .lr     = (float)lr,
-                          .shrink = (float)(1.0 - lr * decay),
-                          .beta1  = (float)s->beta1,
-                          .beta2  = (float)s->beta2 };
-    update_job job = { &u, tl_optim_chosen()->lion };
+    update_job job = { .run      = tl_optim_chosen()->lion,
+                       .u.m      = x->m,
+                       .u.lr     = (float)lr,
+                       .u.shrink = (float)(1.0 - lr * decay),
+                       .u.beta1  = (float)s->beta1,
+                       .u.beta2  = (float)s->beta2 };
 
-    (void)step, (void)v;
-    tl_par_for(threads, n, GRAIN, update_piece, &job);
+    (void)step;
+    update(&job, x, threads);
 }
 
 static const tl_optimizer sgd = {
@@ -217,12 +216,12 @@ static void multiply_piece(void *arg, int64_t low, int64_t high)
 {
     const pass_job *job = arg;
 
-    for (int64_t i = low; i < high; i++) job->to[i] *= job->factor;
+    job->k->multiply(job->to + low, job->factor, high - low);
 }
 
 void tl_multiply(float *x, int64_t n, float factor, int threads)
 {
-    pass_job job = { .to = x, .factor = factor };
+    pass_job job = { .k = tl_optim_chosen(), .to = x, .factor = factor };
 
     tl_par_for(threads, n, 2 * GRAIN, multiply_piece, &job);
 }

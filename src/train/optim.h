@@ -25,16 +25,24 @@ typedef struct {
     float       *m; /* its state, as long as tl_optim_layout laid out                        */
 } tl_matrix;
 
+/* Parameters that lie side by side, and their moments. */
+typedef struct {
+    int64_t      n;
+    float       *w;
+    const float *g;
+    float        share;  /* of g that counts: less than 1 where gradients are clipped         */
+    float       *m, *v;  /* NULL where the optimiser has none                                */
+} tl_flat;
+
 typedef struct {
     const char *name, *doc, *source;
     int         moments;      /* state floats per trained float: 0..2                        */
     bool        decoupled;    /* weight decay apart from the gradient (AdamW)                */
     double      rate;         /* a usual rate of it, as a multiple of AdamW's                */
     double      momentum, beta2; /* usual ones; 0: those of AdamW and SGD                    */
-    /* One span at `lr`; step counts from 1; m, v as the gradient.  Multi-threaded, same bits on
-     * any thread count. */
+    /* One span at `lr`; step counts from 1.  Multi-threaded, same bits on any thread count. */
     void (*step)(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                 int64_t n, float *w, const float *g, float *m, float *v, int threads);
+                 const tl_flat *x, int threads);
     /* A matrix of the body by itself; NULL: `step` takes all.  `vectors`: also takes vectors
      * and the head, and `step` nothing. */
     tl_status (*matrix)(tl_ctx *ctx, tl_optim_work *work, const tl_optim_settings *s,
@@ -52,7 +60,7 @@ void      tl_optim_layout(const tl_optimizer *o, tl_span *span, int32_t spans,
 extern const tl_optimizer tl_optimizer_adafactor, tl_optimizer_muon; /* optim_matrix.c */
 /* AdamW's step, which Muon takes for what is no matrix. */
 void      tl_adamw_step(const tl_optim_settings *s, double lr, double decay, int64_t step,
-                        int64_t n, float *w, const float *g, float *m, float *v, int threads);
+                        const tl_flat *x, int threads);
 
 /* Sum of squares of n floats in one fixed order; not finite where one of them is not, or is
  * beyond 1e19.  `part` has room for tl_squares_parts(n) doubles. */

@@ -16,8 +16,8 @@ static void sgd_plain(const tl_update c, float *restrict w, const float *restric
 
     for (; i + LANES <= n; i += LANES)
         for (int k = 0; k < LANES; k++)
-            w[i + k] -= c.lr * (g[i + k] + c.decay * w[i + k]);
-    for (; i < n; i++) w[i] -= c.lr * (g[i] + c.decay * w[i]);
+            w[i + k] -= c.lr * (c.share * g[i + k] + c.decay * w[i + k]);
+    for (; i < n; i++) w[i] -= c.lr * (c.share * g[i] + c.decay * w[i]);
 }
 
 static inline float sgd_change(const tl_update *u, float g, float m)
@@ -33,12 +33,13 @@ static void sgd_span(const tl_update c, float *restrict w, const float *restrict
     for (; i + LANES <= n; i += LANES)
         for (int64_t j = 0; j < LANES; j++) {
             const int64_t k = i + j;
-            const float slope = g[k] + c.decay * w[k], mean = c.momentum * m[k] + slope;
+            const float slope = c.share * g[k] + c.decay * w[k];
+            const float mean  = c.momentum * m[k] + slope;
             m[k] = mean;
             w[k] -= sgd_change(&c, slope, mean);
         }
     for (; i < n; i++) {
-        const float slope = g[i] + c.decay * w[i];
+        const float slope = c.share * g[i] + c.decay * w[i];
         m[i] = c.momentum * m[i] + slope;
         w[i] -= sgd_change(&c, slope, m[i]);
     }
@@ -73,7 +74,7 @@ static void adam_span(const tl_update c, float *restrict w, const float *restric
     for (; i + LANES <= n; i += LANES)
         for (int64_t j = 0; j < LANES; j++) {
             const int64_t k = i + j;
-            const float x = w[k] * c.shrink, slope = g[k] + c.decay * x;
+            const float x = w[k] * c.shrink, slope = c.share * g[k] + c.decay * x;
             const float   mean = adam_mean(&c, slope, m[k]),
                         square = adam_square(&c, slope, v[k]);
             m[k] = mean;
@@ -81,7 +82,7 @@ static void adam_span(const tl_update c, float *restrict w, const float *restric
             w[k] = x - adam_change(&c, mean, square);
         }
     for (; i < n; i++) {
-        const float x = w[i] * c.shrink, slope = g[i] + c.decay * x;
+        const float x = w[i] * c.shrink, slope = c.share * g[i] + c.decay * x;
         m[i] = adam_mean(&c, slope, m[i]);
         v[i] = adam_square(&c, slope, v[i]);
         w[i] = x - adam_change(&c, m[i], v[i]);
@@ -106,14 +107,15 @@ static void lion_span(const tl_update c, float *restrict w, const float *restric
     for (; i + LANES <= n; i += LANES)
         for (int64_t j = 0; j < LANES; j++) {
             const int64_t k = i + j;
-            const float   u = m[k] + (1.0f - c.beta1) * (g[k] - m[k]);
+            const float   slope = c.share * g[k];
+            const float   u     = m[k] + (1.0f - c.beta1) * (slope - m[k]);
             w[k] = w[k] * c.shrink - c.lr * lion_sign(u);
-            m[k] += (1.0f - c.beta2) * (g[k] - m[k]);
+            m[k] += (1.0f - c.beta2) * (slope - m[k]);
         }
     for (; i < n; i++) {
-        const float u = m[i] + (1.0f - c.beta1) * (g[i] - m[i]);
+        const float slope = c.share * g[i], u = m[i] + (1.0f - c.beta1) * (slope - m[i]);
         w[i] = w[i] * c.shrink - c.lr * lion_sign(u);
-        m[i] += (1.0f - c.beta2) * (g[i] - m[i]);
+        m[i] += (1.0f - c.beta2) * (slope - m[i]);
     }
 }
 
@@ -133,6 +135,15 @@ static double squares(const float *x, int64_t n)
     for (; i < n; i++) sum += (double)x[i] * (double)x[i];
     for (int k = 0; k < LANES; k++) sum += (double)lane[k];
     return sum;
+}
+
+static void multiply(float *x, float factor, int64_t n)
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) x[i + k] *= factor;
+    for (; i < n; i++) x[i] *= factor;
 }
 
 static void add(float *restrict to, const float *restrict from, int64_t n)
@@ -170,4 +181,5 @@ static void pull(float *g, const float *w, const float *w0, float factor, int64_
         for (int64_t i = 0; i < n; i++) g[i] += factor * w[i];
 }
 
-const tl_optim_kernels KERNELS = { sgd, adam, lion, squares, add, follow, pull };
+const tl_optim_kernels KERNELS = { sgd, adam, lion, squares, multiply, add, follow,
+                                   pull };

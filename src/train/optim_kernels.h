@@ -9,8 +9,9 @@
 typedef struct {
     float       *w, *m, *v; /* m NULL: SGD without momentum                                  */
     const float *g;
+    float share;            /* g counts so many times: less than 1 where gradients are clipped */
     float lr;               /* Adam: lr / (1 - beta1^step)                                   */
-    float decay, shrink;    /* g += decay * w, after w *= shrink                             */
+    float decay, shrink;    /* share * g + decay * w, after w *= shrink                      */
     float momentum, of_gradient, of_momentum; /* SGD: step = of_gradient g + of_momentum m   */
     float beta1, beta2, eps, root;            /* Adam: root = sqrt(1 - beta2^step)           */
 } tl_update;
@@ -23,6 +24,7 @@ typedef struct {
     void (*lion)(const tl_update *u, int64_t low, int64_t high);
     /* Sum of squares of at most TL_SUM_BLOCK floats. */
     double (*squares)(const float *x, int64_t n);
+    void (*multiply)(float *x, float factor, int64_t n);
     void (*add)(float *to, const float *from, int64_t n);
     /* mean += share (w - mean): a mean that is reached stays. */
     void (*follow)(float *mean, const float *w, float share, int64_t n);

@@ -422,30 +422,48 @@ done:
     return rc;
 }
 
+static tl_flat flat_of(const tl_stepper *s, const tl_span *p)
+{
+    return (tl_flat){ .n     = p->count,
+                      .w     = s->model->params->value + p->at,
+                      .g     = s->grad + p->grad_at,
+                      .share = s->share,
+                      .m     = s->m ? s->m + p->m_at : NULL,
+                      .v     = s->v ? s->v + p->v_at : NULL };
+}
+
 static tl_status move(tl_ctx *ctx, tl_stepper *s, const tl_span *p, double lr,
                       int64_t step)
 {
     const tl_optimizer      *o     = s->optimizer;
     const tl_optim_settings *how   = &s->spec->candidate.hyper.optim;
     const double             decay = p->decay ? how->weight_decay : 0.0;
-    float                   *w     = s->model->params->value + p->at;
-    const float             *g     = s->grad + p->grad_at;
-    float *m = s->m ? s->m + p->m_at : NULL, *v = s->v ? s->v + p->v_at : NULL;
+    const tl_flat            x     = flat_of(s, p);
 
     if (tl_optim_by_matrix(o, p)) {
-        const tl_matrix x = { p->rows, p->cols, w, g, m };
-        return o->matrix(ctx, s->work, how, lr, decay, step, &x);
+        const tl_matrix matrix = { p->rows, p->cols, x.w, x.g, x.m };
+        return o->matrix(ctx, s->work, how, lr, decay, step, &matrix);
     }
-    o->step(how, lr, decay, step, p->count, w, g, m, v, ctx->world->threads);
+    o->step(how, lr, decay, step, &x, ctx->world->threads);
     return TL_OK;
+}
+
+/* Loops of flat memory take the gradient clipped; what sees matrices finds it so. */
+static void clip(tl_stepper *s, double norm, int threads)
+{
+    const double most = s->spec->candidate.hyper.clip;
+
+    s->share = most > 0.0 && norm > most ? (float)(most / (norm + 1e-6)) : 1.0f;
+    if (!s->optimizer->matrix || s->share == 1.0f) return;
+    tl_multiply(s->grad, s->grad_floats, s->share, threads);
+    s->share = 1.0f;
 }
 
 tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int64_t step,
                           double lr, tl_tally *tally, tl_step_result *out)
 {
-    const tl_hyper *h       = &s->spec->candidate.hyper;
-    const int       threads = ctx->world->threads;
-    double          square, norm;
+    const tl_hyper *h = &s->spec->candidate.hyper;
+    double          square;
     tl_status       rc;
 
     *out = (tl_step_result){ .lr = lr, .rows = batch->rows, .counted = batch->rows };
@@ -458,9 +476,7 @@ tl_status tl_stepper_step(tl_ctx *ctx, tl_stepper *s, const tl_batch *batch, int
                (uint64_t)(s->earlier + step), s->model->arch.outputs, s->mixed, s->shares);
     TL_TRY(gradient(ctx, s, batch, step, tally, &out->loss, &square));
     if (!isfinite(square)) return name_nan(ctx, s, batch, step, lr);
-    norm = sqrt(square);
-    if (h->clip > 0.0 && norm > h->clip)
-        tl_multiply(s->grad, s->grad_floats, (float)(h->clip / (norm + 1e-6)), threads);
+    clip(s, sqrt(square), ctx->world->threads);
     for (int32_t i = 0; i < s->spans; i++)
         TL_TRY(move(ctx, s, &s->span[i], lr * (double)s->span[i].lr_scale, step + 1));
 done:

@@ -61,6 +61,7 @@ typedef struct {
     float    *state, *state_kept;  /* running statistics: the block's, and before the step  */
     int64_t   state_floats;
     double    flops;               /* of one part                                           */
+    float     share;               /* of the gradient that counts: 1, or what clipping leaves */
     const float *origin;           /* [params->floats] of hyper.anchor; borrowed            */
     int64_t   earlier;             /* steps before the first, for what is drawn             */
 } tl_stepper;

@@ -47,17 +47,17 @@ static double trajectory_error(const json_t *file, const json_t *c, double lie)
     const json_t *grads = json_object_get(file, "gradient");
     const json_t *at    = json_object_get(file, "shown_steps");
     float         w[MOST], g[MOST], m[MOST] = { 0 }, v[MOST] = { 0 }, want[MOST];
-    const int64_t n     = floats(json_object_get(file, "w"), w);
+    const tl_flat x     = { floats(json_object_get(file, "w"), w), w, g, 1.0f, m, v };
     size_t        shown = 0;
     double        worst = 0.0;
 
     assert_non_null(o);
     for (size_t step = 1; step <= json_array_size(grads); step++) {
         floats(json_array_get(grads, step - 1), g);
-        o->step(&s, s.lr * lie, s.weight_decay, (int64_t)step, n, w, g, m, v, 1);
+        o->step(&s, s.lr * lie, s.weight_decay, (int64_t)step, &x, 1);
         if (json_integer_value(json_array_get(at, shown)) != (json_int_t)step) continue;
         floats(json_array_get(json_object_get(c, "shown"), shown++), want);
-        worst = fmax(worst, test_error(w, want, n));
+        worst = fmax(worst, test_error(w, want, x.n));
     }
     assert_int_equal(shown, json_array_size(at));
     return worst;
@@ -169,10 +169,11 @@ static void run_wide(const tl_optimizer *o, int64_t n, int threads, float *w)
     TEST_OK(tl_alloc_array(test_ctx(), (size_t)n, sizeof *g, &g));
     TEST_OK(tl_alloc_array(test_ctx(), (size_t)n, sizeof *m, &m));
     TEST_OK(tl_alloc_array(test_ctx(), (size_t)n, sizeof *v, &v));
+    const tl_flat x = { n, w, g, 1.0f, m, v };
     fill(w, n, 1);
     for (int step = 1; step <= 3; step++) {
         fill(g, n, (uint32_t)step * 17u);
-        o->step(&s, 0.01, 0.01, step, n, w, g, m, v, threads);
+        o->step(&s, 0.01, 0.01, step, &x, threads);
     }
     tl_free(test_ctx(), g);
     tl_free(test_ctx(), m);
@@ -199,6 +200,32 @@ static void same_bits_on_any_threads(void **state)
     tl_free(test_ctx(), b);
 }
 
+/* A clipped gradient, and the whole one of which a share counts. */
+static void a_share_is_a_clipped_gradient(void **state)
+{
+    enum { N = 1003 };
+    const tl_optim_settings s = {
+        .momentum = 0.9, .nesterov = true, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8
+    };
+    const float share = 0.37f;
+
+    (void)state;
+    for (size_t i = 0; tl_optimizer_at(i); i++) {
+        float w[2][N], m[2][N] = { { 0 } }, v[2][N] = { { 0 } }, g[N];
+        if (!tl_optimizer_at(i)->step) continue;
+        for (int clipped = 0; clipped < 2; clipped++) {
+            const tl_flat x = { N, w[clipped], g, clipped ? 1.0f : share, m[clipped], v[clipped] };
+            fill(w[clipped], N, 1);
+            for (int step = 1; step <= 3; step++) {
+                fill(g, N, (uint32_t)step);
+                if (clipped) tl_multiply(g, N, share, 1);
+                tl_optimizer_at(i)->step(&s, 0.01, 0.01, step, &x, 1);
+            }
+        }
+        assert_memory_equal(w[0], w[1], sizeof w[0]);
+    }
+}
+
 static void same_bits_on_any_set(void **state)
 {
     enum { N = 1000 };
@@ -211,6 +238,7 @@ static void same_bits_on_any_set(void **state)
         fill(w[j], N, 1), fill(m[j], N, 2);
         tl_update u = { .w           = w[j],
                         .g           = g,
+                        .share       = 0.7f,
                         .m           = m[j],
                         .v           = v[j],
                         .lr          = 0.1f,
@@ -230,6 +258,7 @@ static void same_bits_on_any_set(void **state)
         k[j]->sgd(&u, 1, N - 1);
         k[j]->add(w[j], g, N);
         k[j]->pull(w[j], g, m[j], 0.3f, N - 3);
+        k[j]->multiply(w[j], 0.3f, N - 7);
         k[j]->follow(m[j], w[j], 0.01f, N - 2);
         k[j]->pull(w[j], g, NULL, 0.3f, N);
     }
@@ -281,6 +310,7 @@ int main(void)
         cmocka_unit_test(matrices),
         cmocka_unit_test(schedules),
         cmocka_unit_test(same_bits_on_any_threads),
+        cmocka_unit_test(a_share_is_a_clipped_gradient),
         cmocka_unit_test(same_bits_on_any_set),
         cmocka_unit_test(squares_see_everything),
         cmocka_unit_test(every_row_is_documented),

@@ -266,10 +266,14 @@ static void adamw(rig *r, const json_t *file, int64_t step)
         const tl_tensor g = tl_graph_gradient(r->g, tl_graph_find(r->g, p->name));
         const double    decay =
             p->shape.ndim >= 2 ? tl_json_number(file, "decay", NAN) : 0.0;
-        if (g)
-            o->step(&s, s.lr, decay, step, p->count, tl_params_value(r->params, p),
-                    tl_plan_data(r->plan, g), r->moment + p->at,
-                    r->moment + r->params->floats + p->at, 1);
+        if (!g) continue;
+        const tl_flat x = { .n     = p->count,
+                            .w     = tl_params_value(r->params, p),
+                            .g     = tl_plan_data(r->plan, g),
+                            .share = 1.0f,
+                            .m     = r->moment + p->at,
+                            .v     = r->moment + r->params->floats + p->at };
+        o->step(&s, s.lr, decay, step, &x, 1);
     }
     tl_plan_weights_changed(r->plan);
 }

@@ -199,10 +199,14 @@ tl_status bench_step_run(tl_ctx *ctx, bench_step *s, float *loss)
     TL_TRY(tl_plan_run(ctx, s->plan, (tl_tick){ .seed = 1, .step = s->step }));
     s->step++;
     for (int32_t i = 0; i < s->spans; i++) {
-        const tl_span *p = &s->span[i];
-        s->optimizer->step(&s->settings, s->c->lr, s->c->weight_decay, (int64_t)s->step,
-                           p->count, s->params->value + p->at, s->grad + p->grad_at,
-                           s->m + p->grad_at, s->v ? s->v + p->grad_at : NULL,
+        const tl_span *p   = &s->span[i];
+        const tl_flat  all = { .n     = p->count,
+                               .w     = s->params->value + p->at,
+                               .g     = s->grad + p->grad_at,
+                               .share = 1.0f,
+                               .m     = s->m + p->grad_at,
+                               .v     = s->v ? s->v + p->grad_at : NULL };
+        s->optimizer->step(&s->settings, s->c->lr, s->c->weight_decay, (int64_t)s->step, &all,
                            ctx->world->threads);
     }
     *loss = *(const float *)tl_plan_data(s->plan, s->loss);

@@ -1,13 +1,12 @@
 /* attention.c -- attention over packed sequences, forward a block of queries of one head at a time,
  * backward a sequence and a head of keys at a time.  What a piece computes does not depend on
  * which thread takes it.  Floor 1, backend/cpu. */
-#include "backend/cpu/kernels.h"
 #include "backend/cpu/tiles.h"
+#include "backend/cpu/workers.h"
 
 #include <string.h>
 
 enum { Q, K, V, OFFSETS, DY = 0, GQ, GK, GV, Y, LSE, GOFFSETS };
-enum { MOST_WORKERS = 256 };
 static const int64_t small_work = 1 << 16; /* multiply-adds worth no second thread */
 
 /* The call's work: sequences, blocks before each, rooms of the workers, dq where it is bf16. */
@@ -17,9 +16,8 @@ typedef struct {
     tl_attend       t;
     tl_sequence    *seq;
     int64_t *before; /* [count + 1] forward: blocks of queries before each sequence */
-    int64_t  count, workers, units, rows;
-    float   *room;
-    size_t   room_floats;
+    int64_t  count, rows;
+    tl_units units;
     tl_view  dq; /* backward: where bf16 gradients go from t.dq; else data NULL */
 } job;
 
@@ -77,7 +75,7 @@ static tl_status attend_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
     *work_bytes =
         list_bytes(sequences_most(call, q, back ? GOFFSETS : OFFSETS)) +
         tl_padded(room_floats(tiles_of(call), &h, back) * sizeof(float)) *
-            (size_t)TL_MIN(call->threads, MOST_WORKERS);
+            (size_t)tl_workers(call->threads);
     if (back && tl_is_bf(&call->in[GQ]))
         *work_bytes += tl_padded((size_t)(h.rows * h.heads * h.d) * sizeof(float));
     return rc;
@@ -112,11 +110,13 @@ static job job_of(const tl_call *call, int q, int offsets)
     j.t.drop      = tl_drop_of(j.t.a, call->tick);
     j.seq         = (void *)work;
     j.before      = (void *)(work + tl_padded((size_t)most * sizeof *j.seq));
-    j.room        = (void *)(work + list_bytes(most));
     j.rows        = j.tiles ? j.tiles->attend_rows : TL_ATTEND_ROWS;
-    j.room_floats =
-        tl_padded(room_floats(j.tiles, &j.t.h, is_backward(call)) * sizeof(float)) / 4;
-    j.workers     = TL_MIN(call->threads, MOST_WORKERS);
+    j.units       = (tl_units){
+              .threads    = call->threads,
+              .room       = work + list_bytes(most),
+              .room_bytes = tl_padded(room_floats(j.tiles, &j.t.h, is_backward(call)) *
+                                      sizeof(float)),
+    };
     list_sequences(&j,
                    tl_sequences_of(&call->in[offsets], &call->in[offsets + 1],
                                    j.t.a->length, j.t.h.rows, j.t.h.keys),
@@ -139,48 +139,41 @@ static int64_t sequence_of(const job *j, int64_t at)
     return low;
 }
 
-/* A worker takes every workers-th piece: long and short ones spread evenly.  The heads of one block
- * of rows, which lie side by side, follow each other. */
-static void forward_workers(void *arg, int64_t low, int64_t high)
+/* The heads of one block of rows, which lie side by side, follow each other. */
+static void attend_unit(const void *arg, int64_t unit, void *room)
 {
     const job    *j     = arg;
-    const int64_t heads = j->t.h.heads;
+    const int64_t heads = j->t.h.heads, at = unit / heads, s = sequence_of(j, at);
+    const int64_t first = (at - j->before[s]) * j->rows;
 
-    for (int64_t w = low; w < high; w++)
-        for (int64_t u = w; u < j->units; u += j->workers) {
-            const int64_t at = u / heads, s = sequence_of(j, at);
-            const int64_t first = (at - j->before[s]) * j->rows;
-            float        *room  = j->room + (size_t)w * j->room_floats;
-            if (j->tiles)
-                j->tiles->attend(&j->t, &j->seq[s], first, u % heads, room);
-            else
-                j->loops->attend(&j->t, &j->seq[s], first, u % heads, room);
-        }
+    if (j->tiles)
+        j->tiles->attend(&j->t, &j->seq[s], first, unit % heads, room);
+    else
+        j->loops->attend(&j->t, &j->seq[s], first, unit % heads, room);
 }
 
-static void backward_workers(void *arg, int64_t low, int64_t high)
+static void grad_unit(const void *arg, int64_t unit, void *room)
 {
-    const job *j = arg;
+    const job         *j = arg;
+    const tl_sequence *s = &j->seq[unit / j->t.h.kv];
 
-    for (int64_t w = low; w < high; w++)
-        for (int64_t u = w; u < j->units; u += j->workers) {
-            const tl_sequence *s    = &j->seq[u / j->t.h.kv];
-            float             *room = j->room + (size_t)w * j->room_floats;
-            if (j->tiles)
-                j->tiles->attend_grad(&j->t, s, u % j->t.h.kv, room);
-            else
-                j->loops->attend_grad(&j->t, s, u % j->t.h.kv, room);
-        }
+    if (j->tiles)
+        j->tiles->attend_grad(&j->t, s, unit % j->t.h.kv, room);
+    else
+        j->loops->attend_grad(&j->t, s, unit % j->t.h.kv, room);
 }
 
-static void run_workers(job *j, void (*body)(void *, int64_t, int64_t))
+static void run_units(job *j, int64_t units, void (*unit)(const void *, int64_t, void *))
 {
     int64_t work = 0;
 
     for (int64_t s = 0; s < j->count; s++)
         work += (j->seq[s].q_end - j->seq[s].q) * (j->seq[s].k_end - j->seq[s].k);
-    if (work * j->t.h.heads * j->t.h.d < small_work) j->workers = 1;
-    if (j->units > 0) tl_par_for((int)j->workers, j->workers, 1, body, j);
+    if (work * j->t.h.heads * j->t.h.d < small_work) j->units.threads = 1;
+    j->units.job   = j;
+    j->units.unit  = unit;
+    j->units.units = units;
+    tl_units_run(&j->units);
 }
 
 /* Rows that belong to no sequence. */
@@ -206,8 +199,7 @@ static tl_status attention_run(tl_ctx *ctx, const tl_call *call)
     j.t.lse = call->out[1].data;
     clear_gaps(&j, &call->out[0]);
     clear_gaps(&j, &call->out[1]);
-    j.units = j.before[j.count] * j.t.h.heads;
-    run_workers(&j, forward_workers);
+    run_units(&j, j.before[j.count] * j.t.h.heads, attend_unit);
     return TL_OK;
 }
 
@@ -254,14 +246,13 @@ static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
     j.t.dq      = call->out[0].data;
     j.t.dq_step = j.t.h.q_step;
     if (j.t.bf && call->out[0].data) {
-        j.t.dq = j.room + j.room_floats * (size_t)TL_MIN(call->threads, MOST_WORKERS);
+        j.t.dq = (void *)(j.units.room + j.units.room_bytes * (size_t)tl_workers(call->threads));
         j.t.dq_step = j.t.h.heads * j.t.h.d;
         j.t.dq_out  = call->out[0].data;
         if (!j.tiles) j.dq = call->out[0];
         if (!j.tiles) memset(j.t.dq, 0, (size_t)(j.t.h.rows * j.t.dq_step) * sizeof(float));
     }
-    j.units = j.count * j.t.h.kv;
-    run_workers(&j, backward_workers);
+    run_units(&j, j.count * j.t.h.kv, grad_unit);
     if (j.dq.data)
         tl_par_for(call->threads, j.t.h.rows, TL_MAX(1, 4 * TL_PIECE / j.t.dq_step),
                    narrow_rows, &j);

@@ -4,14 +4,14 @@
  * of 4x4, where these products take a quarter.)  A thread makes all taps of some input channels, so
  * that none waits and rows of dw are written whole; a tap that meets only padding is left out.
  * Floor 1, backend/cpu. */
-#include "backend/cpu/kernels.h"
+#include "backend/cpu/taps.h"
 #include "backend/cpu/tiles.h"
+#include "backend/cpu/workers.h"
 
 #include <string.h>
 
 enum { DY, X };
 enum {
-    MOST_WORKERS  = 256,
     MOST_ROWS     = 32768,/* pixels of dy in all: with more, oneDNN's are as fast */
     LEAST_CHANNEL = 32,
     CHANNELS      = 128,  /* of x that a thread works on at once                  */
@@ -24,15 +24,7 @@ typedef struct {
     const tl_conv_grad_attr *a;
     int64_t                  rows, outs, ins, taps, channels; /* channels: at once */
     uint16_t                *left; /* dy, ROWS after ROWS */
-    char                    *room;
-    size_t                   room_bytes;
-    int64_t                  workers;
 } job;
-
-static int64_t pieces(int64_t n, int64_t size)
-{
-    return (n + size - 1) / size;
-}
 
 static job job_of(const tl_call *call, const tl_tiles *tiles)
 {
@@ -43,10 +35,10 @@ static job job_of(const tl_call *call, const tl_tiles *tiles)
                                    .rows    = tl_rows(&call->in[DY]),
                                    .outs    = a->shape.dim[0],
                                    .ins     = a->shape.dim[1],
-                                   .taps    = a->shape.dim[2] * a->shape.dim[3],
-                                   .workers = TL_MIN(call->threads, MOST_WORKERS) };
+                                   .taps    = a->shape.dim[2] * a->shape.dim[3] };
 
-    j.channels = TL_MIN(CHANNELS, pieces(pieces(j.ins, j.workers), 32) * 32);
+    const int64_t each = tl_units_of(j.ins, tl_workers(call->threads)); /* of a thread */
+    j.channels         = TL_MIN(CHANNELS, tl_units_of(each, 32) * 32);
     return j;
 }
 
@@ -102,7 +94,8 @@ static tl_status dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_
     const job j = job_of(call, tiles);
     if (j.rows > MOST_ROWS || TL_MIN(j.ins, j.outs) < LEAST_CHANNEL) return TL_EUSAGE;
     call->state = (void *)(uintptr_t)tiles;
-    *work_bytes = tl_padded(left_to(&j, j.rows)) + room_of(&j, NULL).bytes * (size_t)j.workers;
+    *work_bytes = tl_padded(left_to(&j, j.rows)) +
+                  room_of(&j, NULL).bytes * (size_t)tl_workers(call->threads);
     *work_bytes = TL_MAX(*work_bytes, tl_column_work(j.rows, j.outs));
     return TL_OK;
 }
@@ -117,25 +110,34 @@ static void lay_strips(void *arg, int64_t low, int64_t high)
                            j->left + left_to(j, row) / sizeof *j->left);
 }
 
+/* Of x what a pixel of dy was made from through this tap. */
+static tl_meeting meeting_of(const job *j, int64_t tap)
+{
+    const tl_conv_attr *c    = &j->a->conv;
+    const tl_shape     *x    = &j->call->in[X].shape, *dy = &j->call->in[DY].shape;
+    const int64_t       wide = j->a->shape.dim[3];
+
+    return (tl_meeting){
+        .own   = { dy->dim[1], dy->dim[2] },
+        .other = { x->dim[1], x->dim[2] },
+        .step  = { c->stride[0], c->stride[1] },
+        .shift = { tap / wide * c->dilation[0] - c->pad[0],
+                   tap % wide * c->dilation[1] - c->pad[1] },
+    };
+}
+
 /* Channels [first, + n) of the pixels that `tap` meets from pixel `row` of dy on; false: none. */
 static bool meet(const job *j, int64_t tap, int64_t row, int64_t rows, int64_t first, int64_t n,
                  uint16_t *to)
 {
-    const tl_view      *x = &j->call->in[X], *dy = &j->call->in[DY];
-    const tl_conv_attr *c = &j->a->conv;
-    const int64_t h = x->shape.dim[1], w = x->shape.dim[2], oh = dy->shape.dim[1],
-                  ow = dy->shape.dim[2], ky = tap / j->a->shape.dim[3],
-                  kx = tap % j->a->shape.dim[3];
-    bool any = false;
+    const tl_meeting m   = meeting_of(j, tap);
+    bool             any = false;
 
     for (int64_t r = row; r < row + rows; r++, to += n) {
-        const int64_t iy   = r / ow % oh * c->stride[0] + ky * c->dilation[0] - c->pad[0];
-        const int64_t ix   = r % ow * c->stride[1] + kx * c->dilation[1] - c->pad[1];
-        const bool    here = iy >= 0 && iy < h && ix >= 0 && ix < w;
-        const int64_t at   = ((r / (oh * ow) * h + iy) * w + ix) * j->ins + first;
-        if (here) memcpy(to, tl_place(x, at), (size_t)n * sizeof *to);
-        else memset(to, 0, (size_t)n * sizeof *to);
-        any |= here;
+        const int64_t at = tl_meets(&m, r);
+        if (at < 0) memset(to, 0, (size_t)n * sizeof *to);
+        else memcpy(to, tl_place(&j->call->in[X], at * j->ins + first), (size_t)n * sizeof *to);
+        any |= at >= 0;
     }
     return any;
 }
@@ -183,18 +185,14 @@ static void put_taps(const job *j, int64_t first, int64_t n, const float *made)
     }
 }
 
-static void make_channels(void *arg, int64_t low, int64_t high)
+static void make_channels(const void *arg, int64_t at, void *of_thread)
 {
-    const job *j = arg;
+    const job    *j     = arg;
+    const room    r     = room_of(j, of_thread);
+    const int64_t first = at * j->channels, n = TL_MIN(j->channels, j->ins - first);
 
-    for (int64_t w = low; w < high; w++) {
-        const room r = room_of(j, j->room + (size_t)w * j->room_bytes);
-        for (int64_t first = w * j->channels; first < j->ins; first += j->workers * j->channels) {
-            const int64_t n = TL_MIN(j->channels, j->ins - first);
-            for (int64_t tap = 0; tap < j->taps; tap++) make_tap(j, tap, first, n, &r);
-            put_taps(j, first, n, r.made);
-        }
-    }
+    for (int64_t tap = 0; tap < j->taps; tap++) make_tap(j, tap, first, n, &r);
+    put_taps(j, first, n, r.made);
 }
 
 static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
@@ -203,12 +201,17 @@ static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
     const tl_view *dy = &call->in[DY];
 
     (void)ctx;
-    j.left       = call->work;
-    j.room       = (char *)call->work + tl_padded(left_to(&j, j.rows));
-    j.room_bytes = room_of(&j, NULL).bytes;
+    j.left = call->work;
     if (call->out[0].data) {
         tl_par_for(call->threads, j.tiles->left_strips(j.outs), 1, lay_strips, &j);
-        tl_par_for(call->threads, j.workers, 1, make_channels, &j);
+        tl_units_run(&(tl_units){
+            .unit       = make_channels,
+            .job        = &j,
+            .units      = tl_units_of(j.ins, j.channels),
+            .threads    = call->threads,
+            .room       = (char *)call->work + tl_padded(left_to(&j, j.rows)),
+            .room_bytes = room_of(&j, NULL).bytes,
+        });
     }
     if (call->out[1].data)
         tl_column_sums(tl_simd_at(TL_ISA_AMX), call->threads, j.rows, j.outs, dy, NULL, call->work,

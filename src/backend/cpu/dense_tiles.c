@@ -2,22 +2,19 @@
  * they are, and rounded and laid out where they are needed.  Frozen ones are rounded and laid out
  * once, into a copy that both directions of all plans read; those of few rows, and those that are
  * no parameters themselves, are packed by library_dnnl.c.  Floor 1, backend/cpu. */
-#include "backend/cpu/kernels.h"
 #include "backend/cpu/tiles.h"
+#include "backend/cpu/workers.h"
 
 enum {
-    MOST_WORKERS = 256,
-    MOST_DEEP    = 4096, /* deeper, too few columns of weights stay near: a library's product */
-    FROZEN_DX    = 384,  /* TL_FROZEN_ROWS of gradients, that lay the copy out for their side   */
-    DW_ROWS      = 2048  /* a weight's gradient sums over so many rows at once                */
+    MOST_DEEP = 4096, /* deeper, too few columns of weights stay near: a library's product */
+    FROZEN_DX = 384,  /* TL_FROZEN_ROWS of gradients, that lay the copy out for their side */
+    DW_ROWS   = 2048  /* a weight's gradient sums over so many rows at once                */
 };
 
 typedef struct {
     const tl_tiles        *tiles;
     const tl_tile_product *p;
-    int64_t                columns, workers;
-    char                  *room;
-    size_t                 room_bytes;
+    int64_t                columns; /* at once */
 } job;
 
 static tl_tile_product forward_product(const tl_call *call)
@@ -93,7 +90,7 @@ static tl_status ready(tl_call *call, const tl_tile_product *p, size_t *work_byt
     if (!p->a_turned && p->k > MOST_DEEP) return TL_EUSAGE;
     call->state = (void *)(uintptr_t)tiles;
     *work_bytes = room_of(tiles, p, call->threads) *
-                  (size_t)TL_MIN(call->threads, MOST_WORKERS);
+                  (size_t)tl_workers(call->threads);
     return TL_OK;
 }
 
@@ -176,27 +173,25 @@ static tl_status dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_
     return rc;
 }
 
-static void workers(void *arg, int64_t low, int64_t high)
+static void some_columns(const void *arg, int64_t at, void *room)
 {
-    const job *j = arg;
+    const job    *j = arg;
+    const int64_t c = at * j->columns;
 
-    for (int64_t w = low; w < high; w++)
-        for (int64_t c = w * j->columns; c < j->p->n; c += j->workers * j->columns)
-            j->tiles->product(j->p, c, TL_MIN(j->columns, j->p->n - c),
-                              j->room + (size_t)w * j->room_bytes);
+    j->tiles->product(j->p, c, TL_MIN(j->columns, j->p->n - c), room);
 }
 
 static void multiply(const tl_call *call, const tl_tiles *tiles, const tl_tile_product *p,
                      size_t room_bytes)
 {
-    job j = { .tiles      = tiles,
-              .p          = p,
-              .workers    = TL_MIN(call->threads, MOST_WORKERS),
-              .room       = call->work,
-              .room_bytes = room_bytes };
+    const job j = { tiles, p, tiles->product_columns(p, call->threads) };
 
-    j.columns = j.tiles->product_columns(p, call->threads);
-    tl_par_for((int)j.workers, j.workers, 1, workers, &j);
+    tl_units_run(&(tl_units){ .unit       = some_columns,
+                              .job        = &j,
+                              .units      = tl_units_of(p->n, j.columns),
+                              .threads    = call->threads,
+                              .room       = call->work,
+                              .room_bytes = room_bytes });
 }
 
 static tl_status dense_run(tl_ctx *ctx, const tl_call *call)

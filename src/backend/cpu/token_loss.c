@@ -1,19 +1,17 @@
 /* token_loss.c -- the vocabulary's cross-entropy, a block of rows or of words at a time.
  * Floor 1, backend/cpu. */
-#include "backend/cpu/kernels.h"
+#include "backend/cpu/workers.h"
 
 #include <string.h>
 
-enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE, SLOPES, MOST_WORKERS = 256 };
+enum { X, W, B, TARGET, WEIGHT, DLOSS, LSE, SLOPES };
 
 typedef struct {
     const tl_simd *loops;
     tl_token_job   t;
-    int64_t        workers, units;
     void (*body)(const tl_token_job *t, int64_t first, float *room);
-    int64_t step; /* rows or words of a unit */
-    char   *room;
-    size_t  room_bytes;
+    int64_t  step; /* rows or words of a unit */
+    tl_units units;
 } job;
 
 static size_t room_bytes(int64_t d)
@@ -29,7 +27,7 @@ static tl_status loss_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
     const tl_status rc = tl_cpu_ready(ctx, g, call, work_bytes);
 
     *work_bytes = room_bytes(tl_columns(&call->in[X])) *
-                      (size_t)TL_MIN(call->threads, MOST_WORKERS) +
+                      (size_t)tl_workers(call->threads) +
                   3 * tl_padded((size_t)tl_rows(&call->in[X]) * sizeof(float));
     return rc;
 }
@@ -48,10 +46,10 @@ static void place_rows(const tl_token_job *t, int32_t *place)
 static job job_of(const tl_call *call)
 {
     const tl_token_loss_attr *a = call->node->attr;
-    job                       j = { .loops      = tl_loops(call),
-                                    .workers    = TL_MIN(call->threads, MOST_WORKERS),
-                                    .room       = call->work,
-                                    .room_bytes = room_bytes(tl_columns(&call->in[X])) };
+    job                       j = { .loops            = tl_loops(call),
+                                    .units.threads    = call->threads,
+                                    .units.room       = call->work,
+                                    .units.room_bytes = room_bytes(tl_columns(&call->in[X])) };
 
     j.t = (tl_token_job){ .rows   = tl_rows(&call->in[X]),
                           .words  = tl_rows(&call->in[W]),
@@ -67,29 +65,28 @@ static job job_of(const tl_call *call)
     return j;
 }
 
-static void run_units(void *arg, int64_t low, int64_t high)
+static void unit_of(const void *arg, int64_t at, void *room)
 {
     const job *j = arg;
 
-    for (int64_t w = low; w < high; w++)
-        for (int64_t u = w; u < j->units; u += j->workers)
-            j->body(&j->t, u * j->step,
-                    (float *)(void *)(j->room + (size_t)w * j->room_bytes));
+    j->body(&j->t, at * j->step, room);
 }
 
 static void run_all(job *j, int64_t count, int64_t step,
                     void (*body)(const tl_token_job *t, int64_t first, float *room))
 {
-    j->step  = step;
-    j->units = (count + step - 1) / step;
-    j->body  = body;
-    tl_par_for((int)j->workers, j->workers, 1, run_units, j);
+    j->step        = step;
+    j->body        = body;
+    j->units.job   = j;
+    j->units.unit  = unit_of;
+    j->units.units = tl_units_of(count, step);
+    tl_units_run(&j->units);
 }
 
 /* Behind the threads' rooms: `which` of three lines, a value for each row. */
 static void *line(const job *j, int which)
 {
-    return j->room + (size_t)j->workers * j->room_bytes +
+    return j->units.room + (size_t)tl_workers(j->units.threads) * j->units.room_bytes +
            (size_t)which * tl_padded((size_t)j->t.rows * sizeof(float));
 }
 

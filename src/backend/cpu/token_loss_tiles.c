@@ -4,14 +4,14 @@
  * where it kept none, token_loss_dnnl.c makes them anew.  Floor 1, backend/cpu. */
 #include "backend/cpu/tiles.h"
 #include "backend/cpu/token_rows.h"
+#include "backend/cpu/workers.h"
 
 enum {
-    MOST_WORKERS = 256,
-    WORDS        = 512,  /* of a piece of scores                                    */
-    ROWS         = 256,  /* with so many rows at once                               */
-    DW_WORDS     = 2048, /* whose gradient is made in one product                   */
-    DW_ROWS      = 2048, /* ... summed over so many rows                            */
-    DX_WORDS     = 1024  /* that a row's gradient is summed over before the next    */
+    WORDS    = 512,  /* of a piece of scores                                    */
+    ROWS     = 256,  /* with so many rows at once                               */
+    DW_WORDS = 2048, /* whose gradient is made in one product                   */
+    DW_ROWS  = 2048, /* ... summed over so many rows                            */
+    DX_WORDS = 1024  /* that a row's gradient is summed over before the next    */
 };
 
 typedef struct {
@@ -19,31 +19,15 @@ typedef struct {
     tl_token_rows   k;
     const char     *x;       /* [count d] rows that count                  */
     float          *dx;      /* [count d]                                  */
-    int64_t         workers, units;
-    char           *room;    /* a piece for each worker                    */
-    size_t          room_bytes;
-    void (*body)(const void *job, int64_t unit, char *room);
+    tl_units        units;
 } job;
 
-static int64_t pieces(int64_t n, int64_t size)
+static void run_all(job *j, int64_t units, void (*unit)(const void *job, int64_t at, void *room))
 {
-    return (n + size - 1) / size;
-}
-
-static void run_units(void *arg, int64_t low, int64_t high)
-{
-    const job *j = arg;
-
-    for (int64_t w = low; w < high; w++)
-        for (int64_t u = w; u < j->units; u += j->workers)
-            j->body(j, u, j->room + (size_t)w * j->room_bytes);
-}
-
-static void run_all(job *j, int64_t units, void (*body)(const void *job, int64_t unit, char *room))
-{
-    j->units = units;
-    j->body  = body;
-    tl_par_for((int)j->workers, j->workers, 1, run_units, j);
+    j->units.job   = j;
+    j->units.unit  = unit;
+    j->units.units = units;
+    tl_units_run(&j->units);
 }
 
 /* ---- the loss: units of WORDS ------------------------------------------------------------- */
@@ -78,7 +62,7 @@ static loss_room loss_room_of(const tl_tiles *tiles, const tl_tile_product *p, c
     return r;
 }
 
-static void unit_of_scores(const void *arg, int64_t unit, char *at)
+static void unit_of_scores(const void *arg, int64_t unit, void *at)
 {
     const job      *j     = arg;
     const int64_t   first = unit * WORDS, d = j->k.d;
@@ -118,7 +102,7 @@ static int64_t dw_columns(const tl_tiles *tiles, const tl_call *call)
     return tiles->product_columns(&p, 1);
 }
 
-static void unit_of_words(const void *arg, int64_t unit, char *room)
+static void unit_of_words(const void *arg, int64_t unit, void *room)
 {
     const job     *j       = arg;
     const int64_t  first   = unit * DW_WORDS, d = j->k.d;
@@ -155,7 +139,7 @@ static int64_t dx_columns(const tl_tiles *tiles, const tl_call *call)
     return tiles->product_columns(&p, call->threads);
 }
 
-static void unit_of_rows(const void *arg, int64_t unit, char *room)
+static void unit_of_rows(const void *arg, int64_t unit, void *room)
 {
     const job    *j       = arg;
     const int64_t columns = dx_columns(j->tiles, j->k.call), c = unit * columns;
@@ -189,7 +173,7 @@ static size_t dx_bytes(const tl_call *call)
 
 static int64_t blocks_of(const tl_call *call)
 {
-    return pieces(tl_rows(&call->in[TL_TOKEN_W]), WORDS);
+    return tl_units_of(tl_rows(&call->in[TL_TOKEN_W]), WORDS);
 }
 
 static tl_status start(tl_call *call)
@@ -227,7 +211,7 @@ static tl_status loss_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, siz
     (void)g;
     TL_TRY(start(call));
     *work_bytes = rows_bytes(call, blocks_of(call)) + x_bytes(call) +
-                  loss_room_bytes(call) * (size_t)TL_MIN(call->threads, MOST_WORKERS);
+                  loss_room_bytes(call) * (size_t)tl_workers(call->threads);
 done:
     return rc;
 }
@@ -241,7 +225,7 @@ static tl_status grad_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, siz
     if (!call->node->in[TL_TOKEN_SLOPES]) return TL_EUSAGE;
     TL_TRY(start(call));
     *work_bytes = rows_bytes(call, 0) + x_bytes(call) + dx_bytes(call) +
-                  grad_room_bytes(call) * (size_t)TL_MIN(call->threads, MOST_WORKERS);
+                  grad_room_bytes(call) * (size_t)tl_workers(call->threads);
 done:
     return rc;
 }
@@ -249,14 +233,14 @@ done:
 static job job_of(const tl_call *call, int64_t blocks)
 {
     char *at = call->work;
-    job   j  = { .tiles   = call->state,
-                 .k       = tl_token_rows_of(call, tl_simd_at(TL_ISA_AMX), WORDS, blocks, at),
-                 .workers = TL_MIN(call->threads, MOST_WORKERS) };
+    job   j  = { .tiles         = call->state,
+                 .k             = tl_token_rows_of(call, tl_simd_at(TL_ISA_AMX), WORDS, blocks, at),
+                 .units.threads = call->threads };
 
     at += rows_bytes(call, blocks);
     j.x = at;
     at += x_bytes(call);
-    j.room = at;
+    j.units.room = at;
     return j;
 }
 
@@ -265,7 +249,7 @@ static tl_status loss_run(tl_ctx *ctx, const tl_call *call)
     job j = job_of(call, blocks_of(call));
 
     (void)ctx;
-    j.room_bytes = loss_room_bytes(call);
+    j.units.room_bytes = loss_room_bytes(call);
     if (j.k.count < j.k.rows)
         tl_token_gather(&j.k, false, j.k.count, (void *)(uintptr_t)j.x);
     else
@@ -280,16 +264,16 @@ static tl_status grad_run(tl_ctx *ctx, const tl_call *call)
     job j = job_of(call, 0);
 
     (void)ctx;
-    j.dx = (void *)j.room;
-    j.room += dx_bytes(call);
-    j.room_bytes = grad_room_bytes(call);
+    j.dx = (void *)j.units.room;
+    j.units.room += dx_bytes(call);
+    j.units.room_bytes = grad_room_bytes(call);
     for (int k = 1; k < 3 && !j.k.count; k++) tl_token_clear(&call->out[k]);
     if (j.k.count) {
         tl_token_gather(&j.k, true, j.k.count, (void *)(uintptr_t)j.x);
-        if (call->out[1].data) run_all(&j, pieces(j.k.words, DW_WORDS), unit_of_words);
+        if (call->out[1].data) run_all(&j, tl_units_of(j.k.words, DW_WORDS), unit_of_words);
         if (call->out[2].data) tl_token_bias(&j.k, call->out[2].data);
         if (call->out[0].data)
-            run_all(&j, pieces(j.k.d, dx_columns(j.tiles, call)), unit_of_rows);
+            run_all(&j, tl_units_of(j.k.d, dx_columns(j.tiles, call)), unit_of_rows);
     }
     if (call->out[0].data) tl_token_place(&j.k, true, j.dx);
     return TL_OK;
