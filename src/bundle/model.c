@@ -99,8 +99,8 @@ tl_status tl_model_beside(tl_ctx *ctx, const tl_arch *arch, const tl_prep *prep,
     *out = NULL;
     TL_TRY(make(ctx, arch, prep, class_name, &m));
     TL_TRY(tl_arch_params(ctx, &m->arch, &m->params));
-    if (from) tl_params_init_beside(m->params, seed, from);
-    else tl_params_init(m->params, seed, false);
+    if (from) tl_params_init_beside(m->params, seed, from, ctx->world->threads);
+    else tl_params_init(m->params, seed, false, ctx->world->threads);
     *out = m;
     m    = NULL;
 done:

@@ -364,7 +364,7 @@ tl_status tl_model_open(tl_ctx *ctx, const char *path, const char *arch, tl_mode
     TL_TRY(find_thresholds(ctx, &p, m));
     TL_TRY(find_provenance(ctx, &p, &m->provenance));
     TL_TRY(tl_arch_params(ctx, &m->arch, &m->params));
-    tl_params_init(m->params, 0, true);
+    tl_params_init(m->params, 0, true, ctx->world->threads);
     TL_TRY(tl_weights_load(ctx, &w, path, &m->arch, m->params, &m->loaded));
     if (p.tailor) TL_TRY(open_adapter(ctx, path, m));
     *out = m;

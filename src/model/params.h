@@ -65,10 +65,11 @@ tl_param *tl_params_find(const tl_params *params, const char *name); /* NULL: no
 tl_status tl_params_declare(tl_ctx *ctx, tl_params *params, const tl_param *like, tl_param **out);
 bool      tl_params_have_state(const tl_params *params); /* running statistics */
 tl_status tl_params_seal(tl_ctx *ctx, tl_params *params); /* allocates value, zero */
-void      tl_params_init(tl_params *params, uint64_t seed, bool head_only); /* values by rule;
-                                             head_only: of the head and what is optional */
+/* Values by rule, the same on any number of threads; head_only: the head's and what is optional. */
+void      tl_params_init(tl_params *params, uint64_t seed, bool head_only, int threads);
 /* The same of what the caller does not take from `from`: all but the body's that it has alike. */
-void      tl_params_init_beside(tl_params *params, uint64_t seed, const tl_params *from);
+void      tl_params_init_beside(tl_params *params, uint64_t seed, const tl_params *from,
+                                int threads);
 float    *tl_params_value(const tl_params *params, const tl_param *p); /* not of packed ones */
 void     *tl_params_place(const tl_params *params, const tl_param *p); /* what a plan is bound to */
 /* The values of any parameter, [p->count]. */

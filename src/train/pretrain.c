@@ -65,7 +65,8 @@ static tl_status open_model(tl_ctx *ctx, pretraining *p)
     p->model = *p->t->model; /* borrowed, but for the parameters */
     p->model.params = NULL;
     TL_TRY(tl_decoder_params(ctx, &p->t->model->arch, &p->model.params));
-    tl_params_init_beside(p->model.params, p->spec.seed, p->t->model->params);
+    tl_params_init_beside(p->model.params, p->spec.seed, p->t->model->params,
+                          ctx->world->threads);
     tl_take_body(p->t->model->params, p->model.params);
 done:
     return rc;

@@ -108,7 +108,7 @@ static void moments(tl_init init, float scale, double *mean, double *sd, double 
     TEST_OK(tl_params_new(ctx, &p));
     add(p, "w", TL_SHAPE(96, 40, 3, 3), TL_ROLE_WEIGHT, init)->init_scale = scale;
     TEST_OK(tl_params_seal(ctx, p));
-    tl_params_init(p, 5, false);
+    tl_params_init(p, 5, false, 1);
     *top = 0.0;
     for (int64_t i = 0; i < p->param[0].count; i++) {
         const double v = (double)p->value[i];
@@ -146,23 +146,29 @@ static void first_values_follow_their_papers(void **state)
 static void a_value_depends_on_seed_and_name_alone(void **state)
 {
     tl_ctx    *ctx = test_fresh();
-    tl_params *a   = small_store(), *b;
+    tl_params *a   = small_store(), *b, *by_one;
 
     (void)state;
     TEST_OK(tl_params_new(ctx, &b));
     add(b, "other", TL_SHAPE(9), TL_ROLE_WEIGHT, TL_INIT_NORMAL)->init_scale = 1.0f;
     add(b, "b.weight", TL_SHAPE(7, 5), TL_ROLE_WEIGHT, TL_INIT_GLOROT_UNIFORM);
     add(b, "c.weight", TL_SHAPE(7, 5), TL_ROLE_WEIGHT, TL_INIT_GLOROT_UNIFORM);
+    add(b, "wide.weight", TL_SHAPE(130, 199), TL_ROLE_WEIGHT, TL_INIT_HE_NORMAL);
+    add(b, "flat.weight", TL_SHAPE(130, 199), TL_ROLE_WEIGHT, TL_INIT_HE_UNIFORM);
     TEST_OK(tl_params_seal(ctx, b));
-    tl_params_init(a, 1, false);
-    tl_params_init(b, 1, false);
+    tl_params_init(a, 1, false, 1);
+    tl_params_init(b, 1, false, 1);
     const float *x = tl_params_value(a, tl_params_find(a, "b.weight"));
     const float *y = tl_params_value(b, tl_params_find(b, "b.weight"));
     assert_memory_equal(x, y, 35 * sizeof *x);
     assert_memory_not_equal(x, tl_params_value(b, tl_params_find(b, "c.weight")),
                             35 * sizeof *x);
-    tl_params_init(b, 2, false);
+    TEST_OK(tl_params_copy(ctx, b, &by_one));
+    tl_params_init(b, 2, false, 1);
     assert_memory_not_equal(x, y, 35 * sizeof *x);
+    tl_params_init(b, 1, false, 3);
+    assert_memory_equal(b->value, by_one->value, (size_t)b->floats * sizeof *b->value);
+    tl_params_free(ctx, by_one);
     tl_params_free(ctx, a);
     tl_params_free(ctx, b);
 }
@@ -173,9 +179,9 @@ static void a_new_head_leaves_the_body(void **state)
     tl_params *p   = small_store(), *old;
 
     (void)state;
-    tl_params_init(p, 1, false);
+    tl_params_init(p, 1, false, 1);
     TEST_OK(tl_params_copy(ctx, p, &old));
-    tl_params_init(p, 2, true);
+    tl_params_init(p, 2, true, 1);
     for (int32_t i = 0; i < p->count; i++) {
         const tl_param *q    = &p->param[i];
         const bool      same = memcmp(p->value + q->at, old->value + q->at,

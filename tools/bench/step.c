@@ -44,7 +44,7 @@ static tl_status make_arch(tl_ctx *ctx, bench_step *s)
         TL_TRY(tl_arch_parse(ctx, c->arch, c->row, c->classes, &s->arch));
     s->arch.adapt = c->adapt;
     TL_TRY(tl_arch_params(ctx, &s->arch, &s->params));
-    tl_params_init(s->params, 1, false);
+    tl_params_init(s->params, 1, false, ctx->world->threads);
     tl_adapt_start(&s->arch.adapt, s->params);
     tl_train_select(s->params, &what, &(tl_hyper){ .head_rate = 1.0, .depth_rate = 1.0 });
 done:

@@ -1,8 +1,7 @@
 /* body_attend.h -- attention in blocks of queries and keys: a block's scores are made, turned into
  * probabilities under the maximum so far, and used, before the next; the gradient makes them again
- * from the kept logarithms.  What a mask hides from all of a few queries is not multiplied.  A
- * result's sums run over keys (or queries) in their order, block by block, whatever thread does it.
- * Bodies of simd.h's table.
+ * from the kept logarithms.  A result's sums run over keys (or queries) in their order, block by
+ * block, whatever thread does it.  Bodies of simd.h's table.
  * Sources: Dao et al. 2022, arXiv:2205.14135; Milakov and Gimelshein 2018, arXiv:1805.02867.
  * Floor 1, backend/cpu. */
 #ifndef TL_BACKEND_CPU_BODY_ATTEND_H
@@ -30,62 +29,6 @@ static void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai
                         .accumulate = add };
 
     body_outer(&g, 0, body_outer_tiles(&g));
-}
-
-/* Of each query of a block the keys that it sees, [low, high): neither falls from one query to the
- * next. */
-typedef struct { int64_t rows, keys, low[QROWS], high[QROWS]; } band;
-
-VEC int64_t vector_down(int64_t i)
-{
-    return i / VL * VL;
-}
-
-VEC int64_t vector_up(int64_t i)
-{
-    return (i + VL - 1) / VL * VL;
-}
-
-/* p[rows keys] = q kt where keys are seen, in whole vectors. */
-static void multiply_keys(const band *b, int64_t d, const float *q, int64_t q_step,
-                          const float *kt, float *p)
-{
-    for (int64_t r = 0; r < b->rows; r += DEEP) {
-        const int64_t tall = TL_MIN(DEEP, b->rows - r), from = vector_down(b->low[r]);
-        const int64_t to   = TL_MIN(vector_up(b->high[r + tall - 1]), b->keys);
-        if (from < to)
-            multiply(tall, to - from, d, q + r * q_step, q_step, 1, kt + from, KEYS,
-                     p + r * KEYS + from, KEYS, false);
-    }
-}
-
-/* y[rows d] += p v over the keys that are seen; the rest of p is 0 or not asked for. */
-static void add_values(const band *b, int64_t d, const float *p, const float *v, int64_t v_step,
-                       float *y, int64_t y_step)
-{
-    for (int64_t r = 0; r < b->rows; r += DEEP) {
-        const int64_t tall = TL_MIN(DEEP, b->rows - r), from = b->low[r];
-        const int64_t to   = b->high[r + tall - 1];
-        if (from < to)
-            multiply(tall, d, to - from, p + r * KEYS + from, KEYS, 1, v + from * v_step, v_step,
-                     y + r * y_step, y_step, true);
-    }
-}
-
-/* dk[keys d] += p' q over the queries that see them. */
-static void add_queries(const band *b, int64_t d, const float *p, const float *q, int64_t q_step,
-                        float *dk)
-{
-    int64_t from = 0, to = 0;
-
-    for (int64_t k = 0; k < b->keys; k += DEEP) {
-        const int64_t tall = TL_MIN(DEEP, b->keys - k);
-        while (from < b->rows && b->high[from] <= k) from++;
-        while (to < b->rows && b->low[to] < k + tall) to++;
-        if (from < to)
-            multiply(tall, d, to - from, p + from * KEYS + k, 1, KEYS, q + from * q_step, q_step,
-                     dk + k * d, d, true);
-    }
 }
 
 /* Element i of an array of f32 or bf16. */
@@ -120,40 +63,25 @@ static void turn_rows(const void *x, int64_t rows, int64_t d, int64_t step, bool
         }
 }
 
-/* Scores of the vectors that hold [low, high), scaled and capped; what is hidden in them -inf. */
-VEC void finish_scores(const tl_attention_attr *a, float *p, int64_t low, int64_t high)
+/* Scores scaled and capped; what lies outside [low, high) becomes `hidden`, up to whole vectors. */
+VEC void finish_scores(const tl_attention_attr *a, float *p, int64_t keys, int64_t low,
+                       int64_t high, float hidden)
 {
-    for (int64_t j = vector_down(low); j < high; j += VL) {
+    for (int64_t j = 0; j < keys; j += VL) {
         vf s = vf_load(p + j) * a->scale;
         if (a->softcap != 0.0f) s = a->softcap * vf_tanh(s / a->softcap);
         vf_store(p + j, s);
     }
-    for (int64_t j = vector_down(low); j < low; j++) p[j] = -__builtin_inff();
-    for (int64_t j = high; j < vector_up(high); j++) p[j] = -__builtin_inff();
+    for (int64_t j = 0; j < low; j++) p[j] = hidden;
+    for (int64_t j = high; j < (keys + VL - 1) / VL * VL; j++) p[j] = hidden;
 }
 
-/* 0 in the vectors of a row that hold nothing of [low, high). */
-VEC void clear_hidden(float *p, int64_t keys, int64_t low, int64_t high)
+VEC void clip_keys(const tl_attention_attr *a, const tl_sequence *s, int64_t i,
+                   int64_t first, int64_t keys, int64_t *low, int64_t *high)
 {
-    const int64_t from = low < high ? vector_down(low) : keys;
-
-    for (int64_t j = 0; j < from; j += VL) vf_store(p + j, vf_all(0.0f));
-    for (int64_t j = vector_up(high); j < keys; j += VL) vf_store(p + j, vf_all(0.0f));
-}
-
-/* A block of queries from `first` and keys from k0. */
-static band band_of(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t rows,
-                    int64_t k0, int64_t keys)
-{
-    band b = { .rows = rows, .keys = keys };
-
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t low, high;
-        tl_keys_seen(t->a, s, first + r, &low, &high);
-        b.low[r]  = TL_MIN(TL_MAX(low - k0, 0), keys);
-        b.high[r] = TL_MIN(TL_MAX(high - k0, b.low[r]), keys);
-    }
-    return b;
+    tl_keys_seen(a, s, i, low, high);
+    *low  = TL_MIN(TL_MAX(*low - first, 0), keys);
+    *high = TL_MIN(TL_MAX(*high - first, *low), keys);
 }
 
 /* Lanes of x that dropout keeps, times share; the others 0. */
@@ -169,7 +97,7 @@ VEC vf dropped(const tl_drop *d, tl_drop_row row, const uint32_t *key, vf x, flo
 /* The keys' words, those of whole vectors. */
 VEC void draw_keys(const tl_drop *d, int64_t first, int64_t keys, uint32_t *key)
 {
-    for (int64_t j = 0; j < vector_up(keys) && d->bound > 0; j++)
+    for (int64_t j = 0; j < (keys + VL - 1) / VL * VL && d->bound > 0; j++)
         key[j] = tl_drop_key(d, first + j);
 }
 
@@ -211,15 +139,19 @@ VEC void give_rows(const tl_attend *t, int64_t row, int64_t head, int64_t rows,
 }
 
 /* One block of keys for one of queries. */
-static void attend_block(const tl_attend *t, const band *b, float *p, float *top, float *sum,
-                         float *y)
+static void attend_block(const tl_attend *t, const tl_sequence *s, int64_t first,
+                         int64_t rows, int64_t k0, int64_t keys, float *p, float *top,
+                         float *sum, float *y)
 {
-    for (int64_t r = 0; r < b->rows; r++, p += KEYS) {
-        const int64_t low = b->low[r], high = b->high[r], from = vector_down(low);
-        clear_hidden(p, b->keys, low, high);
-        if (low >= high) continue;
-        finish_scores(t->a, p, low, high);
-        soften_row(p + from, high - from, &top[r], &sum[r], y + r * t->h.d, t->h.d);
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t low, high;
+        clip_keys(t->a, s, first + r, k0, keys, &low, &high);
+        if (low < high) {
+            finish_scores(t->a, p + r * KEYS, keys, low, high, -__builtin_inff());
+            soften_row(p + r * KEYS, keys, &top[r], &sum[r], y + r * t->h.d, t->h.d);
+        } else {
+            memset(p + r * KEYS, 0, (size_t)keys * sizeof *p);
+        }
     }
 }
 
@@ -256,38 +188,37 @@ static void body_attend(const tl_attend *t, const tl_sequence *s, int64_t first,
     for (int64_t k0 = low; k0 < high; k0 += KEYS) {
         const int64_t keys = TL_MIN(KEYS, high - k0), at = (s->k + k0) * t->h.k_step + kv;
         int64_t       v_step = t->h.k_step;
-        const band    b      = band_of(t, s, first, rows, k0, keys);
         turn_rows(element(t->k, at + t->h.k_at, t->bf), keys, d, t->h.k_step, t->bf, kt);
-        multiply_keys(&b, d, q, q_step, kt, p);
-        attend_block(t, &b, p, top, sum, y);
+        multiply(rows, keys, d, q, q_step, 1, kt, KEYS, p, KEYS, false);
+        attend_block(t, s, first, rows, k0, keys, p, top, sum, y);
         if (t->drop.bound > 0) drop_block(t, s, first, head, rows, k0, keys, p);
         const float *v = rows_f32(t->v, at + t->h.v_at, keys, d, t->bf, wide, &v_step);
-        add_values(&b, d, p, v, v_step, y, d);
+        multiply(rows, d, keys, p, KEYS, 1, v, v_step, y, d, true);
     }
     give_rows(t, s->q + first, head, rows, y, top, sum);
 }
 
 /* p from scores: exp(s - lse); ds = p (dp - sum(dy y)) slope scale, into dp.  Of dp and then of p
  * only what dropout kept counts. */
-static void back_block(const tl_attend *t, const band *b, int64_t row_at, int64_t head,
+static void back_block(const tl_attend *t, const tl_sequence *s, int64_t head,
+                       int64_t first, int64_t rows, int64_t k0, int64_t keys,
                        const uint32_t *key, float *p, float *dp)
 {
     const tl_attention_attr *a = t->a;
     const int64_t            d = t->h.d;
 
-    for (int64_t r = 0; r < b->rows; r++, p += KEYS, dp += KEYS) {
-        const int64_t at = (row_at + r) * t->h.heads + head, low = b->low[r], high = b->high[r];
+    for (int64_t r = 0; r < rows; r++, p += KEYS, dp += KEYS) {
+        const int64_t at  = (s->q + first + r) * t->h.heads + head;
         vf            dot = vf_all(0.0f);
-        clear_hidden(p, b->keys, low, high);
-        clear_hidden(dp, b->keys, low, high);
-        if (low >= high) continue;
-        finish_scores(a, p, low, high);
+        int64_t       low, high;
+        clip_keys(a, s, first + r, k0, keys, &low, &high);
+        finish_scores(a, p, keys, low, high, -__builtin_inff());
         for (int64_t i = 0; i < d; i += VL)
             dot = vf_fma(take(t->dy, at * d + i, d - i, t->bf),
                          take(t->y, at * d + i, d - i, t->bf), dot);
         const float       sum = vf_sum(dot);
         const tl_drop_row row = tl_drop_row_of(&t->drop, at);
-        for (int64_t j = vector_down(low); j < high; j += VL) {
+        for (int64_t j = 0; j < keys; j += VL) {
             const vf score = vf_load(p + j), e = vf_exp(score - t->lse[at]);
             vf       g = vf_load(dp + j), left = e;
             if (t->drop.bound > 0) {
@@ -342,14 +273,14 @@ static void back_queries(const tl_attend *t, const tl_sequence *s, int64_t head,
         rows_f32(t->q, row * q_step + head * d, rows, d, t->bf, b->q, &q_step);
     const float *dy =
         rows_f32(t->dy, (row * t->h.heads + head) * d, rows, d, t->bf, b->dy, &dy_step);
-    const band seen = band_of(t, s, first, rows, k0, keys);
-    multiply_keys(&seen, d, q, q_step, b->kt, b->p);
-    multiply_keys(&seen, d, dy, dy_step, b->vt, b->dp);
-    back_block(t, &seen, row, head, b->key, b->p, b->dp);
-    add_queries(&seen, d, b->p, dy, dy_step, b->dv);
-    add_queries(&seen, d, b->dp, q, q_step, b->dk);
+    multiply(rows, keys, d, q, q_step, 1, b->kt, KEYS, b->p, KEYS, false);
+    multiply(rows, keys, d, dy, dy_step, 1, b->vt, KEYS, b->dp, KEYS, false);
+    back_block(t, s, head, first, rows, k0, keys, b->key, b->p, b->dp);
+    multiply(keys, d, rows, b->p, 1, KEYS, dy, dy_step, b->dv, d, true);
+    multiply(keys, d, rows, b->dp, 1, KEYS, q, q_step, b->dk, d, true);
     if (t->dq)
-        add_values(&seen, d, b->dp, k, k_step, t->dq + row * t->dq_step + head * d, t->dq_step);
+        multiply(rows, d, keys, b->dp, KEYS, 1, k, k_step,
+                 t->dq + row * t->dq_step + head * d, t->dq_step, true);
 }
 
 VEC void give_keys(const tl_attend *t, const float *x, void *to, int64_t at, int64_t keys)

@@ -38,7 +38,7 @@ static void word_scores(const tl_token_job *t, const float *x, int64_t x_step,
 
     body_outer(&g, 0, body_outer_tiles(&g));
     for (int64_t r = 0; r < rows; r++)
-        finish_scores(&plain, p + r * KEYS, 0, words);
+        finish_scores(&plain, p + r * KEYS, words, 0, words, -__builtin_inff());
 }
 
 /* Scores [rows][KEYS] become gradients of each row's own loss: (exp(s - lse) - 1[target]) * slope

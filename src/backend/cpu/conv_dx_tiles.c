@@ -1,8 +1,9 @@
 /* conv_dx_tiles.c -- gradients of convolutions in pixels, where these are few and the weights many,
- * in bf16 on tiles: one product, along all taps of the window, of the output's gradients that a
- * pixel meets with the weights turned.  (oneDNN 2.6 takes two and a half times as long for 512 to
- * 512 channels, 3x3.)  Weights in training are turned and laid out in each step.
- * Floor 1, backend/cpu. */
+ * in bf16 on tiles: one product, along taps of the window, of the output's gradients that a pixel
+ * meets with the weights turned.  Pixels a stride apart are reached through the same taps and by no
+ * others, so that each such comb of pixels is a product of its own.  (oneDNN 2.6 takes two and a
+ * half times as long for 512 to 512 channels, 3x3, on 4x4, and with strides longer.)  Weights in
+ * training are turned and laid out in each step.  Floor 1, backend/cpu. */
 #include "backend/cpu/taps.h"
 #include "backend/cpu/tiles.h"
 #include "backend/cpu/workers.h"
@@ -11,26 +12,76 @@
 
 enum { DY, W };
 enum {
-    MOST_ROWS     = 8192,    /* pixels of dx in all: with more ... */
-    LEAST_WEIGHTS = 1 << 20, /* ... or fewer weights, oneDNN's are as fast           */
+    MOST_ROWS     = 8192,    /* pixels of a comb: with more ...                      */
+    LEAST_WEIGHTS = 1 << 20, /* ... or fewer weights, oneDNN's are as fast ...       */
+    LEAST_STRIDED = 1 << 18, /* ... which is slower with strides                     */
     LEAST_CHANNEL = 64,
+    MOST_TAPS     = 49,
     MET_BYTES     = 4 << 20, /* of what pixels met, gathered before the next are     */
     SQUARE        = 16       /* of weights that are turned at once                   */
 };
+
+/* Pixels of dx a stride apart from the first, of all pictures, and what they meet. */
+typedef struct {
+    int64_t    first[2], size[2], rows;
+    int64_t    taps, tap[MOST_TAPS];
+    tl_meeting met[MOST_TAPS];
+} comb;
 
 typedef struct {
     const tl_tiles          *tiles;
     const tl_call           *call;
     const tl_conv_grad_attr *a;
-    int64_t                  rows, outs, ins, taps, deep, line; /* line: of `met` */
-    float                   *turned;  /* [ins taps outs]      */
-    uint16_t                *laid;    /* the same for tiles   */
-    uint16_t                *met;     /* [at_once line]       */
-    char                    *room;
-    int64_t                  at_once, first; /* pixels of `met`; which comes first    */
-    tl_tile_product          p;
-    int64_t                  columns; /* that are made at once */
+    int64_t         outs, ins, taps;
+    comb            c;
+    int64_t         line, at_once, at; /* of `met`: values of a pixel, pixels, the first one  */
+    tl_tile_product p;
+    int64_t         columns;           /* of the product that are made at once                */
+    float          *turned, *picked;   /* [ins taps outs], and of the comb's taps             */
+    uint16_t       *laid, *met, *made; /* those for tiles; [at_once line]; [at_once ins]      */
+    char           *room;
 } job;
+
+static int64_t taps_of_axis(const job *j, int axis, int64_t first, int64_t *tap)
+{
+    const tl_conv_attr *c = &j->a->conv;
+    int64_t             n = 0;
+
+    for (int64_t k = 0; k < j->call->in[W].shape.dim[2 + axis]; k++)
+        if ((first + c->pad[axis] - k * c->dilation[axis]) % c->stride[axis] == 0) tap[n++] = k;
+    return n;
+}
+
+static int64_t shift_of(const job *j, int axis, int64_t first, int64_t tap)
+{
+    const tl_conv_attr *c = &j->a->conv;
+
+    return (first + c->pad[axis] - tap * c->dilation[axis]) / c->stride[axis];
+}
+
+static comb comb_of(const job *j, int64_t which)
+{
+    const tl_shape *x = &j->a->shape, *dy = &j->call->in[DY].shape;
+    const int64_t   stride[2] = { j->a->conv.stride[0], j->a->conv.stride[1] };
+    comb            c         = { .first = { which / stride[1], which % stride[1] } };
+    int64_t         down[MOST_TAPS], across[MOST_TAPS], count[2];
+
+    for (int k = 0; k < 2; k++)
+        c.size[k] = TL_MAX(0, (x->dim[1 + k] - c.first[k] + stride[k] - 1) / stride[k]);
+    c.rows   = x->dim[0] * c.size[0] * c.size[1];
+    count[0] = taps_of_axis(j, 0, c.first[0], down);
+    count[1] = taps_of_axis(j, 1, c.first[1], across);
+    for (int64_t y = 0; y < count[0]; y++)
+        for (int64_t z = 0; z < count[1]; z++, c.taps++) {
+            c.tap[c.taps] = down[y] * j->call->in[W].shape.dim[3] + across[z];
+            c.met[c.taps] = (tl_meeting){ .own   = { c.size[0], c.size[1] },
+                                          .other = { dy->dim[1], dy->dim[2] },
+                                          .step  = { 1, 1 },
+                                          .shift = { shift_of(j, 0, c.first[0], down[y]),
+                                                     shift_of(j, 1, c.first[1], across[z]) } };
+        }
+    return c;
+}
 
 /* Lines that are far from multiples of what the first cache holds in one place. */
 static int64_t line_of(int64_t deep)
@@ -38,38 +89,28 @@ static int64_t line_of(int64_t deep)
     return deep + (deep % 512 == 480 ? 64 : 32);
 }
 
-static job job_of(const tl_call *call, const tl_tiles *tiles)
+/* The comb that is next, and its product. */
+static void take_comb(job *j, int64_t which)
 {
-    const tl_shape *w = &call->in[W].shape;
-    char           *at = call->work;
-    job             j  = { .tiles = tiles,
-                           .call  = call,
-                           .a     = call->node->attr,
-                           .outs  = w->dim[0],
-                           .ins   = w->dim[1],
-                           .taps  = w->dim[2] * w->dim[3] };
+    j->c             = comb_of(j, which);
+    const int64_t k  = TL_MAX(1, j->c.taps) * j->outs; /* what nothing reaches stays 0 */
+    j->line          = line_of(k);
+    j->at_once       = TL_MAX(1, MET_BYTES / (j->line * (int64_t)sizeof *j->met) / 32) * 32;
+    j->p             = (tl_tile_product){ .m        = TL_MIN(j->at_once, j->c.rows),
+                                          .n        = j->ins,
+                                          .k        = k,
+                                          .a        = j->met,
+                                          .a_line   = j->line,
+                                          .b_turned = true,
+                                          .laid     = j->laid,
+                                          .c        = j->made,
+                                          .c_bf     = true };
+    j->columns = j->tiles->product_columns(&j->p, j->call->threads);
+}
 
-    j.rows   = tl_shape_count(&j.a->shape) / j.ins;
-    j.deep   = j.taps * j.outs;
-    j.line   = line_of(j.deep);
-    j.at_once = TL_MAX(1, MET_BYTES / (j.line * (int64_t)sizeof *j.met) / 32) * 32;
-    j.turned = (void *)at;
-    at += tl_padded((size_t)(j.ins * j.deep) * sizeof(float));
-    j.laid = (void *)at;
-    at += tl_padded(tiles->laid_bytes(j.ins, j.deep));
-    j.met = (void *)at;
-    at += tl_padded((size_t)(j.at_once * j.line) * sizeof(uint16_t));
-    j.room = at;
-    j.p    = (tl_tile_product){ .m        = j.at_once,
-                                .n        = j.ins,
-                                .k        = j.deep,
-                                .a        = j.met,
-                                .a_line   = j.line,
-                                .b_turned = true,
-                                .laid     = j.laid,
-                                .c_bf     = true };
-    j.columns = tiles->product_columns(&j.p, call->threads);
-    return j;
+static int64_t combs_of(const job *j)
+{
+    return (int64_t)j->a->conv.stride[0] * j->a->conv.stride[1];
 }
 
 static size_t room_bytes(const job *j)
@@ -77,15 +118,49 @@ static size_t room_bytes(const job *j)
     return tl_padded(j->tiles->product_bytes(&j->p, j->columns));
 }
 
+/* With every part in its place; *bytes: of them all. */
+static job job_of(const tl_call *call, const tl_tiles *tiles, size_t *bytes)
+{
+    const tl_shape *w  = &call->in[W].shape;
+    char           *at = call->work;
+    size_t          met = 0, made = 0, laid = 0, room = 0;
+    job             j  = { .tiles = tiles,
+                           .call  = call,
+                           .a     = call->node->attr,
+                           .outs  = w->dim[0],
+                           .ins   = w->dim[1],
+                           .taps  = w->dim[2] * w->dim[3] };
+    const size_t    turned = tl_padded((size_t)(j.ins * j.taps * j.outs) * sizeof(float));
+
+    for (int64_t c = 0; c < combs_of(&j); c++) {
+        take_comb(&j, c);
+        met  = TL_MAX(met, tl_padded((size_t)(j.at_once * j.line) * sizeof *j.met));
+        made = TL_MAX(made, tl_padded((size_t)(j.at_once * j.ins) * sizeof *j.made));
+        laid = TL_MAX(laid, tl_padded(tiles->laid_bytes(j.ins, j.p.k)));
+        room = TL_MAX(room, room_bytes(&j));
+    }
+    j.turned = (void *)at, at += turned;
+    j.picked = combs_of(&j) > 1 ? (void *)at : j.turned;
+    at += combs_of(&j) > 1 ? turned : 0;
+    j.laid   = (void *)at, at += laid;
+    j.met    = (void *)at, at += met;
+    j.made   = (void *)at, at += made;
+    j.room   = at;
+    *bytes   = (size_t)(at - (char *)call->work) + room * (size_t)tl_workers(call->threads);
+    return j;
+}
+
 static bool suits(const tl_call *call)
 {
-    const tl_conv_grad_attr *a = call->node->attr;
-    const tl_shape          *w = &call->in[W].shape;
+    const tl_conv_grad_attr *a       = call->node->attr;
+    const tl_shape          *w       = &call->in[W].shape;
+    const int64_t            strides = (int64_t)a->conv.stride[0] * a->conv.stride[1];
 
     return tl_is_bf(&call->in[DY]) && !(call->constant >> W & 1) && a->conv.groups == 1 &&
-           a->conv.stride[0] == 1 && a->conv.stride[1] == 1 &&
-           tl_shape_count(w) >= LEAST_WEIGHTS && TL_MIN(w->dim[0], w->dim[1]) >= LEAST_CHANNEL &&
-           tl_shape_count(&a->shape) / w->dim[1] <= MOST_ROWS;
+           w->dim[2] * w->dim[3] <= MOST_TAPS &&
+           tl_shape_count(w) >= (strides > 1 ? LEAST_STRIDED : LEAST_WEIGHTS) &&
+           TL_MIN(w->dim[0], w->dim[1]) >= LEAST_CHANNEL &&
+           tl_shape_count(&a->shape) / w->dim[1] <= MOST_ROWS * strides;
 }
 
 static tl_status dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_t *work_bytes)
@@ -95,10 +170,8 @@ static tl_status dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_
     (void)ctx;
     (void)g;
     if (!tiles || !suits(call)) return TL_EUSAGE;
-    const job j = job_of(call, tiles);
     call->state = (void *)(uintptr_t)tiles;
-    *work_bytes = (size_t)(j.room - (char *)call->work) +
-                  room_bytes(&j) * (size_t)tl_workers(call->threads);
+    (void)job_of(call, tiles, work_bytes);
     return TL_OK;
 }
 
@@ -115,22 +188,18 @@ static void lay_weights(void *arg, int64_t low, int64_t high)
 {
     const job *j = arg;
 
-    j->tiles->lay(j->turned, j->ins, j->deep, low, high, j->laid);
+    j->tiles->lay(j->picked, j->ins, j->p.k, low, high, j->laid);
 }
 
-/* Of dy what a pixel met through this tap of its window. */
-static tl_meeting meeting_of(const job *j, int64_t tap)
+static void pick_taps(void *arg, int64_t low, int64_t high)
 {
-    const tl_conv_attr *c  = &j->a->conv;
-    const tl_shape     *x  = &j->a->shape, *dy = &j->call->in[DY].shape, *w = &j->call->in[W].shape;
+    const job   *j    = arg;
+    const size_t size = (size_t)j->outs * sizeof(float);
 
-    return (tl_meeting){
-        .own   = { x->dim[1], x->dim[2] },
-        .other = { dy->dim[1], dy->dim[2] },
-        .step  = { 1, 1 },
-        .shift = { c->pad[0] - tap / w->dim[3] * c->dilation[0],
-                   c->pad[1] - tap % w->dim[3] * c->dilation[1] },
-    };
+    for (int64_t i = low; i < high; i++)
+        for (int64_t t = 0; t < j->c.taps; t++)
+            memcpy(j->picked + (i * j->c.taps + t) * j->outs,
+                   j->turned + (i * j->taps + j->c.tap[t]) * j->outs, size);
 }
 
 static void gather(void *arg, int64_t low, int64_t high)
@@ -138,15 +207,13 @@ static void gather(void *arg, int64_t low, int64_t high)
     const job   *j    = arg;
     const size_t size = (size_t)j->outs * sizeof *j->met;
 
-    for (int64_t tap = 0; tap < j->taps; tap++) {
-        const tl_meeting m = meeting_of(j, tap);
+    for (int64_t t = 0; t < j->c.taps; t++)
         for (int64_t r = low; r < high; r++) {
-            uint16_t     *to = j->met + r * j->line + tap * j->outs;
-            const int64_t at = tl_meets(&m, j->first + r);
+            uint16_t     *to = j->met + r * j->line + t * j->outs;
+            const int64_t at = tl_meets(&j->c.met[t], j->at + r);
             if (at < 0) memset(to, 0, size);
             else memcpy(to, tl_place(&j->call->in[DY], at * j->outs), size);
         }
-    }
 }
 
 static void some_channels(const void *arg, int64_t at, void *room)
@@ -157,24 +224,56 @@ static void some_channels(const void *arg, int64_t at, void *room)
     j->tiles->product(&j->p, c, TL_MIN(j->columns, j->ins - c), room);
 }
 
+/* Pixels of the comb to their places in dx. */
+static void scatter(void *arg, int64_t low, int64_t high)
+{
+    const job      *j    = arg;
+    const tl_shape *x    = &j->a->shape;
+    const size_t    size = (size_t)j->ins * sizeof *j->made;
+
+    for (int64_t r = low; r < high; r++) {
+        const int64_t row = (j->at + r) / j->c.size[1];
+        const int64_t y   = j->c.first[0] + row % j->c.size[0] * j->a->conv.stride[0];
+        const int64_t z   = j->c.first[1] + (j->at + r) % j->c.size[1] * j->a->conv.stride[1];
+        const int64_t to  = (row / j->c.size[0] * x->dim[1] + y) * x->dim[2] + z;
+        if (j->c.taps) memcpy(tl_place(&j->call->out[0], to * j->ins), j->made + r * j->ins, size);
+        else memset(tl_place(&j->call->out[0], to * j->ins), 0, size);
+    }
+}
+
+/* Pixels [at, at + p.m) of the comb. */
+static void make_pixels(job *j)
+{
+    const int      threads = j->call->threads;
+    const tl_units units   = { .unit       = some_channels,
+                               .job        = j,
+                               .units      = tl_units_of(j->ins, j->columns),
+                               .threads    = threads,
+                               .room       = j->room,
+                               .room_bytes = room_bytes(j) };
+    const bool     in_place = combs_of(j) == 1;
+
+    if (in_place) j->p.c = tl_place(&j->call->out[0], j->at * j->ins);
+    if (j->c.taps) tl_par_for(threads, j->p.m, 1, gather, j);
+    if (j->c.taps) tl_units_run(&units);
+    if (!in_place) tl_par_for(threads, j->p.m, 1, scatter, j);
+}
+
 static tl_status dx_run(tl_ctx *ctx, const tl_call *call)
 {
-    job            j     = job_of(call, call->state);
-    const tl_units units = { .unit       = some_channels,
-                             .job        = &j,
-                             .units      = tl_units_of(j.ins, j.columns),
-                             .threads    = call->threads,
-                             .room       = j.room,
-                             .room_bytes = room_bytes(&j) };
+    size_t bytes;
+    job    j = job_of(call, call->state, &bytes);
 
     (void)ctx;
     tl_par_for(call->threads, tl_units_of(j.ins * j.taps, SQUARE), 1, turn_weights, &j);
-    tl_par_for(call->threads, j.tiles->laid_rows(j.ins), 1, lay_weights, &j);
-    for (j.first = 0; j.first < j.rows; j.first += j.at_once) {
-        j.p.m = TL_MIN(j.at_once, j.rows - j.first);
-        j.p.c = tl_place(&call->out[0], j.first * j.ins);
-        tl_par_for(call->threads, j.p.m, 1, gather, &j);
-        tl_units_run(&units);
+    for (int64_t c = 0; c < combs_of(&j); c++) {
+        take_comb(&j, c);
+        if (combs_of(&j) > 1) tl_par_for(call->threads, j.ins, 1, pick_taps, &j);
+        if (j.c.taps) tl_par_for(call->threads, j.tiles->laid_rows(j.ins), 1, lay_weights, &j);
+        for (j.at = 0; j.at < j.c.rows; j.at += j.at_once) {
+            j.p.m = TL_MIN(j.at_once, j.c.rows - j.at);
+            make_pixels(&j);
+        }
     }
     return TL_OK;
 }
