@@ -176,18 +176,23 @@ static void run_units(job *j, int64_t units, void (*unit)(const void *, int64_t,
     tl_units_run(&j->units);
 }
 
-/* Rows that belong to no sequence. */
-static void clear_gaps(const job *j, const tl_view *v)
+/* Rows of queries, or of keys, that belong to no sequence: kernels write all others. */
+static void clear_gaps(const job *j, bool keys, void *rows, size_t bytes)
 {
-    const size_t row = (size_t)tl_columns(v) * tl_dtype_bytes(v->dtype);
-    int64_t      at  = 0;
+    const int64_t end = keys ? j->t.h.keys : j->t.h.rows;
+    int64_t       at  = 0;
 
-    for (int64_t s = 0; s <= j->count && v->data; s++) {
-        const int64_t next = s < j->count ? j->seq[s].q : j->t.h.rows;
+    for (int64_t i = 0; i <= j->count && rows; i++) {
+        const tl_sequence s    = i < j->count ? j->seq[i] : (tl_sequence){ end, end, end, end };
+        const int64_t     next = keys ? s.k : s.q;
         if (next > at)
-            memset((char *)v->data + (size_t)at * row, 0, (size_t)(next - at) * row);
-        if (s < j->count) at = TL_MAX(at, j->seq[s].q_end);
+            memset((char *)rows + (size_t)at * bytes, 0, (size_t)(next - at) * bytes);
+        at = TL_MAX(at, keys ? s.k_end : s.q_end);
     }
+}
+static void clear_gaps_of(const job *j, bool keys, const tl_view *v)
+{
+    clear_gaps(j, keys, v->data, (size_t)tl_columns(v) * tl_dtype_bytes(v->dtype));
 }
 
 static tl_status attention_run(tl_ctx *ctx, const tl_call *call)
@@ -197,8 +202,8 @@ static tl_status attention_run(tl_ctx *ctx, const tl_call *call)
     (void)ctx;
     j.t.y   = call->out[0].data;
     j.t.lse = call->out[1].data;
-    clear_gaps(&j, &call->out[0]);
-    clear_gaps(&j, &call->out[1]);
+    clear_gaps_of(&j, false, &call->out[0]);
+    clear_gaps_of(&j, false, &call->out[1]);
     run_units(&j, j.before[j.count] * j.t.h.heads, attend_unit);
     return TL_OK;
 }
@@ -213,31 +218,17 @@ static void narrow_rows(void *arg, int64_t low, int64_t high)
                        tl_place(&j->dq, r * j->t.h.q_step), true);
 }
 
-/* Tiles write each row of a sequence, so that only others need be cleared before. */
-static bool covers_all(const job *j)
-{
-    int64_t rows = 0, keys = 0;
-
-    for (int64_t s = 0; s < j->count; s++) {
-        rows += j->seq[s].q_end - j->seq[s].q;
-        keys += j->seq[s].k_end - j->seq[s].k;
-    }
-    return j->tiles && rows == j->t.h.rows && keys == j->t.h.keys;
-}
-
-static void clear_out(const tl_view *v)
-{
-    if (v->data) memset(v->data, 0, (size_t)tl_count(v) * tl_dtype_bytes(v->dtype));
-}
-
 static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
 {
     job        j     = job_of(call, GQ, GOFFSETS);
     const bool apart = call->in[GK].data != NULL;
 
     (void)ctx;
-    for (int k = 0; k < 3; k++)
-        if ((k > 0 && !apart) || !covers_all(&j)) clear_out(&call->out[k]);
+    clear_gaps_of(&j, false, &call->out[0]);
+    for (int k = 1; k < 3; k++) {
+        if (apart) clear_gaps_of(&j, true, &call->out[k]);
+        else tl_clear(&call->out[k]);
+    }
     j.t.dy      = call->in[DY].data;
     j.t.y       = call->in[Y].data;
     j.t.lse     = call->in[LSE].data;
@@ -250,7 +241,7 @@ static tl_status attention_grad_run(tl_ctx *ctx, const tl_call *call)
         j.t.dq_step = j.t.h.heads * j.t.h.d;
         j.t.dq_out  = call->out[0].data;
         if (!j.tiles) j.dq = call->out[0];
-        if (!j.tiles) memset(j.t.dq, 0, (size_t)(j.t.h.rows * j.t.dq_step) * sizeof(float));
+        if (!j.tiles) clear_gaps(&j, false, j.t.dq, (size_t)j.t.dq_step * sizeof(float));
     }
     run_units(&j, j.count * j.t.h.kv, grad_unit);
     if (j.dq.data)

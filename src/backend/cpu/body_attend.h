@@ -178,9 +178,10 @@ static void body_attend(const tl_attend *t, const tl_sequence *s, int64_t first,
     float  *y = room, *kt = y + QROWS * d, *wide = kt + KEYS * d, *p = wide + KEYS * d;
     float  *q_room = p + QROWS * KEYS, *top = q_room + QROWS * d, *sum = top + QROWS;
     int64_t q_step = t->h.q_step, low, high, skip;
-    const float *q = rows_f32(t->q, (s->q + first) * q_step + head * d, rows, d, t->bf,
-                              q_room, &q_step);
 
+    const int64_t at_q = (s->q + first) * q_step + head * d;
+    ask_rows(element(t->q, at_q, t->bf), rows, d, q_step, t->bf);
+    const float *q = rows_f32(t->q, at_q, rows, d, t->bf, q_room, &q_step);
     memset(y, 0, (size_t)(rows * d) * sizeof *y);
     for (int64_t r = 0; r < rows; r++) top[r] = -__builtin_inff(), sum[r] = 0.0f;
     tl_keys_seen(t->a, s, first, &low, &skip);
@@ -188,6 +189,7 @@ static void body_attend(const tl_attend *t, const tl_sequence *s, int64_t first,
     for (int64_t k0 = low; k0 < high; k0 += KEYS) {
         const int64_t keys = TL_MIN(KEYS, high - k0), at = (s->k + k0) * t->h.k_step + kv;
         int64_t       v_step = t->h.k_step;
+        ask_rows(element(t->v, at + t->h.v_at, t->bf), keys, d, v_step, t->bf);
         turn_rows(element(t->k, at + t->h.k_at, t->bf), keys, d, t->h.k_step, t->bf, kt);
         multiply(rows, keys, d, q, q_step, 1, kt, KEYS, p, KEYS, false);
         attend_block(t, s, first, rows, k0, keys, p, top, sum, y);
@@ -269,10 +271,12 @@ static void back_queries(const tl_attend *t, const tl_sequence *s, int64_t head,
     tl_keys_seen(t->a, s, first, &low, &skip);
     tl_keys_seen(t->a, s, first + rows - 1, &skip, &high);
     if (low >= k0 + keys || high <= k0) return;
-    const float *q =
-        rows_f32(t->q, row * q_step + head * d, rows, d, t->bf, b->q, &q_step);
-    const float *dy =
-        rows_f32(t->dy, (row * t->h.heads + head) * d, rows, d, t->bf, b->dy, &dy_step);
+    const int64_t at_q = row * q_step + head * d, at_y = row * dy_step + head * d;
+    ask_rows(element(t->q, at_q, t->bf), rows, d, q_step, t->bf);
+    ask_rows(element(t->dy, at_y, t->bf), rows, d, dy_step, t->bf);
+    ask_rows(element(t->y, at_y, t->bf), rows, d, dy_step, t->bf);
+    const float *q  = rows_f32(t->q, at_q, rows, d, t->bf, b->q, &q_step);
+    const float *dy = rows_f32(t->dy, at_y, rows, d, t->bf, b->dy, &dy_step);
     multiply(rows, keys, d, q, q_step, 1, b->kt, KEYS, b->p, KEYS, false);
     multiply(rows, keys, d, dy, dy_step, 1, b->vt, KEYS, b->dp, KEYS, false);
     back_block(t, s, head, first, rows, k0, keys, b->key, b->p, b->dp);
@@ -302,6 +306,7 @@ static void body_attend_grad(const tl_attend *t, const tl_sequence *s, int64_t k
     uint32_t        key[KEYS];
 
     b.key = key;
+    if (t->dq) tl_clear_dq(t, s, kv * group * d, group * d);
     for (int64_t k0 = 0; k0 < end; k0 += KEYS) {
         const int64_t keys   = TL_MIN(KEYS, end - k0);
         const int64_t at     = (s->k + k0) * t->h.k_step + t->h.k_at + kv * d;

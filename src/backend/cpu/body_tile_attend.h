@@ -149,27 +149,37 @@ static vf capped(const tl_attention_attr *a, vf s)
     return a->softcap * vf_tanh(s * (a->scale / a->softcap));
 }
 
+/* The higher of two, in the lanes of m; else the first. */
+VEC vf higher(__mmask16 m, vf most, vf x)
+{
+    return (vf)_mm512_mask_max_ps((__m512)most, m, (__m512)most, (__m512)x);
+}
+
 /* A row's scores, columns [0, columns) of which [low, high) are seen, as probabilities in bf16
  * under the new maximum; what was summed before is scaled to it. */
 static void soften(const tl_attention_attr *a, float *s, int64_t columns, int64_t low,
                    int64_t high, uint16_t *p, float *top, float *sum, float *y, int64_t wide)
 {
-    const float factor = power_factor(a);
-    vf          most   = vf_all(-__builtin_inff()), total = vf_all(0.0f);
+    const vf factor = vf_all(power_factor(a));
+    vf       most[2] = { vf_all(-__builtin_inff()), vf_all(-__builtin_inff()) };
+    vf       total   = vf_all(0.0f);
 
-    for (int64_t j = 0; j < columns; j += VL) {
-        vf v = vf_load(s + j);
-        if (a->softcap != 0.0f) v = capped(a, v);
-        v    = v * factor;
-        most = (vf)_mm512_mask_max_ps((__m512)most, lanes_between(j, low, high), (__m512)most,
-                                      (__m512)v);
-        vf_store(s + j, v);
-    }
-    const float new    = vf_top(most) > *top ? vf_top(most) : *top;
-    const float before = *sum > 0.0f ? power_of_two(0xffff, vf_all(*top - new))[0] : 1.0f;
+    for (int64_t j = 0; j < columns && a->softcap != 0.0f; j += VL)
+        vf_store(s + j, capped(a, vf_load(s + j)));
     for (int64_t j = 0; j < columns; j += 2 * VL) {
-        const vf one = power_of_two(lanes_between(j, low, high), vf_load(s + j) - new);
-        const vf two = power_of_two(lanes_between(j + VL, low, high), vf_load(s + j + VL) - new);
+        const __mmask32 m = lanes_between(j, low, high);
+        most[0] = higher((__mmask16)m, most[0], vf_load(s + j) * factor);
+        most[1] = higher((__mmask16)(m >> VL), most[1], vf_load(s + j + VL) * factor);
+    }
+    const float highest = vf_top(vf_max(most[0], most[1]));
+    const float new     = highest > *top ? highest : *top;
+    const float before  = *sum > 0.0f ? power_of_two(0xffff, vf_all(*top - new))[0] : 1.0f;
+    const vf    down    = vf_all(-new);
+    for (int64_t j = 0; j < columns; j += 2 * VL) {
+        const __mmask32 m = lanes_between(j, low, high);
+        const vf one = power_of_two((__mmask16)m, vf_fma(vf_load(s + j), factor, down));
+        const vf two =
+            power_of_two((__mmask16)(m >> VL), vf_fma(vf_load(s + j + VL), factor, down));
         total += one + two;
         vf_store((float *)(p + j / 32 * TILE), narrow_two(one, two));
     }
@@ -307,8 +317,8 @@ VEC cell cell_of(const tl_attend *t, const back_room *o, int64_t part, int64_t r
         dp   = (vf)_mm512_maskz_mul_ps(k, (__m512)dp, share);
         left = (vf)_mm512_maskz_mul_ps(k, (__m512)p, share);
     }
-    const vf ds = p * (dp - vf_load(o->dot + c)) * slope;
-    return (cell){ left, (vf)_mm512_maskz_mov_ps(m, (__m512)ds) };
+    const vf ds = p * (dp - vf_load(o->dot + c));
+    return (cell){ left, (vf)_mm512_maskz_mul_ps(m, (__m512)ds, (__m512)slope) };
 }
 
 /* Keys [part, part + 32) of a block, queries [c, c + 32): probabilities and gradients as left
@@ -327,10 +337,9 @@ static void soften_square(const tl_attend *t, const tl_sequence *s, int64_t firs
             int64_t       low = 0, high = 0;
             if (part + row < keys)
                 queries_seeing(t->a, s, k0 + part + row, first, rows, &low, &high);
-            const cell one =
-                cell_of(t, o, part, row, c, lanes_between(c, low, high), factor);
-            const cell two =
-                cell_of(t, o, part, row, c + VL, lanes_between(c + VL, low, high), factor);
+            const __mmask32 m   = lanes_between(c, low, high);
+            const cell      one = cell_of(t, o, part, row, c, (__mmask16)m, factor);
+            const cell two = cell_of(t, o, part, row, c + VL, (__mmask16)(m >> VL), factor);
             ds[i][0] = one.ds, ds[i][1] = two.ds;
             vf_store((float *)(o->p + at), narrow_two(one.p, two.p));
             vf_store((float *)(o->ds + at), narrow_two(one.ds, two.ds));
@@ -464,12 +473,7 @@ static void back_queries(const tl_attend *t, const tl_sequence *s, int64_t head,
     if (t->dq_out) give_dq(t, row, head, rows, keys, only, h, o);
 }
 
-/* One sequence's dq of the heads [from, to): cleared, or told as bf16. */
-static void clear_dq(const tl_attend *t, const tl_sequence *s, int64_t at, int64_t width)
-{
-    for (int64_t r = s->q; r < s->q_end; r++)
-        memset(t->dq + r * t->dq_step + at, 0, (size_t)width * sizeof *t->dq);
-}
+/* dq of one sequence, columns [at, at + width), as bf16. */
 static void tell_dq(const tl_attend *t, const tl_sequence *s, int64_t at, int64_t width)
 {
     give_halves(t->dq + s->q * t->dq_step + at, t->dq_step, NULL, s->q_end - s->q, width,
@@ -485,7 +489,7 @@ static void attend_grad(const tl_attend *t, const tl_sequence *s, int64_t kv, vo
     const bool       only  = end > 0 && end <= KEYS;
     const uint16_t  *k = t->k, *v = t->v;
 
-    if (!only && t->dq_out) clear_dq(t, s, kv * group * h.d, group * h.d);
+    if (!only && t->dq_out) tl_clear_dq(t, s, kv * group * h.d, group * h.d);
     tiles_begin();
     for (int64_t k0 = 0; k0 < end; k0 += KEYS) {
         const int64_t keys = TL_MIN(KEYS, end - k0);

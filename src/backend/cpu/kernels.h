@@ -7,6 +7,8 @@
 #include "tensor/attrs.h"
 #include "tensor/backend.h"
 
+#include <string.h>
+
 /* Each file of kernels gives one list; cpu.c joins them in this order of preference. */
 typedef struct {
     const tl_kernel *kernel;
@@ -63,6 +65,10 @@ tl_status tl_weights_copy(tl_ctx *ctx, const tl_call *call, tl_copy **copy, bool
 static inline void *tl_place(const tl_view *v, int64_t i)
 {
     return v->data ? (char *)v->data + (size_t)i * tl_dtype_bytes(v->dtype) : NULL;
+}
+static inline void tl_clear(const tl_view *v) /* where it is wanted */
+{
+    if (v->data) memset(v->data, 0, (size_t)tl_count(v) * tl_dtype_bytes(v->dtype));
 }
 static inline size_t tl_padded(size_t bytes) /* to whole cache lines */
 {

@@ -8,6 +8,8 @@
 #include "core/machine.h"
 #include "tensor/attend.h"
 
+#include <string.h>
+
 /* Products over f32 or bf16, result f32 or bf16: c[i j] = act(sum_k a(i, k) b(k, j) + bias[j]),
  * or c += it.  a(i, k) lies at a[i * ai + k * ak].
  * dot:   ak is 1 and b(k, j) lies at b[j * ldb + k], f32: both run along k.
@@ -48,13 +50,21 @@ typedef struct {
     void                    *y;         /* forward: made, or NULL; backward: read         */
     float                   *lse;       /* [rows heads] the same                          */
     const void              *dy;        /* backward                                       */
-    float                   *dq;        /* += ; rows of dq_step; NULL: not wanted         */
+    float                   *dq;        /* rows of dq_step; NULL: not wanted              */
     void                    *dq_out;    /* of bf16: where dq belongs, places as q         */
     void                    *dk, *dv;   /* places as k and v; NULL: not wanted            */
     int64_t                  dq_step;
     tl_drop                  drop;
     bool                     bf;
 } tl_attend;
+
+/* dq of one sequence, columns [at, at + width), before blocks of keys add to it. */
+static inline void tl_clear_dq(const tl_attend *t, const tl_sequence *s, int64_t at,
+                               int64_t width)
+{
+    for (int64_t r = s->q; r < s->q_end; r++)
+        memset(t->dq + r * t->dq_step + at, 0, (size_t)width * sizeof *t->dq);
+}
 
 /* A vocabulary's cross-entropy, in the same blocks: of rows, of words. */
 typedef struct {
@@ -177,7 +187,7 @@ typedef struct tl_simd {
                         int64_t low, int64_t high);
 
     /* queries [first, first + TL_ATTEND_ROWS) of a sequence, one head; a head of keys with all
-     * queries that read it.  room: of this thread alone */
+     * queries that read it.  room: of this thread alone; rows of no sequence are the caller's */
     void (*attend)(const tl_attend *t, const tl_sequence *s, int64_t first, int64_t head,
                    float *room);
     void (*attend_grad)(const tl_attend *t, const tl_sequence *s, int64_t kv, float *room);

@@ -349,7 +349,7 @@ static tl_status grad_run(tl_ctx *ctx, const tl_call *call)
     job       j  = start(call, true);
     tl_status rc = TL_OK;
 
-    for (int k = 1; k < 3 && !j.k.count; k++) tl_token_clear(&call->out[k]);
+    for (int k = 1; k < 3 && !j.k.count; k++) tl_clear(&call->out[k]);
     memset(j.r.dx, 0, (size_t)(j.t->rows * j.k.d) * sizeof(float));
     for (int64_t at = 0; at < j.h->blocks && j.k.count; at++)
         TL_TRY(block_gradient(ctx, &j, at));

@@ -267,7 +267,7 @@ static tl_status grad_run(tl_ctx *ctx, const tl_call *call)
     j.dx = (void *)j.units.room;
     j.units.room += dx_bytes(call);
     j.units.room_bytes = grad_room_bytes(call);
-    for (int k = 1; k < 3 && !j.k.count; k++) tl_token_clear(&call->out[k]);
+    for (int k = 1; k < 3 && !j.k.count; k++) tl_clear(&call->out[k]);
     if (j.k.count) {
         tl_token_gather(&j.k, true, j.k.count, (void *)(uintptr_t)j.x);
         if (call->out[1].data) run_all(&j, tl_units_of(j.k.words, DW_WORDS), unit_of_words);

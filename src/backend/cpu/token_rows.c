@@ -160,11 +160,6 @@ void tl_token_losses(const tl_token_rows *k)
     if (k->call->out[0].data) *(float *)k->call->out[0].data = (float)total;
 }
 
-void tl_token_clear(const tl_view *v)
-{
-    if (v->data) memset(v->data, 0, (size_t)tl_count(v) * tl_dtype_bytes(v->dtype));
-}
-
 typedef struct {
     const tl_simd *loops;
     tl_gemm        sums;
@@ -211,6 +206,6 @@ void tl_token_place(const tl_token_rows *k, bool shared, float *dx)
     const tl_view *out = &k->call->out[0];
     moving         m   = { k, shared, (char *)dx };
 
-    if (k->count < k->rows) tl_token_clear(out);
+    if (k->count < k->rows) tl_clear(out);
     tl_par_for(k->call->threads, k->count, 16, place, &m);
 }

@@ -33,8 +33,6 @@ void          tl_token_take(const tl_token_rows *k, int64_t i, int64_t first, in
                             const float *scores);
 /* All blocks are taken: writes the outputs of the loss that are wanted. */
 void          tl_token_losses(const tl_token_rows *k);
-/* Zeros into what is wanted of a gradient to which no row counts. */
-void          tl_token_clear(const tl_view *v);
 /* Gradient in the biases from the slopes that the loss kept. */
 void          tl_token_bias(const tl_token_rows *k, float *db);
 /* Rows of dx [count d] to their places in the output; rows that do not count become 0. */

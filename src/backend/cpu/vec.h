@@ -187,6 +187,17 @@ VEC vi vi_pick(vm m, vi yes, vi no)
 #endif
 }
 
+/* Asks for parts of rows before they are read: they lie too far apart for the hardware to look
+ * ahead, and who meets them one by one waits for each. */
+VEC void ask_rows(const void *x, int64_t rows, int64_t columns, int64_t step, bool bf)
+{
+    const int64_t size = bf ? 2 : 4, line = 64;
+    const char   *row = x;
+
+    for (int64_t r = 0; r < rows; r++, row += step * size)
+        for (int64_t at = 0; at < columns * size; at += line) __builtin_prefetch(row + at);
+}
+
 /* ---- memory: element i of an array of f32 or bf16 (bf constant after inlining) ---------- */
 VEC vf vf_load(const float *p)
 {
