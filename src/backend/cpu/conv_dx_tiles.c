@@ -23,7 +23,7 @@ enum {
 
 /* Pixels of dx a stride apart from the first, of all pictures, and what they meet. */
 typedef struct {
-    int64_t    first[2], size[2], rows;
+    int64_t    first[2], size[2], rows; /* at least one pixel of each picture */
     int64_t    taps, tap[MOST_TAPS];
     tl_meeting met[MOST_TAPS];
 } comb;
@@ -42,13 +42,18 @@ typedef struct {
     char           *room;
 } job;
 
+/* Taps that lead from pixels of the comb to some pixel, not only to padding. */
 static int64_t taps_of_axis(const job *j, int axis, int64_t first, int64_t *tap)
 {
-    const tl_conv_attr *c = &j->a->conv;
-    int64_t             n = 0;
+    const tl_conv_attr *c    = &j->a->conv;
+    const int64_t       size = j->a->shape.dim[1 + axis];
+    const int64_t       outs = j->call->in[DY].shape.dim[1 + axis];
+    int64_t             n    = 0;
 
     for (int64_t k = 0; k < j->call->in[W].shape.dim[2 + axis]; k++)
-        if ((first + c->pad[axis] - k * c->dilation[axis]) % c->stride[axis] == 0) tap[n++] = k;
+        if ((first + c->pad[axis] - k * c->dilation[axis]) % c->stride[axis] == 0 &&
+            tl_tap_lives(k, size, outs, c->stride[axis], c->dilation[axis], c->pad[axis]))
+            tap[n++] = k;
     return n;
 }
 
@@ -59,26 +64,36 @@ static int64_t shift_of(const job *j, int axis, int64_t first, int64_t tap)
     return (first + c->pad[axis] - tap * c->dilation[axis]) / c->stride[axis];
 }
 
+/* Along an axis: not more than pixels. */
+static int64_t combs_of_axis(const job *j, int axis)
+{
+    return TL_MIN((int64_t)j->a->conv.stride[axis], j->a->shape.dim[1 + axis]);
+}
+static int64_t combs_of(const job *j)
+{
+    return combs_of_axis(j, 0) * combs_of_axis(j, 1);
+}
+
 static comb comb_of(const job *j, int64_t which)
 {
     const tl_shape *x = &j->a->shape, *dy = &j->call->in[DY].shape;
-    const int64_t   stride[2] = { j->a->conv.stride[0], j->a->conv.stride[1] };
-    comb            c         = { .first = { which / stride[1], which % stride[1] } };
-    int64_t         down[MOST_TAPS], across[MOST_TAPS], count[2];
+    const int64_t   across = combs_of_axis(j, 1);
+    comb            c      = { .first = { which / across, which % across } };
+    int64_t         tap[2][MOST_TAPS], count[2];
 
-    for (int k = 0; k < 2; k++)
-        c.size[k] = TL_MAX(0, (x->dim[1 + k] - c.first[k] + stride[k] - 1) / stride[k]);
-    c.rows   = x->dim[0] * c.size[0] * c.size[1];
-    count[0] = taps_of_axis(j, 0, c.first[0], down);
-    count[1] = taps_of_axis(j, 1, c.first[1], across);
+    for (int k = 0; k < 2; k++) {
+        c.size[k] = tl_units_of(x->dim[1 + k] - c.first[k], j->a->conv.stride[k]);
+        count[k]  = taps_of_axis(j, k, c.first[k], tap[k]);
+    }
+    c.rows = x->dim[0] * c.size[0] * c.size[1];
     for (int64_t y = 0; y < count[0]; y++)
         for (int64_t z = 0; z < count[1]; z++, c.taps++) {
-            c.tap[c.taps] = down[y] * j->call->in[W].shape.dim[3] + across[z];
+            c.tap[c.taps] = tap[0][y] * j->call->in[W].shape.dim[3] + tap[1][z];
             c.met[c.taps] = (tl_meeting){ .own   = { c.size[0], c.size[1] },
                                           .other = { dy->dim[1], dy->dim[2] },
                                           .step  = { 1, 1 },
-                                          .shift = { shift_of(j, 0, c.first[0], down[y]),
-                                                     shift_of(j, 1, c.first[1], across[z]) } };
+                                          .shift = { shift_of(j, 0, c.first[0], tap[0][y]),
+                                                     shift_of(j, 1, c.first[1], tap[1][z]) } };
         }
     return c;
 }
@@ -93,9 +108,10 @@ static int64_t line_of(int64_t deep)
 static void take_comb(job *j, int64_t which)
 {
     j->c             = comb_of(j, which);
-    const int64_t k  = TL_MAX(1, j->c.taps) * j->outs; /* what nothing reaches stays 0 */
+    const int64_t k  = TL_MAX(1, j->c.taps) * j->outs; /* none: no product is made */
     j->line          = line_of(k);
     j->at_once       = TL_MAX(1, MET_BYTES / (j->line * (int64_t)sizeof *j->met) / 32) * 32;
+    j->at_once       = TL_MIN(j->at_once, tl_units_of(j->c.rows, 32) * 32);
     j->p             = (tl_tile_product){ .m        = TL_MIN(j->at_once, j->c.rows),
                                           .n        = j->ins,
                                           .k        = k,
@@ -108,9 +124,10 @@ static void take_comb(job *j, int64_t which)
     j->columns = j->tiles->product_columns(&j->p, j->call->threads);
 }
 
-static int64_t combs_of(const job *j)
+/* Are the comb's taps all of the window, in their order? */
+static bool takes_all_taps(const job *j)
 {
-    return (int64_t)j->a->conv.stride[0] * j->a->conv.stride[1];
+    return j->c.taps == j->taps;
 }
 
 static size_t room_bytes(const job *j)
@@ -123,25 +140,26 @@ static job job_of(const tl_call *call, const tl_tiles *tiles, size_t *bytes)
 {
     const tl_shape *w  = &call->in[W].shape;
     char           *at = call->work;
-    size_t          met = 0, made = 0, laid = 0, room = 0;
+    size_t          picked = 0, met = 0, made = 0, laid = 0, room = 0;
     job             j  = { .tiles = tiles,
                            .call  = call,
                            .a     = call->node->attr,
                            .outs  = w->dim[0],
                            .ins   = w->dim[1],
                            .taps  = w->dim[2] * w->dim[3] };
-    const size_t    turned = tl_padded((size_t)(j.ins * j.taps * j.outs) * sizeof(float));
+    const size_t    line = (size_t)(j.ins * j.outs) * sizeof(float); /* of one tap */
 
     for (int64_t c = 0; c < combs_of(&j); c++) {
         take_comb(&j, c);
+        if (!takes_all_taps(&j)) picked = TL_MAX(picked, tl_padded((size_t)j.c.taps * line));
+        if (combs_of(&j) > 1)
+            made = TL_MAX(made, tl_padded((size_t)(j.at_once * j.ins) * sizeof *j.made));
         met  = TL_MAX(met, tl_padded((size_t)(j.at_once * j.line) * sizeof *j.met));
-        made = TL_MAX(made, tl_padded((size_t)(j.at_once * j.ins) * sizeof *j.made));
         laid = TL_MAX(laid, tl_padded(tiles->laid_bytes(j.ins, j.p.k)));
         room = TL_MAX(room, room_bytes(&j));
     }
-    j.turned = (void *)at, at += turned;
-    j.picked = combs_of(&j) > 1 ? (void *)at : j.turned;
-    at += combs_of(&j) > 1 ? turned : 0;
+    j.turned = (void *)at, at += tl_padded((size_t)j.taps * line);
+    j.picked = (void *)at, at += picked;
     j.laid   = (void *)at, at += laid;
     j.met    = (void *)at, at += met;
     j.made   = (void *)at, at += made;
@@ -188,7 +206,7 @@ static void lay_weights(void *arg, int64_t low, int64_t high)
 {
     const job *j = arg;
 
-    j->tiles->lay(j->picked, j->ins, j->p.k, low, high, j->laid);
+    j->tiles->lay(takes_all_taps(j) ? j->turned : j->picked, j->ins, j->p.k, low, high, j->laid);
 }
 
 static void pick_taps(void *arg, int64_t low, int64_t high)
@@ -268,7 +286,9 @@ static tl_status dx_run(tl_ctx *ctx, const tl_call *call)
     tl_par_for(call->threads, tl_units_of(j.ins * j.taps, SQUARE), 1, turn_weights, &j);
     for (int64_t c = 0; c < combs_of(&j); c++) {
         take_comb(&j, c);
-        if (combs_of(&j) > 1) tl_par_for(call->threads, j.ins, 1, pick_taps, &j);
+        if (!j.c.taps && combs_of(&j) == 1) tl_clear(&call->out[0]);
+        if (j.c.taps && !takes_all_taps(&j))
+            tl_par_for(call->threads, j.ins, 1, pick_taps, &j);
         if (j.c.taps) tl_par_for(call->threads, j.tiles->laid_rows(j.ins), 1, lay_weights, &j);
         for (j.at = 0; j.at < j.c.rows; j.at += j.at_once) {
             j.p.m = TL_MIN(j.at_once, j.c.rows - j.at);
