@@ -4,6 +4,9 @@
 #define TL_BACKEND_CPU_BODY_ACT_H
 #include "backend/cpu/vec_math.h"
 #include "tensor/ops.h"
+#if defined(__AVX512F__)
+#include "backend/cpu/act_tables.h"
+#endif
 
 /* Expands CALL(act) with the activations that cost next to nothing as constants. */
 #define BY_ACT(act, CALL)                                                                \
@@ -113,6 +116,61 @@ VEC vf slope_from_y(tl_activation act, vf y)
         return slope_from_x(act, y); /* relu, relu6, leaky relu: the same test on y */
     }
 }
+#if defined(__AVX512F__)
+/* c(x) of act_tables.h: coefficients are looked up within registers. */
+VEC vf odd_part(const act_table *t, vf x)
+{
+    const vf      at    = vf_min(vf_all(31.0f), vf_abs(x) * t->scale); /* a NaN stays one */
+    const __m512i piece = _mm512_cvttps_epi32((__m512)at);
+    const vf      u     = (vf)_mm512_reduce_ps((__m512)at, 0x0b); /* what truncation drops */
+    vf            c[4];
+
+    UNROLL
+    for (int k = 0; k < 4; k++)
+        c[k] = (vf)_mm512_permutex2var_ps((__m512)vf_load(t->c[k]), piece,
+                                          (__m512)vf_load(t->c[k] + VL));
+    const vf p = vf_fma(vf_fma(vf_fma(c[3], u, c[2]), u, c[1]), u, c[0]);
+    return (vf)_mm512_ternarylogic_epi32((__m512i)p, (__m512i)x, /* p ^ (x & sign) */
+                                         _mm512_set1_epi32((int32_t)0x80000000u), 0x78);
+}
+/* As act_value and slope_from_x, to what a result in bf16 shows. */
+VEC vf value_for_bf(tl_activation act, vf x)
+{
+    switch (act) {
+    case TL_ACT_GELU: return x * (0.5f + odd_part(&gelu_value, x));
+    case TL_ACT_GELU_TANH: return x * (0.5f + odd_part(&gelu_tanh_value, x));
+    case TL_ACT_SILU: return x * (0.5f + odd_part(&silu_value, x));
+    default: return act_value(act, x);
+    }
+}
+VEC vf slope_for_bf(tl_activation act, vf x)
+{
+    switch (act) {
+    case TL_ACT_GELU: return 0.5f + odd_part(&gelu_slope, x);
+    case TL_ACT_GELU_TANH: return 0.5f + odd_part(&gelu_tanh_slope, x);
+    case TL_ACT_SILU: return 0.5f + odd_part(&silu_slope, x);
+    default: return slope_from_x(act, x);
+    }
+}
+#else
+VEC vf value_for_bf(tl_activation act, vf x)
+{
+    return act_value(act, x);
+}
+VEC vf slope_for_bf(tl_activation act, vf x)
+{
+    return slope_from_x(act, x);
+}
+#endif
+VEC vf value_for(tl_activation act, vf x, bool bf)
+{
+    return bf ? value_for_bf(act, x) : act_value(act, x);
+}
+VEC vf slope_for(tl_activation act, vf x, bool bf)
+{
+    return bf ? slope_for_bf(act, x) : slope_from_x(act, x);
+}
+
 /* dy * slope, from y. */
 VEC vf through_y(tl_activation act, vf dy, vf y)
 {

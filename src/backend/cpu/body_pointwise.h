@@ -28,7 +28,7 @@
 VEC void act_loop(tl_activation act, int64_t n, const void *x, void *y, bool bf)
 {
     for (int64_t i = 0; i < n; i += VL)
-        give(y, i, act_value(act, take(x, i, n - i, bf)), n - i, bf);
+        give(y, i, value_for(act, take(x, i, n - i, bf), bf), n - i, bf);
 }
 static void body_act(tl_activation act, int64_t n, const void *x, void *y, bool bf)
 {
@@ -42,8 +42,7 @@ VEC void act_grad_loop(tl_activation act, bool from_output, int64_t n, const voi
 {
     for (int64_t i = 0; i < n; i += VL) {
         const vf g = take(dy, i, n - i, bf), v = take(s, i, n - i, bf);
-        give(dx, i, from_output ? through_y(act, g, v) : g * slope_from_x(act, v), n - i,
-             bf);
+        give(dx, i, from_output ? through_y(act, g, v) : g * slope_for(act, v, bf), n - i, bf);
     }
 }
 static void body_act_grad(tl_activation act, bool from_output, int64_t n, const void *dy,
@@ -60,7 +59,7 @@ VEC void glu_loop(tl_activation act, int64_t n, const void *gate, const void *up
                   bool bf)
 {
     for (int64_t i = 0; i < n; i += VL)
-        give(y, i, act_value(act, take(gate, i, n - i, bf)) * take(up, i, n - i, bf), n - i,
+        give(y, i, value_for(act, take(gate, i, n - i, bf), bf) * take(up, i, n - i, bf), n - i,
              bf);
 }
 static void body_glu(tl_activation act, int64_t n, const void *gate, const void *up,
@@ -78,8 +77,8 @@ VEC void glu_grad_loop(tl_activation act, int64_t n, const void *dy, const void 
         const int64_t left = n - i;
         const vf      g = take(dy, i, left, bf), x = take(gate, i, left, bf);
         if (dgate)
-            give(dgate, i, g * take(up, i, left, bf) * slope_from_x(act, x), left, bf);
-        if (dup) give(dup, i, g * act_value(act, x), left, bf);
+            give(dgate, i, g * take(up, i, left, bf) * slope_for(act, x, bf), left, bf);
+        if (dup) give(dup, i, g * value_for(act, x, bf), left, bf);
     }
 }
 static void body_glu_grad(tl_activation act, int64_t n, const void *dy, const void *gate,
