@@ -35,6 +35,8 @@ typedef struct {
     unsigned       holds;      /* set by prepare: bit i: of constant input i the kernel keeps
                                   what it needs from one such run to the next (packed), so
                                   that what makes that input need not run in between        */
+    unsigned       ends;       /* set by prepare: bit a: a node without activation may be given
+                                  activation a afterwards, with the bits of an act behind it */
     size_t         held_bytes; /* set by prepare: what `state` holds (packed weights)        */
     size_t         copy_bytes; /* set by prepare: of a copy of input 1 that it takes from the
                                   shelf, which all plans of a slab share                     */

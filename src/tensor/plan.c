@@ -31,6 +31,7 @@ void tl_plan_free(tl_ctx *ctx, tl_plan *plan)
     tl_free(ctx, plan->store_at);
     tl_free(ctx, plan->store);
     tl_free(ctx, plan->step);
+    tl_free(ctx, plan->ended);
     tl_free(ctx, plan);
 }
 

@@ -175,6 +175,7 @@ static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
         if (strcmp(k->op, op) != 0) continue;
         s->call.held_bytes = 0;
         s->call.holds      = 0;
+        s->call.ends       = 0;
         s->call.copy_bytes = 0;
         s->work_bytes      = 0;
         ctx->message[0]    = '\0';
@@ -188,6 +189,7 @@ static tl_status choose_kernel(tl_ctx *ctx, tl_plan *plan, tl_step *s)
     }
     s->work_bytes = 0;
     s->call.holds = 0;
+    s->call.ends  = 0;
     if (plan->backend->host_memory) return TL_OK;
     return tl_fail(ctx, TL_EUSAGE, plan->backend->name, "has no kernel for %s (use --backend cpu)",
                    op);
@@ -308,6 +310,7 @@ tl_status tl_plan_new(tl_ctx *ctx, const tl_graph *g, const tl_backend *backend,
     tl_plan_mark_constant(p);
     TL_TRY(make_steps(ctx, p));
     TL_TRY(tl_plan_mark_once(ctx, p));
+    TL_TRY(tl_plan_join_ends(ctx, p));
     TL_TRY(lay_out(ctx, p));
     TL_TRY(take_slab(ctx, p, slab));
     *out = p;

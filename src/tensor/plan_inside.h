@@ -50,6 +50,7 @@ struct tl_plan {
     int32_t          *store_at;  /* [tensors + 1]; -1: none */
     tl_store_of      *store;
     tl_step          *step;
+    struct tl_plan_ended *ended; /* layers that took the activation behind them */
     size_t            value_bytes; /* of the slab: what lifetimes were laid out for       */
     size_t            least_bytes; /* no layout could take less                           */
     size_t            kept_bytes;  /* behind it: kept outputs that are not bound          */
@@ -63,6 +64,9 @@ struct tl_plan {
 /* plan_constant.c.  Constants are known before kernels are chosen; what runs once, after. */
 void    tl_plan_mark_constant(tl_plan *plan);
 tl_status tl_plan_mark_once(tl_ctx *ctx, tl_plan *plan);
+
+/* plan_ends.c.  After the above: steps of activations may go. */
+tl_status tl_plan_join_ends(tl_ctx *ctx, tl_plan *plan);
 
 int32_t tl_plan_store(const tl_plan *plan, tl_tensor t); /* -1: none; merges followed */
 #endif

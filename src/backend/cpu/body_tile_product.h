@@ -160,6 +160,14 @@ static void put_far(float *to, const float *x, int64_t n)
     for (; i < n; i += VL) give(to, i, take(x, i, n - i, false), n - i, false);
 }
 
+/* A curve has the bits that it has as an op of its own, which reads the sum as bf16. */
+VEC vf ended(const tl_tile_product *p, vf v)
+{
+    if (p->c_bf && TL_TILE_ENDS >> p->act & 1)
+        return value_for_bf(p->act, vf_widen(vf_narrow(v)));
+    return act_value(p->act, v);
+}
+
 static void put_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64_t first,
                       int64_t columns, int64_t wide, const float *c)
 {
@@ -173,7 +181,7 @@ static void put_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64
             vf v = vf_load(c + j);
             if (p->bias) v += take(p->bias, first + j, columns - j, false);
             if (p->adds) v += take(p->c, at + j, columns - j, false);
-            give(p->c, at + j, act_value(p->act, v), columns - j, p->c_bf);
+            give(p->c, at + j, ended(p, v), columns - j, p->c_bf);
         }
     }
 }

@@ -101,6 +101,7 @@ static tl_status dense_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 
     (void)ctx;
     (void)g;
+    call->ends = TL_TILE_ENDS;
     return is_frozen(call) ? TL_EUSAGE : ready(call, &p, work_bytes);
 }
 
@@ -151,6 +152,7 @@ static tl_status frozen_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call,
 {
     const tl_tile_product p = forward_product(call);
 
+    call->ends = TL_TILE_ENDS;
     return frozen_ready(ctx, g, call, &p, TL_FROZEN_ROWS, work_bytes);
 }
 

@@ -22,7 +22,10 @@ typedef struct {
     tl_activation   act;
 } tl_tile_product;
 
-enum { TL_FROZEN_ROWS = 64 }; /* with fewer a copy of frozen weights is not worth laying out */
+enum {
+    TL_FROZEN_ROWS = 64, /* with fewer a copy of frozen weights is not worth laying out */
+    TL_TILE_ENDS   = 1 << TL_ACT_GELU | 1 << TL_ACT_GELU_TANH | 1 << TL_ACT_SILU
+};
 
 typedef struct {
     /* as in simd.h, activations in bf16 only; the gradient writes t->dq_out itself; room: of one
