@@ -133,42 +133,27 @@ VEC vf odd_part(const act_table *t, vf x)
     return (vf)_mm512_ternarylogic_epi32((__m512i)p, (__m512i)x, /* p ^ (x & sign) */
                                          _mm512_set1_epi32((int32_t)0x80000000u), 0x78);
 }
-/* As act_value and slope_from_x, to what a result in bf16 shows. */
-VEC vf value_for_bf(tl_activation act, vf x)
-{
-    switch (act) {
-    case TL_ACT_GELU: return x * (0.5f + odd_part(&gelu_value, x));
-    case TL_ACT_GELU_TANH: return x * (0.5f + odd_part(&gelu_tanh_value, x));
-    case TL_ACT_SILU: return x * (0.5f + odd_part(&silu_value, x));
-    default: return act_value(act, x);
-    }
-}
-VEC vf slope_for_bf(tl_activation act, vf x)
-{
-    switch (act) {
-    case TL_ACT_GELU: return 0.5f + odd_part(&gelu_slope, x);
-    case TL_ACT_GELU_TANH: return 0.5f + odd_part(&gelu_tanh_slope, x);
-    case TL_ACT_SILU: return 0.5f + odd_part(&silu_slope, x);
-    default: return slope_from_x(act, x);
-    }
-}
-#else
-VEC vf value_for_bf(tl_activation act, vf x)
-{
-    return act_value(act, x);
-}
-VEC vf slope_for_bf(tl_activation act, vf x)
-{
-    return slope_from_x(act, x);
-}
 #endif
+/* As act_value and slope_from_x; where `bf`, to what a result in bf16 shows. */
 VEC vf value_for(tl_activation act, vf x, bool bf)
 {
-    return bf ? value_for_bf(act, x) : act_value(act, x);
+#if defined(__AVX512F__)
+    if (bf && act == TL_ACT_GELU) return x * (0.5f + odd_part(&gelu_value, x));
+    if (bf && act == TL_ACT_GELU_TANH) return x * (0.5f + odd_part(&gelu_tanh_value, x));
+    if (bf && act == TL_ACT_SILU) return x * (0.5f + odd_part(&silu_value, x));
+#endif
+    (void)bf;
+    return act_value(act, x);
 }
 VEC vf slope_for(tl_activation act, vf x, bool bf)
 {
-    return bf ? slope_for_bf(act, x) : slope_from_x(act, x);
+#if defined(__AVX512F__)
+    if (bf && act == TL_ACT_GELU) return 0.5f + odd_part(&gelu_slope, x);
+    if (bf && act == TL_ACT_GELU_TANH) return 0.5f + odd_part(&gelu_tanh_slope, x);
+    if (bf && act == TL_ACT_SILU) return 0.5f + odd_part(&silu_slope, x);
+#endif
+    (void)bf;
+    return slope_from_x(act, x);
 }
 
 /* dy * slope, from y. */

@@ -164,7 +164,7 @@ static void put_far(float *to, const float *x, int64_t n)
 VEC vf ended(const tl_tile_product *p, vf v)
 {
     if (p->c_bf && TL_TILE_ENDS >> p->act & 1)
-        return value_for_bf(p->act, vf_widen(vf_narrow(v)));
+        return value_for(p->act, vf_widen(vf_narrow(v)), true);
     return act_value(p->act, v);
 }
 
