@@ -38,7 +38,7 @@ static tl_heads heads_of(const tl_call *call, int q)
 /* What prepare chose and keeps as the call's state: these, or the table of loops. */
 static const tl_tiles *tiles_of(const tl_call *call)
 {
-    return call->state == tl_tiles_built() ? call->state : NULL;
+    return tl_tiles_of(call->state);
 }
 
 static size_t room_floats(const tl_tiles *tiles, const tl_heads *h, bool backward)

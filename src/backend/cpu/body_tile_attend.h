@@ -350,11 +350,8 @@ static void soften_square(const tl_attend *t, const tl_sequence *s, int64_t firs
                 both, (vf)_mm512_castsi256_si512(_mm512_extracti64x4_epi64((__m512i)both, 1)));
         }
     }
-    for (int64_t i = 0; i < 2; i++) {
-        turn_lanes(pairs[i]);
-        uint16_t *to = o->turned + ((c / 16 + i) * K_DEEP + part / 32) * TILE;
-        for (int64_t r = 0; r < VL; r++) vf_store((float *)(to + r * 32), pairs[i][r]);
-    }
+    for (int64_t i = 0; i < 2; i++)
+        put_turned(pairs[i], o->turned + ((c / 16 + i) * K_DEEP + part / 32) * TILE);
 }
 
 /* Thirty-two keys with a block of queries: scores, gradients, what they give keys and values. */
@@ -432,7 +429,7 @@ static void give_dq(const tl_attend *t, int64_t row, int64_t head, int64_t rows,
     tiles_multiply(&(tile_product){ .tall   = tiles_of(rows, 16),
                                     .wide   = h.wide,
                                     .deep   = tiles_of(keys, 32),
-                                    LAID(o->turned, K_DEEP),
+                                    TURNED(o->turned, K_DEEP),
                                     .b      = o->k_pairs,
                                     .b_step = K_DEEP,
                                     .c      = o->dq,

@@ -9,11 +9,7 @@
 #include "backend/cpu/body_tiles.h"
 #include "backend/cpu/tiles.h"
 
-enum {
-    STRIP_ROWS = 32,
-    NEAR_DEEP  = 16,     /* tiles along k that are worked on at once */
-    NEAR_BYTES = 1024 << 10 /* of the right operand in one call         */
-};
+enum { STRIP_ROWS = 32 };
 
 /* The parts of one thread's room. */
 typedef struct {
@@ -107,27 +103,24 @@ static int64_t line_of_left(const tl_tile_product *p)
     return p->a_line ? p->a_line : p->a_turned ? p->m : p->k;
 }
 
-/* Rows of whole tiles whose lines fall into different places of the first cache are read as they
- * lie; others are laid out. */
+/* Rows of whole tiles whose lines do not crowd the first cache are read as they lie; others are
+ * laid out. */
 static bool lies_well(const tl_tile_product *p, int64_t rows)
 {
     return !p->a_turned && rows == STRIP_ROWS && p->k % TILE_DEEP == 0 &&
-           line_of_left(p) % 512 != 0;
+           !tiles_crowd(line_of_left(p));
 }
 
-/* A strip of rows with all columns of the call; sums into c. */
-static void strip_sums(const tl_tile_product *p, int64_t row, int64_t rows, int64_t wide,
-                       const product_room *o)
+/* The left operand of a strip of rows, laid out where it must be. */
+static tile_product strip_product(const tl_tile_product *p, int64_t row, int64_t rows,
+                                  const product_room *o)
 {
-    const int64_t deep = tiles_of(p->k, TILE_DEEP);
-    const int64_t near = tiles_of(deep, tiles_of(deep, NEAR_DEEP)), line = line_of_left(p);
-    tile_product  t    = { LAID(o->a, deep),
-                           .tall   = tiles_of(rows, TILE_ROWS),
-                           .wide   = wide,
-                           .b_step = deep,
-                           .c      = o->c,
-                           .step   = wide * TILE_ROWS };
+    const int64_t deep = tiles_of(p->k, TILE_DEEP), line = line_of_left(p);
+    tile_product  t    = { LAID(o->a, deep) };
 
+    if (p->a_laid || p->a_turned) t = (tile_product){ TURNED(o->a, deep) };
+    t.tall   = tiles_of(rows, TILE_ROWS);
+    t.b_step = deep;
     if (p->a_laid) {
         t.a = p->a + row / STRIP_ROWS * 2 * deep * TILE;
     } else if (lies_well(p, rows)) {
@@ -140,10 +133,41 @@ static void strip_sums(const tl_tile_product *p, int64_t row, int64_t rows, int6
     } else {
         lay_rows(p->a + row * line, line, rows, p->k, o->a);
     }
-    const uint16_t *a = t.a;
+    return t;
+}
+
+/* What the next strip reads of the left operand. */
+static ahead next_strip(const tl_tile_product *p, int64_t row)
+{
+    const int64_t   deep = tiles_of(p->k, TILE_DEEP), line = line_of_left(p);
+    const int64_t   rows = TL_MIN(STRIP_ROWS, p->m - row);
+    const uint16_t *a    = p->a;
+
+    if (rows <= 0) return (ahead){ 0 };
+    if (p->a_laid)
+        return (ahead){ .at   = a + row / STRIP_ROWS * 2 * deep * TILE,
+                        .rows = 1,
+                        .row  = 2 * deep * TILE };
+    return (ahead){ .at   = p->a_turned ? a + row : a + row * line,
+                    .rows = p->a_turned ? p->k : rows,
+                    .row  = p->a_turned ? rows : p->k,
+                    .line = line };
+}
+
+/* The strip's sums in some columns of the call, along pieces of k. */
+static void strip_sums(const tl_tile_product *p, tile_product t, int64_t first, int64_t wide,
+                       const product_room *o)
+{
+    const int64_t   deep = tiles_of(p->k, TILE_DEEP);
+    const int64_t   near = tiles_of(deep, tiles_of(deep, NEAR_DEEP));
+    const uint16_t *a    = t.a, *b = o->b + first * deep * TILE;
+
+    t.wide = wide;
+    t.c    = o->c;
+    t.step = wide * TILE_ROWS;
     for (int64_t k = 0; k < deep; k += near) {
         t.a    = a + k * t.a_next;
-        t.b    = o->b + k * TILE;
+        t.b    = b + k * TILE;
         t.deep = TL_MIN(near, deep - k);
         t.add  = k > 0;
         tiles_multiply(&t);
@@ -161,16 +185,42 @@ static void put_far(float *to, const float *x, int64_t n)
 }
 
 /* A curve has the bits that it has as an op of its own, which reads the sum as bf16. */
-VEC vf ended(const tl_tile_product *p, vf v)
+VEC vf ended(tl_activation act, bool bf, vf v)
 {
-    if (p->c_bf && TL_TILE_ENDS >> p->act & 1)
-        return value_for(p->act, vf_widen(vf_narrow(v)), true);
-    return act_value(p->act, v);
+    if (bf && TL_TILE_ENDS >> act & 1) return value_for(act, vf_widen(vf_narrow(v)), true);
+    return act_value(act, v);
+}
+
+/* The lines that results go to, where they are not written past the caches. */
+static void expect_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64_t first)
+{
+    if (!p->c_bf) return;
+    for (int64_t r = 0; r < rows; r++)
+        tiles_expect((const uint16_t *)p->c + (row + r) * p->n + first);
+}
+
+/* Two tiles of columns, full, as bf16. */
+VEC void put_pairs(const tl_tile_product *p, tl_activation act, int64_t row, int64_t rows,
+                   int64_t first, int64_t step, const float *c)
+{
+    const vf  none = vf_all(0.0f);
+    const vf  bias[2] = { p->bias ? vf_load(p->bias + first) : none,
+                          p->bias ? vf_load(p->bias + first + VL) : none };
+    uint16_t *to = (uint16_t *)p->c + row * p->n + first;
+
+    for (int64_t r = 0; r < rows; r++, c += step, to += p->n)
+        vf_store((float *)to, narrow_two(ended(act, true, vf_load(c) + bias[0]),
+                                         ended(act, true, vf_load(c + VL) + bias[1])));
 }
 
 static void put_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64_t first,
                       int64_t columns, int64_t wide, const float *c)
 {
+    if (p->c_bf && columns == 2 * VL) {
+        if (p->act == TL_ACT_NONE) put_pairs(p, TL_ACT_NONE, row, rows, first, 2 * VL, c);
+        else put_pairs(p, p->act, row, rows, first, 2 * VL, c);
+        return;
+    }
     for (int64_t r = 0; r < rows; r++, c += wide * TILE_ROWS) {
         const int64_t at = (row + r) * p->n + first;
         if (!p->c_bf && !p->adds && !p->bias && p->act == TL_ACT_NONE) {
@@ -181,7 +231,7 @@ static void put_strip(const tl_tile_product *p, int64_t row, int64_t rows, int64
             vf v = vf_load(c + j);
             if (p->bias) v += take(p->bias, first + j, columns - j, false);
             if (p->adds) v += take(p->c, at + j, columns - j, false);
-            give(p->c, at + j, ended(p, v), columns - j, p->c_bf);
+            give(p->c, at + j, ended(p->act, p->c_bf, v), columns - j, p->c_bf);
         }
     }
 }
@@ -198,8 +248,16 @@ static void tile_product_columns(const tl_tile_product *p, int64_t first, int64_
     tiles_begin();
     for (int64_t row = 0; row < p->m; row += STRIP_ROWS) {
         const int64_t rows = TL_MIN(STRIP_ROWS, p->m - row);
-        strip_sums(p, row, rows, wide, &o);
-        put_strip(p, row, rows, first, columns, wide, o.c);
+        tile_product  t    = strip_product(p, row, rows, &o);
+        ahead         next = next_strip(p, row + STRIP_ROWS);
+        t.next             = &next;
+        for (int64_t j = 0, some; j < wide; j += some) {
+            some              = TL_MIN(AT_ONCE, wide - j);
+            const int64_t low = j * TILE_ROWS, left = TL_MIN(some * TILE_ROWS, columns - low);
+            expect_strip(p, row, rows, first + low);
+            strip_sums(p, t, j, some, &o);
+            put_strip(p, row, rows, first + low, left, some, o.c);
+        }
     }
     tiles_end();
     _mm_sfence();

@@ -9,26 +9,6 @@
 
 enum { TILE = 512 /* values of bf16 in a tile */, TILE_ROWS = 16, TILE_DEEP = 32 };
 
-typedef struct {
-    uint8_t  palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t  rows[16];
-} tile_shapes;
-
-/* All eight tiles of full size.  Between begin and end no library may be called. */
-static inline void tiles_begin(void)
-{
-    tile_shapes s = { .palette = 1 };
-
-    for (int i = 0; i < 8; i++) s.row_bytes[i] = 64, s.rows[i] = TILE_ROWS;
-    __asm__ volatile("" ::"m"(s) : "memory");
-    _tile_loadconfig(&s);
-}
-static inline void tiles_end(void)
-{
-    _tile_release();
-}
-
 VEC int64_t tiles_of(int64_t n, int64_t size)
 {
     return (n + size - 1) / size;
@@ -92,18 +72,23 @@ VEC void lay_turned_of(const void *x, bool bf, int64_t step, int64_t rows, int64
 }
 
 /* Sixteen columns of two rows, side by side. */
+VEC vf woven_from(int16_t column, vf a, vf b)
+{
+    const __m512i pair = _mm512_set1_epi32(32 << 16); /* b's behind a's */
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i both = _mm512_mullo_epi32(lane, _mm512_set1_epi32(0x10001));
+
+    return (vf)_mm512_permutex2var_epi16(
+        (__m512i)a, _mm512_add_epi16(_mm512_or_si512(both, pair), _mm512_set1_epi16(column)),
+        (__m512i)b);
+}
 VEC vf woven_low(vf a, vf b)
 {
-    return (vf)_mm512_or_si512(
-        _mm512_cvtepu16_epi32(_mm512_castsi512_si256((__m512i)a)),
-        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256((__m512i)b)), 16));
+    return woven_from(0, a, b);
 }
 VEC vf woven_high(vf a, vf b)
 {
-    return (vf)_mm512_or_si512(
-        _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64((__m512i)a, 1)),
-        _mm512_slli_epi32(
-            _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64((__m512i)b, 1)), 16));
+    return woven_from(TILE_ROWS, a, b);
 }
 
 /* x [rows][columns] as a right operand, k along the rows: tiles [columns][`deep` of k]. */
@@ -146,9 +131,12 @@ static void lay_pairs_of_laid(const uint16_t *laid, int64_t all, int64_t rows, i
         }
 }
 
+/* Sixteen columns of thirty-two rows, woven, as a tile of a left operand. */
+static inline void put_turned(vf *pairs, uint16_t *to);
+
 /* x [rows][columns] as a left operand, turned, k along the rows: tiles [columns][rows]. */
 static void lay_columns(const uint16_t *x, int64_t step, int64_t rows, int64_t columns,
-                               uint16_t *to)
+                        uint16_t *to)
 {
     const int64_t deep = tiles_of(rows, TILE_DEEP);
 
@@ -165,79 +153,40 @@ static void lay_columns(const uint16_t *x, int64_t step, int64_t rows, int64_t c
                 v[0][i] = woven_low(a, b);
                 v[1][i] = woven_high(a, b);
             }
-            for (int64_t half = 0; half < 2 && c + half * TILE_ROWS < columns; half++) {
-                uint16_t *out = to + ((c / TILE_ROWS + half) * deep + r / TILE_DEEP) * TILE;
-                turn_lanes(v[half]);
-                for (int i = 0; i < VL; i++)
-                    vf_store((float *)(out + i * TILE_DEEP), v[half][i]);
-            }
+            for (int64_t half = 0; half < 2 && c + half * TILE_ROWS < columns; half++)
+                put_turned(v[half], to + ((c / TILE_ROWS + half) * deep + r / TILE_DEEP) * TILE);
         }
 }
 
+/* Rows of bf16 that come next, which may be asked for along the way. */
+typedef struct {
+    const uint16_t *at;
+    int64_t         rows, row, line; /* rows left, values of each, from one to the next */
+    int64_t         asked;           /* values of the row that is at `at`               */
+} ahead;
+
 /* A product of tiles: c [16 tall, 16 wide] (rows of `step` f32) = a b, or += it.  A row of a tile
- * of a is a_line values from the next, tiles a_next along k, a_step down; tile (k, j) of b lies at
- * (j * b_step + k) * TILE. */
+ * of a is a_line values from the next, a pair of k a_pair, tiles a_next along k, a_step down; tile
+ * (k, j) of b lies at (j * b_step + k) * TILE. */
 typedef struct {
     int64_t         tall, wide, deep;
     const uint16_t *a, *b;
-    int64_t         a_line, a_next, a_step, b_step;
+    int64_t         a_line, a_pair, a_next, a_step, b_step;
     float          *c;
     int64_t         step;
     bool            add;
+    ahead          *next; /* NULL: nothing */
 } tile_product;
 
-/* Up to two by two tiles of the result. */
-VEC void tile_square(const tile_product *p, const uint16_t *a, const uint16_t *b, float *c,
-                     bool tall, bool wide)
-{
-    const uint16_t *a2 = a + p->a_step, *b2 = b + p->b_step * TILE;
-    float          *c2   = c + TILE_ROWS * p->step;
-    const int64_t   line = p->step * (int64_t)sizeof *c, a_line = 2 * p->a_line;
+/* The operand a of tiles laid out here, `deep` of them a row; TURNED: by put_turned. */
+#define LAID(at, deep_)                                                                          \
+    .a = (at), .a_line = TILE_DEEP, .a_pair = 2, .a_next = TILE, .a_step = (deep_) * TILE
 
-    if (p->add) {
-        _tile_loadd(0, c, line);
-        if (wide) _tile_loadd(1, c + TILE_ROWS, line);
-        if (tall) _tile_loadd(2, c2, line);
-        if (tall && wide) _tile_loadd(3, c2 + TILE_ROWS, line);
-    } else {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-    }
-    for (int64_t k = 0; k < p->deep; k++, a += p->a_next, a2 += p->a_next) {
-        _tile_loadd(6, b + k * TILE, 64);
-        _tile_loadd(4, a, a_line);
-        _tile_dpbf16ps(0, 4, 6);
-        if (wide) _tile_loadd(7, b2 + k * TILE, 64);
-        if (wide) _tile_dpbf16ps(1, 4, 7);
-        if (tall) _tile_loadd(5, a2, a_line);
-        if (tall) _tile_dpbf16ps(2, 5, 6);
-        if (tall && wide) _tile_dpbf16ps(3, 5, 7);
-    }
-    _tile_stored(0, c, line);
-    if (wide) _tile_stored(1, c + TILE_ROWS, line);
-    if (tall) _tile_stored(2, c2, line);
-    if (tall && wide) _tile_stored(3, c2 + TILE_ROWS, line);
-}
-
-/* The operand a of tiles laid out here, `deep` of them a row. */
-#define LAID(at, deep_) .a = (at), .a_line = TILE_DEEP, .a_next = TILE, .a_step = (deep_) * TILE
-
-static void tiles_multiply(const tile_product *p)
-{
-    __asm__ volatile("" ::: "memory"); /* gcc does not know that tiles are read from memory */
-    for (int64_t i = 0; i < p->tall; i += 2)
-        for (int64_t j = 0; j < p->wide; j += 2) {
-            const uint16_t *a = p->a + i * p->a_step, *b = p->b + j * p->b_step * TILE;
-            float          *c = p->c + i * TILE_ROWS * p->step + j * TILE_ROWS;
-            const bool      tall = i + 1 < p->tall, wide = j + 1 < p->wide;
-            if (tall && wide) tile_square(p, a, b, c, true, true);
-            else if (tall) tile_square(p, a, b, c, true, false);
-            else if (wide) tile_square(p, a, b, c, false, true);
-            else tile_square(p, a, b, c, false, false);
-        }
-}
+#if defined(__AMX_BF16__)
+#include "backend/cpu/body_tile_amx.h"
+#else
+#include "backend/cpu/body_tile_vectors.h"
+#endif
 
 /* Hands out pieces of a thread's room; where there is none it only counts them. */
 typedef struct {

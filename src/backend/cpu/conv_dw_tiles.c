@@ -12,10 +12,9 @@
 
 enum { DY, X };
 enum {
-    MOST_ROWS     = 32768,/* pixels of dy in all: with more, oneDNN's are as fast */
     LEAST_CHANNEL = 32,
-    CHANNELS      = 128,  /* of x that a thread works on at once                  */
-    ROWS          = 2048  /* pixels that are summed over before the next          */
+    CHANNELS      = 128, /* of x that a thread works on at once         */
+    ROWS          = 2048 /* pixels that are summed over before the next */
 };
 
 typedef struct {
@@ -92,7 +91,7 @@ static tl_status dw_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_
     (void)g;
     if (!tiles || !tl_is_bf(dy) || !(call->wanted & 1) || a->conv.groups != 1) return TL_EUSAGE;
     const job j = job_of(call, tiles);
-    if (j.rows > MOST_ROWS || TL_MIN(j.ins, j.outs) < LEAST_CHANNEL) return TL_EUSAGE;
+    if (j.rows > tiles->conv_dw_rows || TL_MIN(j.ins, j.outs) < LEAST_CHANNEL) return TL_EUSAGE;
     call->state = (void *)(uintptr_t)tiles;
     *work_bytes = tl_padded(left_to(&j, j.rows)) +
                   room_of(&j, NULL).bytes * (size_t)tl_workers(call->threads);

@@ -12,9 +12,9 @@
 
 enum { DY, W };
 enum {
-    MOST_ROWS     = 8192,    /* pixels of a comb: with more ...                      */
-    LEAST_WEIGHTS = 1 << 20, /* ... or fewer weights, oneDNN's are as fast ...       */
-    LEAST_STRIDED = 1 << 18, /* ... which is slower with strides                     */
+    LEAST_WEIGHTS = 1 << 20, /* with fewer oneDNN's are as fast, ...             */
+    LEAST_STRIDED = 1 << 18, /* ... which is slower with strides ...             */
+    MOST_STRIDED  = 8192,    /* ... of so many pixels of a comb at most          */
     LEAST_CHANNEL = 64,
     MOST_TAPS     = 49,
     MET_BYTES     = 4 << 20, /* of what pixels met, gathered before the next are     */
@@ -168,17 +168,18 @@ static job job_of(const tl_call *call, const tl_tiles *tiles, size_t *bytes)
     return j;
 }
 
-static bool suits(const tl_call *call)
+static bool suits(const tl_call *call, const tl_tiles *tiles)
 {
     const tl_conv_grad_attr *a       = call->node->attr;
     const tl_shape          *w       = &call->in[W].shape;
     const int64_t            strides = (int64_t)a->conv.stride[0] * a->conv.stride[1];
+    const int64_t            most    = strides > 1 ? MOST_STRIDED : tiles->conv_dx_rows;
 
     return tl_is_bf(&call->in[DY]) && !(call->constant >> W & 1) && a->conv.groups == 1 &&
            w->dim[2] * w->dim[3] <= MOST_TAPS &&
            tl_shape_count(w) >= (strides > 1 ? LEAST_STRIDED : LEAST_WEIGHTS) &&
            TL_MIN(w->dim[0], w->dim[1]) >= LEAST_CHANNEL &&
-           tl_shape_count(&a->shape) / w->dim[1] <= MOST_ROWS * strides;
+           tl_shape_count(&a->shape) / w->dim[1] <= most * strides;
 }
 
 static tl_status dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_t *work_bytes)
@@ -187,7 +188,7 @@ static tl_status dx_prepare(tl_ctx *ctx, const tl_graph *g, tl_call *call, size_
 
     (void)ctx;
     (void)g;
-    if (!tiles || !suits(call)) return TL_EUSAGE;
+    if (!tiles || !suits(call, tiles)) return TL_EUSAGE;
     call->state = (void *)(uintptr_t)tiles;
     (void)job_of(call, tiles, work_bytes);
     return TL_OK;
@@ -198,7 +199,7 @@ static void turn_weights(void *arg, int64_t low, int64_t high)
     const job    *j     = arg;
     const int64_t lines = j->ins * j->taps;
 
-    tl_simd_at(TL_ISA_AMX)->turn(j->outs, lines, j->call->in[W].data, j->turned, low * SQUARE,
+    tl_simd_best()->turn(j->outs, lines, j->call->in[W].data, j->turned, low * SQUARE,
                                  TL_MIN(high * SQUARE, lines));
 }
 

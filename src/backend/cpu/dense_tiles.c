@@ -284,7 +284,7 @@ static tl_status dw_run(tl_ctx *ctx, const tl_call *call)
         multiply(call, call->state, &piece, room_of(call->state, &p, call->threads));
     }
     if (call->out[1].data)
-        tl_column_sums(tl_simd_at(TL_ISA_AMX), call->threads, p.k, p.m, dy, NULL, call->work,
+        tl_column_sums(tl_simd_best(), call->threads, p.k, p.m, dy, NULL, call->work,
                        call->out[1].data);
     return TL_OK;
 }

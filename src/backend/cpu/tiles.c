@@ -2,19 +2,34 @@
 #include "backend/cpu/tiles.h"
 
 #if defined(__x86_64__) && !defined(TAILOR_PORTABLE)
-extern const tl_tiles tl_tiles_amx;
-#endif
+extern const tl_tiles tl_tiles_amx, tl_tiles_avx512bf16;
 
-const tl_tiles *tl_tiles_built(void)
-{
-#if defined(__x86_64__) && !defined(TAILOR_PORTABLE)
-    return &tl_tiles_amx;
-#else
-    return NULL;
-#endif
-}
+static const tl_tiles *const built[] = { &tl_tiles_amx, &tl_tiles_avx512bf16 };
 
 const tl_tiles *tl_tiles_best(void)
 {
-    return tl_machine_isa() == TL_ISA_AMX ? tl_tiles_built() : NULL;
+    switch (tl_machine_isa()) {
+    case TL_ISA_AMX: return &tl_tiles_amx;
+    case TL_ISA_AVX512_BF16: return &tl_tiles_avx512bf16;
+    default: return NULL;
+    }
 }
+
+const tl_tiles *tl_tiles_of(const void *state)
+{
+    for (size_t i = 0; i < TL_COUNT(built); i++)
+        if (state == built[i]) return built[i];
+    return NULL;
+}
+#else
+const tl_tiles *tl_tiles_best(void)
+{
+    return NULL;
+}
+
+const tl_tiles *tl_tiles_of(const void *state)
+{
+    (void)state;
+    return NULL;
+}
+#endif

@@ -1,6 +1,7 @@
-/* tiles.h -- bodies for machines with tiles of bf16 (AMX), beside the table of simd.h: each takes
- * the place of one that the table has, or of a library's product.  As there, a sum's order depends
- * on shapes alone.  Floor 1, backend/cpu. */
+/* tiles.h -- bodies for machines that multiply bf16, by tiles of their own (AMX) or by vectors that
+ * make the same tiles (AVX-512 BF16), beside the table of simd.h: each takes the place of one that
+ * the table has, or of a library's product.  As there, a sum's order depends on shapes alone.
+ * Floor 1, backend/cpu. */
 #ifndef TL_BACKEND_CPU_TILES_H
 #define TL_BACKEND_CPU_TILES_H
 #include "backend/cpu/simd.h"
@@ -28,6 +29,9 @@ enum {
 };
 
 typedef struct {
+    /* pixels of a convolution's dy, and, without strides, of dx: with more a library is as fast */
+    int64_t conv_dw_rows, conv_dx_rows;
+
     /* as in simd.h, activations in bf16 only; the gradient writes t->dq_out itself; room: of one
      * thread, attend_room(values of a head, backward) bytes */
     int64_t attend_rows;
@@ -52,6 +56,6 @@ typedef struct {
     void (*product)(const tl_tile_product *p, int64_t first, int64_t columns, void *room);
 } tl_tiles;
 
-const tl_tiles *tl_tiles_built(void); /* NULL: this build has none                  */
-const tl_tiles *tl_tiles_best(void);  /* NULL: this machine, or this build, has none */
+const tl_tiles *tl_tiles_best(void);               /* NULL: this machine, or build, has none    */
+const tl_tiles *tl_tiles_of(const void *state);    /* a call's state, if it is one of them      */
 #endif

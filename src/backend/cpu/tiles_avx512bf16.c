@@ -1,0 +1,4 @@
+/* tiles_avx512bf16.c -- the bodies for vectors that multiply bf16 (the file's name gives the
+ * flags).  Floor 1, backend/cpu. */
+#define TILES_TABLE tl_tiles_avx512bf16
+#include "backend/cpu/tiles_table.h"
