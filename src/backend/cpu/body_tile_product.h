@@ -137,21 +137,21 @@ static tile_product strip_product(const tl_tile_product *p, int64_t row, int64_t
 }
 
 /* What the next strip reads of the left operand. */
-static ahead next_strip(const tl_tile_product *p, int64_t row)
+static tl_ahead next_strip(const tl_tile_product *p, int64_t row)
 {
     const int64_t   deep = tiles_of(p->k, TILE_DEEP), line = line_of_left(p);
     const int64_t   rows = TL_MIN(STRIP_ROWS, p->m - row);
     const uint16_t *a    = p->a;
 
-    if (rows <= 0) return (ahead){ 0 };
+    if (rows <= 0) return (tl_ahead){ 0 };
     if (p->a_laid)
-        return (ahead){ .at   = a + row / STRIP_ROWS * 2 * deep * TILE,
-                        .rows = 1,
-                        .row  = 2 * deep * TILE };
-    return (ahead){ .at   = p->a_turned ? a + row : a + row * line,
-                    .rows = p->a_turned ? p->k : rows,
-                    .row  = p->a_turned ? rows : p->k,
-                    .line = line };
+        return (tl_ahead){ .at   = a + row / STRIP_ROWS * 2 * deep * TILE,
+                           .rows = 1,
+                           .row  = 2 * deep * TILE };
+    return (tl_ahead){ .at   = p->a_turned ? a + row : a + row * line,
+                       .rows = p->a_turned ? p->k : rows,
+                       .row  = p->a_turned ? rows : p->k,
+                       .line = line };
 }
 
 /* The strip's sums in some columns of the call, along pieces of k. */
@@ -249,7 +249,7 @@ static void tile_product_columns(const tl_tile_product *p, int64_t first, int64_
     for (int64_t row = 0; row < p->m; row += STRIP_ROWS) {
         const int64_t rows = TL_MIN(STRIP_ROWS, p->m - row);
         tile_product  t    = strip_product(p, row, rows, &o);
-        ahead         next = next_strip(p, row + STRIP_ROWS);
+        tl_ahead      next = next_strip(p, row + STRIP_ROWS);
         t.next             = &next;
         for (int64_t j = 0, some; j < wide; j += some) {
             some              = TL_MIN(AT_ONCE, wide - j);

@@ -36,7 +36,7 @@ static inline void tiles_expect(const uint16_t *line)
     __builtin_prefetch(line, 1);
 }
 
-VEC void ask_ahead(ahead *next)
+VEC void ask_ahead(tl_ahead *next)
 {
     if (!next || next->rows <= 0) return;
     __builtin_prefetch(next->at + next->asked);
@@ -68,6 +68,18 @@ VEC __m512bh pairs_of(const uint16_t *b)
     return (__m512bh)_mm512_loadu_si512(b);
 }
 
+/* A pair of k of eight rows, `line` values from one to the next, with columns of a tile or two. */
+VEC void add_pair(__m512 (*sum)[2], const uint16_t *a, int64_t line, __m512bh one, __m512bh two,
+                  const int wide)
+{
+    UNROLL
+    for (int r = 0; r < ROWS; r++) {
+        const __m512bh x = pair_of(a + r * line);
+        sum[r][0]        = _mm512_dpbf16_ps(sum[r][0], x, one);
+        if (wide > 1) sum[r][1] = _mm512_dpbf16_ps(sum[r][1], x, two);
+    }
+}
+
 /* Eight rows of the result, of one tile or of two. */
 VEC void tile_rows(const tile_product *p, const uint16_t *a, const uint16_t *b, float *c,
                    const int wide)
@@ -84,12 +96,7 @@ VEC void tile_rows(const tile_product *p, const uint16_t *a, const uint16_t *b, 
         for (int i = 0; i < PAIRS; i++) {
             const __m512bh one = pairs_of(b + i * TILE_DEEP);
             const __m512bh two = wide > 1 ? pairs_of(b + p->b_step * TILE + i * TILE_DEEP) : one;
-            UNROLL
-            for (int r = 0; r < ROWS; r++) {
-                const __m512bh x = pair_of(a + r * p->a_line + i * p->a_pair);
-                sum[r][0]        = _mm512_dpbf16_ps(sum[r][0], x, one);
-                if (wide > 1) sum[r][1] = _mm512_dpbf16_ps(sum[r][1], x, two);
-            }
+            add_pair(sum, a + i * p->a_pair, p->a_line, one, two, wide);
         }
     }
     UNROLL

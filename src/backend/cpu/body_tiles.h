@@ -5,6 +5,7 @@
  * Source: Intel SDM, volume 1, chapter 18.  Floor 1, backend/cpu. */
 #ifndef TL_BACKEND_CPU_BODY_TILES_H
 #define TL_BACKEND_CPU_BODY_TILES_H
+#include "backend/cpu/tiles.h"
 #include "backend/cpu/vec_turn.h"
 
 enum { TILE = 512 /* values of bf16 in a tile */, TILE_ROWS = 16, TILE_DEEP = 32 };
@@ -158,13 +159,6 @@ static void lay_columns(const uint16_t *x, int64_t step, int64_t rows, int64_t c
         }
 }
 
-/* Rows of bf16 that come next, which may be asked for along the way. */
-typedef struct {
-    const uint16_t *at;
-    int64_t         rows, row, line; /* rows left, values of each, from one to the next */
-    int64_t         asked;           /* values of the row that is at `at`               */
-} ahead;
-
 /* A product of tiles: c [16 tall, 16 wide] (rows of `step` f32) = a b, or += it.  A row of a tile
  * of a is a_line values from the next, a pair of k a_pair, tiles a_next along k, a_step down; tile
  * (k, j) of b lies at (j * b_step + k) * TILE. */
@@ -175,7 +169,7 @@ typedef struct {
     float          *c;
     int64_t         step;
     bool            add;
-    ahead          *next; /* NULL: nothing */
+    tl_ahead       *next; /* NULL: nothing */
 } tile_product;
 
 /* The operand a of tiles laid out here, `deep` of them a row; TURNED: by put_turned. */

@@ -174,16 +174,6 @@ static void make_tap(const job *j, int64_t tap, int64_t first, int64_t n, const 
     }
 }
 
-/* [taps outs n] to their places in dw [outs ins taps]. */
-static void put_taps(const job *j, int64_t first, int64_t n, const float *made)
-{
-    for (int64_t o = 0; o < j->outs; o++) {
-        float *to = (float *)j->call->out[0].data + (o * j->ins + first) * j->taps;
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t t = 0; t < j->taps; t++) *to++ = made[(t * j->outs + o) * n + i];
-    }
-}
-
 static void make_channels(const void *arg, int64_t at, void *of_thread)
 {
     const job    *j     = arg;
@@ -191,7 +181,8 @@ static void make_channels(const void *arg, int64_t at, void *of_thread)
     const int64_t first = at * j->channels, n = TL_MIN(j->channels, j->ins - first);
 
     for (int64_t tap = 0; tap < j->taps; tap++) make_tap(j, tap, first, n, &r);
-    put_taps(j, first, n, r.made);
+    tl_put_taps(r.made, j->outs * n, n, j->taps, j->outs, n,
+                (float *)j->call->out[0].data + first * j->taps, j->ins * j->taps);
 }
 
 static tl_status dw_run(tl_ctx *ctx, const tl_call *call)

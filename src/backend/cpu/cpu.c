@@ -7,8 +7,8 @@
 static const tl_kernel_list *const lists[] = {
 #ifndef TAILOR_PORTABLE
     &tl_cpu_small,      &tl_cpu_tiles,     &tl_cpu_sgemm,     &tl_cpu_conv_dx_tiles,
-    &tl_cpu_onednn,     &tl_cpu_conv_dw_tiles, &tl_cpu_conv_dw, &tl_cpu_small_token_loss,
-    &tl_cpu_token_loss_tiles, &tl_cpu_token_loss_onednn,
+    &tl_cpu_onednn,     &tl_cpu_conv_dw_window, &tl_cpu_conv_dw_tiles, &tl_cpu_conv_dw,
+    &tl_cpu_small_token_loss, &tl_cpu_token_loss_tiles, &tl_cpu_token_loss_onednn,
 #endif
     &tl_cpu_dense,      &tl_cpu_conv,      &tl_cpu_pointwise, &tl_cpu_norms,
     &tl_cpu_group_norm, &tl_cpu_rows,      &tl_cpu_forest,    &tl_cpu_hog,

@@ -19,7 +19,8 @@ extern const tl_kernel_list tl_cpu_small, tl_cpu_onednn, tl_cpu_conv_dw, tl_cpu_
     tl_cpu_rows, tl_cpu_forest, tl_cpu_hog, tl_cpu_pools, tl_cpu_moves, tl_cpu_tokens,
     tl_cpu_token_loss, tl_cpu_lora_norm, tl_cpu_tiles, tl_cpu_sgemm, tl_cpu_small_token_loss,
     tl_cpu_token_loss_onednn, tl_cpu_token_loss_tiles, tl_cpu_nf4,
-    tl_cpu_sequence_pool, tl_cpu_conv_dw_tiles, tl_cpu_conv_dx_tiles;
+    tl_cpu_sequence_pool, tl_cpu_conv_dw_tiles, tl_cpu_conv_dw_window,
+    tl_cpu_conv_dx_tiles;
 
 enum {
     TL_PIECE = 4096

@@ -23,6 +23,30 @@ typedef struct {
     tl_activation   act;
 } tl_tile_product;
 
+/* Pixels of a row that lie `line` values apart, two side by side: `first`, + step, ...; those
+ * outside [0, pixels) are zeros. */
+typedef struct {
+    const uint16_t *x;
+    int64_t         line, pixels, first, step, pairs;
+} tl_pixel_row;
+
+/* Rows of bf16 that come next, which may be asked for along the way. */
+typedef struct {
+    const uint16_t *at;
+    int64_t         rows, row, line; /* rows left, values of each, from one to the next */
+    int64_t         asked;           /* values of the row that is at `at`               */
+} tl_ahead;
+
+/* What sixteen output channels of woven rows gain from thirty-two input channels through one tap:
+ * c [16 32] +=, along `runs` of so many pairs in each picture. */
+typedef struct {
+    int64_t         pictures, runs, pairs;
+    const uint16_t *a, *b; /* lines of sixteen channels' pairs */
+    int64_t         a_picture, a_run, b_picture, b_run, b_tile;
+    float          *c;
+    tl_ahead       *next; /* NULL: nothing */
+} tl_tap;
+
 enum {
     TL_FROZEN_ROWS = 64, /* with fewer a copy of frozen weights is not worth laying out */
     TL_TILE_ENDS   = 1 << TL_ACT_GELU | 1 << TL_ACT_GELU_TANH | 1 << TL_ACT_SILU
@@ -54,6 +78,11 @@ typedef struct {
     void (*lay_left)(const uint16_t *a, int64_t line, int64_t m, int64_t k, int64_t low,
                      int64_t high, uint16_t *to);
     void (*product)(const tl_tile_product *p, int64_t first, int64_t columns, void *room);
+
+    /* NULL where tiles are the machine's own; channels: a multiple of 32 of them is written, in
+     * tiles of sixteen, `tile` values apart */
+    void (*weave_row)(const tl_pixel_row *row, int64_t channels, uint16_t *to, int64_t tile);
+    void (*tap_sums)(const tl_tap *w);
 } tl_tiles;
 
 const tl_tiles *tl_tiles_best(void);               /* NULL: this machine, or build, has none    */

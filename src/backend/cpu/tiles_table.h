@@ -20,4 +20,5 @@ const tl_tiles TILES_TABLE = {
     .left_bytes      = left_bytes,
     .lay_left        = lay_left,
     .product         = tile_product_columns,
+    WINDOW_BODIES
 };
