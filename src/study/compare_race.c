@@ -450,6 +450,9 @@ static tl_status face_others(tl_ctx *ctx, tl_study *s, race *r, bool *lost)
     told.against = leader;
     *lost = e->stopped = true;
     e->active          = false;
+    e->chosen          = t; /* what is told of it */
+    e->second          = t;
+    e->c.hyper         = e->trial[t];
     say_lost(s, e, &told);
     TL_TRY(put_out(ctx, s, r, t));
 done:

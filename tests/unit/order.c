@@ -119,7 +119,7 @@ typedef struct {
     int    draws, settings; /* seeds of the race, and settings that ran to their end */
     int    chosen[ENTRIES];
     const char *ends;
-    bool   failed[ENTRIES];
+    bool   failed[ENTRIES], stopped[ENTRIES];
 } ending;
 
 static void end(tl_ctx *ctx, tl_study *s)
@@ -152,6 +152,7 @@ static ending go_through(world *w, double budget_s)
                                .active = true, .trials = 1, .row_flops = 1.0 + i,
                                .need = { .flops = 1.0 }, .s_per_flop = 1.0 };
         entry[i].trial[0].optim = (tl_optim_settings){ .lr = 0.01, .weight_decay = 1e-4 };
+        entry[i].c.hyper = entry[i].trial[0];
         strcpy(entry[i].label, names[i]);
         if (entry[i].c.route->needs_base) entry[i].base = 0, entry[i].c.base = &base;
     }
@@ -169,7 +170,10 @@ static ending go_through(world *w, double budget_s)
                  .ends = s.looks ? s.look[s.looks - 1].ends : NULL };
     for (int i = 0; i < ENTRIES; i++) {
         e.least = TL_MIN(e.least, tl_study_repeats(&s, i, entry[i].chosen));
-        e.chosen[i] = entry[i].chosen;
+        e.chosen[i]  = entry[i].chosen;
+        e.stopped[i] = entry[i].stopped;
+        assert_memory_equal(&entry[i].c.hyper.optim, &entry[i].trial[entry[i].chosen].optim,
+                            sizeof entry[i].c.hyper.optim);
         e.failed[i] = entry[i].status && strcmp(entry[i].status, "failed") == 0;
     }
     tl_judged_free(ctx, &j);
@@ -270,6 +274,18 @@ static void settings_are_told_apart_by_loss(void **state)
     assert_int_equal(by_loss.winner, 2);
 }
 
+/* A route that is stopped is told with its setting that went furthest, not with its own rate. */
+static void who_is_stopped_is_told_with_its_best(void **state)
+{
+    world w = { .good = { 0.60, 0.80, 0.60, 0.55 }, .gain = 0.05, .stiff = 0.01, .failing = -1 };
+    const ending e = go_through(&w, 100.0);
+
+    (void)state;
+    assert_int_equal(e.winner, 1);
+    assert_true(e.stopped[2]);
+    assert_int_equal(e.chosen[2], 1);
+}
+
 /* Three seeds put its own rate before the better one; the seeds to come set that right. */
 static void a_second_setting_may_overtake(void **state)
 {
@@ -320,6 +336,7 @@ int main(void)
         cmocka_unit_test(few_rows_are_raced_under_more_seeds),
         cmocka_unit_test(a_rate_that_shows_late_goes_on),
         cmocka_unit_test(settings_are_told_apart_by_loss),
+        cmocka_unit_test(who_is_stopped_is_told_with_its_best),
         cmocka_unit_test(a_second_setting_may_overtake),
         cmocka_unit_test(a_small_budget_is_kept_too),
         cmocka_unit_test(who_fails_is_left_and_said),
