@@ -43,25 +43,35 @@ VEC vi get_at(const uint8_t *at, int64_t i, int64_t left)
     return vi_from_bytes(b);
 }
 
+/* Channels from j on of one output pixel, `rest` of them or a whole vector. */
+VEC void max_channels(const tl_window *k, const void *x, int64_t picture, span rows, span cols,
+                      int64_t top, int64_t left, void *y, uint8_t *at, int64_t out, int64_t j,
+                      const int64_t rest, bool bf)
+{
+    vf best  = vf_all(-__builtin_inff());
+    vi where = vi_all((int32_t)((rows.low - top) * k->kw + cols.low - left));
+
+    for (int64_t r = rows.low; r < rows.high; r++)
+        for (int64_t s = cols.low; s < cols.high; s++) {
+            const vf v    = take(x, ((picture + r) * k->w + s) * k->c + j, rest, bf);
+            const vm wins = vm_wins(v, best);
+            const vi here = vi_all((int32_t)((r - top) * k->kw + s - left));
+            best          = vf_pick(wins, v, best);
+            where         = vi_pick(wins, here, where);
+        }
+    if (y) give(y, out + j, best, rest, bf);
+    if (at) put_at(at, out + j, where, rest);
+}
 VEC void max_pixel(const tl_window *k, const void *x, int64_t picture, span rows,
                    span cols, int64_t top, int64_t left, void *y, uint8_t *at,
                    int64_t out, bool bf)
 {
-    for (int64_t j = 0; j < k->c; j += VL) {
-        const int64_t rest = k->c - j;
-        vf            best = vf_all(-__builtin_inff());
-        vi where = vi_all((int32_t)((rows.low - top) * k->kw + cols.low - left));
-        for (int64_t r = rows.low; r < rows.high; r++)
-            for (int64_t s = cols.low; s < cols.high; s++) {
-                const vf v    = take(x, ((picture + r) * k->w + s) * k->c + j, rest, bf);
-                const vm wins = vm_wins(v, best);
-                const vi here = vi_all((int32_t)((r - top) * k->kw + s - left));
-                best          = vf_pick(wins, v, best);
-                where         = vi_pick(wins, here, where);
-            }
-        if (y) give(y, out + j, best, rest, bf);
-        if (at) put_at(at, out + j, where, rest);
-    }
+    int64_t j = 0;
+
+    for (; j + VL <= k->c; j += VL)
+        max_channels(k, x, picture, rows, cols, top, left, y, at, out, j, VL, bf);
+    if (j < k->c)
+        max_channels(k, x, picture, rows, cols, top, left, y, at, out, j, k->c - j, bf);
 }
 VEC void max_pool_loop(const tl_window *k, int64_t low, int64_t high, const void *x,
                        void *y, uint8_t *at, bool bf)
@@ -85,23 +95,31 @@ static void body_max_pool(const tl_window *k, int64_t low, int64_t high, const v
         max_pool_loop(k, low, high, x, y, at, false);
 }
 
+VEC void max_grad_channels(const tl_window *k, int64_t picture, int64_t iy, int64_t ix, span rows,
+                           span cols, const void *dy, const uint8_t *at, void *dx, int64_t out,
+                           int64_t j, const int64_t rest, bool bf)
+{
+    vf sum = vf_all(0.0f);
+
+    for (int64_t oy = rows.low; oy < rows.high; oy++)
+        for (int64_t ox = cols.low; ox < cols.high; ox++) {
+            const int64_t from = ((picture + oy) * k->ow + ox) * k->c + j;
+            const int64_t me   = (iy + k->top - oy * k->sh) * k->kw + ix + k->left - ox * k->sw;
+            const vm      mine = vm_same(get_at(at, from, rest), vi_all((int32_t)me));
+            sum += vf_pick(mine, take(dy, from, rest, bf), vf_all(0.0f));
+        }
+    give(dx, out + j, sum, rest, bf);
+}
 VEC void max_grad_pixel(const tl_window *k, int64_t picture, int64_t iy, int64_t ix,
                         span rows, span cols, const void *dy, const uint8_t *at, void *dx,
                         int64_t out, bool bf)
 {
-    for (int64_t j = 0; j < k->c; j += VL) {
-        const int64_t rest = k->c - j;
-        vf            sum  = vf_all(0.0f);
-        for (int64_t oy = rows.low; oy < rows.high; oy++)
-            for (int64_t ox = cols.low; ox < cols.high; ox++) {
-                const int64_t from = ((picture + oy) * k->ow + ox) * k->c + j;
-                const int64_t me =
-                    (iy + k->top - oy * k->sh) * k->kw + ix + k->left - ox * k->sw;
-                const vm mine = vm_same(get_at(at, from, rest), vi_all((int32_t)me));
-                sum += vf_pick(mine, take(dy, from, rest, bf), vf_all(0.0f));
-            }
-        give(dx, out + j, sum, rest, bf);
-    }
+    int64_t j = 0;
+
+    for (; j + VL <= k->c; j += VL)
+        max_grad_channels(k, picture, iy, ix, rows, cols, dy, at, dx, out, j, VL, bf);
+    if (j < k->c)
+        max_grad_channels(k, picture, iy, ix, rows, cols, dy, at, dx, out, j, k->c - j, bf);
 }
 VEC void max_grad_loop(const tl_window *k, int64_t low, int64_t high, const void *dy,
                        const uint8_t *at, void *dx, bool bf)
